@@ -1,0 +1,114 @@
+//! Step 1 of a packet's life: is it a frame, and with which tag?
+
+use core::fmt;
+
+use crate::drop::{DropReason, Dropped};
+use crate::frame::Frame;
+use crate::mac::Mac;
+use crate::vlan::Tag;
+
+/// Length of an Ethernet header without tags.
+pub const HEADER_LEN: usize = 14;
+
+/// The two bytes after the addresses: a protocol, or a length up to 1500 (802.3).
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
+pub struct EtherType(pub u16);
+
+impl EtherType {
+    /// IPv4.
+    pub const IPV4: Self = Self(0x0800);
+    /// ARP.
+    pub const ARP: Self = Self(0x0806);
+    /// IPv6, which is bridged and not routed.
+    pub const IPV6: Self = Self(0x86dd);
+    /// An 802.1Q customer tag.
+    pub const VLAN: Self = Self(0x8100);
+    /// An 802.1ad service tag: opaque to this bridge, whose VLANs are customer VLANs.
+    pub const SERVICE_VLAN: Self = Self(0x88a8);
+}
+
+impl fmt::Debug for EtherType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#06x}", self.0)
+    }
+}
+
+/// A frame of at least 14 bytes whose outermost 802.1Q tag stands beside them.
+#[derive(Debug)]
+pub struct Ethernet {
+    frame: Frame,
+}
+
+impl Ethernet {
+    /// Takes the tag out.
+    ///
+    /// # Errors
+    /// [`DropReason::Runt`] under 14 bytes, [`DropReason::PartialTag`] when a tag is cut off.
+    pub fn parse(mut frame: Frame) -> Result<Self, Dropped> {
+        if frame.len() < HEADER_LEN {
+            return Err(frame.refuse(DropReason::Runt));
+        }
+        if !frame.pop_tag() {
+            return Err(frame.refuse(DropReason::PartialTag));
+        }
+        Ok(Self { frame })
+    }
+
+    /// Makes a frame's first 14 bytes a header with these fields; the frame must be at least that long already.
+    pub fn emit(frame: &mut Frame, destination: Mac, source: Mac, ethertype: EtherType) {
+        let [high, low] = ethertype.0.to_be_bytes();
+        if let Some(header) = frame.bytes_mut().first_chunk_mut::<HEADER_LEN>() {
+            header[..6].copy_from_slice(&destination.0);
+            header[6..12].copy_from_slice(&source.0);
+            header[12..].copy_from_slice(&[high, low]);
+        }
+    }
+
+    /// Whom it is for.
+    pub fn destination(&self) -> Mac {
+        let [a, b, c, d, e, f, ..] = *self.header();
+        Mac([a, b, c, d, e, f])
+    }
+
+    /// Who sent it.
+    pub fn source(&self) -> Mac {
+        let [_, _, _, _, _, _, a, b, c, d, e, f, ..] = *self.header();
+        Mac([a, b, c, d, e, f])
+    }
+
+    /// What it carries.
+    pub fn ethertype(&self) -> EtherType {
+        let [.., high, low] = *self.header();
+        EtherType(u16::from_be_bytes([high, low]))
+    }
+
+    /// The tag it came with.
+    pub const fn tag(&self) -> Option<Tag> {
+        self.frame.tag()
+    }
+
+    /// Everything behind the header, padding included.
+    pub fn payload(&self) -> &[u8] {
+        self.frame.bytes().get(HEADER_LEN..).unwrap_or(&[])
+    }
+
+    /// The frame inside.
+    pub const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// The frame inside, given back.
+    pub fn into_frame(self) -> Frame {
+        self.frame
+    }
+
+    /// Ends this frame's life.
+    pub fn refuse(self, reason: DropReason) -> Dropped {
+        self.frame.refuse(reason)
+    }
+
+    fn header(&self) -> &[u8; HEADER_LEN] {
+        // `parse` has seen 14 bytes and nothing shortens the frame since; the zeros are never read.
+        self.frame.bytes().first_chunk().unwrap_or(&[0; HEADER_LEN])
+    }
+}

@@ -1,0 +1,310 @@
+//! One Ethernet frame, owned: its bytes, the tag taken out of them, and what it still owes.
+//!
+//! # Theory of operation
+//! A frame lies in a buffer with [`HEADROOM`] ahead of it, so that a virtio header, a VLAN tag or a VXLAN header is
+//! put in front without moving the rest. The outermost 802.1Q tag is kept beside the bytes (`tag`) while the frame
+//! is inside the switch and is put back by [`Frame::push_tag`] only on the way out, so IPv4 always starts at byte 14.
+//! Buffers come from a [`Pool`](crate::Pool) and go back to it; a frame that is merely dropped frees its buffer.
+
+use core::fmt;
+
+use crate::drop::{DropReason, Dropped};
+use crate::offload::Offload;
+use crate::vlan::Tag;
+
+/// Bytes kept free ahead of a received frame: virtio header (12), VLAN tag (4), VXLAN (8), and room to align.
+pub const HEADROOM: usize = 64;
+/// The largest frame: 64 KiB of IP in one super-frame, behind Ethernet and two tags.
+pub const MAX_FRAME: usize = 65_535 + 14 + 8;
+/// Size of a buffer that takes any frame.
+pub const BUFFER_LEN: usize = HEADROOM + MAX_FRAME + 3;
+
+const TPID_8021Q: [u8; 2] = [0x81, 0x00];
+
+/// An Ethernet frame without FCS, with the duties its sender left open. The default is an empty frame, no buffer.
+#[derive(Default, Clone)]
+pub struct Frame {
+    buffer: Box<[u8]>,
+    start: u32,
+    end: u32,
+    tag: Option<Tag>,
+    offload: Offload,
+}
+
+impl Frame {
+    /// An empty frame in `buffer`, ready for [`Frame::receive_space`]. Shorter buffers hold shorter frames.
+    pub fn in_buffer(buffer: Box<[u8]>) -> Self {
+        let start = HEADROOM.min(buffer.len()) as u32;
+        Self {
+            buffer,
+            start,
+            end: start,
+            tag: None,
+            offload: Offload::Complete,
+        }
+    }
+
+    /// A frame of these bytes in a buffer of just its size. Allocates: for tests, waiting queues and set-up.
+    pub fn copied_from(bytes: &[u8]) -> Self {
+        let mut frame = Self::in_buffer(vec![0; HEADROOM + bytes.len()].into_boxed_slice());
+        frame.end = frame.start + bytes.len() as u32;
+        frame.bytes_mut().copy_from_slice(bytes);
+        frame
+    }
+
+    /// The bytes from the destination address on, without the tag that [`Frame::tag`] holds.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or(&[])
+    }
+
+    /// The same bytes, to edit in place.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.buffer
+            .get_mut(self.start as usize..self.end as usize)
+            .unwrap_or(&mut [])
+    }
+
+    /// Length of [`Frame::bytes`].
+    pub const fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether there are no bytes.
+    pub const fn is_empty(&self) -> bool {
+        self.end == self.start
+    }
+
+    /// Bytes this frame can hold behind its headroom.
+    pub fn capacity(&self) -> usize {
+        self.buffer.len().saturating_sub(HEADROOM)
+    }
+
+    /// The tag that stands outside the bytes.
+    pub const fn tag(&self) -> Option<Tag> {
+        self.tag
+    }
+
+    /// Puts a tag beside the bytes, or takes it away. The bytes stay.
+    pub const fn set_tag(&mut self, tag: Option<Tag>) {
+        self.tag = tag;
+    }
+
+    /// What is left to do to it.
+    pub const fn offload(&self) -> Offload {
+        self.offload
+    }
+
+    /// Says what is left to do; spans count from the first byte of [`Frame::bytes`].
+    pub const fn set_offload(&mut self, offload: Offload) {
+        self.offload = offload;
+    }
+
+    /// Room for a receiver to write into: `prefix` bytes of header that do not belong to the frame, then the frame.
+    /// Call [`Frame::received`] with the count written. A `prefix` beyond the headroom gets no room.
+    pub fn receive_space(&mut self, prefix: usize) -> &mut [u8] {
+        let from = HEADROOM.checked_sub(prefix);
+        from.and_then(|from| self.buffer.get_mut(from..))
+            .unwrap_or(&mut [])
+    }
+
+    /// Makes the frame the `count - prefix` bytes that [`Frame::receive_space`] took, with no tag and no duties;
+    /// an empty frame when `count` is short of `prefix`.
+    pub fn received(&mut self, prefix: usize, count: usize) {
+        self.start = HEADROOM.min(self.buffer.len()) as u32;
+        let end = (HEADROOM + count)
+            .saturating_sub(prefix)
+            .min(self.buffer.len());
+        self.end = (end as u32).max(self.start);
+        self.tag = None;
+        self.offload = Offload::Complete;
+    }
+
+    /// The frame with `prefix` bytes of headroom ahead of it, for a sender to write a header into and send at once.
+    /// `None` when the headroom is used up.
+    pub fn with_prefix(&mut self, prefix: usize) -> Option<&mut [u8]> {
+        let from = (self.start as usize).checked_sub(prefix)?;
+        self.buffer.get_mut(from..self.end as usize)
+    }
+
+    /// Empties the frame and makes it `len` zero bytes long, keeping its buffer. `false` when they do not fit.
+    #[must_use]
+    pub fn reset(&mut self, len: usize) -> bool {
+        if len > self.capacity() {
+            return false;
+        }
+        self.start = HEADROOM as u32;
+        self.end = (HEADROOM + len) as u32;
+        self.tag = None;
+        self.offload = Offload::Complete;
+        self.bytes_mut().fill(0);
+        true
+    }
+
+    /// Cuts the frame off after `len` bytes; does nothing when it is shorter.
+    pub fn truncate(&mut self, len: usize) {
+        if len < self.len() {
+            self.end = self.start + len as u32;
+        }
+    }
+
+    /// Adds zero bytes up to a length of `len`, as far as the buffer goes: a frame's minimum is 60 without FCS.
+    pub fn pad(&mut self, len: usize) {
+        let end = (self.start as usize + len).min(self.buffer.len());
+        if let Some(tail) = self.buffer.get_mut(self.end as usize..end) {
+            tail.fill(0);
+            self.end = end as u32;
+        }
+    }
+
+    /// Takes an outermost 802.1Q tag (TPID 0x8100) out of the bytes into [`Frame::tag`]; nothing happens when there
+    /// is none, or when a tag stands beside the bytes already. `false`: the tag is cut off by the frame's end.
+    #[must_use]
+    pub fn pop_tag(&mut self) -> bool {
+        if self.tag.is_some() || self.bytes().get(12..14) != Some(&TPID_8021Q) {
+            return true;
+        }
+        let bytes = self.bytes_mut();
+        let Some(&[high, low]) = bytes.get(14..16).and_then(|b| b.first_chunk::<2>()) else {
+            return false;
+        };
+        if bytes.len() < 18 {
+            return false;
+        }
+        bytes.copy_within(0..12, 4);
+        self.start += 4;
+        self.tag = Some(Tag::from_bits(u16::from_be_bytes([high, low])));
+        self.offload = self.offload.shifted(-4);
+        true
+    }
+
+    /// Puts the tag beside the bytes back into them (TPID 0x8100). Nothing happens without a tag; `false` when the
+    /// headroom is used up.
+    #[must_use]
+    pub fn push_tag(&mut self) -> bool {
+        let Some(tag) = self.tag else { return true };
+        if self.start < 4 || self.len() < 12 {
+            return false;
+        }
+        self.start -= 4;
+        let [high, low] = tag.bits().to_be_bytes();
+        let bytes = self.bytes_mut();
+        bytes.copy_within(4..16, 0);
+        if let Some(place) = bytes.get_mut(12..16) {
+            place.copy_from_slice(&[TPID_8021Q[0], TPID_8021Q[1], high, low]);
+        }
+        self.tag = None;
+        self.offload = self.offload.shifted(4);
+        true
+    }
+
+    /// A copy in a buffer of just its size, for waiting: a big buffer should not wait with it.
+    #[must_use]
+    pub fn compact(&self) -> Self {
+        Self {
+            tag: self.tag,
+            offload: self.offload,
+            ..Self::copied_from(self.bytes())
+        }
+    }
+
+    /// Gives the buffer up.
+    pub fn into_buffer(self) -> Box<[u8]> {
+        self.buffer
+    }
+
+    /// Ends this frame's life for `reason`; `Err(frame.refuse(..))` is how a step says no.
+    pub const fn refuse(self, reason: DropReason) -> Dropped {
+        Dropped {
+            reason,
+            frame: self,
+        }
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Frame({} bytes, {:?}, {:?}, ",
+            self.len(),
+            self.tag,
+            self.offload
+        )?;
+        for byte in self.bytes().iter().take(64) {
+            write!(f, "{byte:02x}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl PartialEq for Frame {
+    /// Same bytes, tag and duties; where they lie in the buffer does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes() && self.tag == other.tag && self.offload == other.offload
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offload::Span;
+    use crate::vlan::VlanId;
+
+    fn tagged() -> Vec<u8> {
+        let mut bytes: Vec<u8> = (0..12).collect();
+        bytes.extend([0x81, 0x00, 0x60, 0x0a, 0x08, 0x00, 1, 2, 3]);
+        bytes
+    }
+
+    #[test]
+    fn a_tag_popped_and_pushed_leaves_the_bytes_as_they_were() {
+        let mut frame = Frame::copied_from(&tagged());
+        frame.set_offload(Offload::Checksum(Span {
+            start: 38,
+            offset: 16,
+        }));
+        assert!(frame.pop_tag());
+        assert_eq!(frame.tag(), Some(Tag::from_bits(0x600a)));
+        assert_eq!(frame.tag().and_then(Tag::vlan), VlanId::new(10));
+        assert_eq!(frame.bytes().get(12..14), Some(&[8u8, 0][..]));
+        assert_eq!(
+            frame.offload(),
+            Offload::Checksum(Span {
+                start: 34,
+                offset: 16
+            })
+        );
+        assert!(frame.push_tag());
+        assert_eq!(frame.bytes(), tagged());
+        assert_eq!(
+            frame.offload(),
+            Offload::Checksum(Span {
+                start: 38,
+                offset: 16
+            })
+        );
+    }
+
+    #[test]
+    fn a_tag_cut_off_by_the_end_is_refused() {
+        for len in 14..18 {
+            let mut frame = Frame::copied_from(&tagged()[..len]);
+            assert!(!frame.pop_tag(), "{len}");
+        }
+    }
+
+    #[test]
+    fn what_a_receiver_writes_behind_its_header_is_the_frame() {
+        let mut frame = Frame::in_buffer(vec![0; BUFFER_LEN].into_boxed_slice());
+        let space = frame.receive_space(12);
+        assert_eq!(space.len(), MAX_FRAME + 3 + 12);
+        space[12..15].copy_from_slice(&[7, 8, 9]);
+        frame.received(12, 15);
+        assert_eq!(frame.bytes(), [7, 8, 9]);
+        frame.received(12, 5);
+        assert!(frame.is_empty());
+        assert_eq!(frame.with_prefix(12).map(|bytes| bytes.len()), Some(12));
+    }
+}

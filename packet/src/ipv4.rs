@@ -1,0 +1,335 @@
+//! An IPv4 packet in its frame, header checked (RFC 791, RFC 1812 section 5.2.2).
+
+use core::fmt;
+use core::net::Ipv4Addr;
+
+use crate::checksum;
+use crate::drop::{DropReason, Dropped};
+use crate::ethernet::{Ethernet, HEADER_LEN as ETHERNET};
+use crate::frame::Frame;
+use crate::transport::Transport;
+
+/// Least length of an IPv4 header.
+pub const MIN_HEADER: usize = 20;
+
+/// An IP protocol number.
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
+pub struct Protocol(pub u8);
+
+impl Protocol {
+    /// ICMP.
+    pub const ICMP: Self = Self(1);
+    /// TCP.
+    pub const TCP: Self = Self(6);
+    /// UDP.
+    pub const UDP: Self = Self(17);
+}
+
+impl fmt::Debug for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ICMP => f.write_str("icmp"),
+            Self::TCP => f.write_str("tcp"),
+            Self::UDP => f.write_str("udp"),
+            Self(number) => number.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// An IPv4 packet whose header is whole, of version 4, with a right checksum, and whose frame ends with it.
+#[derive(Debug)]
+pub struct Ipv4 {
+    frame: Frame,
+    header_len: u8,
+}
+
+impl Ipv4 {
+    /// Checks the header and cuts Ethernet padding off behind the total length.
+    ///
+    /// # Errors
+    /// One [`DropReason`] for each field that is wrong; [`DropReason::BadOffload`] when the frame's partial checksum
+    /// does not lie in this packet's transport header.
+    pub fn parse(ethernet: Ethernet) -> Result<Self, Dropped> {
+        Self::in_frame(ethernet.into_frame())
+    }
+
+    /// [`Ipv4::parse`] for a frame whose Ethernet header was written here.
+    ///
+    /// # Errors
+    /// As [`Ipv4::parse`].
+    pub fn in_frame(mut frame: Frame) -> Result<Self, Dropped> {
+        let Some(&[version, _, l0, l1, ..]) = header(&frame) else {
+            return Err(frame.refuse(DropReason::TruncatedIpv4));
+        };
+        if version >> 4 != 4 {
+            return Err(frame.refuse(DropReason::BadVersion));
+        }
+        let header_len = (version & 0x0f) * 4;
+        let available = frame.len() - ETHERNET;
+        if usize::from(header_len) < MIN_HEADER || usize::from(header_len) > available {
+            return Err(frame.refuse(DropReason::BadHeaderLength));
+        }
+        let total = usize::from(u16::from_be_bytes([l0, l1]));
+        if total < usize::from(header_len) || total > available {
+            return Err(frame.refuse(DropReason::BadTotalLength));
+        }
+        let bytes = frame
+            .bytes()
+            .get(ETHERNET..ETHERNET + usize::from(header_len));
+        if !bytes.is_some_and(checksum::holds) {
+            return Err(frame.refuse(DropReason::BadHeaderChecksum));
+        }
+        frame.truncate(ETHERNET + total);
+        let packet = Self { frame, header_len };
+        if packet.offload_fits() {
+            Ok(packet)
+        } else {
+            Err(packet.refuse(DropReason::BadOffload))
+        }
+    }
+
+    /// Whether the partial checksum, if there is one, is that of this packet's own TCP or UDP header. A partial
+    /// checksum over anything else could not survive an address change.
+    fn offload_fits(&self) -> bool {
+        let Some(span) = self.frame.offload().span() else {
+            return true;
+        };
+        let offset = match self.protocol() {
+            Protocol::TCP => 16,
+            Protocol::UDP => 6,
+            _ => return false,
+        };
+        let kind_fits = match self.frame.offload() {
+            crate::Offload::Segment {
+                kind: crate::SegmentKind::Tcp4 { .. },
+                ..
+            } => offset == 16,
+            crate::Offload::Segment {
+                kind: crate::SegmentKind::Tcp6 { .. },
+                ..
+            } => false,
+            crate::Offload::Segment {
+                kind: crate::SegmentKind::Udp,
+                ..
+            } => offset == 6,
+            crate::Offload::Checksum(_) | crate::Offload::Complete => true,
+        };
+        kind_fits
+            && !self.is_fragment()
+            && usize::from(span.start) == self.transport_offset()
+            && span.offset == offset
+            && span.field() + 2 <= self.frame.len()
+    }
+
+    /// Where it comes from.
+    pub fn source(&self) -> Ipv4Addr {
+        let [.., a, b, c, d, _, _, _, _] = *self.header();
+        Ipv4Addr::new(a, b, c, d)
+    }
+
+    /// Where it goes.
+    pub fn destination(&self) -> Ipv4Addr {
+        let [.., a, b, c, d] = *self.header();
+        Ipv4Addr::new(a, b, c, d)
+    }
+
+    /// What it carries.
+    pub fn protocol(&self) -> Protocol {
+        Protocol(self.header()[9])
+    }
+
+    /// Hops left.
+    pub fn ttl(&self) -> u8 {
+        self.header()[8]
+    }
+
+    /// DSCP and ECN, the old type of service.
+    pub fn traffic_class(&self) -> u8 {
+        self.header()[1]
+    }
+
+    /// The identification that its fragments share.
+    pub fn identification(&self) -> u16 {
+        let [_, _, _, _, a, b, ..] = *self.header();
+        u16::from_be_bytes([a, b])
+    }
+
+    /// Whether routers must not fragment it.
+    pub fn dont_fragment(&self) -> bool {
+        self.header()[6] & 0x40 != 0
+    }
+
+    /// Whether more fragments follow.
+    pub fn more_fragments(&self) -> bool {
+        self.header()[6] & 0x20 != 0
+    }
+
+    /// Position of its payload in the whole packet's, in bytes: a multiple of 8.
+    pub fn fragment_offset(&self) -> u16 {
+        let [_, _, _, _, _, _, a, b, ..] = *self.header();
+        (u16::from_be_bytes([a, b]) & 0x1fff) * 8
+    }
+
+    /// Whether it is a part of a packet and not the whole.
+    pub fn is_fragment(&self) -> bool {
+        self.more_fragments() || self.fragment_offset() != 0
+    }
+
+    /// Length of the header with its options: 20 to 60.
+    pub const fn header_len(&self) -> usize {
+        self.header_len as usize
+    }
+
+    /// Length of header and payload.
+    pub const fn total_len(&self) -> usize {
+        self.frame.len() - ETHERNET
+    }
+
+    /// The options, without the fixed header; empty for most packets.
+    pub fn options(&self) -> &[u8] {
+        self.frame
+            .bytes()
+            .get(ETHERNET + MIN_HEADER..self.transport_offset())
+            .unwrap_or(&[])
+    }
+
+    /// Header and payload.
+    pub fn bytes(&self) -> &[u8] {
+        self.frame.bytes().get(ETHERNET..).unwrap_or(&[])
+    }
+
+    /// Position of the transport header in the frame.
+    pub const fn transport_offset(&self) -> usize {
+        ETHERNET + self.header_len as usize
+    }
+
+    /// What lies behind the header.
+    pub fn payload(&self) -> &[u8] {
+        self.frame
+            .bytes()
+            .get(self.transport_offset()..)
+            .unwrap_or(&[])
+    }
+
+    /// What lies behind the header, to edit.
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        let offset = self.transport_offset();
+        self.frame.bytes_mut().get_mut(offset..).unwrap_or_default()
+    }
+
+    /// The transport header, as far as flows care.
+    pub fn transport(&self) -> Transport {
+        Transport::of(self)
+    }
+
+    /// Takes one hop away and mends the header checksum (RFC 1141, RFC 1624). Call only with `ttl() > 1`.
+    pub fn decrement_ttl(&mut self) {
+        let header = self.header_mut();
+        let old = u16::from_be_bytes([header[8], header[9]]);
+        header[8] = header[8].saturating_sub(1);
+        let new = u16::from_be_bytes([header[8], header[9]]);
+        let sum = checksum::update(u16::from_be_bytes([header[10], header[11]]), old, new);
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
+
+    /// The frame around it.
+    pub const fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// The frame around it, to edit its Ethernet header or duties.
+    pub const fn frame_mut(&mut self) -> &mut Frame {
+        &mut self.frame
+    }
+
+    /// The frame around it, given back.
+    pub fn into_frame(self) -> Frame {
+        self.frame
+    }
+
+    /// Ends this packet's life.
+    pub fn refuse(self, reason: DropReason) -> Dropped {
+        self.frame.refuse(reason)
+    }
+
+    pub(crate) fn header_mut(&mut self) -> &mut [u8] {
+        let end = self.transport_offset();
+        self.frame
+            .bytes_mut()
+            .get_mut(ETHERNET..end)
+            .unwrap_or_default()
+    }
+
+    fn header(&self) -> &[u8; MIN_HEADER] {
+        // `in_frame` has seen these bytes and nothing shortens the frame below them; the zeros are never read.
+        header(&self.frame).unwrap_or(&[0; MIN_HEADER])
+    }
+}
+
+fn header(frame: &Frame) -> Option<&[u8; MIN_HEADER]> {
+    frame
+        .bytes()
+        .get(ETHERNET..)
+        .and_then(|bytes| bytes.first_chunk())
+}
+
+/// The fields of a header that the switch writes itself.
+#[derive(Copy, Clone, Debug)]
+pub struct Header {
+    /// Our own address.
+    pub source: Ipv4Addr,
+    /// Whom it is for.
+    pub destination: Ipv4Addr,
+    /// What follows.
+    pub protocol: Protocol,
+    /// Hops it may make.
+    pub ttl: u8,
+    /// DSCP and ECN.
+    pub traffic_class: u8,
+    /// Identification; zero is right for packets that are never fragmented (RFC 6864 section 4.1).
+    pub identification: u16,
+    /// Whether routers must not fragment it.
+    pub dont_fragment: bool,
+}
+
+impl Header {
+    /// Writes the 20 bytes behind the Ethernet header of a frame that has its final length, checksum included.
+    /// `false` when the frame is too short or beyond 65,535 bytes.
+    #[must_use]
+    pub fn emit(&self, frame: &mut Frame) -> bool {
+        let Some(total) = frame
+            .len()
+            .checked_sub(ETHERNET)
+            .and_then(|len| u16::try_from(len).ok())
+        else {
+            return false;
+        };
+        let Some(place) = frame
+            .bytes_mut()
+            .get_mut(ETHERNET..)
+            .and_then(|b| b.first_chunk_mut())
+        else {
+            return false;
+        };
+        let mut bytes: [u8; MIN_HEADER] = [0; MIN_HEADER];
+        bytes[0] = 0x45;
+        bytes[1] = self.traffic_class;
+        bytes[2..4].copy_from_slice(&total.to_be_bytes());
+        bytes[4..6].copy_from_slice(&self.identification.to_be_bytes());
+        bytes[6] = if self.dont_fragment { 0x40 } else { 0 };
+        bytes[8] = self.ttl;
+        bytes[9] = self.protocol.0;
+        bytes[12..16].copy_from_slice(&self.source.octets());
+        bytes[16..20].copy_from_slice(&self.destination.octets());
+        let sum = checksum::of(&bytes);
+        bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+        *place = bytes;
+        true
+    }
+}

@@ -1,0 +1,39 @@
+//! Words every layer of the switch shares: frames, views of them, offload, checksums and drop reasons.
+//!
+//! Bytes enter as a [`Frame`] and are understood by consuming views: [`Ethernet`], then [`Ipv4`]. A view exists only
+//! when its header has been checked, so later code asks for the view and never for the bytes. [`rewrite`] is the
+//! only editor of addresses and ports. Nothing here reads a clock, allocates per frame or knows of a port's name.
+#![forbid(unsafe_code)]
+
+pub mod arp;
+pub mod checksum;
+pub mod drop;
+pub mod ethernet;
+pub mod fragment;
+pub mod frame;
+pub mod icmp;
+pub mod id;
+pub mod ipv4;
+pub mod mac;
+pub mod net;
+pub mod offload;
+pub mod pool;
+pub mod rewrite;
+pub mod segment;
+pub mod time;
+pub mod transport;
+pub mod vlan;
+pub mod vnet;
+
+pub use drop::{DropReason, Dropped};
+pub use ethernet::{EtherType, Ethernet};
+pub use frame::Frame;
+pub use id::{BridgeId, InterfaceId, PortId};
+pub use ipnet::Ipv4Net;
+pub use ipv4::{Ipv4, Protocol};
+pub use mac::Mac;
+pub use offload::{Offload, SegmentKind, Span};
+pub use pool::Pool;
+pub use time::Instant;
+pub use transport::Transport;
+pub use vlan::{Tag, VlanId};

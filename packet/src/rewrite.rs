@@ -1,0 +1,153 @@
+//! The only editor of addresses and ports.
+//!
+//! Every change mends the IPv4 header checksum and the transport's, incrementally (RFC 1624 equation 3). A partial
+//! checksum (see [`Offload`]) holds the *uncomplemented* sum of the pseudo-header: an address change edits it, a port
+//! change must not, because ports are outside the pseudo-header and will be summed later.
+//! A UDP checksum of zero means none and stays zero; one that comes out as zero is sent as 0xFFFF (RFC 768).
+
+use core::net::Ipv4Addr;
+
+use crate::checksum;
+use crate::ipv4::{Ipv4, Protocol};
+use crate::offload::Offload;
+
+/// Which end of a packet to edit.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Source address and source port.
+    Source,
+    /// Destination address and destination port.
+    Destination,
+}
+
+/// Changes one end's address, and its port (or ICMP query identifier, at either end) where `port` says so.
+///
+/// Later fragments have no port; the call then edits the address alone. A packet whose transport header is too
+/// short for its checksum field keeps that header as it is.
+pub fn endpoint(packet: &mut Ipv4, end: End, address: Ipv4Addr, port: Option<u16>) {
+    let old = match end {
+        End::Source => packet.source(),
+        End::Destination => packet.destination(),
+    };
+    let partial = packet.frame().offload() != Offload::Complete;
+    let has_transport = packet.fragment_offset() == 0;
+    let protocol = packet.protocol();
+    ip_address(packet.header_mut(), end, address);
+    if has_transport {
+        let change = Change {
+            protocol,
+            end,
+            old,
+            new: address,
+            port,
+            partial,
+        };
+        change.apply(packet.payload_mut());
+    }
+}
+
+/// Edits the packet that an ICMP error quotes: `quoted` starts at its IPv4 header and may end anywhere behind it.
+/// The quoted header checksum and, where it is present, the quoted transport checksum are mended. The ICMP checksum
+/// around it is the caller's: [`crate::icmp::recompute`].
+pub fn quoted(quoted: &mut [u8], end: End, address: Ipv4Addr, port: Option<u16>) {
+    let Some(header) = quoted.first_chunk::<20>() else {
+        return;
+    };
+    let header_len = usize::from(header[0] & 0x0f) * 4;
+    let later = u16::from_be_bytes([header[6], header[7]]) & 0x1fff != 0;
+    let protocol = Protocol(header[9]);
+    let Some((header, payload)) = quoted.split_at_mut_checked(header_len) else {
+        return;
+    };
+    let Some(old) = address_at(header, end) else {
+        return;
+    };
+    ip_address(header, end, address);
+    if !later {
+        Change {
+            protocol,
+            end,
+            old,
+            new: address,
+            port,
+            partial: false,
+        }
+        .apply(payload);
+    }
+}
+
+const fn address_position(end: End) -> usize {
+    match end {
+        End::Source => 12,
+        End::Destination => 16,
+    }
+}
+
+fn address_at(header: &[u8], end: End) -> Option<Ipv4Addr> {
+    let bytes = header.get(address_position(end)..)?.first_chunk::<4>()?;
+    Some(Ipv4Addr::from(*bytes))
+}
+
+fn ip_address(header: &mut [u8], end: End, new: Ipv4Addr) {
+    let Some(old) = address_at(header, end) else {
+        return;
+    };
+    let at = address_position(end);
+    if let Some(place) = header.get_mut(at..at + 4) {
+        place.copy_from_slice(&new.octets());
+    }
+    edit_word(header, 10, |sum| checksum::update_address(sum, old, new));
+}
+
+fn edit_word(bytes: &mut [u8], at: usize, edit: impl FnOnce(u16) -> u16) -> Option<u16> {
+    let place: &mut [u8; 2] = bytes.get_mut(at..)?.first_chunk_mut()?;
+    let old = u16::from_be_bytes(*place);
+    *place = edit(old).to_be_bytes();
+    Some(old)
+}
+
+struct Change {
+    protocol: Protocol,
+    end: End,
+    old: Ipv4Addr,
+    new: Ipv4Addr,
+    port: Option<u16>,
+    partial: bool,
+}
+
+impl Change {
+    fn apply(&self, transport: &mut [u8]) {
+        let (checksum_at, port_at) = match (self.protocol, self.end) {
+            (Protocol::TCP, End::Source) => (16, 0),
+            (Protocol::TCP, End::Destination) => (16, 2),
+            (Protocol::UDP, End::Source) => (6, 0),
+            (Protocol::UDP, End::Destination) => (6, 2),
+            (Protocol::ICMP, _) => (2, 4),
+            _ => return,
+        };
+        let old_port = self
+            .port
+            .and_then(|port| edit_word(transport, port_at, |_| port));
+        edit_word(transport, checksum_at, |sum| self.mend(sum, old_port));
+    }
+
+    fn mend(&self, sum: u16, old_port: Option<u16>) -> u16 {
+        let is_udp = self.protocol == Protocol::UDP;
+        if self.partial {
+            // Held uncomplemented, so that the update works on its complement.
+            return !checksum::update_address(!sum, self.old, self.new);
+        }
+        if is_udp && sum == 0 {
+            return 0;
+        }
+        // ICMP's checksum has no pseudo-header: addresses do not matter to it.
+        let mut sum = match self.protocol {
+            Protocol::ICMP => sum,
+            _ => checksum::update_address(sum, self.old, self.new),
+        };
+        if let (Some(old), Some(new)) = (old_port, self.port) {
+            sum = checksum::update(sum, old, new);
+        }
+        if is_udp && sum == 0 { 0xffff } else { sum }
+    }
+}

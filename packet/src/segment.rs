@@ -1,0 +1,1 @@
+//! Cutting a super-frame into the segments it stands for, and completing partial checksums.

@@ -1,0 +1,83 @@
+//! VLAN identifiers and 802.1Q tags (IEEE 802.1Q-2018 clause 9).
+
+use core::fmt;
+
+/// A VLAN inside a bridge: 1 to 4094, or 0 for frames that carry no VLAN ([`VlanId::UNTAGGED`]).
+///
+/// 4095 is reserved by the standard and cannot be written.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct VlanId(u16);
+
+impl VlanId {
+    /// The segment of frames without a VLAN; also what VID 0 in a tag means (priority only).
+    pub const UNTAGGED: Self = Self(0);
+    /// The highest VLAN a frame may be in.
+    pub const MAX: Self = Self(4094);
+
+    /// The VLAN numbered `number`, when it is at most 4094.
+    pub const fn new(number: u16) -> Option<Self> {
+        if number <= Self::MAX.0 {
+            Some(Self(number))
+        } else {
+            None
+        }
+    }
+
+    /// 0 to 4094.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// Whether frames of this VLAN carry no VLAN number.
+    pub const fn is_untagged(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Display for VlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for VlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "vlan{}", self.0)
+    }
+}
+
+/// The 16 bits of tag control information: priority, drop eligibility, VLAN identifier (which may be 4095 here).
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Tag(u16);
+
+impl Tag {
+    /// A tag of these sixteen bits.
+    pub const fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    /// A tag that puts a frame in `vlan` with the priority and drop eligibility of `self`.
+    pub const fn in_vlan(self, vlan: VlanId) -> Self {
+        Self(self.0 & 0xf000 | vlan.0)
+    }
+
+    /// The sixteen bits as they stand on the wire.
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// Priority code point, 0 to 7.
+    pub const fn priority(self) -> u8 {
+        (self.0 >> 13) as u8
+    }
+
+    /// The VLAN named; `None` for the reserved 4095. Zero reads as [`VlanId::UNTAGGED`].
+    pub const fn vlan(self) -> Option<VlanId> {
+        VlanId::new(self.0 & 0x0fff)
+    }
+
+    /// A tag of priority 0 in `vlan`.
+    pub const fn new(vlan: VlanId) -> Self {
+        Self(vlan.0)
+    }
+}
