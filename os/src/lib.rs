@@ -1,1 +1,29 @@
-//! placeholder
+//! Every system call of the switch: namespaces, TAP devices, netlink, epoll, the clock, and nothing that decides.
+//!
+//! The switch itself is pure; this crate is where it touches Linux, and the only one with `unsafe`. Each module wraps
+//! one kernel facility behind values that close what they open, and turns the kernel's refusals into one sentence
+//! that says what was asked, where, and what to do. An error's text carries the kernel's words already, so no
+//! error here has a `source()` to print after it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`netns`] | a network namespace: found, made, removed, entered for the length of a closure |
+//! | [`tap`] | a TAP device's queues: frames in and out, with their offload |
+//! | [`links`] | devices, addresses, routes and namespace ids over netlink |
+//! | [`sysctl`] | one value under `/proc/sys/net` of one namespace |
+//! | [`poller`] | epoll, and a way to wake it |
+//! | [`clock`], [`entropy`] | the time and the seed that the pure crates take as arguments |
+//! | [`privileges`] | whether this process may do all that |
+//! | [`affinity`] | a thread on a processor |
+
+pub mod affinity;
+pub mod clock;
+pub mod entropy;
+pub mod links;
+pub mod netns;
+pub mod poller;
+pub mod privileges;
+pub mod sysctl;
+pub mod tap;
+
+mod tun_ioctl;
