@@ -63,16 +63,8 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
 /// [`update`] for an IPv4 address, as two words.
 pub fn update_address(checksum: u16, old: Ipv4Addr, new: Ipv4Addr) -> u16 {
     let ([a, b, c, d], [e, f, g, h]) = (old.octets(), new.octets());
-    let checksum = update(
-        checksum,
-        u16::from_be_bytes([a, b]),
-        u16::from_be_bytes([e, f]),
-    );
-    update(
-        checksum,
-        u16::from_be_bytes([c, d]),
-        u16::from_be_bytes([g, h]),
-    )
+    let checksum = update(checksum, u16::from_be_bytes([a, b]), u16::from_be_bytes([e, f]));
+    update(checksum, u16::from_be_bytes([c, d]), u16::from_be_bytes([g, h]))
 }
 
 /// Sum of the IPv4 pseudo-header (RFC 9293 section 3.1, RFC 768), folded and not complemented.
@@ -102,7 +94,7 @@ mod tests {
             let expected = add(naive(&bytes), initial);
             let got = sum(&bytes, initial);
             // Zero has two forms in one's complement; both stand for the same checksum only when all is zero.
-            prop_assert!(got == expected || (got % 0xffff == 0 && expected % 0xffff == 0));
+            prop_assert!(got == expected || (got.is_multiple_of(0xffff) && expected.is_multiple_of(0xffff)));
         }
 
         #[test]

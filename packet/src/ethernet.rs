@@ -9,6 +9,8 @@ use crate::vlan::Tag;
 
 /// Length of an Ethernet header without tags.
 pub const HEADER_LEN: usize = 14;
+/// IPv4's; IPv6's is longer.
+const LEAST_IP_HEADER: usize = 20;
 
 /// The two bytes after the addresses: a protocol, or a length up to 1500 (802.3).
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
@@ -43,7 +45,9 @@ impl Ethernet {
     /// Takes the tag out.
     ///
     /// # Errors
-    /// [`DropReason::Runt`] under 14 bytes, [`DropReason::PartialTag`] when a tag is cut off.
+    /// [`DropReason::Runt`] under 14 bytes, [`DropReason::PartialTag`] when a tag is cut off,
+    /// [`DropReason::BadOffload`] when the frame's partial checksum would be written where a transport header cannot
+    /// be: over addresses that the switch has looked at by then.
     pub fn parse(mut frame: Frame) -> Result<Self, Dropped> {
         if frame.len() < HEADER_LEN {
             return Err(frame.refuse(DropReason::Runt));
@@ -51,7 +55,21 @@ impl Ethernet {
         if !frame.pop_tag() {
             return Err(frame.refuse(DropReason::PartialTag));
         }
-        Ok(Self { frame })
+        let ethernet = Self { frame };
+        if ethernet.offload_fits() {
+            Ok(ethernet)
+        } else {
+            Err(ethernet.refuse(DropReason::BadOffload))
+        }
+    }
+
+    /// Whether the partial checksum, if there is one, lies behind an IP header. [`crate::Ipv4`] asks for more.
+    fn offload_fits(&self) -> bool {
+        let Some(span) = self.frame.offload().span() else {
+            return true;
+        };
+        usize::from(span.start) >= HEADER_LEN + LEAST_IP_HEADER
+            && self.ethertype() != EtherType::ARP
     }
 
     /// Makes a frame's first 14 bytes a header with these fields; the frame must be at least that long already.

@@ -35,13 +35,7 @@ impl Frame {
     /// An empty frame in `buffer`, ready for [`Frame::receive_space`]. Shorter buffers hold shorter frames.
     pub fn in_buffer(buffer: Box<[u8]>) -> Self {
         let start = HEADROOM.min(buffer.len()) as u32;
-        Self {
-            buffer,
-            start,
-            end: start,
-            tag: None,
-            offload: Offload::Complete,
-        }
+        Self { buffer, start, end: start, tag: None, offload: Offload::Complete }
     }
 
     /// A frame of these bytes in a buffer of just its size. Allocates: for tests, waiting queues and set-up.
@@ -54,16 +48,12 @@ impl Frame {
 
     /// The bytes from the destination address on, without the tag that [`Frame::tag`] holds.
     pub fn bytes(&self) -> &[u8] {
-        self.buffer
-            .get(self.start as usize..self.end as usize)
-            .unwrap_or(&[])
+        self.buffer.get(self.start as usize..self.end as usize).unwrap_or(&[])
     }
 
     /// The same bytes, to edit in place.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        self.buffer
-            .get_mut(self.start as usize..self.end as usize)
-            .unwrap_or(&mut [])
+        self.buffer.get_mut(self.start as usize..self.end as usize).unwrap_or(&mut [])
     }
 
     /// Length of [`Frame::bytes`].
@@ -105,17 +95,14 @@ impl Frame {
     /// Call [`Frame::received`] with the count written. A `prefix` beyond the headroom gets no room.
     pub fn receive_space(&mut self, prefix: usize) -> &mut [u8] {
         let from = HEADROOM.checked_sub(prefix);
-        from.and_then(|from| self.buffer.get_mut(from..))
-            .unwrap_or(&mut [])
+        from.and_then(|from| self.buffer.get_mut(from..)).unwrap_or(&mut [])
     }
 
     /// Makes the frame the `count - prefix` bytes that [`Frame::receive_space`] took, with no tag and no duties;
     /// an empty frame when `count` is short of `prefix`.
     pub fn received(&mut self, prefix: usize, count: usize) {
         self.start = HEADROOM.min(self.buffer.len()) as u32;
-        let end = (HEADROOM + count)
-            .saturating_sub(prefix)
-            .min(self.buffer.len());
+        let end = (HEADROOM + count).saturating_sub(prefix).min(self.buffer.len());
         self.end = (end as u32).max(self.start);
         self.tag = None;
         self.offload = Offload::Complete;
@@ -202,11 +189,7 @@ impl Frame {
     /// A copy in a buffer of just its size, for waiting: a big buffer should not wait with it.
     #[must_use]
     pub fn compact(&self) -> Self {
-        Self {
-            tag: self.tag,
-            offload: self.offload,
-            ..Self::copied_from(self.bytes())
-        }
+        Self { tag: self.tag, offload: self.offload, ..Self::copied_from(self.bytes()) }
     }
 
     /// Gives the buffer up.
@@ -216,22 +199,13 @@ impl Frame {
 
     /// Ends this frame's life for `reason`; `Err(frame.refuse(..))` is how a step says no.
     pub const fn refuse(self, reason: DropReason) -> Dropped {
-        Dropped {
-            reason,
-            frame: self,
-        }
+        Dropped { reason, frame: self }
     }
 }
 
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Frame({} bytes, {:?}, {:?}, ",
-            self.len(),
-            self.tag,
-            self.offload
-        )?;
+        write!(f, "Frame({} bytes, {:?}, {:?}, ", self.len(), self.tag, self.offload)?;
         for byte in self.bytes().iter().take(64) {
             write!(f, "{byte:02x}")?;
         }
@@ -261,30 +235,15 @@ mod tests {
     #[test]
     fn a_tag_popped_and_pushed_leaves_the_bytes_as_they_were() {
         let mut frame = Frame::copied_from(&tagged());
-        frame.set_offload(Offload::Checksum(Span {
-            start: 38,
-            offset: 16,
-        }));
+        frame.set_offload(Offload::Checksum(Span { start: 38, offset: 16 }));
         assert!(frame.pop_tag());
         assert_eq!(frame.tag(), Some(Tag::from_bits(0x600a)));
         assert_eq!(frame.tag().and_then(Tag::vlan), VlanId::new(10));
         assert_eq!(frame.bytes().get(12..14), Some(&[8u8, 0][..]));
-        assert_eq!(
-            frame.offload(),
-            Offload::Checksum(Span {
-                start: 34,
-                offset: 16
-            })
-        );
+        assert_eq!(frame.offload(), Offload::Checksum(Span { start: 34, offset: 16 }));
         assert!(frame.push_tag());
         assert_eq!(frame.bytes(), tagged());
-        assert_eq!(
-            frame.offload(),
-            Offload::Checksum(Span {
-                start: 38,
-                offset: 16
-            })
-        );
+        assert_eq!(frame.offload(), Offload::Checksum(Span { start: 38, offset: 16 }));
     }
 
     #[test]

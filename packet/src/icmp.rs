@@ -139,9 +139,7 @@ pub struct Quote<'a> {
 impl Quote<'_> {
     /// Whether the quoted header's checksum is right (RFC 5508 REQ-3b).
     pub fn header_holds(&self) -> bool {
-        self.bytes
-            .get(..self.header_len)
-            .is_some_and(checksum::holds)
+        self.bytes.get(..self.header_len).is_some_and(checksum::holds)
     }
 
     /// Whom the quoted packet was from.
@@ -171,10 +169,7 @@ impl Quote<'_> {
 
     /// Type and identifier of an ICMP query quote.
     pub fn query(&self) -> (u8, u16) {
-        (
-            self.bytes.get(self.header_len).copied().unwrap_or(0),
-            self.word(self.header_len + 4),
-        )
+        (self.bytes.get(self.header_len).copied().unwrap_or(0), self.word(self.header_len + 4))
     }
 
     fn address(&self, at: usize) -> Ipv4Addr {

@@ -79,19 +79,13 @@ impl Ipv4 {
         if total < usize::from(header_len) || total > available {
             return Err(frame.refuse(DropReason::BadTotalLength));
         }
-        let bytes = frame
-            .bytes()
-            .get(ETHERNET..ETHERNET + usize::from(header_len));
+        let bytes = frame.bytes().get(ETHERNET..ETHERNET + usize::from(header_len));
         if !bytes.is_some_and(checksum::holds) {
             return Err(frame.refuse(DropReason::BadHeaderChecksum));
         }
         frame.truncate(ETHERNET + total);
         let packet = Self { frame, header_len };
-        if packet.offload_fits() {
-            Ok(packet)
-        } else {
-            Err(packet.refuse(DropReason::BadOffload))
-        }
+        if packet.offload_fits() { Ok(packet) } else { Err(packet.refuse(DropReason::BadOffload)) }
     }
 
     /// Whether the partial checksum, if there is one, is that of this packet's own TCP or UDP header. A partial
@@ -106,18 +100,9 @@ impl Ipv4 {
             _ => return false,
         };
         let kind_fits = match self.frame.offload() {
-            crate::Offload::Segment {
-                kind: crate::SegmentKind::Tcp4 { .. },
-                ..
-            } => offset == 16,
-            crate::Offload::Segment {
-                kind: crate::SegmentKind::Tcp6 { .. },
-                ..
-            } => false,
-            crate::Offload::Segment {
-                kind: crate::SegmentKind::Udp,
-                ..
-            } => offset == 6,
+            crate::Offload::Segment { kind: crate::SegmentKind::Tcp4 { .. }, .. } => offset == 16,
+            crate::Offload::Segment { kind: crate::SegmentKind::Tcp6 { .. }, .. } => false,
+            crate::Offload::Segment { kind: crate::SegmentKind::Udp, .. } => offset == 6,
             crate::Offload::Checksum(_) | crate::Offload::Complete => true,
         };
         kind_fits
@@ -193,10 +178,7 @@ impl Ipv4 {
 
     /// The options, without the fixed header; empty for most packets.
     pub fn options(&self) -> &[u8] {
-        self.frame
-            .bytes()
-            .get(ETHERNET + MIN_HEADER..self.transport_offset())
-            .unwrap_or(&[])
+        self.frame.bytes().get(ETHERNET + MIN_HEADER..self.transport_offset()).unwrap_or(&[])
     }
 
     /// Header and payload.
@@ -211,10 +193,7 @@ impl Ipv4 {
 
     /// What lies behind the header.
     pub fn payload(&self) -> &[u8] {
-        self.frame
-            .bytes()
-            .get(self.transport_offset()..)
-            .unwrap_or(&[])
+        self.frame.bytes().get(self.transport_offset()..).unwrap_or(&[])
     }
 
     /// What lies behind the header, to edit.
@@ -236,6 +215,18 @@ impl Ipv4 {
         let new = u16::from_be_bytes([header[8], header[9]]);
         let sum = checksum::update(u16::from_be_bytes([header[10], header[11]]), old, new);
         header[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
+
+    /// Sets the hops left, mending the header checksum: for packets that start here.
+    pub fn set_ttl(&mut self, ttl: u8) {
+        let header = self.header_mut();
+        if let Some(&[hops, protocol, c0, c1]) = header.get(8..).and_then(|b| b.first_chunk()) {
+            let (old, new) =
+                (u16::from_be_bytes([hops, protocol]), u16::from_be_bytes([ttl, protocol]));
+            let sum = checksum::update(u16::from_be_bytes([c0, c1]), old, new).to_be_bytes();
+            header[8] = ttl;
+            header[10..12].copy_from_slice(&sum);
+        }
     }
 
     /// The frame around it.
@@ -260,10 +251,7 @@ impl Ipv4 {
 
     pub(crate) fn header_mut(&mut self) -> &mut [u8] {
         let end = self.transport_offset();
-        self.frame
-            .bytes_mut()
-            .get_mut(ETHERNET..end)
-            .unwrap_or_default()
+        self.frame.bytes_mut().get_mut(ETHERNET..end).unwrap_or_default()
     }
 
     fn header(&self) -> &[u8; MIN_HEADER] {
@@ -273,10 +261,7 @@ impl Ipv4 {
 }
 
 fn header(frame: &Frame) -> Option<&[u8; MIN_HEADER]> {
-    frame
-        .bytes()
-        .get(ETHERNET..)
-        .and_then(|bytes| bytes.first_chunk())
+    frame.bytes().get(ETHERNET..).and_then(|bytes| bytes.first_chunk())
 }
 
 /// The fields of a header that the switch writes itself.
@@ -303,17 +288,11 @@ impl Header {
     /// `false` when the frame is too short or beyond 65,535 bytes.
     #[must_use]
     pub fn emit(&self, frame: &mut Frame) -> bool {
-        let Some(total) = frame
-            .len()
-            .checked_sub(ETHERNET)
-            .and_then(|len| u16::try_from(len).ok())
+        let Some(total) = frame.len().checked_sub(ETHERNET).and_then(|len| u16::try_from(len).ok())
         else {
             return false;
         };
-        let Some(place) = frame
-            .bytes_mut()
-            .get_mut(ETHERNET..)
-            .and_then(|b| b.first_chunk_mut())
+        let Some(place) = frame.bytes_mut().get_mut(ETHERNET..).and_then(|b| b.first_chunk_mut())
         else {
             return false;
         };

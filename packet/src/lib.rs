@@ -4,6 +4,7 @@
 //! when its header has been checked, so later code asks for the view and never for the bytes. [`rewrite`] is the
 //! only editor of addresses and ports. Nothing here reads a clock, allocates per frame or knows of a port's name.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod arp;
 pub mod checksum;

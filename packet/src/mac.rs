@@ -88,11 +88,7 @@ impl FromStr for Mac {
             }
             *byte = u8::from_str_radix(part, 16).map_err(|_| NotAMac)?;
         }
-        if parts.next().is_some() {
-            Err(NotAMac)
-        } else {
-            Ok(Self(bytes))
-        }
+        if parts.next().is_some() { Err(NotAMac) } else { Ok(Self(bytes)) }
     }
 }
 
@@ -111,26 +107,16 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in [
-            "",
-            "02:00:00:00:00",
-            "02:00:00:00:00:00:00",
-            "02:00:00:00:00:0g",
-            "+2:0:0:0:0:0",
-        ] {
+        for text in
+            ["", "02:00:00:00:00", "02:00:00:00:00:00:00", "02:00:00:00:00:0g", "+2:0:0:0:0:0"]
+        {
             assert_eq!(text.parse::<Mac>(), Err(NotAMac), "{text}");
         }
     }
 
     #[test]
     fn reserved_group_addresses_are_the_sixteen() {
-        assert_eq!(
-            "01:80:c2:00:00:0e".parse::<Mac>().map(Mac::reserved),
-            Ok(Some(14))
-        );
-        assert_eq!(
-            "01:80:c2:00:00:10".parse::<Mac>().map(Mac::reserved),
-            Ok(None)
-        );
+        assert_eq!("01:80:c2:00:00:0e".parse::<Mac>().map(Mac::reserved), Ok(Some(14)));
+        assert_eq!("01:80:c2:00:00:10".parse::<Mac>().map(Mac::reserved), Ok(None));
     }
 }

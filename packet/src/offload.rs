@@ -74,18 +74,13 @@ impl Offload {
         match self {
             Self::Complete => self,
             Self::Checksum(span) => Self::Checksum(shift(span, by)),
-            Self::Segment { kind, size, span } => Self::Segment {
-                kind,
-                size,
-                span: shift(span, by),
-            },
+            Self::Segment { kind, size, span } => {
+                Self::Segment { kind, size, span: shift(span, by) }
+            }
         }
     }
 }
 
 const fn shift(span: Span, by: i16) -> Span {
-    Span {
-        start: span.start.saturating_add_signed(by),
-        offset: span.offset,
-    }
+    Span { start: span.start.saturating_add_signed(by), offset: span.offset }
 }

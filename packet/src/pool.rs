@@ -14,18 +14,12 @@ pub struct Pool {
 impl Pool {
     /// An empty pool that keeps up to `limit` buffers.
     pub fn new(limit: usize) -> Self {
-        Self {
-            free: Vec::with_capacity(limit),
-            limit,
-        }
+        Self { free: Vec::with_capacity(limit), limit }
     }
 
     /// An empty frame in a full-size buffer; allocates only when the pool is empty.
     pub fn take(&mut self) -> Frame {
-        let buffer = self
-            .free
-            .pop()
-            .unwrap_or_else(|| vec![0; BUFFER_LEN].into_boxed_slice());
+        let buffer = self.free.pop().unwrap_or_else(|| vec![0; BUFFER_LEN].into_boxed_slice());
         Frame::in_buffer(buffer)
     }
 

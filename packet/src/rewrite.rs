@@ -30,18 +30,12 @@ pub fn endpoint(packet: &mut Ipv4, end: End, address: Ipv4Addr, port: Option<u16
         End::Destination => packet.destination(),
     };
     let partial = packet.frame().offload() != Offload::Complete;
-    let has_transport = packet.fragment_offset() == 0;
     let protocol = packet.protocol();
+    let has_transport = packet.fragment_offset() == 0
+        && checksum_position(protocol).is_some_and(|at| packet.payload().len() >= at + 2);
     ip_address(packet.header_mut(), end, address);
     if has_transport {
-        let change = Change {
-            protocol,
-            end,
-            old,
-            new: address,
-            port,
-            partial,
-        };
+        let change = Change { protocol, end, old, new: address, port, partial };
         change.apply(packet.payload_mut());
     }
 }
@@ -64,15 +58,17 @@ pub fn quoted(quoted: &mut [u8], end: End, address: Ipv4Addr, port: Option<u16>)
     };
     ip_address(header, end, address);
     if !later {
-        Change {
-            protocol,
-            end,
-            old,
-            new: address,
-            port,
-            partial: false,
-        }
-        .apply(payload);
+        Change { protocol, end, old, new: address, port, partial: false }.apply(payload);
+    }
+}
+
+/// Where a transport header of `protocol` has its checksum; `None` when it is not one that is edited.
+const fn checksum_position(protocol: Protocol) -> Option<usize> {
+    match protocol {
+        Protocol::TCP => Some(16),
+        Protocol::UDP => Some(6),
+        Protocol::ICMP => Some(2),
+        _ => None,
     }
 }
 
@@ -117,17 +113,15 @@ struct Change {
 
 impl Change {
     fn apply(&self, transport: &mut [u8]) {
-        let (checksum_at, port_at) = match (self.protocol, self.end) {
-            (Protocol::TCP, End::Source) => (16, 0),
-            (Protocol::TCP, End::Destination) => (16, 2),
-            (Protocol::UDP, End::Source) => (6, 0),
-            (Protocol::UDP, End::Destination) => (6, 2),
-            (Protocol::ICMP, _) => (2, 4),
-            _ => return,
+        let Some(checksum_at) = checksum_position(self.protocol) else {
+            return;
         };
-        let old_port = self
-            .port
-            .and_then(|port| edit_word(transport, port_at, |_| port));
+        let port_at = match (self.protocol, self.end) {
+            (Protocol::ICMP, _) => 4,
+            (_, End::Source) => 0,
+            (_, End::Destination) => 2,
+        };
+        let old_port = self.port.and_then(|port| edit_word(transport, port_at, |_| port));
         edit_word(transport, checksum_at, |sum| self.mend(sum, old_port));
     }
 

@@ -13,8 +13,12 @@ impl TcpFlags {
     pub const SYN: u8 = 0x02;
     /// Reset: ends a connection at once.
     pub const RST: u8 = 0x04;
+    /// Hand the data to the reader now.
+    pub const PSH: u8 = 0x08;
     /// The acknowledgement field counts.
     pub const ACK: u8 = 0x10;
+    /// The sender has slowed down, as ECN asked (RFC 3168).
+    pub const CWR: u8 = 0x80;
 
     /// Whether all of `bits` are set.
     pub const fn has(self, bits: u8) -> bool {
@@ -102,21 +106,55 @@ impl Transport {
                 let [kind, code, ..] = *bytes;
                 let identifier = u16::from_be_bytes([bytes[4], bytes[5]]);
                 Some(match kind {
-                    8 | 13 => Self::Query {
-                        identifier,
-                        reply: false,
-                        kind,
-                    },
-                    0 | 14 => Self::Query {
-                        identifier,
-                        reply: true,
-                        kind,
-                    },
+                    8 | 13 => Self::Query { identifier, reply: false, kind },
+                    0 | 14 => Self::Query { identifier, reply: true, kind },
                     3 | 4 | 5 | 11 | 12 => Self::Error { kind, code },
                     _ => Self::OtherIcmp { kind },
                 })
             }
             other => Some(Self::Other(other)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_from_its_least_length_on() {
+        let mut bytes = [0; 24];
+        bytes[..4].copy_from_slice(&[0x30, 0x39, 0x00, 0x50]);
+        bytes[12..14].copy_from_slice(&[0x60, TcpFlags::SYN | TcpFlags::ACK]);
+        for (protocol, least) in
+            [(Protocol::TCP, 24), (Protocol::UDP, 8), (Protocol::ICMP, 8), (Protocol(253), 0)]
+        {
+            for len in 0..=bytes.len() {
+                let read = Transport::parse(protocol, &bytes[..len]).is_some();
+                assert_eq!(read, len >= least, "{protocol} in {len} bytes");
+            }
+        }
+        let flags = TcpFlags(TcpFlags::SYN | TcpFlags::ACK);
+        let (source, destination) = (12_345, 80);
+        assert_eq!(
+            Transport::parse(Protocol::TCP, &bytes),
+            Some(Transport::Tcp { source, destination, flags })
+        );
+        assert_eq!(
+            Transport::parse(Protocol::UDP, &bytes),
+            Some(Transport::Udp { source, destination })
+        );
+        assert!(
+            flags.has(TcpFlags::SYN | TcpFlags::ACK) && !flags.has(TcpFlags::SYN | TcpFlags::FIN)
+        );
+    }
+
+    #[test]
+    fn a_tcp_header_length_under_20_is_impossible() {
+        for words in 0..5u8 {
+            let mut bytes = [0; 60];
+            bytes[12] = words << 4;
+            assert_eq!(Transport::parse(Protocol::TCP, &bytes), None, "{words}");
         }
     }
 }

@@ -16,11 +16,7 @@ impl VlanId {
 
     /// The VLAN numbered `number`, when it is at most 4094.
     pub const fn new(number: u16) -> Option<Self> {
-        if number <= Self::MAX.0 {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
     /// 0 to 4094.

@@ -28,10 +28,7 @@ pub fn parse(header: &[u8; HEADER_LEN], frame: &[u8]) -> Option<Offload> {
     if flags & FLAG_NEEDS_CSUM == 0 {
         return (gso & !GSO_ECN == GSO_NONE).then_some(Offload::Complete);
     }
-    let span = Span {
-        start: u16::from_ne_bytes([c0, c1]),
-        offset: u16::from_ne_bytes([o0, o1]),
-    };
+    let span = Span { start: u16::from_ne_bytes([c0, c1]), offset: u16::from_ne_bytes([o0, o1]) };
     if usize::from(span.start) < ETHERNET || frame.len() < span.field() + 2 {
         return None;
     }
@@ -80,7 +77,7 @@ pub fn emit(frame: &Frame) -> [u8; HEADER_LEN] {
 }
 
 /// Length of the TCP or UDP header at `span.start`; `None` when it is cut off or impossible.
-fn transport_header_len(kind: SegmentKind, span: Span, frame: &[u8]) -> Option<usize> {
+pub(crate) fn transport_header_len(kind: SegmentKind, span: Span, frame: &[u8]) -> Option<usize> {
     match kind {
         SegmentKind::Udp => Some(8),
         SegmentKind::Tcp4 { .. } | SegmentKind::Tcp6 { .. } => {
@@ -103,32 +100,14 @@ mod tests {
 
     #[test]
     fn every_offload_survives_the_way_through_a_header() {
-        let span = Span {
-            start: 34,
-            offset: 16,
-        };
+        let span = Span { start: 34, offset: 16 };
         let size = NonZeroU16::new(1448).unwrap();
         for offload in [
             Offload::Complete,
             Offload::Checksum(span),
-            Offload::Segment {
-                kind: SegmentKind::Tcp4 { ecn: false },
-                size,
-                span,
-            },
-            Offload::Segment {
-                kind: SegmentKind::Tcp6 { ecn: true },
-                size,
-                span,
-            },
-            Offload::Segment {
-                kind: SegmentKind::Udp,
-                size,
-                span: Span {
-                    start: 34,
-                    offset: 6,
-                },
-            },
+            Offload::Segment { kind: SegmentKind::Tcp4 { ecn: false }, size, span },
+            Offload::Segment { kind: SegmentKind::Tcp6 { ecn: true }, size, span },
+            Offload::Segment { kind: SegmentKind::Udp, size, span: Span { start: 34, offset: 6 } },
         ] {
             let mut frame = tcp_frame();
             frame.set_offload(offload);

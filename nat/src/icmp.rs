@@ -1,0 +1,77 @@
+//! ICMP errors, which concern another packet's flow (RFC 5508 section 4).
+//!
+//! # Theory of operation
+//! An error quotes a packet as it was where the error arose, on the far side of the translation. Turned around, the
+//! quote is a packet that the flow table knows, going the error's way; the opposite direction's tuple is the quoted
+//! packet as its sender knew it. So the error goes to that tuple's source and quotes that tuple, whichever side it
+//! came from; an error is never counted, refreshes nothing and ends nothing. Its own source changes too when it
+//! would show an inside address: that of the translated end, or of any router inside.
+
+use packet::rewrite::{self, End};
+use packet::{DropReason, Dropped, Instant, Ipv4, checksum, icmp};
+
+use crate::destined::{Departure, Destined, Plan, Translated};
+use crate::nat::Nat;
+
+use crate::table::FlowId;
+use crate::tuple::{Direction, Tuple};
+
+impl Nat {
+    /// Gives an ICMP error its true addressee. One that concerns no flow stays as it is.
+    pub(crate) fn inbound_error(
+        &mut self,
+        now: Instant,
+        packet: Ipv4,
+        owned: bool,
+    ) -> Result<Destined, Dropped> {
+        let message = packet.payload();
+        let quote = icmp::quote(message);
+        let sound = quote.is_some_and(|quote| quote.header_holds()) && checksum::holds(message);
+        let quoted = quote.and_then(|quote| Tuple::of_quote(&quote));
+        let found = quoted.and_then(|quoted| Some((quoted, self.find(now, &quoted.inverse())?)));
+        let Some((quoted, (flow, direction))) = found else {
+            // Nobody here can use an error for the router that quotes nothing it could have sent.
+            return match owned && !sound {
+                true => Err(packet.refuse(DropReason::NatBadError)),
+                false => Ok(Destined::untouched(packet, owned)),
+            };
+        };
+        let Some(known) = self.table.get(flow) else {
+            return Ok(Destined::untouched(packet, owned));
+        };
+        // An error goes to the quoted packet's source, or somebody made it up.
+        if !sound || packet.destination() != quoted.source {
+            return Err(packet.refuse(DropReason::NatBadError));
+        }
+        let as_sent = *known.tuple(direction.opposite());
+        let plan = Plan::Error { flow, direction };
+        Ok(Destined::readdress(packet, plan, quoted, as_sent, owned))
+    }
+
+    /// Gives an ICMP error about a flow's packet a source that its addressee may see.
+    pub(crate) fn outbound_error(
+        &mut self,
+        destined: Destined,
+        (flow, direction): (FlowId, Direction),
+        departure: Departure,
+    ) -> Result<Translated, Dropped> {
+        let Some(known) = self.table.get(flow) else {
+            return Err(destined.undo().refuse(DropReason::NatNoFlow));
+        };
+        let (source, destination) = (destined.packet().source(), destined.packet().destination());
+        let far_end = known.tuple(direction).source;
+        let as_known = known.tuple(direction.opposite()).destination;
+        let mut new = if source == far_end { as_known } else { source };
+        if new == source && self.covers(source, destination, departure.interface) {
+            match departure.external {
+                Some(external) => new = external,
+                None => return Err(destined.undo().refuse(DropReason::NatNoAddress)),
+            }
+        }
+        let mut packet = destined.into_packet();
+        if new != source {
+            rewrite::endpoint(&mut packet, End::Source, new, None);
+        }
+        Ok(Translated::new(packet))
+    }
+}

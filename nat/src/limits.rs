@@ -1,0 +1,134 @@
+//! How many flows there may be, in all and for one inside host.
+
+use core::net::Ipv4Addr;
+use core::num::NonZeroU32;
+
+use crate::index::{Hashes, Index};
+use crate::slab::Slab;
+
+/// Caps on flows. At a cap the new is refused and the living stay (RFC 6888 REQ-11).
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// All flows; at most [`Limits::MOST_FLOWS`]. Worst case about 220 bytes each, touched as they are used.
+    pub flows: usize,
+    /// Flows of one inside host, so that one cannot starve the others (RFC 6888 REQ-4).
+    pub flows_per_host: usize,
+}
+
+impl Limits {
+    /// More flows than this are not to be had: 3.5 GB.
+    pub const MOST_FLOWS: usize = 1 << 24;
+}
+
+impl Default for Limits {
+    /// As many flows as Linux tracks on a machine with 8 GiB, and as many for a host as four busy browsers need.
+    fn default() -> Self {
+        Self {
+            flows: 262_144,
+            flows_per_host: 16_384,
+        }
+    }
+}
+
+/// How many flows each inside host has. Hosts without flows are not here, so flows bound it.
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    slab: Slab<Host>,
+    index: Index,
+}
+
+#[derive(Debug)]
+struct Host {
+    address: Ipv4Addr,
+    flows: NonZeroU32,
+}
+
+impl Hosts {
+    pub(crate) const fn new() -> Self {
+        Self {
+            slab: Slab::new(),
+            index: Index::new(),
+        }
+    }
+
+    pub(crate) fn reserve(&mut self, hosts: usize) {
+        self.slab.reserve(hosts);
+        self.index.reserve(hosts);
+    }
+
+    /// Hosts with flows.
+    pub(crate) const fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(crate) fn flows(&self, hashes: &Hashes, address: Ipv4Addr) -> usize {
+        let host = self.find(hashes, address).and_then(|id| self.slab.get(id));
+        host.map_or(0, |host| host.flows.get() as usize)
+    }
+
+    pub(crate) fn add(&mut self, hashes: &Hashes, address: Ipv4Addr) {
+        let known = self.find(hashes, address);
+        if let Some(host) = known.and_then(|id| self.slab.get_mut(id)) {
+            host.flows = host.flows.saturating_add(1);
+            return;
+        }
+        let flows = NonZeroU32::MIN;
+        let id = self.slab.insert(Host { address, flows });
+        self.index.insert(hash(hashes, address), id);
+    }
+
+    pub(crate) fn remove(&mut self, hashes: &Hashes, address: Ipv4Addr) {
+        let Some(id) = self.find(hashes, address) else {
+            return;
+        };
+        let Some(host) = self.slab.get_mut(id) else {
+            return;
+        };
+        match NonZeroU32::new(host.flows.get() - 1) {
+            Some(flows) => host.flows = flows,
+            None => {
+                self.slab.remove(id);
+                self.index.remove(hash(hashes, address), id);
+            }
+        }
+    }
+
+    fn find(&self, hashes: &Hashes, address: Ipv4Addr) -> Option<u32> {
+        let is = |id| self.slab.get(id).is_some_and(|host| host.address == address);
+        self.index.find(hash(hashes, address), is)
+    }
+}
+
+fn hash(hashes: &Hashes, address: Ipv4Addr) -> u64 {
+    hashes.of((u64::from(u32::from(address)), 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn hosts_count_as_a_naive_map_does(steps in prop::collection::vec((any::<bool>(), 0u32..9), 0..200)) {
+            let hashes = Hashes::new(1);
+            let mut hosts = Hosts::new();
+            let mut model: BTreeMap<u32, usize> = BTreeMap::new();
+            for (add, host) in steps {
+                let address = Ipv4Addr::from(host);
+                let count = model.entry(host).or_default();
+                if add {
+                    hosts.add(&hashes, address);
+                    *count += 1;
+                } else {
+                    hosts.remove(&hashes, address);
+                    *count = count.saturating_sub(1);
+                }
+                prop_assert_eq!(hosts.flows(&hashes, address), *count);
+                prop_assert_eq!(hosts.len(), model.values().filter(|count| **count > 0).count());
+            }
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Mappings: an inside port and the external port that stands for it, wherever its packets go (RFC 4787 section 4.1).
+//!
+//! # Theory of operation
+//! A mapping is made for an inside endpoint's first flow under an external address and ends with its last; while it
+//! lives the external port is its alone. Flows hold it by count, both those that leave through it and those that came
+//! in through it. Ports live in one [`Pool`] for each external address and protocol. Flows of address-and-port-
+//! dependent rules have no mapping; they share ports of the same pools, never a port that a mapping owns.
+
+use core::net::Ipv4Addr;
+use core::num::NonZeroU32;
+
+use packet::{DropReason, Instant, InterfaceId, Protocol};
+
+use crate::index::{Hashes, Index};
+use crate::masquerade::{Filtering, Manner};
+use crate::ports::Pool;
+use crate::remotes::Remotes;
+use crate::rules::Listeners;
+use crate::slab::Slab;
+
+/// External addresses times protocols that ports are kept for: 2 MiB empty, 140 MB when every port was used.
+const MAX_POOLS: usize = 256;
+
+/// A mapping's number plus one.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct MappingId(NonZeroU32);
+
+impl MappingId {
+    pub(crate) const fn bits(self) -> u32 {
+        self.0.get()
+    }
+
+    pub(crate) fn from_bits(bits: u32) -> Option<Self> {
+        NonZeroU32::new(bits).map(Self)
+    }
+
+    const fn number(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
+/// An inside endpoint and where it appears outside. 24 bytes.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) inside: Ipv4Addr,
+    pub(crate) inside_port: u16,
+    pub(crate) protocol: Protocol,
+    pub(crate) filtering: Filtering,
+    pub(crate) external: Ipv4Addr,
+    pub(crate) external_port: u16,
+    flows: u32,
+}
+
+/// An inside endpoint in search of an external port.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) protocol: Protocol,
+    pub(crate) inside: Ipv4Addr,
+    pub(crate) inside_port: u16,
+    pub(crate) external: Ipv4Addr,
+    /// The router's interface that bears the external address.
+    pub(crate) owner: Option<InterfaceId>,
+    pub(crate) manner: Manner,
+    /// Where the search for a port begins when the inside port itself is not to be had.
+    pub(crate) start: u64,
+}
+
+/// What stands behind an external port.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Behind {
+    Nobody,
+    Mapping(MappingId, Entry),
+    /// Flows that share it, each known by its own tuple only.
+    Flows,
+}
+
+/// All mappings and ports.
+#[derive(Debug)]
+pub(crate) struct Mappings {
+    slab: Slab<Entry>,
+    /// By protocol, inside endpoint and external address.
+    index: Index,
+    /// In the order they were first needed.
+    pools: Vec<Pool>,
+    remotes: Remotes,
+}
+
+impl Mappings {
+    pub(crate) const fn new() -> Self {
+        Self {
+            slab: Slab::new(),
+            index: Index::new(),
+            pools: Vec::new(),
+            remotes: Remotes::new(),
+        }
+    }
+
+    /// Sets memory aside for `flows`, and for their remotes where a rule's filter needs them.
+    pub(crate) fn reserve(&mut self, flows: usize, remotes: bool) {
+        self.slab.reserve(flows);
+        self.index.reserve(flows);
+        if remotes {
+            self.remotes.reserve(flows);
+        }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(crate) fn ports_in_use(&self) -> usize {
+        self.pools.iter().map(Pool::in_use).sum()
+    }
+
+    pub(crate) fn get(&self, id: MappingId) -> Option<&Entry> {
+        self.slab.get(id.number())
+    }
+
+    /// Tells every pool which ports are published.
+    pub(crate) fn publish(&mut self, listeners: &Listeners) {
+        for pool in &mut self.pools {
+            pool.publish(listeners);
+        }
+    }
+
+    /// Forgets the ports of an external address; its flows must be gone.
+    pub(crate) fn forget_address(&mut self, external: Ipv4Addr) {
+        self.pools.retain(|pool| pool.address != external);
+    }
+
+    pub(crate) fn behind(&self, protocol: Protocol, external: Ipv4Addr, port: u16) -> Behind {
+        let Some(pool) = self.pool(protocol, external) else {
+            return Behind::Nobody;
+        };
+        if pool.is_shared(port) {
+            return Behind::Flows;
+        }
+        let found = pool.mapping(port).and_then(|id| Some((id, *self.get(id)?)));
+        found.map_or(Behind::Nobody, |(id, entry)| Behind::Mapping(id, entry))
+    }
+
+    /// Whether a mapping's filter lets packets of `remote` in that belong to no flow yet.
+    pub(crate) fn admits(
+        &self,
+        hashes: &Hashes,
+        id: MappingId,
+        entry: &Entry,
+        remote: Ipv4Addr,
+    ) -> bool {
+        match entry.filtering {
+            Filtering::EndpointIndependent => true,
+            Filtering::AddressDependent => self.remotes.knows(hashes, id, remote),
+            Filtering::AddressAndPortDependent => false,
+        }
+    }
+
+    /// The endpoint's mapping, made now if there is none. It ends when [`Mappings::release`] is called without a hold.
+    ///
+    /// # Errors
+    /// [`DropReason::NatNoPort`] when no port is left, or no pool.
+    pub(crate) fn acquire(
+        &mut self,
+        now: Instant,
+        hashes: &Hashes,
+        listeners: &Listeners,
+        request: &Request,
+    ) -> Result<(MappingId, u16), DropReason> {
+        let hash = hash(hashes, request.protocol, request.inside, request.inside_port, request.external);
+        let known = self.index.find(hash, |number| {
+            let entry = self.slab.get(number);
+            entry.is_some_and(|entry| {
+                entry.inside == request.inside
+                    && entry.inside_port == request.inside_port
+                    && entry.protocol == request.protocol
+                    && entry.external == request.external
+            })
+        });
+        if let Some(number) = known
+            && let Some(entry) = self.slab.get(number)
+            && let Some(id) = MappingId::from_bits(number + 1)
+        {
+            return Ok((id, entry.external_port));
+        }
+        self.create(now, listeners, request, hash)
+            .ok_or(DropReason::NatNoPort)
+    }
+
+    fn create(
+        &mut self,
+        now: Instant,
+        listeners: &Listeners,
+        request: &Request,
+        hash: u64,
+    ) -> Option<(MappingId, u16)> {
+        let pool = self.pool_for(request, listeners)?;
+        let choice = request.manner.choice(request.protocol, request.inside_port);
+        let pool = self.pools.get_mut(pool)?;
+        let port = pool.find_free(now, request.inside, request.inside_port, choice, request.start)?;
+        let number = self.slab.insert(Entry {
+            inside: request.inside,
+            inside_port: request.inside_port,
+            protocol: request.protocol,
+            filtering: request.manner.filtering,
+            external: request.external,
+            external_port: port,
+            flows: 0,
+        });
+        let id = MappingId::from_bits(number + 1)?;
+        self.index.insert(hash, number);
+        pool.own(port, id);
+        Some((id, port))
+    }
+
+    /// A port that no mapping owns, for a flow whose reply would be unique with it as `unique` says.
+    pub(crate) fn find_shareable(
+        &mut self,
+        listeners: &Listeners,
+        request: &Request,
+        unique: impl FnMut(u16) -> bool,
+    ) -> Option<u16> {
+        let pool = self.pool_for(request, listeners)?;
+        let choice = request.manner.choice(request.protocol, request.inside_port);
+        let pool = self.pools.get(pool)?;
+        pool.find_shareable(request.inside_port, choice, request.start, unique)
+    }
+
+    pub(crate) fn share(&mut self, protocol: Protocol, external: Ipv4Addr, port: u16) {
+        if let Some(pool) = self.pool_mut(protocol, external) {
+            pool.share(port);
+        }
+    }
+
+    pub(crate) fn unshare(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        external: Ipv4Addr,
+        port: u16,
+        host: Ipv4Addr,
+    ) {
+        if let Some(pool) = self.pool_mut(protocol, external) {
+            pool.unshare(now, port, host);
+        }
+    }
+
+    /// Adds a flow with `remote` to a mapping.
+    pub(crate) fn hold(&mut self, hashes: &Hashes, id: MappingId, remote: Ipv4Addr) {
+        if let Some(entry) = self.slab.get_mut(id.number()) {
+            entry.flows += 1;
+            if entry.filtering == Filtering::AddressDependent {
+                self.remotes.add(hashes, id, remote);
+            }
+        }
+    }
+
+    /// Takes a flow with `remote` from a mapping; the last one ends it.
+    pub(crate) fn release(&mut self, now: Instant, hashes: &Hashes, id: MappingId, remote: Ipv4Addr) {
+        let Some(entry) = self.slab.get_mut(id.number()) else {
+            return;
+        };
+        entry.flows = entry.flows.saturating_sub(1);
+        let entry = *entry;
+        if entry.filtering == Filtering::AddressDependent {
+            self.remotes.remove(hashes, id, remote);
+        }
+        if entry.flows == 0 {
+            self.end(hashes, id, &entry);
+            if let Some(pool) = self.pool_mut(entry.protocol, entry.external) {
+                pool.release(now, entry.external_port, entry.inside);
+            }
+        }
+    }
+
+    /// Ends a mapping that no flow came to hold; its port does not rest.
+    pub(crate) fn abandon(&mut self, hashes: &Hashes, id: MappingId) {
+        let Some(entry) = self.get(id).copied().filter(|entry| entry.flows == 0) else {
+            return;
+        };
+        self.end(hashes, id, &entry);
+        if let Some(pool) = self.pool_mut(entry.protocol, entry.external) {
+            pool.give_back(entry.external_port);
+        }
+    }
+
+    fn end(&mut self, hashes: &Hashes, id: MappingId, entry: &Entry) {
+        let hash = hash(hashes, entry.protocol, entry.inside, entry.inside_port, entry.external);
+        self.index.remove(hash, id.number());
+        self.slab.remove(id.number());
+    }
+
+    fn pool(&self, protocol: Protocol, external: Ipv4Addr) -> Option<&Pool> {
+        let mut pools = self.pools.iter();
+        pools.find(|pool| pool.protocol == protocol && pool.address == external)
+    }
+
+    fn pool_mut(&mut self, protocol: Protocol, external: Ipv4Addr) -> Option<&mut Pool> {
+        let mut pools = self.pools.iter_mut();
+        pools.find(|pool| pool.protocol == protocol && pool.address == external)
+    }
+
+    fn pool_for(&mut self, request: &Request, listeners: &Listeners) -> Option<usize> {
+        let (address, protocol) = (request.external, request.protocol);
+        let same = |pool: &Pool| pool.protocol == protocol && pool.address == address;
+        if let Some(position) = self.pools.iter().position(same) {
+            self.pools.get_mut(position)?.belong(request.owner, listeners);
+            return Some(position);
+        }
+        if self.pools.len() >= MAX_POOLS {
+            return None;
+        }
+        self.pools
+            .push(Pool::new(address, protocol, request.owner, listeners));
+        Some(self.pools.len() - 1)
+    }
+}
+
+fn hash(
+    hashes: &Hashes,
+    protocol: Protocol,
+    inside: Ipv4Addr,
+    port: u16,
+    external: Ipv4Addr,
+) -> u64 {
+    let addresses = u64::from(u32::from(inside)) << 32 | u64::from(u32::from(external));
+    hashes.of((addresses, u64::from(port) << 8 | u64::from(protocol.0)))
+}

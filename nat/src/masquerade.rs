@@ -1,0 +1,236 @@
+//! A masquerade rule: whose packets leave under the router's address, and how their ports are chosen.
+
+use core::net::Ipv4Addr;
+
+use packet::{InterfaceId, Ipv4Net, Protocol};
+
+/// Packets from `source` that leave through `out` get an external source address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Masquerade {
+    /// Inside hosts.
+    pub source: Ipv4Net,
+    /// The interface they leave through.
+    pub out: InterfaceId,
+    /// Destinations that see the inside address nevertheless: iptables' `! -d` (RFC 6888 REQ-6).
+    pub except: Vec<Ipv4Net>,
+    /// Which packets of one inside port share an external port.
+    pub mapping: Mapping,
+    /// Who outside may answer.
+    pub filtering: Filtering,
+    /// External ports to choose from; by default ports below 1024 stay below and others above (RFC 4787 REQ-3a).
+    pub ports: Option<PortRange>,
+    /// Whether an even UDP port stays even and an odd one odd (RFC 4787 REQ-4).
+    pub parity: bool,
+}
+
+impl Masquerade {
+    /// A rule with the defaults of RFC 4787: no exceptions, endpoint-independent mapping, exact filtering, parity.
+    pub const fn new(source: Ipv4Net, out: InterfaceId) -> Self {
+        Self {
+            source,
+            out,
+            except: Vec::new(),
+            mapping: Mapping::EndpointIndependent,
+            filtering: Filtering::AddressAndPortDependent,
+            ports: None,
+            parity: true,
+        }
+    }
+
+    /// Whether this rule translates a packet from `source` to `destination` that leaves through `out`.
+    pub fn covers(&self, source: Ipv4Addr, destination: Ipv4Addr, out: InterfaceId) -> bool {
+        self.out == out && self.translates(source, destination)
+    }
+
+    pub(crate) fn translates(&self, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
+        self.source.contains(&source) && !self.except.iter().any(|net| net.contains(&destination))
+    }
+
+    pub(crate) const fn manner(&self) -> Manner {
+        Manner {
+            mapping: self.mapping,
+            filtering: self.filtering,
+            ports: self.ports,
+            parity: self.parity,
+        }
+    }
+}
+
+/// Which packets of one inside address and port leave from the same external port (RFC 4787 section 4.1).
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum Mapping {
+    /// All of them, wherever they go; the external port is theirs alone.
+    #[default]
+    EndpointIndependent,
+    /// Those to one remote address and port, as Linux does: an external port may serve several hosts at once.
+    AddressAndPortDependent,
+}
+
+/// Whose packets to a mapping's external port come in (RFC 4787 section 5). Judged by the rule as it was when the
+/// mapping was made. Mappings that are address-and-port-dependent are always filtered so.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum Filtering {
+    /// Everybody's.
+    EndpointIndependent,
+    /// Those of an address that the inside port has a flow with.
+    AddressDependent,
+    /// Those of an address and port that the inside port has a flow with.
+    #[default]
+    AddressAndPortDependent,
+}
+
+/// A non-empty range of ports without port 0.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct PortRange {
+    low: u16,
+    high: u16,
+}
+
+impl PortRange {
+    pub(crate) const SYSTEM: Self = Self { low: 1, high: 1023 };
+    pub(crate) const USER: Self = Self {
+        low: 1024,
+        high: u16::MAX,
+    };
+    /// Every ICMP identifier, zero included.
+    pub(crate) const IDENTIFIERS: Self = Self {
+        low: 0,
+        high: u16::MAX,
+    };
+
+    /// The ports from `low` to `high`, both included; `None` when there is none or port 0 is among them.
+    pub const fn new(low: u16, high: u16) -> Option<Self> {
+        if low == 0 || low > high {
+            return None;
+        }
+        Some(Self { low, high })
+    }
+
+    /// The lowest port.
+    pub const fn low(self) -> u16 {
+        self.low
+    }
+
+    /// The highest port.
+    pub const fn high(self) -> u16 {
+        self.high
+    }
+
+    /// Whether `port` is one of them.
+    pub const fn contains(self, port: u16) -> bool {
+        self.low <= port && port <= self.high
+    }
+
+    fn and(self, other: Self) -> Option<Self> {
+        let (low, high) = (self.low.max(other.low), self.high.min(other.high));
+        (low <= high).then_some(Self { low, high })
+    }
+}
+
+/// How one rule maps, filters and chooses ports. The default is that of [`Masquerade::new`].
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Manner {
+    pub(crate) mapping: Mapping,
+    pub(crate) filtering: Filtering,
+    ports: Option<PortRange>,
+    parity: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            mapping: Mapping::default(),
+            filtering: Filtering::default(),
+            ports: None,
+            parity: true,
+        }
+    }
+}
+
+/// Which external ports a rule allows for one inside port.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Choice {
+    pub(crate) range: PortRange,
+    /// Allowed ports by their position in a 64-port word: all, the even or the odd.
+    pub(crate) pattern: u64,
+}
+
+impl Choice {
+    const EVEN: u64 = 0x5555_5555_5555_5555;
+
+    pub(crate) const fn allows(self, port: u16) -> bool {
+        self.range.contains(port) && self.pattern & (1 << (port % 64)) != 0
+    }
+}
+
+impl Manner {
+    /// The external ports for `port` of `protocol`. A configured range is narrowed to the inside port's class, below
+    /// 1024 or above (RFC 4787 REQ-3a), unless it lies wholly outside it. Identifiers of ICMP have no classes.
+    pub(crate) fn choice(self, protocol: Protocol, port: u16) -> Choice {
+        if protocol == Protocol::ICMP {
+            let range = self.ports.unwrap_or(PortRange::IDENTIFIERS);
+            return Choice {
+                range,
+                pattern: u64::MAX,
+            };
+        }
+        let class = if port < 1024 {
+            PortRange::SYSTEM
+        } else {
+            PortRange::USER
+        };
+        let range = self
+            .ports
+            .map_or(class, |ports| ports.and(class).unwrap_or(ports));
+        let pattern = match (self.parity && protocol == Protocol::UDP, port % 2) {
+            (false, _) => u64::MAX,
+            (true, 0) => Choice::EVEN,
+            (true, _) => !Choice::EVEN,
+        };
+        Choice { range, pattern }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NU4, NU5.
+    #[test]
+    fn the_choice_keeps_class_and_parity() {
+        let manner = Manner::default();
+        let choice = manner.choice(Protocol::UDP, 53);
+        assert!(choice.allows(53) && choice.allows(1023));
+        assert!(!choice.allows(54) && !choice.allows(1025) && !choice.allows(0));
+        let choice = manner.choice(Protocol::TCP, 40_000);
+        assert!(choice.allows(40_001) && choice.allows(65_535) && !choice.allows(1023));
+    }
+
+    #[test]
+    fn a_range_outside_the_class_wins_over_the_class() {
+        let manner = Manner {
+            ports: PortRange::new(5000, 5010),
+            ..Manner::default()
+        };
+        assert!(manner.choice(Protocol::TCP, 80).allows(5003));
+        assert!(!manner.choice(Protocol::TCP, 4000).allows(4000));
+    }
+
+    /// NC1.
+    #[test]
+    fn an_excepted_destination_is_not_covered() {
+        let net = |text: &str| text.parse::<Ipv4Net>().ok();
+        let (Some(inside), Some(except)) = (net("192.168.0.0/24"), net("10.0.0.0/8")) else {
+            panic!("not networks");
+        };
+        let out = InterfaceId::new(1);
+        let rule = Masquerade {
+            except: vec![except],
+            ..Masquerade::new(inside, out)
+        };
+        let host = Ipv4Addr::new(192, 168, 0, 2);
+        assert!(rule.covers(host, Ipv4Addr::new(203, 0, 113, 9), out));
+        assert!(!rule.covers(host, Ipv4Addr::new(10, 1, 1, 1), out));
+        assert!(!rule.covers(host, Ipv4Addr::new(203, 0, 113, 9), InterfaceId::new(2)));
+    }
+}

@@ -1,0 +1,256 @@
+//! NAT as one value: rules, flows, mappings, and their times.
+//!
+//! # Theory of operation
+//! Only flows that are translated are tracked; a packet that no rule concerns passes untouched and leaves no trace.
+//! A flow counts against one inside host: the one that began it when its source is translated, else the one it was
+//! sent to. A flow holds the mappings that lend it ports, so a port outlives no flow and is not lent twice.
+//!
+//! The invariant above all: no packet whose source a masquerade rule covers leaves that rule's interface with that
+//! source. It is translated, or refused with a reason. The one exception is an answer within a flow whose other end
+//! had sent to that very address, and so learns nothing from it.
+
+use core::fmt;
+use core::net::Ipv4Addr;
+
+use packet::{DropReason, Instant, InterfaceId};
+
+use crate::flow::Flow;
+use crate::index::{Hashes, mix};
+use crate::lifetime::Lifetimes;
+use crate::limits::{Hosts, Limits};
+use crate::mapping::Mappings;
+use crate::rules::{Listeners, Rules};
+use crate::stats::Stats;
+use crate::table::{Due, FlowId, Table};
+use crate::tuple::{Direction, Tuple};
+use crate::view::FlowView;
+
+/// Flows looked at in one [`Nat::expire`]: some hundred microseconds, so that packets do not wait behind it.
+const EXPIRY_BATCH: usize = 4096;
+
+/// Connection tracking, masquerade and publishing. See the crate's own page for the two steps of a packet.
+pub struct Nat {
+    pub(crate) rules: Rules,
+    pub(crate) listeners: Listeners,
+    pub(crate) limits: Limits,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) hashes: Hashes,
+    pub(crate) table: Table,
+    pub(crate) hosts: Hosts,
+    pub(crate) mappings: Mappings,
+    /// The counts that no table keeps; the others are zero here.
+    pub(crate) counts: Stats,
+    /// The latest time that a packet or a timer told.
+    latest: Instant,
+    seed: u64,
+    draws: u64,
+}
+
+impl Nat {
+    /// No rules and no flows. The seed keys the hashes and chooses ports.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rules: Rules::default(),
+            listeners: Listeners::default(),
+            limits: Limits::default(),
+            lifetimes: Lifetimes::default(),
+            hashes: Hashes::new(seed),
+            table: Table::new(),
+            hosts: Hosts::new(),
+            mappings: Mappings::new(),
+            counts: Stats::default(),
+            latest: Instant::ZERO,
+            seed: mix(!seed),
+            draws: 0,
+        }
+    }
+
+    /// Replaces the rules. Living flows stay as they are, also those that the new rules would translate otherwise.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.listeners = Listeners::new(&rules.publish);
+        self.mappings.publish(&self.listeners);
+        self.rules = rules;
+        self.reserve();
+    }
+
+    /// The rules in force.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Whether a masquerade rule covers a packet with these addresses that leaves through `out`.
+    pub fn covers(&self, source: Ipv4Addr, destination: Ipv4Addr, out: InterfaceId) -> bool {
+        self.rules.masquerade(source, destination, out).is_some()
+    }
+
+    /// Replaces the limits. Flows beyond them stay; only the new are refused.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = Limits {
+            flows: limits.flows.min(Limits::MOST_FLOWS),
+            ..limits
+        };
+        self.reserve();
+    }
+
+    /// The limits in force.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Replaces the lifetimes; a living flow takes its new one with its next packet.
+    pub const fn set_lifetimes(&mut self, lifetimes: Lifetimes) {
+        self.lifetimes = lifetimes;
+    }
+
+    /// The lifetimes in force.
+    pub const fn lifetimes(&self) -> Lifetimes {
+        self.lifetimes
+    }
+
+    /// Whether packets need to come here: there is a rule, or a flow.
+    pub const fn is_configured(&self) -> bool {
+        !self.rules.is_empty() || self.table.len() != 0
+    }
+
+    /// Ends flows whose time has come. Looks at a bounded number; [`Nat::next_timeout`] is in the past while more wait.
+    /// A flow that is late here is dead to packets all the same.
+    pub fn expire(&mut self, now: Instant) {
+        self.tell(now);
+        for _ in 0..EXPIRY_BATCH {
+            match self.table.next_due(now) {
+                None => return,
+                Some(Due::Living) => {}
+                Some(Due::Ended(id)) => {
+                    self.end(now, id);
+                    self.counts.expired += 1;
+                }
+            }
+        }
+    }
+
+    /// When [`Nat::expire`] has something to do, if ever. May turn out early.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.table.next_timeout()
+    }
+
+    /// Living flows, in the order of their places in the table.
+    pub fn flows(&self, now: Instant) -> impl Iterator<Item = FlowView> {
+        let living = self.table.iter().filter(move |flow| flow.is_living(now));
+        living.map(move |flow| FlowView::of(now, flow))
+    }
+
+    /// Ends the flows that `keep` does not want, seen as of the latest time told; returns how many.
+    pub fn flush(&mut self, mut keep: impl FnMut(&FlowView) -> bool) -> usize {
+        let now = self.latest;
+        self.flush_where(|flow| !keep(&FlowView::of(now, flow)))
+    }
+
+    /// Ends the flows that stand under an address that is no longer the router's, and forgets its ports; returns how
+    /// many flows.
+    pub fn forget_address(&mut self, external: Ipv4Addr) -> usize {
+        let ended = self.flush_where(|flow| {
+            let (original, reply) = (flow.tuple(Direction::Original), flow.tuple(Direction::Reply));
+            let stands_in = reply.destination == external && original.source != external;
+            let published = original.destination == external && reply.source != external;
+            stands_in || published
+        });
+        self.mappings.forget_address(external);
+        ended
+    }
+
+    /// How full it is, and what happened so far.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            flows: self.table.len(),
+            mappings: self.mappings.len(),
+            ports: self.mappings.ports_in_use(),
+            hosts: self.hosts.len(),
+            ..self.counts
+        }
+    }
+
+    /// Remembers what time it is.
+    pub(crate) fn tell(&mut self, now: Instant) {
+        self.latest = self.latest.max(now);
+    }
+
+    /// The living flow that a packet with this tuple belongs to. A dead one in its place is ended.
+    #[inline]
+    pub(crate) fn find(&mut self, now: Instant, tuple: &Tuple) -> Option<(FlowId, Direction)> {
+        let (id, direction) = self.table.find(&self.hashes, tuple)?;
+        if self.table.get(id)?.is_living(now) {
+            return Some((id, direction));
+        }
+        self.end(now, id);
+        self.counts.expired += 1;
+        None
+    }
+
+    /// Removes a flow and gives back what it held.
+    pub(crate) fn end(&mut self, now: Instant, id: FlowId) {
+        let Some(flow) = self.table.remove(&self.hashes, id) else {
+            return;
+        };
+        self.hosts.remove(&self.hashes, flow.host);
+        let (original, reply) = (*flow.tuple(Direction::Original), *flow.tuple(Direction::Reply));
+        if flow.shares_port() {
+            let (external, port) = (reply.destination, reply.destination_port);
+            self.mappings
+                .unshare(now, reply.protocol, external, port, original.source);
+        }
+        if let Some(mapping) = flow.source_mapping {
+            self.mappings
+                .release(now, &self.hashes, mapping, original.destination);
+        }
+        if let Some(mapping) = flow.destination_mapping {
+            self.mappings
+                .release(now, &self.hashes, mapping, reply.destination);
+        }
+    }
+
+    /// A number that others cannot foresee and the seed reproduces.
+    pub(crate) const fn draw(&mut self) -> u64 {
+        self.draws = self.draws.wrapping_add(1);
+        mix(self.seed ^ mix(self.draws))
+    }
+
+    pub(crate) const fn count_refused(&mut self, reason: DropReason) {
+        self.counts.refused.count(reason);
+    }
+
+    fn flush_where(&mut self, mut unwanted: impl FnMut(&Flow) -> bool) -> usize {
+        let before = self.table.len();
+        for number in 0..self.table.bound() {
+            let id = self.table.id(number);
+            if let Some(id) = id
+                && self.table.get(id).is_some_and(&mut unwanted)
+            {
+                self.end(self.latest, id);
+            }
+        }
+        let ended = before - self.table.len();
+        self.counts.flushed += ended as u64;
+        ended
+    }
+
+    /// Sets memory aside once there is a rule: 60 MB of addresses at the default limits, hardly any of it touched.
+    fn reserve(&mut self) {
+        if self.rules.is_empty() {
+            return;
+        }
+        let flows = self.limits.flows;
+        self.table.reserve(flows);
+        self.hosts.reserve(flows);
+        self.mappings.reserve(flows, self.rules.filters_by_address());
+    }
+}
+
+impl fmt::Debug for Nat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nat")
+            .field("rules", &self.rules)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+

@@ -1,0 +1,226 @@
+//! The birth of a flow: limits first, then its external port, then its place in the table.
+
+use core::net::Ipv4Addr;
+
+use packet::{DropReason, Instant, InterfaceId, Protocol};
+
+use crate::flow::{Flow, Origin};
+use crate::mapping::{MappingId, Request};
+use crate::masquerade::{Manner, Mapping};
+use crate::nat::Nat;
+use crate::tcp::Tcp;
+use crate::tuple::{Direction, Tuple};
+
+/// A flow that wants to be.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Opening {
+    /// Its first packet as it was sent.
+    pub(crate) original: Tuple,
+    /// Where that packet goes in truth.
+    pub(crate) to: (Ipv4Addr, u16),
+    pub(crate) source: Source,
+    pub(crate) origin: Origin,
+    /// Its state, if it is a TCP connection.
+    pub(crate) tcp: Option<Tcp>,
+    /// The mapping that it was sent to.
+    pub(crate) mapping: Option<MappingId>,
+}
+
+/// What the other side sees as its source.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Source {
+    /// The source itself.
+    Kept,
+    /// An address of ours, and a port chosen in this manner.
+    Translated {
+        external: Ipv4Addr,
+        owner: Option<InterfaceId>,
+        manner: Manner,
+    },
+}
+
+/// What a new flow holds of the ports.
+#[derive(Copy, Clone, Debug)]
+enum Held {
+    Nothing,
+    Mapping(MappingId),
+    Shared,
+}
+
+impl Nat {
+    /// Keeps a flow whose first packet has `bytes`, and returns its reply tuple.
+    ///
+    /// # Errors
+    /// [`DropReason::NatTableFull`], [`DropReason::NatHostLimit`], [`DropReason::NatNoPort`]; nothing changes then.
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        opening: Opening,
+        bytes: usize,
+    ) -> Result<Tuple, DropReason> {
+        let original = opening.original;
+        let host = match opening.source {
+            Source::Translated { .. } => original.source,
+            Source::Kept => opening.to.0,
+        };
+        self.make_room(now, host)?;
+        if opening.mapping.is_some_and(|id| !self.leads(id, &opening)) {
+            return Err(DropReason::NatNoFlow);
+        }
+        let (reply, held) = self.translation(now, &opening)?;
+        let mut flow = Flow::new(original, reply, opening.tcp, opening.origin);
+        flow.host = host;
+        flow.destination_mapping = opening.mapping;
+        match held {
+            Held::Nothing => {}
+            Held::Mapping(id) => {
+                flow.source_mapping = Some(id);
+                self.mappings.hold(&self.hashes, id, original.destination);
+            }
+            Held::Shared => {
+                flow.share_port();
+                let (external, port) = (reply.destination, reply.destination_port);
+                self.mappings.share(reply.protocol, external, port);
+            }
+        }
+        if let Some(id) = opening.mapping {
+            self.mappings.hold(&self.hashes, id, reply.destination);
+        }
+        self.hosts.add(&self.hashes, host);
+        flow.count(Direction::Original, bytes);
+        flow.set_deadline(now + self.lifetimes.of(&flow));
+        self.table.insert(now, &self.hashes, flow);
+        self.counts.created += 1;
+        Ok(reply)
+    }
+
+    fn make_room(&mut self, now: Instant, host: Ipv4Addr) -> Result<(), DropReason> {
+        if self.table.len() >= self.limits.flows {
+            self.expire(now);
+            if self.table.len() >= self.limits.flows {
+                return Err(DropReason::NatTableFull);
+            }
+        }
+        if self.hosts.flows(&self.hashes, host) >= self.limits.flows_per_host {
+            return Err(DropReason::NatHostLimit);
+        }
+        Ok(())
+    }
+
+    /// Whether a mapping still leads from where the flow was sent to where it goes.
+    fn leads(&self, id: MappingId, opening: &Opening) -> bool {
+        self.mappings.get(id).is_some_and(|entry| {
+            let sent = (opening.original.destination, opening.original.destination_port);
+            entry.protocol == opening.original.protocol
+                && (entry.external, entry.external_port) == sent
+                && (entry.inside, entry.inside_port) == opening.to
+        })
+    }
+
+    /// The flow's reply tuple, which no other flow has, and what the flow is to hold for it.
+    fn translation(
+        &mut self,
+        now: Instant,
+        opening: &Opening,
+    ) -> Result<(Tuple, Held), DropReason> {
+        let original = opening.original;
+        let forwarded = Tuple {
+            destination: opening.to.0,
+            destination_port: opening.to.1,
+            ..original
+        };
+        let answer = forwarded.inverse();
+        let Source::Translated {
+            external,
+            owner,
+            manner,
+        } = opening.source
+        else {
+            return self.unless_taken(now, &original, answer).map(|reply| (reply, Held::Nothing));
+        };
+        let reply = Tuple {
+            destination: external,
+            ..answer
+        };
+        if !has_ports(original.protocol) {
+            return self.unless_taken(now, &original, reply).map(|reply| (reply, Held::Nothing));
+        }
+        let request = Request {
+            protocol: original.protocol,
+            inside: original.source,
+            inside_port: original.source_port,
+            external,
+            owner,
+            manner,
+            start: self.draw(),
+        };
+        match manner.mapping {
+            Mapping::EndpointIndependent => self.lent_port(now, &original, reply, &request),
+            Mapping::AddressAndPortDependent => self.shared_port(&original, reply, &request),
+        }
+    }
+
+    fn lent_port(
+        &mut self,
+        now: Instant,
+        original: &Tuple,
+        reply: Tuple,
+        request: &Request,
+    ) -> Result<(Tuple, Held), DropReason> {
+        let (id, port) = self
+            .mappings
+            .acquire(now, &self.hashes, &self.listeners, request)?;
+        let unique = self.unless_taken(now, original, with_port(reply, port));
+        if unique.is_err() {
+            self.mappings.abandon(&self.hashes, id);
+        }
+        unique.map(|reply| (reply, Held::Mapping(id)))
+    }
+
+    fn shared_port(
+        &mut self,
+        original: &Tuple,
+        reply: Tuple,
+        request: &Request,
+    ) -> Result<(Tuple, Held), DropReason> {
+        let (table, hashes) = (&self.table, &self.hashes);
+        let unique = |port| {
+            let reply = with_port(reply, port);
+            reply != *original && table.find(hashes, &reply).is_none()
+        };
+        let port = self
+            .mappings
+            .find_shareable(&self.listeners, request, unique)
+            .ok_or(DropReason::NatNoPort)?;
+        Ok((with_port(reply, port), Held::Shared))
+    }
+
+    /// `reply`, unless packets of another flow, or the flow's own on their way in, look like that.
+    fn unless_taken(
+        &mut self,
+        now: Instant,
+        original: &Tuple,
+        reply: Tuple,
+    ) -> Result<Tuple, DropReason> {
+        if reply == *original || self.find(now, &reply).is_some() {
+            return Err(DropReason::NatNoPort);
+        }
+        Ok(reply)
+    }
+}
+
+const fn has_ports(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMP)
+}
+
+/// The answer to a packet whose source port, or identifier, became `port`.
+fn with_port(reply: Tuple, port: u16) -> Tuple {
+    Tuple {
+        source_port: match reply.protocol {
+            Protocol::ICMP => port,
+            _ => reply.source_port,
+        },
+        destination_port: port,
+        ..reply
+    }
+}

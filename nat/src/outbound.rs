@@ -1,0 +1,260 @@
+//! Step 7 of a packet's life: whom is it really from?
+
+use packet::rewrite::{self, End};
+use packet::{DropReason, Dropped, Instant, Ipv4, Protocol, Transport};
+
+use crate::destined::{Arrival, Departure, Destined, Plan, Translated};
+use crate::flow::Origin;
+use crate::inbound::begins;
+use crate::mapping::MappingId;
+use crate::masquerade::Manner;
+use crate::nat::Nat;
+use crate::opening::{Opening, Source};
+use crate::table::FlowId;
+use crate::tcp::Tcp;
+use crate::tuple::{Direction, Tuple};
+
+impl Nat {
+    /// Gives a packet the source that the other side shall see, follows its flow, and keeps a flow that it begins.
+    ///
+    /// # Errors
+    /// The frame is as its sender knew it; nothing is kept. [`DropReason::NatNoFlow`] and [`DropReason::BadTransport`]:
+    /// a rule covers it, but no flow can be told from it or begun with it. [`DropReason::NatBadError`]: a covered ICMP
+    /// error about a packet of no flow. [`DropReason::NatNoAddress`], [`DropReason::NatTableFull`],
+    /// [`DropReason::NatHostLimit`], [`DropReason::NatNoPort`]: the flow that it would begin cannot be.
+    pub fn outbound(
+        &mut self,
+        now: Instant,
+        packet: Destined,
+        departure: Departure,
+    ) -> Result<Translated, Dropped> {
+        self.tell(now);
+        let translated = match packet.plan {
+            Plan::Known { flow, direction } => self.follow(now, packet, flow, direction, departure),
+            Plan::Fresh => self.masquerade(now, packet, departure),
+            Plan::Redirected {
+                original,
+                arrival,
+                origin,
+                mapping,
+            } => {
+                let redirected = Redirected {
+                    original,
+                    arrival,
+                    origin,
+                    mapping,
+                };
+                self.redirect(now, packet, redirected, departure)
+            }
+            Plan::Error { flow, direction } => {
+                self.outbound_error(packet, (flow, direction), departure)
+            }
+        };
+        if let Err(dropped) = &translated {
+            self.count_refused(dropped.reason);
+        }
+        translated
+    }
+
+    /// A packet of a known flow.
+    fn follow(
+        &mut self,
+        now: Instant,
+        destined: Destined,
+        id: FlowId,
+        direction: Direction,
+        departure: Departure,
+    ) -> Result<Translated, Dropped> {
+        let packet = destined.packet();
+        let (transport, bytes) = (packet.transport(), packet.total_len());
+        let (source, destination) = (packet.source(), packet.destination());
+        let Some(flow) = self.table.get_mut(id) else {
+            return Err(destined.undo().refuse(DropReason::NatNoFlow));
+        };
+        let seen = *flow.tuple(direction.opposite());
+        let sent = *flow.tuple(direction);
+        // Rules or routes may have changed under a flow whose source nobody translates.
+        let may_leak = direction == Direction::Original && seen.destination == source;
+        if may_leak && self.covers(source, destination, departure.interface) {
+            return Err(destined.undo().refuse(DropReason::NatNoFlow));
+        }
+        if let Some(flow) = self.table.get_mut(id)
+            && flow.follow(direction, transport, bytes)
+        {
+            let deadline = now + self.lifetimes.of(flow);
+            self.table.set_deadline(now, id, deadline);
+        }
+        let mut packet = destined.into_packet();
+        if (seen.destination, seen.destination_port) != (sent.source, sent.source_port) {
+            set_source(&mut packet, &seen, direction);
+        }
+        Ok(Translated::new(packet))
+    }
+
+    /// A packet that goes where it was sent, and belongs to no flow.
+    fn masquerade(
+        &mut self,
+        now: Instant,
+        destined: Destined,
+        departure: Departure,
+    ) -> Result<Translated, Dropped> {
+        let packet = destined.packet();
+        let (from, to) = (packet.source(), packet.destination());
+        let Some(rule) = self.rules.masquerade(from, to, departure.interface) else {
+            return Ok(Translated::new(destined.into_packet()));
+        };
+        let manner = rule.manner();
+        let transport = packet.transport();
+        let Some(original) = Tuple::of(packet, transport) else {
+            return Err(destined.undo().refuse(match transport {
+                Transport::Malformed => DropReason::BadTransport,
+                Transport::Error { .. } => DropReason::NatBadError,
+                _ => DropReason::NatNoFlow,
+            }));
+        };
+        if let Some((flow, direction)) = self.find(now, &original) {
+            return self.join(now, destined, original, (flow, direction), departure);
+        }
+        if !begins(transport) {
+            return Err(destined.undo().refuse(DropReason::NatNoFlow));
+        }
+        let Some(external) = departure.external else {
+            return Err(destined.undo().refuse(DropReason::NatNoAddress));
+        };
+        let opening = Opening {
+            original,
+            to: (original.destination, original.destination_port),
+            source: Source::Translated {
+                external,
+                owner: Some(departure.interface),
+                manner,
+            },
+            origin: Origin::Masquerade,
+            tcp: first_state(transport),
+            mapping: None,
+        };
+        self.begin(now, destined, opening)
+    }
+
+    /// A packet that was sent elsewhere, and belongs to no flow.
+    fn redirect(
+        &mut self,
+        now: Instant,
+        destined: Destined,
+        redirected: Redirected,
+        departure: Departure,
+    ) -> Result<Translated, Dropped> {
+        let Redirected {
+            original,
+            arrival,
+            origin,
+            mapping,
+        } = redirected;
+        if let Some(found) = self.find(now, &original) {
+            return self.join(now, destined, original, found, departure);
+        }
+        let packet = destined.packet();
+        let transport = packet.transport();
+        let to = match Tuple::of(packet, transport) {
+            Some(tuple) => (tuple.destination, tuple.destination_port),
+            None => return Err(destined.undo().refuse(DropReason::NatNoFlow)),
+        };
+        let rule = self.rules.masquerade(original.source, to.0, departure.interface);
+        let source = match (rule.map(|rule| rule.manner()), departure.external) {
+            (Some(manner), Some(external)) => Source::Translated {
+                external,
+                owner: Some(departure.interface),
+                manner,
+            },
+            (Some(_), None) => return Err(destined.undo().refuse(DropReason::NatNoAddress)),
+            (None, _) => self.hairpin(&original, arrival, departure),
+        };
+        let opening = Opening {
+            original,
+            to,
+            source,
+            origin,
+            tcp: first_state(transport),
+            mapping,
+        };
+        self.begin(now, destined, opening)
+    }
+
+    /// A redirected packet that turns back to the inside leaves from the external address that it was sent to, so that
+    /// the answer comes through here (RFC 4787 REQ-9, RFC 5382 REQ-8).
+    fn hairpin(&self, original: &Tuple, arrival: Arrival, departure: Departure) -> Source {
+        let owner = arrival.owner;
+        let rule =
+            owner.and_then(|owner| self.inside_rule(original.source, arrival.interface, owner));
+        if rule.is_none() && arrival.interface != departure.interface {
+            return Source::Kept;
+        }
+        Source::Translated {
+            external: original.destination,
+            owner,
+            manner: rule.map_or_else(Manner::default, |rule| rule.manner()),
+        }
+    }
+
+    /// A packet whose flow began after its first step: it follows if it has the flow's destination.
+    fn join(
+        &mut self,
+        now: Instant,
+        destined: Destined,
+        original: Tuple,
+        (id, direction): (FlowId, Direction),
+        departure: Departure,
+    ) -> Result<Translated, Dropped> {
+        let to = self
+            .table
+            .get(id)
+            .map(|flow| flow.tuple(direction.opposite()).source);
+        if to == Some(destined.packet().destination()) && original.source == destined.packet().source() {
+            return self.follow(now, destined, id, direction, departure);
+        }
+        Err(destined.undo().refuse(DropReason::NatNoFlow))
+    }
+
+    fn begin(
+        &mut self,
+        now: Instant,
+        destined: Destined,
+        opening: Opening,
+    ) -> Result<Translated, Dropped> {
+        match self.open(now, opening, destined.packet().total_len()) {
+            Ok(reply) => {
+                let mut packet = destined.into_packet();
+                let original = opening.original;
+                if (reply.destination, reply.destination_port)
+                    != (original.source, original.source_port)
+                {
+                    set_source(&mut packet, &reply, Direction::Original);
+                }
+                Ok(Translated::new(packet))
+            }
+            Err(reason) => Err(destined.undo().refuse(reason)),
+        }
+    }
+}
+
+struct Redirected {
+    original: Tuple,
+    arrival: Arrival,
+    origin: Origin,
+    mapping: Option<MappingId>,
+}
+
+/// Gives a packet the source that the other direction's tuple sends to.
+fn set_source(packet: &mut Ipv4, seen: &Tuple, direction: Direction) {
+    // A reply's identifier was set with its destination.
+    let is_reply = seen.protocol == Protocol::ICMP && direction == Direction::Reply;
+    let port = (!is_reply).then_some(seen.destination_port);
+    rewrite::endpoint(packet, End::Source, seen.destination, port);
+}
+
+fn first_state(transport: Transport) -> Option<Tcp> {
+    match transport {
+        Transport::Tcp { flags, .. } => Tcp::begin(flags),
+        _ => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! Which outside addresses a mapping has flows with: the memory of address-dependent filtering.
+
+use core::net::Ipv4Addr;
+use core::num::NonZeroU32;
+
+use crate::index::{Hashes, Index};
+use crate::mapping::MappingId;
+use crate::slab::Slab;
+
+/// Counts of flows by mapping and remote address; pairs without flows are not here, so flows bound it.
+#[derive(Debug)]
+pub(crate) struct Remotes {
+    slab: Slab<Remote>,
+    index: Index,
+}
+
+#[derive(Debug)]
+struct Remote {
+    mapping: MappingId,
+    address: Ipv4Addr,
+    flows: NonZeroU32,
+}
+
+impl Remotes {
+    pub(crate) const fn new() -> Self {
+        Self {
+            slab: Slab::new(),
+            index: Index::new(),
+        }
+    }
+
+    pub(crate) fn reserve(&mut self, pairs: usize) {
+        self.slab.reserve(pairs);
+        self.index.reserve(pairs);
+    }
+
+    pub(crate) fn knows(&self, hashes: &Hashes, mapping: MappingId, address: Ipv4Addr) -> bool {
+        self.find(hashes, mapping, address).is_some()
+    }
+
+    pub(crate) fn add(&mut self, hashes: &Hashes, mapping: MappingId, address: Ipv4Addr) {
+        let known = self.find(hashes, mapping, address);
+        if let Some(remote) = known.and_then(|id| self.slab.get_mut(id)) {
+            remote.flows = remote.flows.saturating_add(1);
+            return;
+        }
+        let id = self.slab.insert(Remote {
+            mapping,
+            address,
+            flows: NonZeroU32::MIN,
+        });
+        self.index.insert(hash(hashes, mapping, address), id);
+    }
+
+    pub(crate) fn remove(&mut self, hashes: &Hashes, mapping: MappingId, address: Ipv4Addr) {
+        let Some(id) = self.find(hashes, mapping, address) else {
+            return;
+        };
+        let Some(remote) = self.slab.get_mut(id) else {
+            return;
+        };
+        match NonZeroU32::new(remote.flows.get() - 1) {
+            Some(flows) => remote.flows = flows,
+            None => {
+                self.slab.remove(id);
+                self.index.remove(hash(hashes, mapping, address), id);
+            }
+        }
+    }
+
+    fn find(&self, hashes: &Hashes, mapping: MappingId, address: Ipv4Addr) -> Option<u32> {
+        self.index.find(hash(hashes, mapping, address), |id| {
+            let remote = self.slab.get(id);
+            remote.is_some_and(|remote| remote.mapping == mapping && remote.address == address)
+        })
+    }
+}
+
+fn hash(hashes: &Hashes, mapping: MappingId, address: Ipv4Addr) -> u64 {
+    hashes.of((u64::from(mapping.bits()), u64::from(u32::from(address))))
+}

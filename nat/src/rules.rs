@@ -1,0 +1,131 @@
+//! All masquerade and publish rules, in the administrator's order: the first that fits decides.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+
+use packet::{InterfaceId, Protocol};
+
+use crate::masquerade::{Filtering, Masquerade};
+use crate::publish::Publish;
+
+/// What is to be translated. Rules judge new flows only; a living flow keeps the translation it began with.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rules {
+    /// In order; the first that covers a packet translates it.
+    pub masquerade: Vec<Masquerade>,
+    /// In order; the first that hears a packet redirects it.
+    pub publish: Vec<Publish>,
+}
+
+impl Rules {
+    /// Whether there is nothing to translate.
+    pub const fn is_empty(&self) -> bool {
+        self.masquerade.is_empty() && self.publish.is_empty()
+    }
+
+    /// Whether a rule needs to know which addresses a mapping has flows with.
+    pub(crate) fn filters_by_address(&self) -> bool {
+        let mut rules = self.masquerade.iter();
+        rules.any(|rule| rule.filtering == Filtering::AddressDependent)
+    }
+
+    /// The rule that gives a packet with these addresses, about to leave through `out`, an external source.
+    pub fn masquerade(
+        &self,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        out: InterfaceId,
+    ) -> Option<&Masquerade> {
+        let mut rules = self.masquerade.iter();
+        rules.find(|rule| rule.covers(source, destination, out))
+    }
+}
+
+/// Publish rules sorted for search: packets of no flow are many when somebody scans.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    /// By protocol and port, then in the administrator's order.
+    sorted: Vec<Publish>,
+}
+
+impl Listeners {
+    pub(crate) fn new(publish: &[Publish]) -> Self {
+        let mut sorted = publish.to_vec();
+        sorted.sort_by_key(Self::key);
+        Self { sorted }
+    }
+
+    /// Where a packet to this address and port goes in truth.
+    pub(crate) fn find(
+        &self,
+        protocol: Protocol,
+        address: Ipv4Addr,
+        port: u16,
+        owner: Option<InterfaceId>,
+    ) -> Option<SocketAddrV4> {
+        if protocol != Protocol::TCP && protocol != Protocol::UDP {
+            return None;
+        }
+        let key = (protocol.0, port);
+        let first = self.sorted.partition_point(|rule| Self::key(rule) < key);
+        let same_port = self.sorted.get(first..)?.iter();
+        same_port
+            .take_while(|rule| Self::key(rule) == key)
+            .find(|rule| rule.listen.hears(address, owner))
+            .map(|rule| rule.to)
+    }
+
+    /// Ports of `protocol` that rules listen on at this address.
+    pub(crate) fn ports(
+        &self,
+        protocol: Protocol,
+        address: Ipv4Addr,
+        owner: Option<InterfaceId>,
+    ) -> impl Iterator<Item = u16> {
+        self.sorted
+            .iter()
+            .filter(move |rule| rule.protocol == protocol && rule.listen.hears(address, owner))
+            .map(|rule| rule.port)
+    }
+
+    const fn key(rule: &Publish) -> (u8, u16) {
+        (rule.protocol.0, rule.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::Listen;
+
+    const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+
+    fn rule(protocol: Protocol, listen: Listen, port: u16, last: u8) -> Publish {
+        let to = SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, last), 80);
+        Publish {
+            protocol,
+            listen,
+            port,
+            to,
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_hears_a_packet_redirects_it() {
+        let wan = InterfaceId::new(3);
+        let listeners = Listeners::new(&[
+            rule(Protocol::UDP, Listen::Any, 8080, 9),
+            rule(Protocol::TCP, Listen::Interface(InterfaceId::new(1)), 8080, 1),
+            rule(Protocol::TCP, Listen::Address(OUTSIDE), 8080, 2),
+            rule(Protocol::TCP, Listen::Any, 8080, 3),
+        ]);
+        let last = |address, owner| {
+            let to = listeners.find(Protocol::TCP, address, 8080, owner)?;
+            Some(to.ip().octets()[3])
+        };
+        assert_eq!(last(OUTSIDE, Some(wan)), Some(2));
+        assert_eq!(last(Ipv4Addr::new(203, 0, 113, 2), Some(wan)), Some(3));
+        assert_eq!(last(OUTSIDE, Some(InterfaceId::new(1))), Some(1));
+        assert_eq!(last(Ipv4Addr::new(8, 8, 8, 8), None), None);
+        assert_eq!(listeners.find(Protocol::TCP, OUTSIDE, 8081, Some(wan)), None);
+    }
+}

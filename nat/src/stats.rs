@@ -1,0 +1,61 @@
+//! Counts of what NAT has and what it refused.
+
+use packet::DropReason;
+
+/// How full the tables are, and what happened so far.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Flows in the table now, those that have just ended included.
+    pub flows: usize,
+    /// Endpoint-independent mappings now.
+    pub mappings: usize,
+    /// External ports and identifiers in use now.
+    pub ports: usize,
+    /// Inside hosts with flows now.
+    pub hosts: usize,
+    /// Flows ever begun.
+    pub created: u64,
+    /// Flows that ended by silence.
+    pub expired: u64,
+    /// Flows that somebody ended: flushed, or their address went away.
+    pub flushed: u64,
+    /// Packets refused.
+    pub refused: Refused,
+}
+
+/// Packets refused, by reason.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Refused {
+    /// [`DropReason::NatNoFlow`].
+    pub no_flow: u64,
+    /// [`DropReason::NatFiltered`].
+    pub filtered: u64,
+    /// [`DropReason::NatNoPort`].
+    pub no_port: u64,
+    /// [`DropReason::NatTableFull`].
+    pub table_full: u64,
+    /// [`DropReason::NatHostLimit`].
+    pub host_limit: u64,
+    /// [`DropReason::NatNoAddress`].
+    pub no_address: u64,
+    /// [`DropReason::NatBadError`].
+    pub bad_error: u64,
+    /// Any other reason.
+    pub other: u64,
+}
+
+impl Refused {
+    pub(crate) const fn count(&mut self, reason: DropReason) {
+        let counter = match reason {
+            DropReason::NatNoFlow => &mut self.no_flow,
+            DropReason::NatFiltered => &mut self.filtered,
+            DropReason::NatNoPort => &mut self.no_port,
+            DropReason::NatTableFull => &mut self.table_full,
+            DropReason::NatHostLimit => &mut self.host_limit,
+            DropReason::NatNoAddress => &mut self.no_address,
+            DropReason::NatBadError => &mut self.bad_error,
+            _ => &mut self.other,
+        };
+        *counter += 1;
+    }
+}

@@ -1,0 +1,166 @@
+//! The fields that tell one flow from another, in one direction.
+
+use core::net::Ipv4Addr;
+
+use packet::icmp::Quote;
+use packet::{Ipv4, Protocol, Transport};
+
+/// One direction of a flow, as its packets carry it.
+///
+/// ICMP queries have their identifier in both ports and their message type in `kind`; protocols without ports have
+/// zeros, so that two hosts have one flow of each.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Tuple {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
+    pub(crate) protocol: Protocol,
+    pub(crate) kind: u8,
+}
+
+impl Tuple {
+    /// `None` for packets that no flow can be told from: fragments, ICMP errors, cut-off headers.
+    pub(crate) fn of(packet: &Ipv4, transport: Transport) -> Option<Self> {
+        if packet.is_fragment() {
+            return None;
+        }
+        let (source_port, destination_port, kind) = match transport {
+            Transport::Tcp {
+                source,
+                destination,
+                ..
+            }
+            | Transport::Udp {
+                source,
+                destination,
+            } => (source, destination, 0),
+            Transport::Query {
+                identifier, kind, ..
+            } => (identifier, identifier, kind),
+            Transport::Other(_) => (0, 0, 0),
+            Transport::Error { .. }
+            | Transport::OtherIcmp { .. }
+            | Transport::LaterFragment
+            | Transport::Malformed => return None,
+        };
+        Some(Self {
+            source: packet.source(),
+            destination: packet.destination(),
+            source_port,
+            destination_port,
+            protocol: packet.protocol(),
+            kind,
+        })
+    }
+
+    /// The packet that an ICMP error quotes; `None` when no flow can be told from it.
+    pub(crate) fn of_quote(quote: &Quote<'_>) -> Option<Self> {
+        if quote.is_later_fragment() {
+            return None;
+        }
+        let protocol = quote.protocol();
+        let (source_port, destination_port, kind) = match protocol {
+            Protocol::TCP | Protocol::UDP => {
+                let (source, destination) = quote.ports();
+                (source, destination, 0)
+            }
+            Protocol::ICMP => {
+                let (kind, identifier) = quote.query();
+                answer(kind)?;
+                (identifier, identifier, kind)
+            }
+            _ => (0, 0, 0),
+        };
+        Some(Self {
+            source: quote.source(),
+            destination: quote.destination(),
+            source_port,
+            destination_port,
+            protocol,
+            kind,
+        })
+    }
+
+    /// What an answer to this looks like when nobody translates.
+    pub(crate) fn inverse(self) -> Self {
+        Self {
+            source: self.destination,
+            destination: self.source,
+            source_port: self.destination_port,
+            destination_port: self.source_port,
+            protocol: self.protocol,
+            kind: match self.protocol {
+                Protocol::ICMP => answer(self.kind).unwrap_or(self.kind),
+                _ => self.kind,
+            },
+        }
+    }
+
+    /// The whole of it in two words, for hashing.
+    pub(crate) fn words(&self) -> (u64, u64) {
+        let addresses =
+            u64::from(u32::from(self.source)) << 32 | u64::from(u32::from(self.destination));
+        let ports = u64::from(self.source_port) << 48 | u64::from(self.destination_port) << 32;
+        (
+            addresses,
+            ports | u64::from(self.protocol.0) << 8 | u64::from(self.kind),
+        )
+    }
+}
+
+/// The type of the message that answers an ICMP query or that it answers (RFC 792); `None` for other messages.
+const fn answer(kind: u8) -> Option<u8> {
+    match kind {
+        8 => Some(0),
+        0 => Some(8),
+        13 => Some(14),
+        14 => Some(13),
+        _ => None,
+    }
+}
+
+/// Which way a packet of a flow goes.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Direction {
+    /// As the flow's first packet.
+    Original,
+    /// Against it.
+    Reply,
+}
+
+impl Direction {
+    pub(crate) const fn opposite(self) -> Self {
+        match self {
+            Self::Original => Self::Reply,
+            Self::Reply => Self::Original,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inverse_of_the_inverse_is_the_tuple_itself() {
+        for (protocol, kind) in [
+            (Protocol::TCP, 0),
+            (Protocol::UDP, 0),
+            (Protocol::ICMP, 8),
+            (Protocol::ICMP, 14),
+            (Protocol(47), 0),
+        ] {
+            let tuple = Tuple {
+                source: Ipv4Addr::new(192, 168, 0, 2),
+                destination: Ipv4Addr::new(203, 0, 113, 9),
+                source_port: 5,
+                destination_port: 80,
+                protocol,
+                kind,
+            };
+            assert_ne!(tuple.inverse(), tuple);
+            assert_eq!(tuple.inverse().inverse(), tuple);
+        }
+    }
+}
