@@ -1,1 +1,39 @@
-//! placeholder
+//! The whole switch as one value: bridges, ARP, router, NAT and their timers, without a clock or a socket.
+//!
+//! Two doors lead in. [`Switch::step`] takes what happened (a frame came, time passed) and cannot fail;
+//! [`Switch::apply`] takes what somebody wants changed and is all or nothing. Both are told the time and leave their
+//! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
+//!
+//! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
+//! [`port`], `bridge` and `fdb`, `arp` and `neighbors` with `pending`, `router` with `routes` and `local`,
+//! [`change`], [`view`] (read-only listings) and [`stats`].
+#![forbid(unsafe_code)]
+
+mod apply;
+mod arp;
+mod bridge;
+pub mod change;
+mod datapath;
+mod delivery;
+pub mod event;
+mod fdb;
+mod interface;
+mod limiter;
+mod local;
+mod neighbors;
+pub mod outbox;
+mod pending;
+mod pieces;
+pub mod port;
+mod router;
+mod routes;
+pub mod stats;
+mod switch;
+pub mod view;
+pub mod vlan;
+
+pub use change::{Change, ChangeError};
+pub use event::Event;
+pub use outbox::{Egress, Notice, Outbox};
+pub use stats::Totals;
+pub use switch::Switch;

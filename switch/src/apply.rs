@@ -1,0 +1,302 @@
+//! How a change is made: checked first, so that it is all or nothing.
+
+use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
+
+use crate::bridge::{Bridge, BridgeSettings};
+use crate::change::{Change, ChangeError};
+use crate::fdb::{Location, Origin};
+use crate::interface::{InterfaceSettings, Link};
+use crate::limiter::Limiter;
+use crate::neighbors::{Key, NeighborState, NeighborView};
+use crate::outbox::Outbox;
+use crate::port::{PortSettings, Role};
+use crate::routes::Hop;
+use crate::switch::Switch;
+
+/// Checks a change, then makes it.
+pub(crate) fn apply(
+    switch: &mut Switch,
+    now: Instant,
+    change: Change,
+    out: &mut Outbox,
+) -> Result<(), ChangeError> {
+    match change {
+        Change::SetBridge(id, settings) => set_bridge(switch, id, settings),
+        Change::DeleteBridge(id) => delete_bridge(switch, id),
+        Change::SetPort(id, settings) => set_port(switch, now, id, settings, out),
+        Change::DeletePort(id) => delete_port(switch, now, id, out),
+        Change::SetInterface(id, settings) => set_interface(switch, now, id, settings, out),
+        Change::DeleteInterface(id) => delete_interface(switch, now, id, out),
+        Change::SetRoute(route) => {
+            if let Hop::Interface(id) = route.hop
+                && switch.router.interfaces.get(id).is_none()
+            {
+                return Err(ChangeError::NoInterface(id));
+            }
+            switch.router.routes.write(route);
+            switch.router.routes.rebuild(&switch.router.interfaces);
+            Ok(())
+        }
+        Change::DeleteRoute(to) => {
+            let known = switch.router.routes.erase(to);
+            switch.router.routes.rebuild(&switch.router.interfaces);
+            known.then_some(()).ok_or(ChangeError::NoRoute(to))
+        }
+        Change::SetRules(rules) => {
+            switch.nat.set_rules(rules);
+            Ok(())
+        }
+        Change::SetLimits(limits) => {
+            switch.nat.set_limits(limits);
+            Ok(())
+        }
+        Change::SetLifetimes(lifetimes) => {
+            switch.nat.set_lifetimes(lifetimes);
+            Ok(())
+        }
+        Change::SetNeighborLimits { capacity, reachable, stale } => {
+            let neighbors = &mut switch.router.neighbors;
+            neighbors.capacity = at_least(capacity, 1)?;
+            (neighbors.reachable, neighbors.stale) = (reachable, stale);
+            Ok(())
+        }
+        Change::SetErrorRate { rate, burst } => {
+            switch.router.errors = Limiter::new(rate, burst);
+            Ok(())
+        }
+        Change::PinStation(bridge, vlan, mac, port) => pin(switch, now, bridge, vlan, mac, port),
+        Change::DeleteStation(id, vlan, mac) => {
+            let bridge = switch.bridges.get_mut(id).ok_or(ChangeError::NoBridge(id))?;
+            let own = matches!(bridge.fdb.find(mac, vlan), Some(Location::Router(_)));
+            let removed = !own && bridge.fdb.remove(mac, vlan);
+            removed.then_some(()).ok_or(ChangeError::NoStation(mac))
+        }
+        Change::FlushStations(only, port) => {
+            if let Some(id) = only {
+                let bridge = switch.bridges.get_mut(id).ok_or(ChangeError::NoBridge(id))?;
+                bridge.fdb.flush(port);
+            } else {
+                switch.bridges.iter_mut().for_each(|bridge| {
+                    bridge.fdb.flush(port);
+                });
+            }
+            Ok(())
+        }
+        Change::PinNeighbor(id, address, mac) => {
+            switch.router.interfaces.get(id).ok_or(ChangeError::NoInterface(id))?;
+            station(mac)?;
+            let key = Key::new(id, address);
+            let room = switch.router.neighbors.pin(key, mac);
+            switch.release(now, key, mac, out);
+            room.then_some(()).ok_or(ChangeError::Full)
+        }
+        Change::DeleteNeighbor(id, address) => {
+            let key = Key::new(id, address);
+            let known = switch.router.neighbors.remove(key);
+            switch.give_up(now, key, out);
+            known.then_some(()).ok_or(ChangeError::NoNeighbor(address))
+        }
+        Change::FlushNeighbors => {
+            let not_bound = |view: &NeighborView| view.state != NeighborState::Static;
+            forget_neighbors(switch, now, not_bound, out);
+            Ok(())
+        }
+        Change::FlushFlows => {
+            switch.nat.flush(|_| false);
+            Ok(())
+        }
+    }
+}
+
+fn forget_neighbors(
+    switch: &mut Switch,
+    now: Instant,
+    forget: impl Fn(&NeighborView) -> bool,
+    out: &mut Outbox,
+) {
+    for key in switch.router.neighbors.flush(forget) {
+        switch.give_up(now, key, out);
+    }
+}
+
+fn at_least<T: PartialOrd>(value: T, least: T) -> Result<T, ChangeError> {
+    if value >= least { Ok(value) } else { Err(ChangeError::TooSmall) }
+}
+
+fn station(mac: Mac) -> Result<(), ChangeError> {
+    mac.is_station().then_some(()).ok_or(ChangeError::NotAStation(mac))
+}
+
+fn set_bridge(
+    switch: &mut Switch,
+    id: BridgeId,
+    settings: BridgeSettings,
+) -> Result<(), ChangeError> {
+    at_least(settings.capacity, 1)?;
+    match switch.bridges.get_mut(id) {
+        Some(bridge) => {
+            bridge.fdb.resize(settings.capacity, settings.ageing);
+            if settings.hub {
+                bridge.fdb.flush(None);
+            }
+            bridge.settings = settings;
+        }
+        None => {
+            let hasher = switch.seeds.hasher();
+            switch.bridges.insert(id, Bridge::new(hasher, settings));
+        }
+    }
+    Ok(())
+}
+
+fn delete_bridge(switch: &mut Switch, id: BridgeId) -> Result<(), ChangeError> {
+    let bridge = switch.bridges.get(id).ok_or(ChangeError::NoBridge(id))?;
+    let mut interfaces = switch.router.interfaces.iter();
+    let has_interface =
+        interfaces.any(|(_, own)| matches!(own.link, Link::Vlan { bridge, .. } if bridge == id));
+    if !bridge.ports.is_empty() || has_interface {
+        return Err(ChangeError::BridgeInUse(id));
+    }
+    switch.bridges.remove(id);
+    Ok(())
+}
+
+fn set_port(
+    switch: &mut Switch,
+    now: Instant,
+    id: PortId,
+    settings: PortSettings,
+    out: &mut Outbox,
+) -> Result<(), ChangeError> {
+    at_least(settings.mtu, 68)?;
+    if let Role::Bridged { bridge, .. } = settings.role {
+        switch.bridges.get(bridge).ok_or(ChangeError::NoBridge(bridge))?;
+    }
+    let same_segment = switch.ports.get(id).is_some_and(|old| old.settings.role == settings.role);
+    if !same_segment {
+        leave_bridges(switch, id);
+    }
+    if let Role::Bridged { bridge, .. } = settings.role
+        && let Some(bridge) = switch.bridges.get_mut(bridge)
+        && !bridge.ports.contains(&id)
+    {
+        bridge.ports.push(id);
+        bridge.ports.sort_unstable();
+    }
+    switch.ports.set(id, settings);
+    if !same_segment {
+        switch.announce_on(now, id, out);
+    }
+    Ok(())
+}
+
+fn leave_bridges(switch: &mut Switch, id: PortId) {
+    for bridge in switch.bridges.iter_mut() {
+        bridge.ports.retain(|port| *port != id);
+        bridge.fdb.remove_port(id);
+    }
+}
+
+fn delete_port(
+    switch: &mut Switch,
+    now: Instant,
+    id: PortId,
+    _out: &mut Outbox,
+) -> Result<(), ChangeError> {
+    let _ = now;
+    switch.ports.remove(id).ok_or(ChangeError::NoPort(id))?;
+    leave_bridges(switch, id);
+    switch.stats.forget(id);
+    Ok(())
+}
+
+fn set_interface(
+    switch: &mut Switch,
+    now: Instant,
+    id: InterfaceId,
+    settings: InterfaceSettings,
+    out: &mut Outbox,
+) -> Result<(), ChangeError> {
+    at_least(settings.mtu, 68)?;
+    station(settings.mac)?;
+    if let Link::Vlan { bridge, .. } = settings.link {
+        switch.bridges.get(bridge).ok_or(ChangeError::NoBridge(bridge))?;
+    }
+    for (other, own) in switch.router.interfaces.iter().filter(|(other, _)| *other != id) {
+        if own.link == settings.link {
+            return Err(ChangeError::SegmentTaken(other));
+        }
+        for (new, old) in
+            settings.addresses.iter().flat_map(|n| own.addresses.iter().map(move |o| (n, o)))
+        {
+            if new.contains(&old.network()) || old.contains(&new.network()) {
+                return Err(ChangeError::Overlap(*new, *old));
+            }
+        }
+    }
+    let old = switch.router.interfaces.get(id).cloned();
+    if let Some(old) = &old {
+        unpin_own(switch, old);
+        let gone = |net: &&Ipv4Net| !settings.owns(net.addr());
+        for net in old.addresses.iter().filter(gone) {
+            switch.nat.forget_address(net.addr());
+        }
+    }
+    if let Link::Vlan { bridge, vlan } = settings.link
+        && let Some(bridge) = switch.bridges.get_mut(bridge)
+    {
+        bridge.fdb.pin(now, settings.mac, vlan, Location::Router(id), Origin::Own);
+    }
+    switch.router.interfaces.set(id, settings.clone());
+    switch.router.routes.rebuild(&switch.router.interfaces);
+    forget_neighbors(switch, now, |n| n.interface == id && !settings.reaches(n.address), out);
+    if old.as_ref() != Some(&settings) {
+        switch.announce(id, out);
+    }
+    Ok(())
+}
+
+fn delete_interface(
+    switch: &mut Switch,
+    now: Instant,
+    id: InterfaceId,
+    out: &mut Outbox,
+) -> Result<(), ChangeError> {
+    let old = switch.router.interfaces.get(id).cloned().ok_or(ChangeError::NoInterface(id))?;
+    forget_neighbors(switch, now, |neighbor| neighbor.interface == id, out);
+    unpin_own(switch, &old);
+    for net in &old.addresses {
+        switch.nat.forget_address(net.addr());
+    }
+    switch.router.interfaces.remove(id);
+    switch.router.routes.rebuild(&switch.router.interfaces);
+    Ok(())
+}
+
+fn unpin_own(switch: &mut Switch, old: &InterfaceSettings) {
+    if let Link::Vlan { bridge, vlan } = old.link
+        && let Some(bridge) = switch.bridges.get_mut(bridge)
+    {
+        bridge.fdb.remove(old.mac, vlan);
+    }
+}
+
+fn pin(
+    switch: &mut Switch,
+    now: Instant,
+    id: BridgeId,
+    vlan: VlanId,
+    mac: Mac,
+    port: PortId,
+) -> Result<(), ChangeError> {
+    station(mac)?;
+    let bridge = switch.bridges.get_mut(id).ok_or(ChangeError::NoBridge(id))?;
+    if !bridge.ports.contains(&port) {
+        return Err(ChangeError::NotAMember(port, id));
+    }
+    if matches!(bridge.fdb.find(mac, vlan), Some(Location::Router(_))) {
+        return Err(ChangeError::NotAStation(mac));
+    }
+    bridge.fdb.pin(now, mac, vlan, Location::Port(port), Origin::Static);
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! What the router hears, answers and asks in ARP (RFC 826, RFC 5227).
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use packet::arp::{Arp, Operation};
+use packet::{Ethernet, Frame, Instant, InterfaceId, Mac, PortId};
+
+use crate::datapath::Origin;
+use crate::interface::{Interface, Link};
+use crate::neighbors::{Key, Neighbors};
+use crate::outbox::{Egress, Notice, Outbox};
+use crate::port::Role;
+use crate::switch::Switch;
+
+/// At most one defence of an address in this time (RFC 5227 section 2.4 c, DEFEND_INTERVAL).
+const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What came of an ARP packet.
+#[derive(Debug, Default)]
+struct Hearing {
+    /// What to answer, and to whom.
+    answer: Option<(Arp, Mac)>,
+    /// A neighbour whose MAC address became known: packets may wait for it.
+    resolved: Option<Key>,
+    /// A station that claims this address of ours; told once per [`DEFEND_INTERVAL`].
+    conflict: Option<Ipv4Addr>,
+    /// Whether the sender field contradicts the frame's source, or is no station's.
+    suspicious: bool,
+    /// Whether a station claims an address of ours.
+    claimed: bool,
+}
+
+/// Takes in an ARP packet that came from `source` on an interface.
+fn hear(
+    now: Instant,
+    arp: &Arp,
+    source: Mac,
+    id: InterfaceId,
+    interface: &mut Interface,
+    neighbors: &mut Neighbors,
+) -> Hearing {
+    let mut hearing = Hearing::default();
+    if arp.sender_mac != source || !arp.sender_mac.is_station() {
+        hearing.suspicious = true;
+        return hearing;
+    }
+    let own = &interface.settings;
+    if own.owns(arp.sender) {
+        hearing.claimed = true;
+        let quiet = interface.defended.is_none_or(|at| now.since(at) >= DEFEND_INTERVAL);
+        if quiet {
+            hearing.conflict = Some(arp.sender);
+            hearing.answer = Some((announcement(own.mac, arp.sender), Mac::BROADCAST));
+            interface.defended = Some(now);
+        }
+        return hearing;
+    }
+    let for_us = own.owns(arp.target);
+    if !arp.is_probe() && own.reaches(arp.sender) {
+        let key = Key::new(id, arp.sender);
+        let answered = arp.operation == Operation::Reply && for_us;
+        let add = for_us && arp.operation == Operation::Request;
+        if neighbors.hear(now, key, arp.sender_mac, answered, add) {
+            hearing.resolved = Some(key);
+        }
+    }
+    if for_us && arp.operation == Operation::Request {
+        let reply = Arp {
+            operation: Operation::Reply,
+            sender_mac: own.mac,
+            sender: arp.target,
+            target_mac: arp.sender_mac,
+            target: arp.sender,
+        };
+        hearing.answer = Some((reply, arp.sender_mac));
+    }
+    hearing
+}
+
+/// The question "who has `target`?".
+const fn request(own: Mac, sender: Ipv4Addr, target: Ipv4Addr) -> Arp {
+    let operation = Operation::Request;
+    Arp { operation, sender_mac: own, sender, target_mac: Mac::ZERO, target }
+}
+
+/// "`address` is mine" to everybody (RFC 5227 section 2.3).
+const fn announcement(own: Mac, address: Ipv4Addr) -> Arp {
+    request(own, address, address)
+}
+
+impl Switch {
+    /// Hears an ARP packet, and answers when it asks for us; `false` when it is none.
+    pub(crate) fn listen(
+        &mut self,
+        now: Instant,
+        ethernet: &Ethernet,
+        origin: Origin,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(packet) = Arp::parse(ethernet.payload()) else {
+            return false;
+        };
+        let id = origin.interface;
+        let Some(interface) = self.router.interfaces.state(id) else {
+            return false;
+        };
+        let neighbors = &mut self.router.neighbors;
+        let hearing = hear(now, &packet, ethernet.source(), id, interface, neighbors);
+        self.stats.totals.arp_suspicious += u64::from(hearing.suspicious);
+        self.stats.totals.arp_conflicts += u64::from(hearing.claimed);
+        if let Some(address) = hearing.conflict {
+            out.notice(Notice::AddressConflict {
+                interface: id,
+                address,
+                station: packet.sender_mac,
+            });
+        }
+        if let Some((answer, to)) = hearing.answer {
+            self.say(id, &answer, to, out);
+        }
+        if let Some(key) = hearing.resolved {
+            self.release(now, key, packet.sender_mac, out);
+        }
+        true
+    }
+
+    /// Sends an ARP packet of our own.
+    fn say(&mut self, interface: InterfaceId, arp: &Arp, to: Mac, out: &mut Outbox) {
+        let mut frame = out.pool.take();
+        if arp.emit(&mut frame, to) {
+            self.spoken(interface, frame, out);
+        }
+    }
+
+    /// Sends a whole frame of our own on an interface, counted apart from frames that came in.
+    fn spoken(&mut self, interface: InterfaceId, frame: Frame, out: &mut Outbox) {
+        match self.leave(interface, frame, out) {
+            Ok(_) => self.stats.totals.spoken += 1,
+            Err(dropped) => out.pool.give(dropped.frame),
+        }
+    }
+
+    /// Asks who has an address: everybody, or the station that had it last.
+    pub(crate) fn ask(&mut self, key: Key, to: Option<Mac>, out: &mut Outbox) {
+        let Some(own) = self.router.interfaces.get(key.interface()) else {
+            return;
+        };
+        let Some(sender) = own.address_towards(key.address()) else {
+            return;
+        };
+        let request = request(own.mac, sender, key.address());
+        self.say(key.interface(), &request, to.unwrap_or(Mac::BROADCAST), out);
+    }
+
+    /// Tells everybody on a port that has come up which addresses are ours.
+    pub(crate) fn announce_on(&mut self, _now: Instant, port: PortId, out: &mut Outbox) {
+        let Some(settings) = self.ports.get(port).map(|port| &port.settings) else {
+            return;
+        };
+        for (_, own) in self.router.interfaces.iter() {
+            let tag = match (&settings.role, own.link) {
+                (Role::Routed { .. }, Link::Port(at)) if at == port => None,
+                (
+                    Role::Bridged { bridge, vlans, priority_tags, .. },
+                    Link::Vlan { bridge: on, vlan },
+                ) if *bridge == on && vlans.carries(vlan) => vlans.tag(vlan, None, *priority_tags),
+                _ => continue,
+            };
+            for net in &own.addresses {
+                let mut frame = out.pool.take();
+                let copies = out.copies();
+                if announcement(own.mac, net.addr()).emit(&mut frame, Mac::BROADCAST) {
+                    out.copy(Egress { port, tag });
+                }
+                self.stats.totals.spoken += u64::from(out.send(copies, frame).is_ok());
+            }
+        }
+    }
+
+    /// Tells everybody on a segment which addresses are ours.
+    pub(crate) fn announce(&mut self, interface: InterfaceId, out: &mut Outbox) {
+        let Some(own) = self.router.interfaces.get(interface) else {
+            return;
+        };
+        let mac = own.mac;
+        for net in own.addresses.clone() {
+            self.say(interface, &announcement(mac, net.addr()), Mac::BROADCAST, out);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A bridge: its members, its forwarding database, and who may take a copy of what (IEEE 802.1Q clause 8).
+
+use core::time::Duration;
+
+use ahash::RandomState;
+use packet::segment::segment_ip_len;
+use packet::{
+    BridgeId, DropReason, Dropped, EtherType, Frame, InterfaceId, Mac, PortId, Tag, VlanId,
+};
+
+use crate::fdb::{Fdb, Location};
+use crate::outbox::{Egress, Outbox};
+use crate::port::{Port, Ports, Role};
+use crate::stats::{Fate, Stats};
+
+/// What somebody sets of a bridge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BridgeSettings {
+    /// How long a silent station is remembered.
+    pub ageing: Duration,
+    /// How many stations are remembered.
+    pub capacity: usize,
+    /// Which of the reserved addresses 01:80:C2:00:00:0X are forwarded: bit X.
+    pub forward: u16,
+    /// Whether every frame goes everywhere and nothing is learned.
+    pub hub: bool,
+}
+
+impl Default for BridgeSettings {
+    /// 300 s and 8192 stations, as Open vSwitch has; nothing reserved is forwarded; not a hub.
+    fn default() -> Self {
+        Self { ageing: Duration::from_secs(300), capacity: 8192, forward: 0, hub: false }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Bridge {
+    pub(crate) settings: BridgeSettings,
+    pub(crate) ports: Vec<PortId>,
+    pub(crate) fdb: Fdb,
+}
+
+/// What the bridge does with a frame.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Decision {
+    Forward(PortId),
+    Flood,
+    Router(InterfaceId),
+}
+
+impl Bridge {
+    pub(crate) fn new(hasher: RandomState, settings: BridgeSettings) -> Self {
+        let fdb = Fdb::new(hasher, settings.capacity, settings.ageing);
+        Self { settings, ports: Vec::new(), fdb }
+    }
+
+    /// Whom a frame to `destination` in `vlan` is for; `from` is where it came from, none for the router's own.
+    pub(crate) fn decide(
+        &self,
+        destination: Mac,
+        vlan: VlanId,
+        from: Option<PortId>,
+    ) -> Result<Decision, DropReason> {
+        if destination.is_group() {
+            let forwarded = |low: u8| self.settings.forward >> low & 1 == 1;
+            return match destination.reserved() {
+                Some(low) if !forwarded(low) => Err(DropReason::Reserved),
+                _ => Ok(Decision::Flood),
+            };
+        }
+        match self.fdb.find(destination, vlan) {
+            Some(Location::Router(interface)) => Ok(Decision::Router(interface)),
+            _ if self.settings.hub => Ok(Decision::Flood),
+            Some(Location::Port(port)) if Some(port) == from => Err(DropReason::Reflected),
+            Some(Location::Port(port)) => Ok(Decision::Forward(port)),
+            None => Ok(Decision::Flood),
+        }
+    }
+
+    /// Sends a frame to the one port that its station is behind.
+    pub(crate) fn forward(
+        &self,
+        ports: &Ports,
+        route: Way,
+        to: PortId,
+        frame: Frame,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let isolated = route.isolated(ports);
+        let tag = match ports.get(to).map_or(Err(DropReason::PortDown), |port| {
+            admit(port, route.vlan, frame.tag(), footprint(&frame), isolated)
+        }) {
+            Ok(tag) => tag,
+            Err(reason) => return Err(frame.refuse(reason)),
+        };
+        let copies = out.copies();
+        out.copy(Egress { port: to, tag });
+        sent(out.send(copies, frame))
+    }
+
+    /// Sends a frame to every port that may take it, except where it came from. The bytes are not copied.
+    pub(crate) fn flood(
+        &self,
+        ports: &Ports,
+        route: Way,
+        frame: Frame,
+        stats: &mut Stats,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let isolated = route.isolated(ports);
+        let len = footprint(&frame);
+        let copies = out.copies();
+        for &to in self.ports.iter().filter(|to| Some(**to) != route.from) {
+            let Some(port) = ports.get(to) else { continue };
+            match admit(port, route.vlan, frame.tag(), len, isolated) {
+                Ok(tag) => out.copy(Egress { port: to, tag }),
+                Err(DropReason::ExceedsPortMtu) => stats.drop_copy(to, DropReason::ExceedsPortMtu),
+                Err(_) => {}
+            }
+        }
+        sent(out.send(copies, frame))
+    }
+}
+
+/// Where a frame is on its way through a bridge.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) vlan: VlanId,
+    pub(crate) from: Option<PortId>,
+}
+
+impl Way {
+    fn isolated(self, ports: &Ports) -> bool {
+        let port = self.from.and_then(|from| ports.get(from));
+        port.is_some_and(|port| matches!(port.settings.role, Role::Bridged { isolated: true, .. }))
+    }
+}
+
+fn sent(outcome: Result<(), Frame>) -> Result<Fate, Dropped> {
+    match outcome {
+        Ok(()) => Ok(Fate::Sent),
+        Err(frame) => Err(frame.refuse(DropReason::NoEgress)),
+    }
+}
+
+/// Whether a port takes a frame of `vlan`, and with which tag.
+fn admit(
+    port: &Port,
+    vlan: VlanId,
+    came: Option<Tag>,
+    len: usize,
+    from_isolated: bool,
+) -> Result<Option<Tag>, DropReason> {
+    let Role::Bridged { vlans, priority_tags, isolated, .. } = &port.settings.role else {
+        return Err(DropReason::NoEgress);
+    };
+    if !port.up {
+        return Err(DropReason::PortDown);
+    }
+    if !vlans.carries(vlan) {
+        return Err(DropReason::NotInVlan);
+    }
+    if from_isolated && *isolated {
+        return Err(DropReason::Isolated);
+    }
+    if len > usize::from(port.settings.mtu) {
+        return Err(DropReason::ExceedsPortMtu);
+    }
+    Ok(vlans.tag(vlan, came, *priority_tags))
+}
+
+/// Bytes behind the Ethernet header of the largest frame that this one stands for. A tag still inside (QinQ) is not
+/// counted, as Linux does not count it against an MTU.
+pub(crate) fn footprint(frame: &Frame) -> usize {
+    let len = segment_ip_len(frame);
+    let inner = frame.bytes().get(12..14).and_then(|b| b.first_chunk::<2>());
+    match inner.map(|bytes| EtherType(u16::from_be_bytes(*bytes))) {
+        Some(EtherType::VLAN | EtherType::SERVICE_VLAN) => len.saturating_sub(4),
+        _ => len,
+    }
+}
+
+/// All bridges, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Bridges(Vec<Option<Bridge>>);
+
+impl Bridges {
+    pub(crate) fn get(&self, bridge: BridgeId) -> Option<&Bridge> {
+        self.0.get(bridge.index())?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, bridge: BridgeId) -> Option<&mut Bridge> {
+        self.0.get_mut(bridge.index())?.as_mut()
+    }
+
+    pub(crate) fn insert(&mut self, bridge: BridgeId, value: Bridge) {
+        if self.0.len() <= bridge.index() {
+            self.0.resize_with(bridge.index() + 1, || None);
+        }
+        if let Some(slot) = self.0.get_mut(bridge.index()) {
+            *slot = Some(value);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, bridge: BridgeId) -> Option<Bridge> {
+        self.0.get_mut(bridge.index())?.take()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (BridgeId, &Bridge)> {
+        let numbered = self.0.iter().enumerate();
+        numbered.filter_map(|(at, bridge)| Some((BridgeId::new(at as u16), bridge.as_ref()?)))
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Bridge> {
+        self.0.iter_mut().flatten()
+    }
+}

@@ -1,0 +1,123 @@
+//! What somebody wants different. How it is made is told in `apply`.
+
+use core::fmt;
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use nat::{Lifetimes, Limits, Rules};
+use packet::{BridgeId, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
+
+pub use crate::bridge::BridgeSettings;
+pub use crate::interface::{InterfaceSettings, Link};
+pub use crate::port::{PortSettings, Role};
+pub use crate::routes::{Hop, Route};
+
+/// One thing to be different. `Set` adds what is not there and changes what is, without disturbing the rest.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A bridge.
+    SetBridge(BridgeId, BridgeSettings),
+    /// A bridge without ports and interfaces goes.
+    DeleteBridge(BridgeId),
+    /// A port; new ones are down.
+    SetPort(PortId, PortSettings),
+    /// A port goes, with all that was learned on it.
+    DeletePort(PortId),
+    /// A router interface.
+    SetInterface(InterfaceId, InterfaceSettings),
+    /// A router interface goes, with its neighbours and the flows translated to its addresses.
+    DeleteInterface(InterfaceId),
+    /// A route, replacing one to the same prefix.
+    SetRoute(Route),
+    /// The written route to this prefix goes.
+    DeleteRoute(Ipv4Net),
+    /// All masquerade and publish rules. Living flows stay.
+    SetRules(Rules),
+    /// How many flows there may be.
+    SetLimits(Limits),
+    /// How long idle flows live.
+    SetLifetimes(Lifetimes),
+    /// How many neighbours are remembered, and how long.
+    SetNeighborLimits {
+        /// Entries.
+        capacity: usize,
+        /// How long a neighbour is trusted after it was heard.
+        reachable: Duration,
+        /// How long an unused neighbour is remembered after that.
+        stale: Duration,
+    },
+    /// How many ICMP errors a second the router speaks, and how many at once.
+    SetErrorRate {
+        /// A second; none when zero.
+        rate: u32,
+        /// At once.
+        burst: u32,
+    },
+    /// A station is bound to a port.
+    PinStation(BridgeId, VlanId, Mac, PortId),
+    /// A station is forgotten, learned or bound.
+    DeleteStation(BridgeId, VlanId, Mac),
+    /// Learned stations are forgotten: of one bridge and port, or all.
+    FlushStations(Option<BridgeId>, Option<PortId>),
+    /// A neighbour is bound to a MAC address.
+    PinNeighbor(InterfaceId, Ipv4Addr, Mac),
+    /// A neighbour is forgotten.
+    DeleteNeighbor(InterfaceId, Ipv4Addr),
+    /// All neighbours that nobody bound are forgotten.
+    FlushNeighbors,
+    /// All flows are forgotten.
+    FlushFlows,
+}
+
+/// What a change contradicts.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum ChangeError {
+    /// There is no such bridge.
+    NoBridge(BridgeId),
+    /// There is no such port.
+    NoPort(PortId),
+    /// There is no such interface.
+    NoInterface(InterfaceId),
+    /// There is no route to this prefix.
+    NoRoute(Ipv4Net),
+    /// There is no such station.
+    NoStation(Mac),
+    /// There is no such neighbour.
+    NoNeighbor(Ipv4Addr),
+    /// The bridge still has ports or interfaces.
+    BridgeInUse(BridgeId),
+    /// Another interface stands on the same segment.
+    SegmentTaken(InterfaceId),
+    /// Another interface has the address, or one whose subnet overlaps.
+    Overlap(Ipv4Net, Ipv4Net),
+    /// An MTU under 68 (RFC 791) or a capacity of zero.
+    TooSmall,
+    /// The port is not a member of the bridge.
+    NotAMember(PortId, BridgeId),
+    /// The address is not a station's.
+    NotAStation(Mac),
+    /// The table is full.
+    Full,
+}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBridge(id) => write!(f, "there is no {id}"),
+            Self::NoPort(id) => write!(f, "there is no {id}"),
+            Self::NoInterface(id) => write!(f, "there is no {id}"),
+            Self::NoRoute(net) => write!(f, "there is no route to {net}"),
+            Self::NoStation(mac) => write!(f, "no station {mac} is known there"),
+            Self::NoNeighbor(address) => write!(f, "no neighbour {address} is known there"),
+            Self::BridgeInUse(id) => write!(f, "{id} still has ports or router addresses"),
+            Self::SegmentTaken(id) => write!(f, "{id} is on that segment already"),
+            Self::Overlap(new, old) => write!(f, "{new} overlaps {old}"),
+            Self::TooSmall => f.write_str("an MTU is at least 68 and a capacity at least 1"),
+            Self::NotAMember(port, bridge) => write!(f, "{port} is not a member of {bridge}"),
+            Self::NotAStation(mac) => write!(f, "{mac} cannot be a station's address"),
+            Self::Full => f.write_str("the table is full"),
+        }
+    }
+}
+
+impl core::error::Error for ChangeError {}

@@ -1,0 +1,233 @@
+//! A packet's life, top to bottom. The numbers are those of ARCHITECTURE.md's picture.
+//!
+//! `?` is the drop path: a step that refuses a frame says why, and [`Switch::receive`] is the one place that counts.
+//! A refusal by the router is [`Silent`](Refusal::Silent), or [`Tell`](Refusal::Tell) when the sender should hear of
+//! it; it then carries the packet as its sender knew it.
+
+use nat::{Arrival, Departure, Destined};
+use packet::icmp::IcmpError;
+use packet::{
+    BridgeId, DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4,
+};
+use packet::{PortId, VlanId};
+
+use crate::bridge::{Decision, Way};
+use crate::outbox::Outbox;
+use crate::port::Role;
+use crate::router;
+use crate::routes::Target;
+use crate::stats::Fate;
+use crate::switch::Switch;
+
+/// How the router says no.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Without a word.
+    Silent(Dropped),
+    /// With an ICMP error about the packet.
+    Tell(Dropped, IcmpError),
+}
+
+impl From<Dropped> for Refusal {
+    fn from(dropped: Dropped) -> Self {
+        Self::Silent(dropped)
+    }
+}
+
+/// Where a packet came from: the port, and the router interface that took it in.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) port: PortId,
+    pub(crate) interface: InterfaceId,
+}
+
+impl Switch {
+    /// Takes a frame in and counts what became of it.
+    pub(crate) fn receive(&mut self, now: Instant, port: PortId, frame: Frame, out: &mut Outbox) {
+        self.stats.totals.received += 1;
+        match self.live(now, port, frame, out) {
+            Ok(fate) => self.stats.count(fate),
+            Err(dropped) => {
+                self.stats.drop(port, dropped.reason);
+                out.pool.give(dropped.frame);
+            }
+        }
+    }
+
+    fn live(
+        &mut self,
+        now: Instant,
+        from: PortId,
+        frame: Frame,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        // 1 parse Ethernet and VLAN: is it a frame, and in which VLAN?
+        let ethernet = Ethernet::parse(frame)?;
+        let Some(port) = self.ports.get(from).filter(|port| port.up) else {
+            return Err(ethernet.refuse(DropReason::PortDown));
+        };
+        if !ethernet.source().is_station() {
+            return Err(ethernet.refuse(DropReason::BadSource));
+        }
+        match &port.settings.role {
+            Role::Routed { interface } => {
+                let origin = Origin { port: from, interface: *interface };
+                self.take(now, ethernet, origin, out)
+            }
+            Role::Bridged { bridge, vlans, .. } => match vlans.admit(ethernet.tag()) {
+                Ok(vlan) => self.bridge(now, ethernet, *bridge, vlan, from, out),
+                Err(reason) => Err(ethernet.refuse(reason)),
+            },
+        }
+    }
+
+    /// A frame on a bridge.
+    fn bridge(
+        &mut self,
+        now: Instant,
+        ethernet: Ethernet,
+        id: BridgeId,
+        vlan: VlanId,
+        from: PortId,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let Some(bridge) = self.bridges.get_mut(id) else {
+            return Err(ethernet.refuse(DropReason::PortDown));
+        };
+        // 2 learn: who speaks, from where. A reserved frame teaches nothing: its sender may be a bridge's own end.
+        let decision = bridge.decide(ethernet.destination(), vlan, Some(from));
+        let reserved = decision == Err(DropReason::Reserved);
+        if !bridge.settings.hub
+            && !reserved
+            && let Err(reason) = bridge.fdb.learn(now, ethernet.source(), vlan, from)
+        {
+            return Err(ethernet.refuse(reason));
+        }
+        // 3 listen: ARP, hear and answer for ourselves.
+        let mut heard = false;
+        if ethernet.ethertype() == EtherType::ARP
+            && !reserved
+            && let Some(interface) = self.router.interfaces.on(id, vlan)
+        {
+            heard = self.listen(now, &ethernet, Origin { port: from, interface }, out);
+        }
+        // 4 decide: same segment, forward or flood, or for the router?
+        let way = Way { vlan, from: Some(from) };
+        let Some(bridge) = self.bridges.get(id) else {
+            return Err(ethernet.refuse(DropReason::PortDown));
+        };
+        match decision {
+            Err(reason) => Err(ethernet.refuse(reason)),
+            Ok(Decision::Forward(to)) => {
+                bridge.forward(&self.ports, way, to, ethernet.into_frame(), out)
+            }
+            Ok(Decision::Flood) => {
+                let frame = ethernet.into_frame();
+                match bridge.flood(&self.ports, way, frame, &mut self.stats, out) {
+                    Err(unwanted) if heard => Ok(self.consume(unwanted.frame, out)),
+                    outcome => outcome,
+                }
+            }
+            Ok(Decision::Router(interface)) => {
+                self.take(now, ethernet, Origin { port: from, interface }, out)
+            }
+        }
+    }
+
+    /// A frame that reached the router's own end: on a routed port, or to its MAC address on a bridge.
+    fn take(
+        &mut self,
+        now: Instant,
+        ethernet: Ethernet,
+        origin: Origin,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let Some(own) = self.router.interfaces.get(origin.interface) else {
+            return Err(ethernet.refuse(DropReason::PortDown));
+        };
+        let destination = ethernet.destination();
+        if ethernet.source() == own.mac {
+            return Err(ethernet.refuse(DropReason::SourceIsOurs));
+        }
+        if destination != own.mac && !destination.is_group() {
+            return Err(ethernet.refuse(DropReason::NotForUs));
+        }
+        match ethernet.ethertype() {
+            // 3 listen, on a routed port; on a bridge the ARP was heard on the way here.
+            EtherType::ARP => {
+                let bridged = self
+                    .ports
+                    .get(origin.port)
+                    .is_some_and(|port| matches!(port.settings.role, Role::Bridged { .. }));
+                match bridged || self.listen(now, &ethernet, origin, out) {
+                    true => Ok(self.consume(ethernet.into_frame(), out)),
+                    false => Err(ethernet.refuse(DropReason::BadArp)),
+                }
+            }
+            EtherType::IPV4 => match self.route(now, ethernet, origin, out) {
+                Err(Refusal::Tell(dropped, error)) => {
+                    self.tell(now, &dropped.frame, Some(origin.interface), error, out);
+                    Err(dropped)
+                }
+                Err(Refusal::Silent(dropped)) => Err(dropped),
+                Ok(fate) => Ok(fate),
+            },
+            _ => Err(ethernet.refuse(DropReason::UnknownProtocol)),
+        }
+    }
+
+    /// An IPv4 packet through router and NAT.
+    fn route(
+        &mut self,
+        now: Instant,
+        ethernet: Ethernet,
+        origin: Origin,
+        out: &mut Outbox,
+    ) -> Result<Fate, Refusal> {
+        let to_group = ethernet.destination().is_group();
+        let packet = router::admit(Ipv4::parse(ethernet)?, to_group)?;
+        let Some(packet) = self.whole(now, packet, origin, out)? else {
+            return Ok(Fate::Held);
+        };
+
+        // 5 nat inbound: whom is it really for (existing flow, published port, hairpin)?
+        let owner = match self.router.routes.find(packet.destination()) {
+            Some(Target::Local(owner)) => Some(owner),
+            _ => None,
+        };
+        let destined = if self.nat.is_configured() {
+            self.nat.inbound(now, packet, Arrival { interface: origin.interface, owner })?
+        } else {
+            Destined::untouched(packet, owner.is_some())
+        };
+        if destined.is_for_us() {
+            return self.local(now, destined.into_packet(), origin, out);
+        }
+
+        // 6 route: which way; TTL one less.
+        let (destined, hop) = self.router.choose(destined)?;
+
+        // 7 nat outbound: whom is it really from; a new flow is kept only here, once its packet has survived.
+        let departure = Departure { interface: hop.interface, external: hop.source };
+        let translated = match self.nat.outbound(now, destined, departure) {
+            Ok(translated) => translated,
+            Err(dropped) => return Err(router::out_of_resources(dropped)),
+        };
+
+        // 8 deliver: to a MAC, or wait (bounded) for one.
+        let frame = translated.into_packet().into_frame();
+        match self.deliver(now, frame, hop, Some(origin.port), out) {
+            Err(dropped) if dropped.reason == DropReason::NoNeighbor => {
+                self.tell(now, &dropped.frame, None, IcmpError::HostUnreachable, out);
+                Err(dropped.into())
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// Ends the life of a frame that was for the switch itself.
+    pub(crate) fn consume(&mut self, frame: Frame, out: &mut Outbox) -> Fate {
+        out.pool.give(frame);
+        Fate::Consumed
+    }
+}

@@ -1,0 +1,156 @@
+//! Step 8 of a packet's life: to a MAC address, or wait (bounded) for one; then out on the segment.
+
+use packet::icmp::IcmpError;
+use packet::segment::segment_ip_len;
+use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Mac, PortId};
+
+use crate::bridge::{Decision, Way, footprint};
+use crate::interface::Link;
+use crate::neighbors::{Due, Key, Resolution};
+use crate::outbox::{Egress, Outbox};
+use crate::pending::Waiting;
+use crate::router::Hop;
+use crate::stats::Fate;
+use crate::switch::Switch;
+
+impl Switch {
+    /// Step 8: gives a packet to its next hop, or lets it wait until that has a MAC address.
+    pub(crate) fn deliver(
+        &mut self,
+        now: Instant,
+        frame: Frame,
+        hop: Hop,
+        from: Option<PortId>,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let key = Key::new(hop.interface, hop.next);
+        let mac = match self.router.neighbors.resolve(now, key) {
+            Resolution::Known(mac) => mac,
+            Resolution::KnownAsk(mac) => {
+                self.ask(key, Some(mac), out);
+                mac
+            }
+            Resolution::Ask => {
+                self.ask(key, None, out);
+                return self.hold(key, frame, from, out);
+            }
+            Resolution::Wait => return self.hold(key, frame, from, out),
+            Resolution::Unreachable => return Err(frame.refuse(DropReason::NoNeighbor)),
+            Resolution::Full => return Err(frame.refuse(DropReason::NeighborTableFull)),
+        };
+        self.transmit(hop.interface, mac, frame, out)
+    }
+
+    /// Lets a packet wait, in a buffer of its own size.
+    fn hold(
+        &mut self,
+        key: Key,
+        frame: Frame,
+        from: Option<PortId>,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let waiting = Waiting { frame: frame.compact(), from };
+        out.pool.give(frame);
+        self.stats.totals.held += u64::from(waiting.from.is_some());
+        if let Some(refused) = self.router.pending.push(key, waiting)
+            && let Some(port) = refused.from
+        {
+            self.stats.drop_held(port, DropReason::NeighborQueueFull, 1);
+        }
+        Ok(Fate::Held)
+    }
+
+    /// Sends what waited for a neighbour.
+    pub(crate) fn release(&mut self, _now: Instant, key: Key, mac: Mac, out: &mut Outbox) {
+        for Waiting { frame, from } in self.router.pending.take(key) {
+            match (self.transmit(key.interface(), mac, frame, out), from) {
+                (Ok(fate), Some(_)) => self.stats.release(fate, 1),
+                (Err(dropped), Some(port)) => self.stats.drop_held(port, dropped.reason, 1),
+                (_, None) => {}
+            }
+        }
+    }
+
+    /// Ends what waits for a neighbour that is gone or silent.
+    pub(crate) fn give_up(&mut self, now: Instant, key: Key, out: &mut Outbox) {
+        for Waiting { frame, from } in self.router.pending.take(key) {
+            let Some(port) = from else { continue };
+            self.stats.drop_held(port, DropReason::NoNeighbor, 1);
+            self.tell(now, &frame, None, IcmpError::HostUnreachable, out);
+        }
+    }
+
+    pub(crate) fn expire_neighbors(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(due) = self.router.neighbors.due(now) {
+            match due {
+                Due::Ask(key) => self.ask(key, None, out),
+                Due::Probe(key, mac) => self.ask(key, Some(mac), out),
+                Due::GaveUp(key) => self.give_up(now, key, out),
+            }
+        }
+    }
+
+    /// Puts the Ethernet header on and lets the packet leave, in fragments where it is too large (RFC 791 section
+    /// 3.2; step 6 has refused what must not be fragmented).
+    fn transmit(
+        &mut self,
+        interface: InterfaceId,
+        mac: Mac,
+        mut frame: Frame,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let Some(own) = self.router.interfaces.get(interface) else {
+            return Err(frame.refuse(DropReason::PortDown));
+        };
+        frame.set_tag(None);
+        Ethernet::emit(&mut frame, mac, own.mac, EtherType::IPV4);
+        let mtu = own.mtu;
+        if segment_ip_len(&frame) <= usize::from(mtu) {
+            return self.leave(interface, frame, out);
+        }
+        self.leave_in_pieces(interface, mtu, frame, out)
+    }
+
+    /// Sends a whole frame on the segment of an interface.
+    pub(crate) fn leave(
+        &mut self,
+        interface: InterfaceId,
+        frame: Frame,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let Some(own) = self.router.interfaces.get(interface) else {
+            return Err(frame.refuse(DropReason::PortDown));
+        };
+        let (bridge, vlan) = match own.link {
+            Link::Vlan { bridge, vlan } => (bridge, vlan),
+            Link::Port(port) => return self.leave_on(port, frame, out),
+        };
+        let Some(bridge) = self.bridges.get(bridge) else {
+            return Err(frame.refuse(DropReason::PortDown));
+        };
+        let way = Way { vlan, from: None };
+        let destination = frame.bytes().first_chunk().map_or(Mac::BROADCAST, |mac| Mac(*mac));
+        match bridge.decide(destination, vlan, None) {
+            Ok(Decision::Forward(to)) => bridge.forward(&self.ports, way, to, frame, out),
+            Ok(Decision::Flood) => bridge.flood(&self.ports, way, frame, &mut self.stats, out),
+            Ok(Decision::Router(_)) => Err(frame.refuse(DropReason::Reflected)),
+            Err(reason) => Err(frame.refuse(reason)),
+        }
+    }
+
+    fn leave_on(&mut self, port: PortId, frame: Frame, out: &mut Outbox) -> Result<Fate, Dropped> {
+        let reason = match self.ports.get(port) {
+            Some(state) if state.up && footprint(&frame) <= usize::from(state.settings.mtu) => {
+                let copies = out.copies();
+                out.copy(Egress { port, tag: None });
+                match out.send(copies, frame) {
+                    Ok(()) => return Ok(Fate::Sent),
+                    Err(frame) => return Err(frame.refuse(DropReason::NoEgress)),
+                }
+            }
+            Some(state) if state.up => DropReason::ExceedsPortMtu,
+            _ => DropReason::PortDown,
+        };
+        Err(frame.refuse(reason))
+    }
+}

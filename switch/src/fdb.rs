@@ -1,0 +1,394 @@
+//! The forwarding database: which station is where, for one bridge.
+//!
+//! # Theory of operation
+//! A station is a (MAC, VLAN) pair. The hash index holds key and location side by side, so that finding a destination
+//! touches one slot and no entry. Entries stand in a slab; those that were learned hang in their port's list, least
+//! recently heard first, so that ageing pops heads and a full table evicts the oldest station *of the port that has
+//! most* (a port that floods addresses pushes out its own; Open vSwitch does the same). Hearing a station again moves
+//! it in its list at most once every [`GRANULARITY`], which keeps the common case to one lookup.
+//! Static entries and the router's own addresses are in no list: they neither age, move nor give way.
+
+use core::time::Duration;
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+use packet::{DropReason, Instant, InterfaceId, Mac, PortId, VlanId};
+
+/// How much older than said an entry may look when it ages out.
+const GRANULARITY: Duration = Duration::from_secs(1);
+const NONE: u32 = u32::MAX;
+
+/// Where a station is.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Location {
+    /// Behind a port.
+    Port(PortId),
+    /// It is the router's own end.
+    Router(InterfaceId),
+}
+
+/// How an entry came to be.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Heard speaking.
+    Learned,
+    /// Written by somebody.
+    Static,
+    /// The router's own address.
+    Own,
+}
+
+/// One line of a listing.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Station {
+    /// Its address.
+    pub mac: Mac,
+    /// The VLAN it is in.
+    pub vlan: VlanId,
+    /// Where it is.
+    pub location: Location,
+    /// How the entry came to be.
+    pub origin: Origin,
+    /// Since it was last heard.
+    pub age: Duration,
+}
+
+/// Counts since the bridge was made.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct FdbCounts {
+    /// Stations learned.
+    pub learned: u64,
+    /// Stations forgotten for silence.
+    pub expired: u64,
+    /// Stations forgotten for room.
+    pub evicted: u64,
+    /// Stations that changed port.
+    pub moved: u64,
+    /// Frames from a station that is bound elsewhere.
+    pub refused: u64,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Slot {
+    key: u64,
+    entry: u32,
+    location: Location,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Entry {
+    key: u64,
+    heard: Instant,
+    previous: u32,
+    next: u32,
+    origin: Origin,
+    location: Location,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct List {
+    head: u32,
+    tail: u32,
+    len: u32,
+}
+
+const EMPTY: List = List { head: NONE, tail: NONE, len: 0 };
+
+/// See the module's own text.
+#[derive(Debug)]
+pub(crate) struct Fdb {
+    hasher: RandomState,
+    index: HashTable<Slot>,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    lists: Vec<List>,
+    learned: usize,
+    capacity: usize,
+    ageing: Duration,
+    pub(crate) counts: FdbCounts,
+}
+
+const fn key(mac: Mac, vlan: VlanId) -> u64 {
+    mac.to_u64() | (vlan.number() as u64) << 48
+}
+
+impl Fdb {
+    pub(crate) fn new(hasher: RandomState, capacity: usize, ageing: Duration) -> Self {
+        Self {
+            hasher,
+            index: HashTable::new(),
+            entries: Vec::new(),
+            free: Vec::new(),
+            lists: Vec::new(),
+            learned: 0,
+            capacity,
+            ageing,
+            counts: FdbCounts::default(),
+        }
+    }
+
+    /// Where the station is.
+    pub(crate) fn find(&self, mac: Mac, vlan: VlanId) -> Option<Location> {
+        let key = key(mac, vlan);
+        let slot = self.index.find(self.hasher.hash_one(key), |slot| slot.key == key)?;
+        Some(slot.location)
+    }
+
+    /// Notes that a station spoke on `port`.
+    ///
+    /// # Errors
+    /// The station is the router itself, or bound to another port by a static entry.
+    pub(crate) fn learn(
+        &mut self,
+        now: Instant,
+        mac: Mac,
+        vlan: VlanId,
+        port: PortId,
+    ) -> Result<(), DropReason> {
+        let key = key(mac, vlan);
+        let hash = self.hasher.hash_one(key);
+        let Some(slot) = self.index.find_mut(hash, |slot| slot.key == key) else {
+            self.insert_learned(now, key, hash, port);
+            return Ok(());
+        };
+        let at = slot.entry;
+        let Some(entry) = self.entries.get_mut(at as usize) else {
+            return Ok(());
+        };
+        if entry.location == Location::Port(port) {
+            if entry.origin == Origin::Learned && now.since(entry.heard) >= GRANULARITY {
+                entry.heard = now;
+                self.unlink(at, port);
+                self.link(at, port);
+            }
+            return Ok(());
+        }
+        match (entry.origin, entry.location) {
+            (Origin::Learned, Location::Port(old)) => {
+                entry.heard = now;
+                entry.location = Location::Port(port);
+                slot.location = Location::Port(port);
+                self.unlink(at, old);
+                self.link(at, port);
+                self.counts.moved += 1;
+                Ok(())
+            }
+            (Origin::Own, _) | (_, Location::Router(_)) => Err(DropReason::SourceIsOurs),
+            (Origin::Static, _) => {
+                self.counts.refused += 1;
+                Err(DropReason::SourceIsStatic)
+            }
+        }
+    }
+
+    fn insert_learned(&mut self, now: Instant, key: u64, hash: u64, port: PortId) {
+        if self.learned >= self.capacity {
+            self.evict();
+        }
+        let location = Location::Port(port);
+        let at = self.insert(now, key, hash, location, Origin::Learned);
+        self.link(at, port);
+        self.learned += 1;
+        self.counts.learned += 1;
+    }
+
+    fn insert(
+        &mut self,
+        now: Instant,
+        key: u64,
+        hash: u64,
+        location: Location,
+        origin: Origin,
+    ) -> u32 {
+        let entry = Entry { key, heard: now, previous: NONE, next: NONE, origin, location };
+        let at = match self.free.pop() {
+            Some(at) => {
+                if let Some(place) = self.entries.get_mut(at as usize) {
+                    *place = entry;
+                }
+                at
+            }
+            None => {
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            }
+        };
+        let hasher = &self.hasher;
+        self.index.insert_unique(hash, Slot { key, entry: at, location }, |slot| {
+            hasher.hash_one(slot.key)
+        });
+        at
+    }
+
+    /// Binds a station to a place for good, replacing whatever was known of it.
+    pub(crate) fn pin(
+        &mut self,
+        now: Instant,
+        mac: Mac,
+        vlan: VlanId,
+        to: Location,
+        origin: Origin,
+    ) {
+        self.remove(mac, vlan);
+        let key = key(mac, vlan);
+        self.insert(now, key, self.hasher.hash_one(key), to, origin);
+    }
+
+    /// Forgets one station; `false` when it was not known.
+    pub(crate) fn remove(&mut self, mac: Mac, vlan: VlanId) -> bool {
+        self.remove_key(key(mac, vlan))
+    }
+
+    fn remove_key(&mut self, key: u64) -> bool {
+        let hash = self.hasher.hash_one(key);
+        let Ok(slot) = self.index.find_entry(hash, |slot| slot.key == key) else {
+            return false;
+        };
+        let (slot, _) = slot.remove();
+        if let Some(entry) = self.entries.get(slot.entry as usize)
+            && let (Origin::Learned, Location::Port(port)) = (entry.origin, entry.location)
+        {
+            self.unlink(slot.entry, port);
+            self.learned -= 1;
+        }
+        self.free.push(slot.entry);
+        true
+    }
+
+    /// Forgets every station that was learned, on `port` or anywhere; says how many.
+    pub(crate) fn flush(&mut self, port: Option<PortId>) -> usize {
+        let mut count = 0;
+        for at in 0..self.lists.len() {
+            if port.is_none_or(|port| port.index() == at) {
+                while self.pop_head(at).is_some() {
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+
+    /// Forgets everything about `port`, static entries too: it is being removed.
+    pub(crate) fn remove_port(&mut self, port: PortId) {
+        self.flush(Some(port));
+        let mut bound: Vec<u64> = Vec::new();
+        bound.extend(
+            self.index.iter().filter(|s| s.location == Location::Port(port)).map(|s| s.key),
+        );
+        for key in bound {
+            self.remove_key(key);
+        }
+    }
+
+    /// Changes capacity and ageing; evicts what no longer fits.
+    pub(crate) fn resize(&mut self, capacity: usize, ageing: Duration) {
+        self.capacity = capacity;
+        self.ageing = ageing;
+        while self.learned > self.capacity {
+            self.evict();
+        }
+    }
+
+    /// Forgets stations that have been silent for the ageing time.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        let limit = self.ageing + GRANULARITY;
+        for at in 0..self.lists.len() {
+            while self.oldest(at).is_some_and(|heard| now.since(heard) >= limit) {
+                self.pop_head(at);
+                self.counts.expired += 1;
+            }
+        }
+    }
+
+    /// When the oldest station will have been silent for long enough.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let oldest = (0..self.lists.len()).filter_map(|at| self.oldest(at)).min()?;
+        Some(oldest + self.ageing + GRANULARITY)
+    }
+
+    fn oldest(&self, list: usize) -> Option<Instant> {
+        let head = self.lists.get(list)?.head;
+        Some(self.entries.get(head as usize)?.heard)
+    }
+
+    fn pop_head(&mut self, list: usize) -> Option<()> {
+        let head = self.lists.get(list)?.head;
+        let key = self.entries.get(head as usize)?.key;
+        self.remove_key(key).then_some(())
+    }
+
+    fn evict(&mut self) {
+        let largest =
+            self.lists.iter().enumerate().max_by_key(|(at, list)| (list.len, usize::MAX - at));
+        let Some(at) = largest.map(|(at, _)| at) else {
+            return;
+        };
+        if self.pop_head(at).is_some() {
+            self.counts.evicted += 1;
+        }
+    }
+
+    fn link(&mut self, at: u32, port: PortId) {
+        if self.lists.len() <= port.index() {
+            self.lists.resize(port.index() + 1, EMPTY);
+        }
+        let Some(list) = self.lists.get_mut(port.index()) else {
+            return;
+        };
+        let tail = core::mem::replace(&mut list.tail, at);
+        list.len += 1;
+        if tail == NONE {
+            list.head = at;
+        } else if let Some(last) = self.entries.get_mut(tail as usize) {
+            last.next = at;
+        }
+        if let Some(entry) = self.entries.get_mut(at as usize) {
+            entry.previous = tail;
+            entry.next = NONE;
+        }
+    }
+
+    fn unlink(&mut self, at: u32, port: PortId) {
+        let Some(&Entry { previous, next, .. }) = self.entries.get(at as usize) else {
+            return;
+        };
+        let Some(list) = self.lists.get_mut(port.index()) else {
+            return;
+        };
+        list.len -= 1;
+        match self.entries.get_mut(previous as usize) {
+            Some(before) => before.next = next,
+            None => list.head = next,
+        }
+        match self.entries.get_mut(next as usize) {
+            Some(after) => after.previous = previous,
+            None => list.tail = previous,
+        }
+    }
+
+    /// Stations that were learned.
+    pub(crate) const fn len(&self) -> usize {
+        self.learned
+    }
+
+    /// Every entry, ordered by VLAN and address.
+    pub(crate) fn stations(&self, now: Instant) -> Vec<Station> {
+        let mut slots: Vec<&Slot> = self.index.iter().collect();
+        slots.sort_unstable_by_key(|slot| slot.key);
+        let entries = slots.into_iter().filter_map(|slot| self.entries.get(slot.entry as usize));
+        let station = |entry: &Entry| {
+            Some(Station {
+                mac: Mac::from_u64(entry.key),
+                vlan: VlanId::new((entry.key >> 48) as u16)?,
+                location: entry.location,
+                origin: entry.origin,
+                age: now.since(entry.heard),
+            })
+        };
+        entries.filter_map(station).collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "fdb_tests.rs"]
+mod tests;

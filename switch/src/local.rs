@@ -1,0 +1,219 @@
+//! Packets for the router itself, and what it says of its own accord: echo replies, resets and ICMP errors
+//! (RFC 792, RFC 1122, RFC 1812 section 4.3).
+
+use core::net::Ipv4Addr;
+
+use nat::Arrival;
+use packet::checksum;
+use packet::icmp::{self, IcmpError};
+use packet::ipv4::Header;
+use packet::rewrite::{self, End};
+use packet::transport::TcpFlags;
+use packet::{DropReason, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol};
+use packet::{Transport, net};
+
+use crate::datapath::{Origin, Refusal};
+use crate::outbox::Outbox;
+use crate::routes::Target;
+use crate::stats::Fate;
+use crate::switch::Switch;
+
+const TTL: u8 = 64;
+const ETHERNET: usize = 14;
+const IPV4: usize = 20;
+const TCP: usize = 20;
+const ECHO_REQUEST: u8 = 8;
+
+impl Switch {
+    /// A packet for one of the router's own addresses: pings are answered, connections refused, datagrams told
+    /// unreachable; the rest is not for anybody.
+    pub(crate) fn local(
+        &mut self,
+        now: Instant,
+        packet: Ipv4,
+        origin: Origin,
+        out: &mut Outbox,
+    ) -> Result<Fate, Refusal> {
+        if packet.fragment_offset() != 0 {
+            return Err(packet.refuse(DropReason::BadFragment).into());
+        }
+        match packet.transport() {
+            Transport::Query { kind: ECHO_REQUEST, .. } => Ok(self.answer_echo(now, packet, out)),
+            Transport::Udp { .. } => {
+                let dropped = packet.refuse(DropReason::PortUnreachable);
+                Err(Refusal::Tell(dropped, IcmpError::PortUnreachable))
+            }
+            Transport::Tcp { flags, .. }
+                if !flags.has(TcpFlags::RST) && !self.is_outside(origin) =>
+            {
+                self.reset(now, &packet, flags, out);
+                Err(packet.refuse(DropReason::PortUnreachable).into())
+            }
+            Transport::Malformed => Err(packet.refuse(DropReason::BadTransport).into()),
+            _ => Err(packet.refuse(DropReason::Unsolicited).into()),
+        }
+    }
+
+    /// Whether packets are masqueraded out of where this one came in. A connection from there that nobody asked for
+    /// is met with silence (RFC 5382 REQ-4): the inside may be opening it from its own end just now.
+    fn is_outside(&self, origin: Origin) -> bool {
+        self.nat.rules().masquerade.iter().any(|rule| rule.out == origin.interface)
+    }
+
+    fn answer_echo(&mut self, now: Instant, mut packet: Ipv4, out: &mut Outbox) -> Fate {
+        let (asker, own) = (packet.source(), packet.destination());
+        icmp::answer_echo(packet.payload_mut());
+        rewrite::endpoint(&mut packet, End::Source, own, None);
+        rewrite::endpoint(&mut packet, End::Destination, asker, None);
+        packet.set_ttl(TTL);
+        self.speak(now, packet, out);
+        Fate::Consumed
+    }
+
+    /// Refuses a connection: a reset as RFC 9293 section 3.10.7.1 makes it.
+    fn reset(&mut self, now: Instant, cause: &Ipv4, flags: TcpFlags, out: &mut Outbox) {
+        let Some(tcp) = cause.payload().first_chunk::<TCP>() else {
+            return;
+        };
+        let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, ..] = *tcp;
+        let data = cause.payload().len().saturating_sub(usize::from(offset >> 4) * 4);
+        let syn_fin = u32::from(flags.has(TcpFlags::SYN)) + u32::from(flags.has(TcpFlags::FIN));
+        let sequence = u32::from_be_bytes([q0, q1, q2, q3]);
+        let heard = sequence.wrapping_add(data as u32).wrapping_add(syn_fin);
+        let (sequence, acknowledgement, flags) = match flags.has(TcpFlags::ACK) {
+            true => (u32::from_be_bytes([a0, a1, a2, a3]), 0, TcpFlags::RST),
+            false => (0, heard, TcpFlags::RST | TcpFlags::ACK),
+        };
+        let mut segment = [0; TCP];
+        segment[..4].copy_from_slice(&[d0, d1, s0, s1]);
+        segment[4..8].copy_from_slice(&sequence.to_be_bytes());
+        segment[8..12].copy_from_slice(&acknowledgement.to_be_bytes());
+        segment[12..14].copy_from_slice(&[0x50, flags]);
+        let (own, peer) = (cause.destination(), cause.source());
+        let pseudo = checksum::pseudo_header(own, peer, Protocol::TCP.0, TCP as u16);
+        let sum = !checksum::sum(&segment, pseudo);
+        segment[16..18].copy_from_slice(&sum.to_be_bytes());
+        let mut frame = out.pool.take();
+        if !frame.reset(ETHERNET + IPV4 + TCP) {
+            return;
+        }
+        if let Some(place) = frame.bytes_mut().get_mut(ETHERNET + IPV4..) {
+            place.copy_from_slice(&segment);
+        }
+        let header = Header {
+            source: own,
+            destination: peer,
+            protocol: Protocol::TCP,
+            ttl: TTL,
+            traffic_class: 0,
+            identification: 0,
+            dont_fragment: true,
+        };
+        self.finish(now, header, frame, out);
+    }
+
+    /// Tells a packet's sender what became of it, where RFC 1812 section 4.3.2.7 and the rate limit allow.
+    ///
+    /// `cause` is the packet as its sender knew it, or, when its source is by now one of our own addresses, as it was
+    /// translated; the error then goes through NAT like one from outside, which finds the true sender and mends the
+    /// quote. `arrival` is the interface that it came in on, whose address the error bears.
+    pub(crate) fn tell(
+        &mut self,
+        now: Instant,
+        cause: &Frame,
+        arrival: Option<InterfaceId>,
+        error: IcmpError,
+        out: &mut Outbox,
+    ) {
+        let Some(cause) = cause.bytes().get(ETHERNET..) else {
+            return;
+        };
+        let Some(sender) = sender_to_tell(cause) else {
+            return;
+        };
+        let translated = matches!(self.router.routes.find(sender), Some(Target::Local(_)));
+        let arrival = arrival.and_then(|id| self.router.interfaces.get(id));
+        let own = match (arrival, self.router.way(sender)) {
+            _ if translated => Some(sender),
+            (Some(arrival), _) => arrival.address_towards(sender),
+            (None, way) => way.and_then(|hop| hop.source),
+        };
+        let Some(own) = own else { return };
+        if !self.router.errors.allow(now) {
+            self.stats.totals.errors_suppressed += 1;
+            return;
+        }
+        let mut frame = out.pool.take();
+        if !error.emit(&mut frame, own, cause) {
+            return out.pool.give(frame);
+        }
+        let Ok(packet) = Ipv4::in_frame(frame) else {
+            return;
+        };
+        if translated { self.tell_inside(now, packet, out) } else { self.speak(now, packet, out) }
+    }
+
+    /// Sends an error about a translated packet to the inside host that the packet came from.
+    fn tell_inside(&mut self, now: Instant, packet: Ipv4, out: &mut Outbox) {
+        let Some(Target::Local(owner)) = self.router.routes.find(packet.destination()) else {
+            return out.pool.give(packet.into_frame());
+        };
+        let arrival = Arrival { interface: owner, owner: Some(owner) };
+        match self.nat.inbound(now, packet, arrival) {
+            Ok(destined) if !destined.is_for_us() => {
+                let mut packet = destined.into_packet();
+                // The error comes from us, as the inside knows us.
+                if let Some(own) = self.router.way(packet.destination()).and_then(|hop| hop.source)
+                {
+                    rewrite::endpoint(&mut packet, End::Source, own, None);
+                }
+                self.speak(now, packet, out);
+            }
+            Ok(ours) => out.pool.give(ours.into_packet().into_frame()),
+            Err(dropped) => out.pool.give(dropped.frame),
+        }
+    }
+
+    fn finish(&mut self, now: Instant, header: Header, mut frame: Frame, out: &mut Outbox) {
+        Ethernet::emit(&mut frame, Mac::ZERO, Mac::ZERO, EtherType::IPV4);
+        if !header.emit(&mut frame) {
+            return out.pool.give(frame);
+        }
+        match Ipv4::in_frame(frame) {
+            Ok(packet) => self.speak(now, packet, out),
+            Err(dropped) => out.pool.give(dropped.frame),
+        }
+    }
+
+    /// Sends a packet of the router's own. One that would leave an outside interface with an inside address, because
+    /// somebody outside spoke to that address, is not sent: no inside address ever leaves there.
+    fn speak(&mut self, now: Instant, packet: Ipv4, out: &mut Outbox) {
+        let (source, destination) = (packet.source(), packet.destination());
+        let hop = self.router.way(destination);
+        let hop = hop.filter(|hop| !self.nat.covers(source, destination, hop.interface));
+        let Some(hop) = hop else {
+            return out.pool.give(packet.into_frame());
+        };
+        match self.deliver(now, packet.into_frame(), hop, None, out) {
+            Ok(_) => self.stats.totals.spoken += 1,
+            Err(dropped) => out.pool.give(dropped.frame),
+        }
+    }
+}
+
+/// Whom to tell about `cause`, unless it is an ICMP error, a later fragment, or from or to what is not one host
+/// (RFC 1812 section 4.3.2.7).
+fn sender_to_tell(cause: &[u8]) -> Option<Ipv4Addr> {
+    let header = cause.first_chunk::<20>()?;
+    let [_, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
+    let (sender, destination) = (Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3));
+    let later = u16::from_be_bytes([f0, f1]) & 0x1fff != 0;
+    let group = destination.is_multicast() || destination.is_broadcast();
+    if later || group || net::is_martian_source(sender) {
+        return None;
+    }
+    let payload = cause.get(usize::from(header[0] & 0x0f) * 4..)?;
+    let is_error = protocol == Protocol::ICMP.0
+        && !matches!(Transport::parse(Protocol::ICMP, payload), Some(Transport::Query { .. }));
+    (!is_error).then_some(sender)
+}

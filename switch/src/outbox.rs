@@ -1,0 +1,119 @@
+//! Where the switch leaves what it wants done. Owned and emptied by the caller, reused for every batch.
+
+use core::net::Ipv4Addr;
+
+use packet::{Frame, InterfaceId, Mac, Pool, PortId, Tag};
+
+/// One copy of a frame: where it goes, and with which tag.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Egress {
+    /// The port to send it on.
+    pub port: PortId,
+    /// The tag to put in front, or none.
+    pub tag: Option<Tag>,
+}
+
+/// Something a person may want to know; rare by construction.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// A station claims an address of the router's own (RFC 5227 section 2.4).
+    AddressConflict {
+        /// Where it was heard.
+        interface: InterfaceId,
+        /// The address both claim.
+        address: Ipv4Addr,
+        /// The other station.
+        station: Mac,
+    },
+}
+
+#[derive(Debug)]
+struct Transmit {
+    frame: Frame,
+    first: u32,
+    count: u32,
+}
+
+/// Frames to send, notices, and the buffers that come back. A flooded frame is here once, with many [`Egress`]es.
+#[derive(Debug)]
+pub struct Outbox {
+    /// Buffers for frames that the switch speaks, and the place where dropped frames' buffers go.
+    pub pool: Pool,
+    transmits: Vec<Transmit>,
+    egress: Vec<Egress>,
+    notices: Vec<Notice>,
+}
+
+impl Outbox {
+    /// An empty outbox whose pool keeps up to `buffers` buffers.
+    pub fn new(buffers: usize) -> Self {
+        Self {
+            pool: Pool::new(buffers),
+            transmits: Vec::new(),
+            egress: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Hands every frame to `send` with its copies, in order, and takes the buffers back. The frame has no tag
+    /// beside its bytes; `send` may change it as it likes.
+    pub fn drain(&mut self, mut send: impl FnMut(&mut Frame, &[Egress])) {
+        for mut transmit in self.transmits.drain(..) {
+            let first = transmit.first as usize;
+            let copies = self.egress.get(first..first + transmit.count as usize);
+            send(&mut transmit.frame, copies.unwrap_or(&[]));
+            self.pool.give(transmit.frame);
+        }
+        self.egress.clear();
+    }
+
+    /// Frames waiting to be sent, each counted once.
+    pub fn len(&self) -> usize {
+        self.transmits.len()
+    }
+
+    /// Whether nothing waits to be sent.
+    pub fn is_empty(&self) -> bool {
+        self.transmits.is_empty()
+    }
+
+    /// Takes the notices out.
+    pub fn notices(&mut self) -> impl Iterator<Item = Notice> {
+        self.notices.drain(..)
+    }
+
+    pub(crate) fn notice(&mut self, notice: Notice) {
+        if self.notices.len() < MAX_NOTICES {
+            self.notices.push(notice);
+        }
+    }
+
+    /// Begins a list of copies; [`Outbox::copy`] adds to it and [`Outbox::send`] ends it.
+    pub(crate) fn copies(&mut self) -> Copies {
+        Copies { first: self.egress.len() as u32 }
+    }
+
+    pub(crate) fn copy(&mut self, egress: Egress) {
+        self.egress.push(egress);
+    }
+
+    /// Sends `frame` to all copies added since `copies`; gives it back when there is none.
+    pub(crate) fn send(&mut self, copies: Copies, mut frame: Frame) -> Result<(), Frame> {
+        let count = self.egress.len() as u32 - copies.first;
+        if count == 0 {
+            return Err(frame);
+        }
+        frame.set_tag(None);
+        self.transmits.push(Transmit { frame, first: copies.first, count });
+        Ok(())
+    }
+}
+
+/// An open list of copies.
+#[derive(Debug)]
+pub(crate) struct Copies {
+    first: u32,
+}
+
+/// Notices kept between two drains; more tell nothing new.
+const MAX_NOTICES: usize = 64;

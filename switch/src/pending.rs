@@ -1,0 +1,68 @@
+//! Packets that wait for a neighbour's MAC address: bounded by target, in number and in bytes.
+
+use std::collections::VecDeque;
+
+use ahash::RandomState;
+use hashbrown::HashMap;
+use packet::{Frame, PortId};
+
+use crate::neighbors::Key;
+
+/// Packets that wait for one neighbour. When it is full, the oldest gives way to the newest (RFC 1122 section
+/// 2.3.2.2 asks for at least the latest).
+const PER_TARGET: usize = 16;
+/// Packets that wait in all.
+const TOTAL: usize = 1024;
+/// Bytes that wait in all.
+const BYTES: usize = 8 << 20;
+
+/// A packet that waits.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// The packet, translated, without its Ethernet addresses.
+    pub(crate) frame: Frame,
+    /// The port that it came in on; none when the switch itself speaks.
+    pub(crate) from: Option<PortId>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pending {
+    queues: HashMap<Key, VecDeque<Waiting>, RandomState>,
+    count: usize,
+    bytes: usize,
+}
+
+impl Pending {
+    pub(crate) fn new(hasher: RandomState) -> Self {
+        Self { queues: HashMap::with_hasher(hasher), count: 0, bytes: 0 }
+    }
+
+    /// Lets a packet wait. Gives back the packet that has no room: an older one of the same target, or this one.
+    pub(crate) fn push(&mut self, key: Key, waiting: Waiting) -> Option<Waiting> {
+        let queue = self.queues.get(&key);
+        let full = queue.is_some_and(|queue| queue.len() >= PER_TARGET);
+        let oldest = queue.filter(|_| full).and_then(VecDeque::front);
+        let freed = oldest.map_or(0, |old| old.frame.len());
+        if (self.count >= TOTAL && !full) || self.bytes - freed + waiting.frame.len() > BYTES {
+            return Some(waiting);
+        }
+        let mut refused = None;
+        if full {
+            refused = self.queues.get_mut(&key).and_then(VecDeque::pop_front);
+            self.count -= 1;
+            self.bytes -= freed;
+        }
+        self.count += 1;
+        self.bytes += waiting.frame.len();
+        self.queues.entry(key).or_default().push_back(waiting);
+        refused
+    }
+
+    /// Takes out all that waits for a neighbour, in order.
+    pub(crate) fn take(&mut self, key: Key) -> VecDeque<Waiting> {
+        let queue = self.queues.remove(&key).unwrap_or_default();
+        self.count -= queue.len();
+        self.bytes -= queue.iter().map(|waiting| waiting.frame.len()).sum::<usize>();
+        queue
+    }
+}

@@ -1,0 +1,112 @@
+//! Packets in pieces: fragments that are put together on the way in, and packets too large for the segment that they
+//! leave on.
+
+use nat::Assembled;
+use packet::fragment::fragment;
+use packet::icmp::IcmpError;
+use packet::segment::{resized, segment};
+use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4};
+
+use crate::datapath::Origin;
+use crate::outbox::Outbox;
+use crate::routes::Target;
+use crate::stats::Fate;
+use crate::switch::Switch;
+
+impl Switch {
+    /// The whole packet, when NAT or the router itself needs to see it whole; nothing while parts are missing.
+    pub(crate) fn whole(
+        &mut self,
+        now: Instant,
+        packet: Ipv4,
+        origin: Origin,
+        out: &mut Outbox,
+    ) -> Result<Option<Ipv4>, Dropped> {
+        if !packet.is_fragment() {
+            return Ok(Some(packet));
+        }
+        let local = matches!(self.router.routes.find(packet.destination()), Some(Target::Local(_)));
+        if !local && !self.nat.is_configured() {
+            return Ok(Some(packet));
+        }
+        match self.reassembly.accept(now, packet, origin.port, &mut out.pool) {
+            Ok(Assembled::Held) => {
+                self.stats.totals.held += 1;
+                Ok(None)
+            }
+            Ok(Assembled::Whole { packet, merged }) => {
+                self.stats.release(Fate::Consumed, merged.saturating_sub(1) as u64);
+                Ok(Some(packet))
+            }
+            Err(discarded) => {
+                let reason = discarded.dropped.reason;
+                self.stats.drop_held(origin.port, reason, discarded.others as u64);
+                Err(discarded.dropped)
+            }
+        }
+    }
+
+    /// Ends packets whose fragments did not all come in time, and tells their senders where the first one came
+    /// (RFC 792, time exceeded).
+    pub(crate) fn expire_fragments(&mut self, now: Instant, out: &mut Outbox) {
+        let mut firsts = Vec::new();
+        let stats = &mut self.stats;
+        self.reassembly.expire(now, &mut out.pool, |expired| {
+            stats.drop_held(expired.from, DropReason::FragmentTimeout, expired.frames as u64);
+            firsts.extend(expired.first);
+        });
+        for first in firsts {
+            self.tell(now, first.frame(), None, IcmpError::ReassemblyTimeExceeded, out);
+            out.pool.give(first.into_frame());
+        }
+    }
+
+    /// Sends a packet that is larger than `mtu` and may be cut: a TCP super-frame as smaller segments, anything else
+    /// as fragments (RFC 791 section 3.2), in order.
+    pub(crate) fn leave_in_pieces(
+        &mut self,
+        interface: InterfaceId,
+        mtu: u16,
+        mut frame: Frame,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        if resized(&mut frame, mtu) {
+            return self.leave(interface, frame, out);
+        }
+        let mut whole = Vec::new();
+        segment(frame, &mut out.pool, &mut |datagram| whole.push(datagram))?;
+        let mut outcome = Err(Frame::default().refuse(DropReason::BadFragment));
+        for datagram in whole {
+            match self.leave_in_fragments(interface, mtu, datagram, out) {
+                Ok(fate) => outcome = Ok(fate),
+                Err(dropped) if outcome.is_err() => outcome = Err(dropped),
+                Err(dropped) => out.pool.give(dropped.frame),
+            }
+        }
+        outcome
+    }
+
+    fn leave_in_fragments(
+        &mut self,
+        interface: InterfaceId,
+        mtu: u16,
+        datagram: Frame,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let packet = Ipv4::in_frame(datagram)?;
+        let mut pieces = core::mem::take(&mut self.pieces);
+        let cut = fragment(packet, mtu, &mut out.pool, &mut |piece| pieces.push(piece));
+        let mut outcome = cut.map(|()| Fate::Sent);
+        for piece in pieces.drain(..) {
+            if let Err(dropped) = self.leave(interface, piece, out) {
+                // One fragment that is lost spoils the packet: it counts as dropped, once.
+                match outcome {
+                    Ok(_) => outcome = Err(dropped),
+                    Err(_) => out.pool.give(dropped.frame),
+                }
+            }
+        }
+        self.pieces = pieces;
+        outcome
+    }
+}

@@ -1,0 +1,147 @@
+//! The IPv4 router (RFC 1812): what it refuses and which way it sends.
+
+use core::net::Ipv4Addr;
+
+use nat::Destined;
+use packet::icmp::IcmpError;
+use packet::segment::segment_ip_len;
+use packet::{DropReason, Dropped, InterfaceId, Ipv4, net};
+
+use crate::datapath::Refusal;
+use crate::interface::Interfaces;
+use crate::limiter::Limiter;
+use crate::neighbors::Neighbors;
+use crate::pending::Pending;
+use crate::routes::{Routes, Target};
+use crate::switch::{Seeds, error_limiter};
+
+/// The router's tables.
+#[derive(Debug)]
+pub(crate) struct Router {
+    pub(crate) interfaces: Interfaces,
+    pub(crate) routes: Routes,
+    pub(crate) neighbors: Neighbors,
+    pub(crate) pending: Pending,
+    pub(crate) errors: Limiter,
+}
+
+/// The next step of a packet's way.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Hop {
+    /// The segment that it leaves on.
+    pub(crate) interface: InterfaceId,
+    /// The neighbour that gets it.
+    pub(crate) next: Ipv4Addr,
+    /// Our own address towards that neighbour.
+    pub(crate) source: Option<Ipv4Addr>,
+}
+
+/// Source-route options: loose (131) and strict (137) (RFC 791 section 3.1; to be dropped, RFC 7126 section 4.3).
+const SOURCE_ROUTES: [u8; 2] = [131, 137];
+
+impl Router {
+    pub(crate) fn new(seeds: &mut Seeds) -> Self {
+        Self {
+            interfaces: Interfaces::default(),
+            routes: Routes::default(),
+            neighbors: Neighbors::new(seeds.hasher()),
+            pending: Pending::new(seeds.hasher()),
+            errors: error_limiter(),
+        }
+    }
+
+    /// Finds the way, takes one from the TTL, and sees that the packet fits.
+    ///
+    /// # Errors
+    /// The refusal carries the packet as its sender knew it.
+    pub(crate) fn choose(&self, mut destined: Destined) -> Result<(Destined, Hop), Refusal> {
+        let refuse = |destined: Destined, reason: DropReason| destined.undo().refuse(reason);
+        let destination = destined.packet().destination();
+        let (interface, next) = match self.routes.find(destination) {
+            Some(Target::Connected(interface)) => (interface, destination),
+            Some(Target::Via { interface, gateway }) => (interface, gateway),
+            Some(Target::Broadcast(_)) => {
+                return Err(refuse(destined, DropReason::DirectedBroadcast).into());
+            }
+            Some(Target::Blackhole) => return Err(refuse(destined, DropReason::Prohibited).into()),
+            Some(Target::Prohibit) => {
+                let dropped = refuse(destined, DropReason::Prohibited);
+                return Err(Refusal::Tell(dropped, IcmpError::Prohibited));
+            }
+            Some(Target::Local(_)) => return Err(refuse(destined, DropReason::Unsolicited).into()),
+            Some(Target::Unreachable) | None => {
+                let dropped = refuse(destined, DropReason::NoRoute);
+                return Err(Refusal::Tell(dropped, IcmpError::NetUnreachable));
+            }
+        };
+        if destined.packet().ttl() <= 1 {
+            let dropped = refuse(destined, DropReason::TtlExpired);
+            return Err(Refusal::Tell(dropped, IcmpError::TtlExceeded));
+        }
+        let Some(own) = self.interfaces.get(interface) else {
+            return Err(refuse(destined, DropReason::PortDown).into());
+        };
+        let packet = destined.packet();
+        if packet.dont_fragment() && segment_ip_len(packet.frame()) > usize::from(own.mtu) {
+            let dropped = refuse(destined, DropReason::FragmentationNeeded);
+            return Err(Refusal::Tell(dropped, IcmpError::FragmentationNeeded { mtu: own.mtu }));
+        }
+        destined.packet_mut().decrement_ttl();
+        Ok((destined, Hop { interface, next, source: own.address_towards(next) }))
+    }
+
+    /// The way to `destination` for a packet of the router's own; nothing when there is none.
+    pub(crate) fn way(&self, destination: Ipv4Addr) -> Option<Hop> {
+        let (interface, next) = match self.routes.find(destination)? {
+            Target::Connected(interface) => (interface, destination),
+            Target::Via { interface, gateway } => (interface, gateway),
+            _ => return None,
+        };
+        let own = self.interfaces.get(interface)?;
+        Some(Hop { interface, next, source: own.address_towards(next) })
+    }
+}
+
+/// Refuses what no router forwards or takes: martians (RFC 1812 section 5.3.7), source routes, broadcast and
+/// multicast.
+pub(crate) fn admit(packet: Ipv4, to_group: bool) -> Result<Ipv4, Dropped> {
+    let destination = packet.destination();
+    if net::is_martian_source(packet.source()) {
+        return Err(packet.refuse(DropReason::MartianSource));
+    }
+    if destination.is_multicast() {
+        return Err(packet.refuse(DropReason::Multicast));
+    }
+    if destination.is_broadcast() || to_group {
+        return Err(packet.refuse(DropReason::BroadcastFrame));
+    }
+    if net::is_martian_destination(destination) {
+        return Err(packet.refuse(DropReason::MartianDestination));
+    }
+    if packet.header_len() > 20 && has_source_route(packet.options()) {
+        return Err(packet.refuse(DropReason::SourceRoute));
+    }
+    Ok(packet)
+}
+
+fn has_source_route(mut options: &[u8]) -> bool {
+    loop {
+        options = match options {
+            [] | [0, ..] => return false,
+            [1, rest @ ..] => rest,
+            [kind, ..] if SOURCE_ROUTES.contains(kind) => return true,
+            [_, len, ..] if *len >= 2 => options.get(usize::from(*len)..).unwrap_or(&[]),
+            _ => return false,
+        };
+    }
+}
+
+/// A refusal for want of ports or flows is told to the sender (RFC 5508 REQ-8); others are not.
+pub(crate) fn out_of_resources(dropped: Dropped) -> Refusal {
+    match dropped.reason {
+        DropReason::NatNoPort | DropReason::NatTableFull | DropReason::NatHostLimit => {
+            Refusal::Tell(dropped, IcmpError::Prohibited)
+        }
+        _ => Refusal::Silent(dropped),
+    }
+}

@@ -1,0 +1,140 @@
+//! Which way an address is: one longest-prefix match that also knows the router's own addresses.
+//!
+//! The table holds, beside the routes, every own address and every subnet's broadcast addresses as /32 entries, so
+//! that one look-up answers both "is it for us?" and "which way?".
+
+use core::net::Ipv4Addr;
+
+use packet::{InterfaceId, Ipv4Net};
+use prefix_trie::PrefixMap;
+
+use crate::interface::Interfaces;
+
+/// A route that somebody wrote.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// Destinations that it is for.
+    pub to: Ipv4Net,
+    /// Where it leads.
+    pub hop: Hop,
+}
+
+/// Where a written route leads.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Hop {
+    /// To a router in one of our subnets.
+    Via(Ipv4Addr),
+    /// Straight onto a segment.
+    Interface(InterfaceId),
+    /// Nowhere: the sender is told that the network is unreachable.
+    Unreachable,
+    /// Nowhere: the sender is told that this is forbidden.
+    Prohibit,
+    /// Nowhere, without a word.
+    Blackhole,
+}
+
+/// What the table says of a destination.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// It is the router's own.
+    Local(InterfaceId),
+    /// It is a subnet's broadcast (or all-zeros) address.
+    Broadcast(InterfaceId),
+    /// It is a neighbour on this segment.
+    Connected(InterfaceId),
+    /// It is behind this router.
+    Via {
+        /// The segment on which the router is.
+        interface: InterfaceId,
+        /// The router's address.
+        gateway: Ipv4Addr,
+    },
+    /// Told unreachable.
+    Unreachable,
+    /// Told prohibited.
+    Prohibit,
+    /// Told nothing.
+    Blackhole,
+}
+
+/// The table, with the routes it is made from.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    table: PrefixMap<Ipv4Net, Target>,
+    written: Vec<Route>,
+}
+
+impl Routes {
+    /// What is known of the way to `destination`; nothing when no prefix holds it.
+    pub(crate) fn find(&self, destination: Ipv4Addr) -> Option<Target> {
+        self.table.get_lpm(&Ipv4Net::from(destination)).map(|(_, target)| *target)
+    }
+
+    /// Adds a written route, replacing one to the same prefix. Takes effect with [`Routes::rebuild`].
+    pub(crate) fn write(&mut self, route: Route) {
+        self.erase(route.to);
+        self.written.push(route);
+    }
+
+    /// Takes a written route out; `false` when there is none to that prefix.
+    pub(crate) fn erase(&mut self, to: Ipv4Net) -> bool {
+        let before = self.written.len();
+        self.written.retain(|route| route.to.trunc() != to.trunc());
+        self.written.len() != before
+    }
+
+    /// Makes the table anew from the interfaces and the written routes. A written route whose gateway no subnet
+    /// holds, or whose interface is gone, waits until there is one.
+    pub(crate) fn rebuild(&mut self, interfaces: &Interfaces) {
+        self.table.clear();
+        for route in &self.written {
+            if let Some(target) = target(interfaces, route.hop) {
+                self.table.insert(route.to.trunc(), target);
+            }
+        }
+        for (interface, settings) in interfaces.iter() {
+            for net in &settings.addresses {
+                self.table.insert(net.trunc(), Target::Connected(interface));
+            }
+        }
+        for (interface, settings) in interfaces.iter() {
+            // RFC 3021: a /31 has no broadcast addresses.
+            for net in settings.addresses.iter().filter(|net| net.prefix_len() <= 30) {
+                self.table.insert(net.broadcast().into(), Target::Broadcast(interface));
+                self.table.insert(net.network().into(), Target::Broadcast(interface));
+            }
+        }
+        for (interface, settings) in interfaces.iter() {
+            for net in &settings.addresses {
+                self.table.insert(net.addr().into(), Target::Local(interface));
+            }
+        }
+    }
+
+    /// Every prefix and where it leads, in order, without own and broadcast addresses.
+    pub(crate) fn list(&self) -> Vec<(Ipv4Net, Target)> {
+        let routes = self.table.iter().map(|(net, target)| (net, *target));
+        let mut routes: Vec<_> = routes
+            .filter(|(_, target)| !matches!(target, Target::Local(_) | Target::Broadcast(_)))
+            .collect();
+        routes.sort_unstable_by_key(|(net, _)| (net.network(), net.prefix_len()));
+        routes
+    }
+}
+
+/// Where a hop leads given these interfaces; nothing when its gateway is in no subnet.
+pub(crate) fn target(interfaces: &Interfaces, hop: Hop) -> Option<Target> {
+    match hop {
+        Hop::Via(gateway) => {
+            let near = interfaces.iter().find(|(_, settings)| settings.reaches(gateway));
+            near.map(|(interface, _)| Target::Via { interface, gateway })
+        }
+        Hop::Interface(interface) => {
+            interfaces.get(interface).map(|_| Target::Connected(interface))
+        }
+        Hop::Unreachable => Some(Target::Unreachable),
+        Hop::Prohibit => Some(Target::Prohibit),
+        Hop::Blackhole => Some(Target::Blackhole),
+    }
+}

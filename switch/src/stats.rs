@@ -1,0 +1,121 @@
+//! Counts, and the one equation they must satisfy.
+
+use packet::{DropReason, PortId};
+
+/// What became of all frames that came in. `received = sent + held + consumed + dropped`, always.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    /// Frames that came in.
+    pub received: u64,
+    /// Frames that left on one port or more.
+    pub sent: u64,
+    /// Frames that wait now, for a neighbour or for their fragments.
+    pub held: u64,
+    /// Frames for the switch itself: ARP for the router, pings answered, fragments put together.
+    pub consumed: u64,
+    /// Frames that ended under a [`DropReason`].
+    pub dropped: u64,
+    /// Frames that the switch spoke of itself: ARP, ICMP, resets. Not part of the equation.
+    pub spoken: u64,
+    /// Copies of flooded frames that one port of several could not take. Not part of the equation.
+    pub copies_dropped: u64,
+    /// ICMP errors that the rate limiter held back.
+    pub errors_suppressed: u64,
+    /// ARP packets whose sender contradicts their Ethernet source.
+    pub arp_suspicious: u64,
+    /// Times that a station claimed the router's address.
+    pub arp_conflicts: u64,
+}
+
+impl Totals {
+    /// Whether every frame that came in is accounted for.
+    pub const fn balance(&self) -> bool {
+        self.received == self.sent + self.held + self.consumed + self.dropped
+    }
+}
+
+/// What became of one frame.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    Sent,
+    Held,
+    Consumed,
+}
+
+/// Drops of one port, by reason.
+type Row = [u64; DropReason::COUNT];
+
+#[derive(Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) totals: Totals,
+    drops: Vec<Row>,
+}
+
+impl Stats {
+    pub(crate) fn count(&mut self, fate: Fate) {
+        match fate {
+            Fate::Sent => self.totals.sent += 1,
+            // Counted where it is laid aside, because an older frame may lose its place to it.
+            Fate::Held => {}
+            Fate::Consumed => self.totals.consumed += 1,
+        }
+    }
+
+    /// One frame that came in on `port` ends.
+    pub(crate) fn drop(&mut self, port: PortId, reason: DropReason) {
+        self.totals.dropped += 1;
+        self.row(port, reason, 1);
+    }
+
+    /// One copy of a frame that others take ends at `port`.
+    pub(crate) fn drop_copy(&mut self, port: PortId, reason: DropReason) {
+        self.totals.copies_dropped += 1;
+        self.row(port, reason, 1);
+    }
+
+    /// `count` frames of `port` that were held end.
+    pub(crate) fn drop_held(&mut self, port: PortId, reason: DropReason, count: u64) {
+        self.totals.held -= count;
+        self.totals.dropped += count;
+        self.row(port, reason, count);
+    }
+
+    /// `count` held frames went their way.
+    pub(crate) fn release(&mut self, fate: Fate, count: u64) {
+        self.totals.held -= count;
+        match fate {
+            Fate::Sent => self.totals.sent += count,
+            // It was held twice in a row.
+            Fate::Held => self.totals.held += count,
+            Fate::Consumed => self.totals.consumed += count,
+        }
+    }
+
+    fn row(&mut self, port: PortId, reason: DropReason, count: u64) {
+        if self.drops.len() <= port.index() {
+            self.drops.resize(port.index() + 1, [0; DropReason::COUNT]);
+        }
+        if let Some(cell) =
+            self.drops.get_mut(port.index()).and_then(|r| r.get_mut(reason as usize))
+        {
+            *cell += count;
+        }
+    }
+
+    /// Forgets the drops of a port that is removed, so that its number can be reused. Totals stay.
+    pub(crate) fn forget(&mut self, port: PortId) {
+        if let Some(row) = self.drops.get_mut(port.index()) {
+            *row = [0; DropReason::COUNT];
+        }
+    }
+
+    /// Every count that is not zero.
+    pub(crate) fn drops(&self) -> impl Iterator<Item = (PortId, DropReason, u64)> {
+        self.drops.iter().enumerate().flat_map(|(port, row)| {
+            let cells = DropReason::ALL.iter().zip(row);
+            cells
+                .filter(|(_, count)| **count > 0)
+                .map(move |(reason, count)| (PortId::new(port as u32), *reason, *count))
+        })
+    }
+}

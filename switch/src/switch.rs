@@ -1,0 +1,136 @@
+//! The switch as one value, and its two doors.
+
+use ahash::RandomState;
+use nat::{Nat, Reassembly};
+use packet::{DropReason, Frame, Instant, PortId};
+
+use crate::apply;
+use crate::bridge::Bridges;
+use crate::change::{Change, ChangeError};
+use crate::event::Event;
+use crate::limiter::Limiter;
+use crate::outbox::Outbox;
+use crate::port::Ports;
+use crate::router::Router;
+use crate::stats::Stats;
+
+/// Everything between the cables: bridges, router and NAT.
+///
+/// Cost: a frame takes tens of nanoseconds and allocates nothing once the outbox is warm. Memory is bounded by the
+/// capacities of its tables.
+#[derive(Debug)]
+pub struct Switch {
+    pub(crate) seeds: Seeds,
+    pub(crate) ports: Ports,
+    pub(crate) bridges: Bridges,
+    pub(crate) router: Router,
+    pub(crate) nat: Nat,
+    pub(crate) reassembly: Reassembly,
+    pub(crate) stats: Stats,
+    /// Pieces of one packet on their way out; empty between packets.
+    pub(crate) pieces: Vec<Frame>,
+}
+
+impl Switch {
+    /// A switch without ports. `seed` keeps its tables from being attacked by chosen addresses; the same seed and the
+    /// same events give the same effects, always.
+    pub fn new(seed: u64) -> Self {
+        let mut seeds = Seeds(seed);
+        Self {
+            ports: Ports::default(),
+            bridges: Bridges::default(),
+            router: Router::new(&mut seeds),
+            nat: Nat::new(seeds.next()),
+            reassembly: Reassembly::new(),
+            stats: Stats::default(),
+            pieces: Vec::new(),
+            seeds,
+        }
+    }
+
+    /// Takes in what happened at `now`, which never runs backwards. Effects are added to `out`.
+    pub fn step(&mut self, now: Instant, event: Event, out: &mut Outbox) {
+        match event {
+            Event::Frame { port, frame } => self.receive(now, port, frame, out),
+            Event::Malformed { port } => {
+                self.stats.totals.received += 1;
+                self.stats.drop(port, DropReason::BadOffload);
+            }
+            Event::PortUp(port) => self.set_up(now, port, true, out),
+            Event::PortDown(port) => self.set_up(now, port, false, out),
+            Event::Timeout => self.expire(now, out),
+        }
+    }
+
+    /// Changes what the switch is.
+    ///
+    /// # Errors
+    /// Says what the change contradicts; then nothing has changed.
+    pub fn apply(
+        &mut self,
+        now: Instant,
+        change: Change,
+        out: &mut Outbox,
+    ) -> Result<(), ChangeError> {
+        apply::apply(self, now, change, out)
+    }
+
+    /// When [`Event::Timeout`] is needed next; never when no timer runs.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let fdb = self.bridges.iter().filter_map(|(_, bridge)| bridge.fdb.next_timeout()).min();
+        let others = [
+            fdb,
+            self.router.neighbors.next_timeout(),
+            self.nat.next_timeout(),
+            self.reassembly.next_timeout(),
+        ];
+        others.into_iter().flatten().min()
+    }
+
+    fn set_up(&mut self, now: Instant, port: PortId, up: bool, out: &mut Outbox) {
+        let Some(state) = self.ports.get_mut(port) else {
+            return;
+        };
+        let changed = core::mem::replace(&mut state.up, up) != up;
+        if changed && !up {
+            for bridge in self.bridges.iter_mut() {
+                bridge.fdb.flush(Some(port));
+            }
+        }
+        if changed && up {
+            self.announce_on(now, port, out);
+        }
+    }
+
+    fn expire(&mut self, now: Instant, out: &mut Outbox) {
+        for bridge in self.bridges.iter_mut() {
+            bridge.fdb.expire(now);
+        }
+        self.expire_neighbors(now, out);
+        self.nat.expire(now);
+        self.expire_fragments(now, out);
+    }
+}
+
+/// A stream of seeds from one (splitmix64): each table gets its own.
+#[derive(Debug)]
+pub(crate) struct Seeds(u64);
+
+impl Seeds {
+    pub(crate) const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    pub(crate) fn hasher(&mut self) -> RandomState {
+        RandomState::with_seeds(self.next(), self.next(), self.next(), self.next())
+    }
+}
+
+/// The limiter of ICMP errors as the router starts: Linux's `icmp_msgs_per_sec` and `icmp_msgs_burst`.
+pub(crate) const fn error_limiter() -> Limiter {
+    Limiter::new(1000, 50)
+}

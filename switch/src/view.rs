@@ -1,0 +1,59 @@
+//! Read-only listings of the switch, in a stable order.
+
+use nat::FlowView;
+use packet::{BridgeId, DropReason, Instant, Ipv4Net, PortId};
+
+pub use crate::fdb::{FdbCounts, Location, Origin, Station};
+pub use crate::neighbors::{NeighborState, NeighborView};
+pub use crate::routes::Target;
+
+use crate::stats::Totals;
+use crate::switch::Switch;
+
+impl Switch {
+    /// What became of all frames.
+    pub const fn totals(&self) -> Totals {
+        self.stats.totals
+    }
+
+    /// Every drop count that is not zero, by port and reason.
+    pub fn drops(&self) -> Vec<(PortId, DropReason, u64)> {
+        self.stats.drops().collect()
+    }
+
+    /// The stations of a bridge, by VLAN and address; none when there is no such bridge.
+    pub fn stations(&self, now: Instant, bridge: BridgeId) -> Vec<Station> {
+        self.bridges.get(bridge).map_or_else(Vec::new, |bridge| bridge.fdb.stations(now))
+    }
+
+    /// A bridge's learned stations, their limit, and counts since it was made.
+    pub fn fdb_counts(&self, bridge: BridgeId) -> Option<(usize, usize, FdbCounts)> {
+        let bridge = self.bridges.get(bridge)?;
+        Some((bridge.fdb.len(), bridge.settings.capacity, bridge.fdb.counts))
+    }
+
+    /// The neighbours, by interface and address.
+    pub fn neighbors(&self) -> Vec<NeighborView> {
+        self.router.neighbors.list()
+    }
+
+    /// Connected and written routes that are in force, by prefix.
+    pub fn routes(&self) -> Vec<(Ipv4Net, Target)> {
+        self.router.routes.list()
+    }
+
+    /// The flows that live at `now`.
+    pub fn flows(&self, now: Instant) -> Vec<FlowView> {
+        self.nat.flows(now).collect()
+    }
+
+    /// Counts of NAT.
+    pub fn nat_stats(&self) -> nat::Stats {
+        self.nat.stats()
+    }
+
+    /// Whether a port is there, and up.
+    pub fn is_up(&self, port: PortId) -> bool {
+        self.ports.get(port).is_some_and(|port| port.up)
+    }
+}

@@ -1,0 +1,180 @@
+//! Which VLANs a port carries, and how a frame of one looks on it (IEEE 802.1Q clause 8, Open vSwitch's names).
+
+use packet::{DropReason, Tag, VlanId};
+
+/// A set of VLANs, 0 (frames without a VLAN) included.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VlanSet {
+    /// Every VLAN.
+    All,
+    /// The VLANs whose bit is set; 512 bytes.
+    Only(Box<[u64; 64]>),
+}
+
+impl VlanSet {
+    /// Just these VLANs; of none, nothing.
+    pub fn only(vlans: impl IntoIterator<Item = VlanId>) -> Self {
+        let mut bits = Box::new([0; 64]);
+        for vlan in vlans {
+            if let Some(word) = bits.get_mut(usize::from(vlan.number() / 64)) {
+                *word |= 1 << (vlan.number() % 64);
+            }
+        }
+        Self::Only(bits)
+    }
+
+    /// Whether `vlan` is in it.
+    pub fn contains(&self, vlan: VlanId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(bits) => bits
+                .get(usize::from(vlan.number() / 64))
+                .is_some_and(|word| word >> (vlan.number() % 64) & 1 == 1),
+        }
+    }
+}
+
+/// Open vSwitch's `vlan_mode`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VlanMode {
+    /// All untagged frames belong to this VLAN; tagged ones are refused.
+    Access(VlanId),
+    /// Frames carry their VLAN's tag; untagged ones are in VLAN 0.
+    Trunk(VlanSet),
+    /// A trunk whose untagged frames belong to `native`, which leaves tagged.
+    NativeTagged {
+        /// VLAN of untagged frames.
+        native: VlanId,
+        /// The others.
+        trunks: VlanSet,
+    },
+    /// A trunk whose untagged frames belong to `native`, which leaves untagged.
+    NativeUntagged {
+        /// VLAN of untagged frames.
+        native: VlanId,
+        /// The others.
+        trunks: VlanSet,
+    },
+}
+
+/// Whether frames that leave untagged carry a tag of VLAN 0 for their priority (Open vSwitch's `priority-tags`).
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum PriorityTags {
+    /// Never: the priority is lost.
+    #[default]
+    Never,
+    /// When the priority is not zero.
+    IfNonzero,
+    /// Always.
+    Always,
+}
+
+impl VlanMode {
+    /// The VLAN that a frame with this tag is in.
+    ///
+    /// # Errors
+    /// [`DropReason::BadVlan`], [`DropReason::TaggedOnAccess`] or [`DropReason::NotInVlan`].
+    pub fn admit(&self, tag: Option<Tag>) -> Result<VlanId, DropReason> {
+        let named = match tag.map(Tag::vlan) {
+            None => VlanId::UNTAGGED,
+            Some(Some(vlan)) => vlan,
+            Some(None) => return Err(DropReason::BadVlan),
+        };
+        match self {
+            Self::Access(vlan) if named.is_untagged() => Ok(*vlan),
+            Self::Access(_) => Err(DropReason::TaggedOnAccess),
+            Self::NativeTagged { native, .. } | Self::NativeUntagged { native, .. }
+                if named.is_untagged() =>
+            {
+                Ok(*native)
+            }
+            _ if self.carries(named) => Ok(named),
+            _ => Err(DropReason::NotInVlan),
+        }
+    }
+
+    /// Whether frames of `vlan` pass.
+    pub fn carries(&self, vlan: VlanId) -> bool {
+        match self {
+            Self::Access(own) => *own == vlan,
+            Self::Trunk(trunks) => trunks.contains(vlan),
+            Self::NativeTagged { native, trunks } | Self::NativeUntagged { native, trunks } => {
+                *native == vlan || (!vlan.is_untagged() && trunks.contains(vlan))
+            }
+        }
+    }
+
+    /// The tag that a frame of `vlan` leaves with; `came` is the tag it came with, whose priority is kept.
+    pub fn tag(&self, vlan: VlanId, came: Option<Tag>, priority: PriorityTags) -> Option<Tag> {
+        let came = came.unwrap_or(Tag::new(VlanId::UNTAGGED));
+        let tagged = match self {
+            Self::Access(_) => false,
+            Self::Trunk(_) | Self::NativeTagged { .. } => !vlan.is_untagged(),
+            Self::NativeUntagged { native, .. } => *native != vlan && !vlan.is_untagged(),
+        };
+        if tagged {
+            return Some(came.in_vlan(vlan));
+        }
+        let keep = match priority {
+            PriorityTags::Never => false,
+            PriorityTags::IfNonzero => came.priority() != 0,
+            PriorityTags::Always => true,
+        };
+        keep.then(|| came.in_vlan(VlanId::UNTAGGED))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vlan(number: u16) -> VlanId {
+        VlanId::new(number).unwrap()
+    }
+
+    fn tag(number: u16) -> Option<Tag> {
+        Some(Tag::from_bits(number | 5 << 13))
+    }
+
+    /// BR10.
+    #[test]
+    fn access_ports_take_untagged_and_priority_tagged_frames_only() {
+        let access = VlanMode::Access(vlan(10));
+        assert_eq!(access.admit(None), Ok(vlan(10)));
+        assert_eq!(access.admit(tag(0)), Ok(vlan(10)));
+        assert_eq!(access.admit(tag(10)), Err(DropReason::TaggedOnAccess));
+        assert_eq!(access.admit(tag(4095)), Err(DropReason::BadVlan));
+        assert_eq!(access.tag(vlan(10), tag(10), PriorityTags::Never), None);
+        assert_eq!(access.tag(vlan(10), tag(10), PriorityTags::IfNonzero), tag(0));
+        assert_eq!(access.tag(vlan(10), None, PriorityTags::IfNonzero), None);
+        assert_eq!(access.tag(vlan(10), None, PriorityTags::Always), Some(Tag::from_bits(0)));
+    }
+
+    /// BR11.
+    #[test]
+    fn trunks_carry_their_list_with_tags() {
+        let trunk = VlanMode::Trunk(VlanSet::only([vlan(10), vlan(20)]));
+        assert_eq!(trunk.admit(tag(20)), Ok(vlan(20)));
+        assert_eq!(trunk.admit(tag(30)), Err(DropReason::NotInVlan));
+        assert_eq!(trunk.admit(None), Err(DropReason::NotInVlan));
+        assert_eq!(VlanMode::Trunk(VlanSet::All).admit(None), Ok(vlan(0)));
+        assert_eq!(trunk.tag(vlan(20), tag(7), PriorityTags::Never), tag(20));
+    }
+
+    /// BR11.
+    #[test]
+    fn native_modes_differ_only_in_the_tag_that_leaves() {
+        let trunks = VlanSet::only([vlan(20)]);
+        let tagged = VlanMode::NativeTagged { native: vlan(10), trunks: trunks.clone() };
+        let untagged = VlanMode::NativeUntagged { native: vlan(10), trunks };
+        for mode in [&tagged, &untagged] {
+            assert_eq!(mode.admit(None), Ok(vlan(10)));
+            assert_eq!(mode.admit(tag(10)), Ok(vlan(10)));
+            assert_eq!(mode.admit(tag(20)), Ok(vlan(20)));
+            assert_eq!(mode.admit(tag(30)), Err(DropReason::NotInVlan));
+            assert!(!mode.carries(vlan(0)));
+        }
+        assert_eq!(tagged.tag(vlan(10), None, PriorityTags::Never), Some(Tag::new(vlan(10))));
+        assert_eq!(untagged.tag(vlan(10), None, PriorityTags::Never), None);
+    }
+}
