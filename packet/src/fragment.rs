@@ -31,7 +31,7 @@ const NO_OPERATION: u8 = 1;
 /// # Errors
 /// Nothing is emitted, and the frame is as it was but for its checksum:
 /// - [`DropReason::FragmentationNeeded`]: DF is set, `mtu` is below [`MIN_MTU`], or it takes more than [`MAX_PIECES`].
-/// - [`DropReason::BadFragment`]: the packet is a fragment that reaches beyond 65,535 bytes, or whose length others
+/// - [`DropReason::BadFragment`]: it is itself a fragment, one that reaches beyond 65,535 bytes, or whose length others
 ///   cannot follow.
 /// - [`DropReason::BadOffload`]: the packet is a super-frame, to be cut by [`crate::segment`] first.
 pub fn fragment(
@@ -146,7 +146,7 @@ impl Header {
     }
 }
 
-/// Copies those of `options` that every fragment carries into `place`; their length. `place` takes any header's options.
+/// Copies those of `options` that every fragment carries into `place`, which takes any header's options; their length.
 fn copied_options(options: &[u8], place: &mut [u8]) -> Option<usize> {
     let mut len = 0;
     let mut rest = options;

@@ -1,11 +1,11 @@
-//! Settling in software what a frame still owes: completing its checksum, or cutting it into the segments it stands for.
+//! Settling in software what a frame still owes: completing its checksum, or cutting it into segments.
 //!
 //! Runs only towards what cannot take a partial checksum or a super-frame: a tunnel, a port without offload, an MTU
 //! below the segment's size. It believes no header of a super-frame that it has not compared with the others, since
 //! bridged frames come here unparsed.
 //!
 //! # Theory of operation
-//! [`Pieces`] reads a super-frame's headers once into a [`Cut`]; a frame whose headers contradict each other or its
+//! [`Pieces`] reads a super-frame's headers once into a `Cut`; a frame whose headers contradict each other or its
 //! duty is refused before anything is emitted. Piece *i* is the headers, copied, and payload bytes `i * size` on:
 //! lengths, IPv4 identification, TCP sequence number and checksums are its own, all else is as it was. The partial
 //! checksum less the old length is the part of the pseudo-header that all pieces share, so it is right behind IPv6
