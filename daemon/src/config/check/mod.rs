@@ -1,0 +1,161 @@
+//! Is this a lab? From what was written to what it means, or every fault that was found.
+//!
+//! # Theory of operation
+//!
+//! Parts are checked from the ground up, because later ones refer to earlier ones: settings, bridges, ports, then the
+//! segments as a whole (subnets, addresses, devices), then static entries, routes, masquerade and publish. A part
+//! with a fault is left out of the lab, and whoever refers to it stays silent: one mistake earns one sentence. What
+//! depends on all subnets together (is this address reachable?) is asked only while no fault has been found.
+
+mod attach;
+mod bridge;
+mod connected;
+mod masquerade;
+mod port;
+mod publish;
+mod route;
+mod segment;
+mod settings;
+mod shared;
+mod statics;
+mod value;
+
+use super::lab::Lab;
+use super::lab::name::Name;
+use super::place::Place;
+use super::problem::{Fault, Problem, SOUGHT, quoted};
+use super::spec::LabSpec;
+
+use connected::Connected;
+
+/// The lab that `spec` means.
+pub(super) fn lab(spec: &LabSpec) -> Result<Lab, Vec<Problem>> {
+    let mut findings = Findings::default();
+    sizes(spec, &mut findings);
+    if !findings.is_empty() {
+        return Err(findings.0);
+    }
+    let mut lab = Lab { settings: settings::check(spec, &mut findings), ..Lab::default() };
+    bridge::check(spec, &mut lab, &mut findings);
+    port::check(spec, &mut lab, &mut findings);
+    interfaces(&lab, &mut findings);
+    if findings.is_full() {
+        return Err(findings.0);
+    }
+    shared::check(&lab, &mut findings);
+    statics::check(spec, &mut lab, &mut findings);
+    let connected = Connected::of(&lab);
+    route::check(spec, &connected, &mut lab, &mut findings);
+    masquerade::check(spec, &mut lab, &mut findings);
+    publish::check(spec, &connected, &mut lab, &mut findings);
+    if findings.is_empty() { Ok(lab) } else { Err(findings.0) }
+}
+
+/// The faults found so far.
+#[derive(Default)]
+struct Findings(Vec<Problem>);
+
+impl Findings {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether to stop looking: nobody reads more.
+    fn is_full(&self) -> bool {
+        self.0.len() >= SOUGHT
+    }
+
+    fn refuse(&mut self, place: Place, wrong: impl Into<String>, remedy: impl Into<String>) {
+        self.add(place, Fault::new(wrong, remedy));
+    }
+
+    fn add(&mut self, place: Place, fault: Fault) {
+        if !self.is_full() {
+            self.0.push(Problem::new(place, fault));
+        }
+    }
+
+    /// The value, or nothing and one fault more.
+    fn keep<T>(&mut self, place: Place, found: Result<T, Fault>) -> Option<T> {
+        found.map_err(|fault| self.add(place, fault)).ok()
+    }
+
+    /// An optional value: `Some(None)` when it is left out, `None` when it is wrong.
+    fn keep_option<T>(
+        &mut self,
+        place: Place,
+        found: Option<Result<T, Fault>>,
+    ) -> Option<Option<T>> {
+        match found {
+            None => Some(None),
+            Some(found) => self.keep(place, found).map(Some),
+        }
+    }
+
+    /// Every value, or nothing when one of them is wrong.
+    fn keep_all<T>(
+        &mut self,
+        place: &Place,
+        found: impl IntoIterator<Item = Result<T, Fault>>,
+    ) -> Option<Vec<T>> {
+        let mut kept = Vec::new();
+        let mut all = true;
+        for (index, value) in found.into_iter().enumerate() {
+            match self.keep(place.nth(index), value) {
+                Some(value) => kept.push(value),
+                None => all = false,
+            }
+        }
+        all.then_some(kept)
+    }
+}
+
+fn sizes(spec: &LabSpec, findings: &mut Findings) {
+    let counts = [
+        ("bridge", spec.bridge.len(), MAX_BRIDGES),
+        ("port", spec.port.len(), MAX_PORTS),
+        ("route", spec.route.len(), MAX_ROUTES),
+        ("masquerade", spec.masquerade.len(), MAX_MASQUERADES),
+        ("publish", spec.publish.len(), MAX_PUBLISHES),
+    ];
+    for (key, count, limit) in counts {
+        if count > limit {
+            findings.refuse(
+                Place::root().key(key),
+                format!("the lab has {count} of `{key}` and the limit is {limit}"),
+                "split the lab over several switches",
+            );
+        }
+    }
+}
+
+/// Bridges with thousands of VLANs each would pass the other limits.
+fn interfaces(lab: &Lab, findings: &mut Findings) {
+    let count = lab.interfaces().len();
+    if count > MAX_INTERFACES {
+        findings.refuse(
+            Place::root().key("bridge"),
+            format!(
+                "the switch has addresses on {count} segments and the limit is {MAX_INTERFACES}"
+            ),
+            "split the lab over several switches",
+        );
+    }
+}
+
+/// The name of a bridge or port, unlike any other.
+fn name(text: &str) -> Result<Name, Fault> {
+    text.parse().map_err(|error| {
+        let remedy = "write a name such as \"red\" or \"br0\"";
+        Fault::new(format!("{} is not a name: {error}", quoted(text)), remedy)
+    })
+}
+
+/// Far above any lab on one host; together under 100 MiB of switch and plan.
+const MAX_BRIDGES: usize = 1_024;
+const MAX_PORTS: usize = 4_096;
+const MAX_INTERFACES: usize = 8_192;
+const MAX_ROUTES: usize = 65_536;
+const MAX_PUBLISHES: usize = 16_384;
+/// A packet of a new flow tries them in order, and a plan compares two lists in the square of their length.
+const MAX_MASQUERADES: usize = 1_024;

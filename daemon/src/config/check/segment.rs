@@ -1,0 +1,215 @@
+//! Our side of a port: a bridge with its VLANs, or the router alone.
+
+use std::collections::BTreeSet;
+
+use packet::VlanId;
+
+use super::port::Surroundings;
+use super::{Findings, bridge, value};
+use crate::config::lab::derived::{self, Role};
+use crate::config::lab::port::{Membership, PriorityTags, Segment, VlanMode};
+use crate::config::place::Place;
+use crate::config::problem::{Fault, quoted};
+use crate::config::spec::PortSpec;
+use crate::config::spec::texts::BoolOrText;
+
+/// One of `bridge` and `router`.
+pub(super) fn check(
+    name: &str,
+    written: &PortSpec,
+    place: &Place,
+    around: Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<Segment> {
+    match (&written.bridge, written.router.is_empty()) {
+        (Some(bridge), true) => {
+            let membership = membership(bridge, written, place, around, findings);
+            membership.map(Segment::Bridged)
+        }
+        (None, false) => routed(name, written, place, findings),
+        (Some(bridge), false) => {
+            findings.refuse(
+                place.key("router"),
+                "a port is either on a bridge or routed, and this has `bridge` and `router`",
+                format!("delete one of them; bridge {} has its own `router`", quoted(bridge)),
+            );
+            None
+        }
+        (None, true) => {
+            let names = around.spec.bridge.keys().map(String::as_str);
+            let bridge = match value::choices("", names) {
+                Some(choices) => format!("write bridge = {choices}"),
+                None => "define [bridge.br0] and write bridge = \"br0\"".to_owned(),
+            };
+            findings.refuse(
+                place.clone(),
+                "the port is on no bridge",
+                format!("{bridge}, or router = \"ADDRESS/LENGTH\" for a routed port"),
+            );
+            None
+        }
+    }
+}
+
+fn routed(
+    name: &str,
+    written: &PortSpec,
+    place: &Place,
+    findings: &mut Findings,
+) -> Option<Segment> {
+    let bridge_keys = [
+        ("vlan", written.vlan.is_some()),
+        ("trunks", !written.trunks.is_empty()),
+        ("native", written.native.is_some()),
+        ("vlan_mode", written.vlan_mode.is_some()),
+        ("priority_tags", written.priority_tags.is_some()),
+        ("isolated", written.isolated.is_some()),
+    ];
+    let mut fits = true;
+    for (key, _) in bridge_keys.iter().filter(|(_, given)| *given) {
+        findings.refuse(
+            place.key(key),
+            format!("`{key}` is for ports on a bridge, and this port is routed"),
+            "delete it, or write bridge = \"NAME\" in place of router",
+        );
+        fits = false;
+    }
+    let router = bridge::router(&written.router, &place.key("router"), findings);
+    let mac = written.router_mac.as_deref().map(|text| value::station("router_mac", text));
+    let mac = findings.keep_option(place.key("router_mac"), mac);
+    let (router, mac) = (router?, mac?);
+    let router_mac = mac.unwrap_or_else(|| derived::mac(Role::Router, name));
+    fits.then_some(Segment::Routed { router, router_mac })
+}
+
+fn membership(
+    bridge: &str,
+    written: &PortSpec,
+    place: &Place,
+    around: Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<Membership> {
+    if written.router_mac.is_some() {
+        findings.refuse(
+            place.key("router_mac"),
+            "`router_mac` is for routed ports",
+            format!("write mac = \"...\" at bridge {}", quoted(bridge)),
+        );
+    }
+    if !around.spec.bridge.contains_key(bridge) {
+        let names = around.spec.bridge.keys().map(String::as_str);
+        let remedy = match value::choices(bridge, names) {
+            Some(choices) => format!("write bridge = {choices}"),
+            None => "define a bridge of this name".to_owned(),
+        };
+        let wrong = format!("no bridge is called {}", quoted(bridge));
+        findings.refuse(place.key("bridge"), wrong, remedy);
+    }
+    let vlan_mode = vlan_mode(written, place, findings);
+    let priority_tags = findings.keep(place.key("priority_tags"), priority_tags(written));
+    let (bridge, _) = around.lab.bridges.get_key_value(bridge)?;
+    Some(Membership {
+        bridge: bridge.clone(),
+        vlan_mode: vlan_mode?,
+        priority_tags: priority_tags?,
+        isolated: written.isolated.unwrap_or(false),
+    })
+}
+
+/// The mode as written, or as `vlan`, `native` and `trunks` imply.
+fn vlan_mode(written: &PortSpec, place: &Place, findings: &mut Findings) -> Option<VlanMode> {
+    let vlan = written.vlan.map(|vlan| value::vlan("vlan", vlan));
+    let vlan = findings.keep_option(place.key("vlan"), vlan);
+    let native = written.native.map(|vlan| value::vlan("native", vlan));
+    let native = findings.keep_option(place.key("native"), native);
+    let trunks = written.trunks.iter().map(|vlan| value::vlan("trunks", *vlan));
+    let trunks = findings.keep_all(&place.key("trunks"), trunks);
+    let word = match (&written.vlan_mode, written.vlan, written.native) {
+        (Some(text), ..) => value::word("vlan_mode", text, &MODES),
+        (None, Some(_), _) => Ok(Mode::Access),
+        (None, None, Some(_)) => Ok(Mode::NativeUntagged),
+        (None, None, None) => Ok(Mode::Trunk),
+    };
+    let mode = findings.keep(place.key("vlan_mode"), word);
+    let (vlan, native, trunks, mode) = (vlan?, native?, trunks?, mode?);
+    let trunks: BTreeSet<VlanId> = trunks.into_iter().collect();
+    let joined = join(mode, vlan, native, trunks);
+    findings.keep(place.key("vlan_mode"), joined)
+}
+
+fn join(
+    mode: Mode,
+    vlan: Option<VlanId>,
+    native: Option<VlanId>,
+    trunks: BTreeSet<VlanId>,
+) -> Result<VlanMode, Fault> {
+    let excluded = |key: &str, remedy: &str| {
+        Err(Fault::new(format!("{} has no `{key}`", mode.phrase()), remedy))
+    };
+    let missing = |key: &str| {
+        let wrong = format!("{} needs `{key}`", mode.phrase());
+        Err(Fault::new(wrong, format!("write {key} = NUMBER beside it")))
+    };
+    match (mode, vlan, native) {
+        (Mode::Access, Some(_), Some(_)) => {
+            excluded("native", "delete `vlan` for a trunk with a native VLAN, or `native`")
+        }
+        (Mode::Access, Some(_), None) if !trunks.is_empty() => {
+            excluded("trunks", "write native in place of vlan for a trunk, or delete `trunks`")
+        }
+        (Mode::Access, Some(vlan), None) => Ok(VlanMode::Access(vlan)),
+        (Mode::Access, None, _) => missing("vlan"),
+        (_, Some(_), _) => excluded("vlan", "write native in its place, or vlan_mode = \"access\""),
+        (Mode::Trunk, None, Some(_)) => excluded(
+            "native",
+            "write vlan_mode = \"native-untagged\" or \"native-tagged\", or delete `native`",
+        ),
+        (Mode::Trunk, None, None) => Ok(VlanMode::Trunk { trunks }),
+        (Mode::NativeTagged, None, Some(native)) => Ok(VlanMode::NativeTagged { native, trunks }),
+        (Mode::NativeUntagged, None, Some(native)) => {
+            Ok(VlanMode::NativeUntagged { native, trunks })
+        }
+        (Mode::NativeTagged | Mode::NativeUntagged, None, None) => missing("native"),
+    }
+}
+
+fn priority_tags(written: &PortSpec) -> Result<PriorityTags, Fault> {
+    match &written.priority_tags {
+        None | Some(BoolOrText::Bool(false)) => Ok(PriorityTags::Never),
+        Some(BoolOrText::Bool(true)) => Ok(PriorityTags::IfNonzero),
+        Some(BoolOrText::Text(text)) => value::word("priority_tags", text, &PRIORITY_TAGS),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Access,
+    Trunk,
+    NativeTagged,
+    NativeUntagged,
+}
+
+impl Mode {
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::Access => "an access port",
+            Self::Trunk => "a trunk port",
+            Self::NativeTagged => "a native-tagged port",
+            Self::NativeUntagged => "a native-untagged port",
+        }
+    }
+}
+
+/// Open vSwitch's words.
+const MODES: [(&str, Mode); 4] = [
+    ("access", Mode::Access),
+    ("trunk", Mode::Trunk),
+    ("native-tagged", Mode::NativeTagged),
+    ("native-untagged", Mode::NativeUntagged),
+];
+
+const PRIORITY_TAGS: [(&str, PriorityTags); 3] = [
+    ("never", PriorityTags::Never),
+    ("if-nonzero", PriorityTags::IfNonzero),
+    ("always", PriorityTags::Always),
+];

@@ -1,0 +1,112 @@
+//! A lab that has been checked: real types, defaults filled in, every reference proven.
+//!
+//! A [`Lab`] is made by the check alone, or from another lab by a step of a plan. Its parts are ordered by name, so
+//! two labs that mean the same are equal.
+
+pub(crate) mod bridge;
+pub(crate) mod derived;
+pub(crate) mod device;
+pub(crate) mod interface;
+pub(crate) mod name;
+pub(crate) mod nat;
+pub(crate) mod port;
+pub(crate) mod route;
+pub(crate) mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use packet::{Ipv4Net, VlanId};
+
+use bridge::{Bridge, Static};
+use interface::{Interface, InterfaceName};
+use name::Name;
+use nat::{Listener, Masquerade, Target};
+use port::{Port, Segment};
+use route::NextHop;
+use settings::Settings;
+
+/// Everything a switch is told to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lab {
+    /// `[bridge.NAME]`
+    pub bridges: BTreeMap<Name, Bridge>,
+    /// `[port.NAME]`; shares its names with the bridges.
+    pub ports: BTreeMap<Name, Port>,
+    /// `[[bridge.NAME.static]]`; at most one for an address in a VLAN of a bridge.
+    pub statics: BTreeSet<Static>,
+    /// `[[route]]`, by destination.
+    pub routes: BTreeMap<Ipv4Net, NextHop>,
+    /// `[[masquerade]]`, first match wins.
+    pub masquerade: Vec<Masquerade>,
+    /// `[[publish]]`; no two listeners overlap.
+    pub publish: BTreeMap<Listener, Target>,
+    /// `[switch]`
+    pub settings: Settings,
+}
+
+impl Lab {
+    /// The interfaces of the router: every segment where the switch has an address of its own, bridges before routed
+    /// ports, by name and VLAN.
+    pub fn interfaces(&self) -> Vec<Interface<'_>> {
+        let mut interfaces = Vec::new();
+        for bridge in self.bridges.values() {
+            let mtu = self.bridge_mtu(bridge);
+            let untagged = (VlanId::UNTAGGED, &bridge.router);
+            let vlans = bridge.vlans.iter().map(|(vlan, addresses)| (*vlan, addresses));
+            for (vlan, addresses) in std::iter::once(untagged).chain(vlans) {
+                if !addresses.is_empty() {
+                    let name = InterfaceName { owner: bridge.name.clone(), vlan };
+                    interfaces.push(Interface { name, addresses, mac: bridge.mac, mtu });
+                }
+            }
+        }
+        for port in self.ports.values() {
+            if let Segment::Routed { router, router_mac } = &port.segment {
+                let name = InterfaceName { owner: port.name.clone(), vlan: VlanId::UNTAGGED };
+                interfaces.push(Interface {
+                    name,
+                    addresses: router,
+                    mac: *router_mac,
+                    mtu: port.mtu,
+                });
+            }
+        }
+        interfaces
+    }
+
+    /// The interface called `name`, when the switch has an address there.
+    pub fn interface(&self, name: &InterfaceName) -> Option<Interface<'_>> {
+        let addresses = self.addresses(name);
+        if addresses.is_empty() {
+            return None;
+        }
+        let (mac, mtu) = match (self.bridges.get(&name.owner), self.ports.get(&name.owner)) {
+            (Some(bridge), _) => (bridge.mac, self.bridge_mtu(bridge)),
+            (None, Some(Port { segment: Segment::Routed { router_mac, .. }, mtu, .. })) => {
+                (*router_mac, *mtu)
+            }
+            (None, _) => return None,
+        };
+        Some(Interface { name: name.clone(), addresses, mac, mtu })
+    }
+
+    /// The switch's own addresses on the interface called `name`; none when there is no such interface.
+    pub fn addresses(&self, name: &InterfaceName) -> &[Ipv4Net] {
+        if let Some(bridge) = self.bridges.get(&name.owner) {
+            return bridge.addresses(name.vlan);
+        }
+        match self.ports.get(&name.owner).map(|port| &port.segment) {
+            Some(Segment::Routed { router, .. }) if name.vlan.is_untagged() => router,
+            Some(Segment::Routed { .. } | Segment::Bridged(_)) | None => &[],
+        }
+    }
+
+    /// What a packet to a bridge's segment may measure: as written, else the least of its ports.
+    fn bridge_mtu(&self, bridge: &Bridge) -> u16 {
+        let of_ports = || {
+            let ports = self.ports.values().filter(|port| port.bridge() == Some(&bridge.name));
+            ports.map(|port| port.mtu).min()
+        };
+        bridge.mtu.or_else(of_ports).unwrap_or(port::DEFAULT_MTU)
+    }
+}

@@ -1,0 +1,198 @@
+//! Rules that change addresses: masquerade on the way out, publish on the way in.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::num::NonZeroU16;
+
+use packet::Ipv4Net;
+
+use super::interface::InterfaceName;
+
+/// `[[masquerade]]`: packets from `source` leave `out` with an address of `out`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Masquerade {
+    /// The inside network; host bits are zero.
+    pub source: Ipv4Net,
+    /// An interface of the lab.
+    pub out: InterfaceName,
+    /// Destinations that are left as they are; host bits are zero.
+    pub except: Vec<Ipv4Net>,
+    /// Which flows of an inside port share an outside port.
+    pub mapping: Mapping,
+    /// Who may answer.
+    pub filtering: Filtering,
+    /// Outside ports to choose from, when written.
+    pub ports: Option<PortRange>,
+    /// Even ports stay even, odd ports odd (RFC 4787 REQ-4).
+    pub parity: bool,
+}
+
+impl fmt::Display for Masquerade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} out {}", self.source, self.out)?;
+        if !self.except.is_empty() {
+            let nets: Vec<String> = self.except.iter().map(Ipv4Net::to_string).collect();
+            write!(f, " except {}", nets.join(","))?;
+        }
+        if self.mapping != Mapping::default() {
+            write!(f, " mapping {}", self.mapping)?;
+        }
+        if self.filtering != Filtering::AddressAndPortDependent {
+            write!(f, " filtering {}", self.filtering)?;
+        }
+        if let Some(ports) = self.ports {
+            write!(f, " ports {ports}")?;
+        }
+        if !self.parity {
+            write!(f, " parity off")?;
+        }
+        Ok(())
+    }
+}
+
+/// Which flows of one inside address and port share an outside port (RFC 4787 section 4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mapping {
+    /// All of them.
+    #[default]
+    EndpointIndependent,
+    /// Only those to one address and port.
+    AddressAndPortDependent,
+}
+
+impl fmt::Display for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::EndpointIndependent => "endpoint-independent",
+            Self::AddressAndPortDependent => "address-and-port-dependent",
+        })
+    }
+}
+
+/// Who may send to an outside port in use (RFC 4787 section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filtering {
+    /// Anybody.
+    EndpointIndependent,
+    /// Addresses that were sent to.
+    AddressDependent,
+    /// Addresses and ports that were sent to.
+    AddressAndPortDependent,
+}
+
+impl fmt::Display for Filtering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::EndpointIndependent => "endpoint-independent",
+            Self::AddressDependent => "address-dependent",
+            Self::AddressAndPortDependent => "address-and-port-dependent",
+        })
+    }
+}
+
+/// Ports `first` to `last`, both included; `first` is not after `last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortRange {
+    first: NonZeroU16,
+    last: NonZeroU16,
+}
+
+impl PortRange {
+    /// The ports from `first` to `last`; `None` when they are the wrong way round.
+    pub fn new(first: NonZeroU16, last: NonZeroU16) -> Option<Self> {
+        (first <= last).then_some(Self { first, last })
+    }
+
+    /// The lowest.
+    pub fn first(self) -> NonZeroU16 {
+        self.first
+    }
+
+    /// The highest.
+    pub fn last(self) -> NonZeroU16 {
+        self.last
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+/// Where a published service is reached from outside.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Listener {
+    /// On which of the switch's own addresses.
+    pub scope: ListenScope,
+    /// The outside port.
+    pub port: NonZeroU16,
+    /// TCP or UDP.
+    pub transport: Transport,
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}/{}", self.scope, self.port, self.transport)
+    }
+}
+
+/// Which of the switch's own addresses a listener means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListenScope {
+    /// All: "0.0.0.0".
+    Any,
+    /// One.
+    Address(Ipv4Addr),
+    /// Those of an interface.
+    Interface(InterfaceName),
+}
+
+impl fmt::Display for ListenScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("0.0.0.0"),
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Interface(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+/// A protocol with ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// RFC 9293.
+    Tcp,
+    /// RFC 768.
+    Udp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+/// Whom a published service really belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// An inside host that an interface or a route reaches.
+    pub address: Ipv4Addr,
+    /// Its port.
+    pub port: NonZeroU16,
+    /// Who may send to the mapping; anybody, unless written.
+    pub filtering: Filtering,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.address, self.port)?;
+        if self.filtering != Filtering::EndpointIndependent {
+            write!(f, " filtering {}", self.filtering)?;
+        }
+        Ok(())
+    }
+}

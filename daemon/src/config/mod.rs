@@ -1,0 +1,70 @@
+//! The lab file: what a user writes, and the lab it means.
+//!
+//! | step | from | to | file |
+//! |---|---|---|---|
+//! | read | bytes | [`LabSpec`], every value still as written | `text`, `keys` |
+//! | check | [`LabSpec`] | [`Lab`], every value a proven one | `check/` |
+//!
+//! The control API sends a [`LabSpec`] (or a part of one) as JSON and passes the same check, so a verb and a file
+//! earn the same sentence; only a file's has a line and a column. Nothing here touches the machine: whether a device
+//! name is taken or a process lives is found out when the lab is built.
+
+mod check;
+mod keys;
+mod lab;
+mod nearest;
+mod place;
+mod problem;
+mod spec;
+mod text;
+
+pub use lab::Lab;
+pub use lab::bridge::{Bridge, Reserved, Static};
+pub use lab::device::Device;
+pub use lab::interface::{Interface, InterfaceName};
+pub use lab::name::Name;
+pub use lab::nat::{
+    Filtering, ListenScope, Listener, Mapping, Masquerade, PortRange, Target, Transport,
+};
+pub use lab::port::{Attach, Membership, Netns, Port, PriorityTags, Segment, VlanMode};
+pub use lab::route::{NextHop, Reject};
+pub use lab::settings::{Settings, Timeouts};
+pub use problem::{ConfigError, Position, Problem};
+pub use spec::texts::{BoolOrText, Texts};
+pub use spec::{
+    BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec, StaticSpec, SwitchSpec,
+    TimeoutsSpec, VlanSpec,
+};
+
+/// Reads and checks a whole lab file; `file_name` only heads the sentences of the error.
+///
+/// A file that is not UTF-8 or not TOML stops at the first fault. Unknown keys are reported together, and so are the
+/// faults of meaning, each at its line and column.
+pub fn parse(text: &[u8], file_name: &str) -> Result<Lab, ConfigError> {
+    parse_spec(text, file_name).map(|(_, lab)| lab)
+}
+
+/// As [`parse`], and returns what was written beside what it means: the verbs of the command line edit the former.
+pub fn parse_spec(text: &[u8], file_name: &str) -> Result<(LabSpec, Lab), ConfigError> {
+    let (spec, tree) = text::read(text).map_err(|problem| ConfigError::of(file_name, problem))?;
+    match check::lab(&spec) {
+        Ok(lab) => Ok((spec, lab)),
+        Err(problems) => Err(ConfigError::of(file_name, tree.locate(problems))),
+    }
+}
+
+impl TryFrom<&LabSpec> for Lab {
+    type Error = ConfigError;
+
+    fn try_from(spec: &LabSpec) -> Result<Self, ConfigError> {
+        check::lab(spec).map_err(ConfigError::without_file)
+    }
+}
+
+/// The lab of `tapswitch demo`: two hosts, a gateway, and an outside host.
+pub fn demo() -> &'static str {
+    include_str!("../../../examples/demo.toml")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! A lab as it is written: the lab file's keys, and the JSON of the control API.
+//!
+//! Values stay as written (addresses are text, numbers are wide) so that one check judges files and requests alike,
+//! and so that a lab can be written back as a file. A key left out stays out. Nothing here says what is legal.
+
+pub(crate) mod texts;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use texts::{BoolOrText, Texts};
+
+/// A whole lab file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabSpec {
+    /// `[switch]`: limits and timers of the switch itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switch: Option<SwitchSpec>,
+    /// `[bridge.NAME]`
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bridge: BTreeMap<String, BridgeSpec>,
+    /// `[port.NAME]`
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub port: BTreeMap<String, PortSpec>,
+    /// `[[route]]`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub route: Vec<RouteSpec>,
+    /// `[[masquerade]]`, first match wins.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub masquerade: Vec<MasqueradeSpec>,
+    /// `[[publish]]`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub publish: Vec<PublishSpec>,
+}
+
+impl LabSpec {
+    /// The lab as the text of a lab file, which reads back to the same lab.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}
+
+/// `[bridge.NAME]`: a bridge of the switch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BridgeSpec {
+    /// The switch's own addresses among frames without a VLAN, as "192.168.0.1/24".
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub router: Texts,
+    /// The switch's own Ethernet address here; derived from the name when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// Largest IPv4 packet, in bytes; also the default of the bridge's ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<i64>,
+    /// Seconds after which a silent station is forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ageing: Option<i64>,
+    /// How many stations are remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fdb_size: Option<i64>,
+    /// Reserved group addresses that are forwarded: "stp", "lacp", "lldp", ..., an address, or "all".
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub forward: Texts,
+    /// Learn nothing and flood everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub: Option<bool>,
+    /// `[bridge.NAME.vlan.NUMBER]`
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub vlan: BTreeMap<String, VlanSpec>,
+    /// `[[bridge.NAME.static]]`
+    #[serde(rename = "static", skip_serializing_if = "Vec::is_empty")]
+    pub statics: Vec<StaticSpec>,
+}
+
+/// `[bridge.NAME.vlan.NUMBER]`: the switch's own addresses in a VLAN.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VlanSpec {
+    /// As [`BridgeSpec::router`].
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub router: Texts,
+}
+
+/// `[[bridge.NAME.static]]`: a station that is known without being heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StaticSpec {
+    /// The station's Ethernet address.
+    pub mac: String,
+    /// The port it is behind.
+    pub port: String,
+    /// The VLAN it is in; left out: the port's own untagged one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<i64>,
+}
+
+/// `[port.NAME]`: a cable between the switch and a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PortSpec {
+    /// The bridge it is plugged into; or else `router`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<String>,
+    /// The switch's own addresses on a routed port; or else `bridge`.
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub router: Texts,
+    /// The switch's own Ethernet address on a routed port; derived from the name when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub router_mac: Option<String>,
+    /// The namespace of the far end: a name (made when absent), or a path when it has a slash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netns: Option<String>,
+    /// A process whose network namespace is the far end's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i64>,
+    /// The far end is in the daemon's own namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<bool>,
+    /// With `host`: the Linux bridge that the device is enslaved to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub master: Option<String>,
+    /// Name of the far end's device: "eth0" in a namespace, the port's name on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Ethernet address of the far end's device; derived from the port's name when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// Largest IPv4 packet, in bytes: the bridge's, or 1500.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<i64>,
+    /// The far end's addresses, as "192.168.0.2/24".
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub address: Texts,
+    /// The far end's default gateway; false or "none" for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<BoolOrText>,
+    /// Pass unfinished checksums and super-frames through (default), or finish them in the far end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offload: Option<bool>,
+    /// Out of reach for the other isolated ports of the bridge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolated: Option<bool>,
+    /// The one VLAN of an access port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<i64>,
+    /// The tagged VLANs of a trunk; left out: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trunks: Vec<i64>,
+    /// The VLAN of untagged frames on a trunk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native: Option<i64>,
+    /// "access", "trunk", "native-tagged" or "native-untagged"; left out: as the other keys imply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan_mode: Option<String>,
+    /// Whether frames leave with a tag for their priority alone: false, true ("if-nonzero") or "always".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_tags: Option<BoolOrText>,
+}
+
+/// `[[route]]`: one of `via`, `out` and `reject` says what happens to packets for `to`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteSpec {
+    /// The destinations: "10.0.0.0/8", "10.1.2.3" or "default".
+    pub to: String,
+    /// The next router's address, in a subnet of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// The interface: "wan", "br0" or "br0.10"; beside `via` it only has to agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<String>,
+    /// Refuse the packets: "unreachable", "prohibit" or, without a word to the sender, "blackhole".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reject: Option<String>,
+}
+
+/// `[[masquerade]]`: packets from `source` leave `out` with an address of `out`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MasqueradeSpec {
+    /// The inside network.
+    pub source: String,
+    /// The interface: "wan", "br0" or "br0.10".
+    pub out: String,
+    /// Destinations that are left as they are.
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub except: Texts,
+    /// "endpoint-independent" (default) or "address-and-port-dependent".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<String>,
+    /// "address-and-port-dependent" (default), "address-dependent" or "endpoint-independent".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filtering: Option<String>,
+    /// Outside ports to choose from, as "1024-65535".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ports: Option<String>,
+    /// Keep even ports even and odd ports odd (default).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parity: Option<bool>,
+}
+
+/// `[[publish]]`: connections to `listen` reach `to`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PublishSpec {
+    /// "203.0.113.1:8080/tcp", "0.0.0.0:53/udp" (every own address) or "wan:8080" (an interface; tcp).
+    pub listen: String,
+    /// "192.168.0.2:80", or "192.168.0.2" for the same port.
+    pub to: String,
+    /// Who may answer on a mapping of this rule: as [`MasqueradeSpec::filtering`], "endpoint-independent" by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filtering: Option<String>,
+}
+
+/// `[switch]`: what belongs to no bridge and no port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SwitchSpec {
+    /// Packet threads, and queues of every device: one per core, at most 4, when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<i64>,
+    /// Tracked connections in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flows: Option<i64>,
+    /// Tracked connections of one inside host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flows_per_host: Option<i64>,
+    /// Neighbours remembered in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neighbors: Option<i64>,
+    /// ICMP errors a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_errors: Option<i64>,
+    /// `[switch.timeouts]`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<TimeoutsSpec>,
+}
+
+/// `[switch.timeouts]`: seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimeoutsSpec {
+    /// An idle UDP flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub udp: Option<i64>,
+    /// An idle, established TCP connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_established: Option<i64>,
+    /// A TCP connection that opens or closes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_transitory: Option<i64>,
+    /// An ICMP query without an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp: Option<i64>,
+    /// A neighbour is trusted this long without a new proof.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neighbor_reachable: Option<i64>,
+    /// A neighbour that nobody asks for is forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neighbor_stale: Option<i64>,
+}

@@ -1,0 +1,176 @@
+//! A step as one line for people.
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+use packet::Ipv4Net;
+
+use super::Step;
+use crate::config::{Bridge, Port, Segment, Settings};
+
+impl Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RemovePublish(listener, to) => write!(f, "- publish {listener} to {to}"),
+            Self::RemoveRoute(to, hop) => write!(f, "- route {to} {hop}"),
+            Self::RemoveStatic(entry) => write!(f, "- {entry}"),
+            Self::AddMasquerade { rule, .. } => write!(f, "+ masquerade {rule}"),
+            Self::RemovePort(port) => write!(f, "- port {}", whole_port(port)),
+            Self::RemoveBridge(bridge) => write!(f, "- bridge {}", bridge.name),
+            Self::SetSettings { from, to } => write!(f, "~ switch: {}", settings(from, to)),
+            Self::SetBridge { from, to } => {
+                write!(f, "~ bridge {}: {}", to.name, changed_bridge(from, to))
+            }
+            Self::SetPort { from, to } => {
+                write!(f, "~ port {}: {}", to.name, changed_port(from, to))
+            }
+            Self::AddBridge(bridge) => write!(f, "+ bridge {}", whole_bridge(bridge)),
+            Self::AddPort(port) => write!(f, "+ port {}", whole_port(port)),
+            Self::RemoveMasquerade { rule, .. } => write!(f, "- masquerade {rule}"),
+            Self::AddStatic(entry) => write!(f, "+ {entry}"),
+            Self::SetRoute { to, from, hop } => write!(f, "~ route {to}: {from} -> {hop}"),
+            Self::AddRoute(to, hop) => write!(f, "+ route {to} {hop}"),
+            Self::SetPublish { listener, from, to } => {
+                write!(f, "~ publish {listener}: {from} -> {to}")
+            }
+            Self::AddPublish(listener, to) => write!(f, "+ publish {listener} to {to}"),
+        }
+    }
+}
+
+/// "red (netns red, eth0, 192.168.0.2/24) on br0"
+fn whole_port(port: &Port) -> String {
+    let mut far = format!("{}, {}", port.attach, port.device);
+    if !port.address.is_empty() {
+        far += &format!(", {}", nets(&port.address));
+    }
+    let near = match &port.segment {
+        Segment::Routed { router, .. } => format!("routed by {}", nets(router)),
+        Segment::Bridged(membership) => {
+            let mut near = format!("on {}", membership.bridge);
+            let mode = membership.vlan_mode.to_string();
+            if mode != "trunk all" {
+                near += &format!(", {mode}");
+            }
+            if membership.isolated {
+                near += ", isolated";
+            }
+            near
+        }
+    };
+    format!("{} ({far}) {near}", port.name)
+}
+
+/// "br0, router 192.168.0.1/24, VLAN 10 router 10.0.10.1/24"
+fn whole_bridge(bridge: &Bridge) -> String {
+    let mut text = bridge.name.to_string();
+    if !bridge.router.is_empty() {
+        text += &format!(", router {}", nets(&bridge.router));
+    }
+    for (vlan, addresses) in &bridge.vlans {
+        text += &format!(", VLAN {vlan} router {}", nets(addresses));
+    }
+    if bridge.hub {
+        text += ", hub";
+    }
+    text
+}
+
+fn changed_bridge(from: &Bridge, to: &Bridge) -> String {
+    let mut changes = Changes::default();
+    changes.add("router", nets(&from.router), nets(&to.router));
+    for vlan in
+        from.vlans.keys().chain(to.vlans.keys().filter(|vlan| !from.vlans.contains_key(vlan)))
+    {
+        let key = format!("VLAN {vlan} router");
+        changes.add(&key, nets(from.addresses(*vlan)), nets(to.addresses(*vlan)));
+    }
+    changes.add("mac", from.mac, to.mac);
+    changes.add("mtu", optional(from.mtu, "default"), optional(to.mtu, "default"));
+    changes.add("hub", from.hub, to.hub);
+    changes.add("ageing", seconds(from.ageing), seconds(to.ageing));
+    changes.add("fdb_size", from.fdb_size, to.fdb_size);
+    changes.add("forward", list(&from.forward), list(&to.forward));
+    changes.text()
+}
+
+fn changed_port(from: &Port, to: &Port) -> String {
+    let mut changes = Changes::default();
+    changes.add("address", nets(&from.address), nets(&to.address));
+    changes.add("gateway", optional(from.gateway, "none"), optional(to.gateway, "none"));
+    changes.add("mtu", from.mtu, to.mtu);
+    changes.add("mac", from.mac, to.mac);
+    match (&from.segment, &to.segment) {
+        (Segment::Bridged(from), Segment::Bridged(to)) => {
+            changes.add("vlan_mode", &from.vlan_mode, &to.vlan_mode);
+            changes.add("priority_tags", from.priority_tags, to.priority_tags);
+            changes.add("isolated", from.isolated, to.isolated);
+        }
+        (
+            Segment::Routed { router: from, router_mac: from_mac },
+            Segment::Routed { router: to, router_mac: to_mac },
+        ) => {
+            changes.add("router", nets(from), nets(to));
+            changes.add("router_mac", from_mac, to_mac);
+        }
+        (Segment::Bridged(_), Segment::Routed { .. })
+        | (Segment::Routed { .. }, Segment::Bridged(_)) => {}
+    }
+    changes.text()
+}
+
+fn settings(from: &Settings, to: &Settings) -> String {
+    let mut changes = Changes::default();
+    changes.add("workers", optional(from.workers, "auto"), optional(to.workers, "auto"));
+    changes.add("flows", from.flows, to.flows);
+    changes.add("flows_per_host", from.flows_per_host, to.flows_per_host);
+    changes.add("neighbors", from.neighbors, to.neighbors);
+    changes.add("icmp_errors", from.icmp_errors, to.icmp_errors);
+    let (from, to) = (&from.timeouts, &to.timeouts);
+    let times = [
+        ("udp", from.udp, to.udp),
+        ("tcp_established", from.tcp_established, to.tcp_established),
+        ("tcp_transitory", from.tcp_transitory, to.tcp_transitory),
+        ("icmp", from.icmp, to.icmp),
+        ("neighbor_reachable", from.neighbor_reachable, to.neighbor_reachable),
+        ("neighbor_stale", from.neighbor_stale, to.neighbor_stale),
+    ];
+    for (key, from, to) in times {
+        changes.add(&format!("timeout {key}"), seconds(from), seconds(to));
+    }
+    changes.text()
+}
+
+/// "mtu 1500 -> 9000, gateway none -> 10.0.0.1"
+#[derive(Default)]
+struct Changes(Vec<String>);
+
+impl Changes {
+    fn add(&mut self, key: &str, from: impl Display, to: impl Display) {
+        let (from, to) = (from.to_string(), to.to_string());
+        if from != to {
+            self.0.push(format!("{key} {from} -> {to}"));
+        }
+    }
+
+    fn text(self) -> String {
+        self.0.join(", ")
+    }
+}
+
+fn nets(nets: &[Ipv4Net]) -> String {
+    list(nets)
+}
+
+fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    if items.is_empty() { "none".to_owned() } else { items.join(",") }
+}
+
+fn optional<T: Display>(value: Option<T>, otherwise: &str) -> String {
+    value.map_or_else(|| otherwise.to_owned(), |value| value.to_string())
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}s", time.as_secs())
+}
