@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 
 use packet::icmp;
 use packet::rewrite::{self, End};
-use packet::{InterfaceId, Ipv4, Protocol};
+use packet::{InterfaceId, Ipv4, Protocol, Transport};
 
 use crate::flow::Origin;
 use crate::mapping::MappingId;
@@ -47,14 +47,9 @@ pub(crate) enum Plan {
     /// Nothing: its destination is as it was sent.
     Fresh,
     /// It belongs to a flow.
-    Known { flow: FlowId, direction: Direction },
+    Known { flow: FlowId, direction: Direction, transport: Transport },
     /// It goes elsewhere than it was sent, and a flow is to be kept if it survives.
-    Redirected {
-        original: Tuple,
-        arrival: Arrival,
-        origin: Origin,
-        mapping: Option<MappingId>,
-    },
+    Redirected { original: Tuple, arrival: Arrival, origin: Origin, mapping: Option<MappingId> },
     /// An ICMP error about a packet of a flow; `direction` is the error's own.
     Error { flow: FlowId, direction: Direction },
 }
@@ -70,28 +65,22 @@ enum Undo {
 impl Destined {
     /// A packet that nobody needs to translate inbound. `for_us`: its destination is one of the router's addresses.
     pub const fn untouched(packet: Ipv4, for_us: bool) -> Self {
-        Self {
-            packet,
-            plan: Plan::Fresh,
-            undo: Undo::Nothing,
-            for_us,
-        }
+        Self { packet, plan: Plan::Fresh, undo: Undo::Nothing, for_us }
     }
 
     /// Gives the packet its true destination.
-    pub(crate) fn redirect(mut packet: Ipv4, plan: Plan, sent: Tuple, to: Tuple, owned: bool) -> Self {
+    #[inline]
+    pub(crate) fn redirect(
+        mut packet: Ipv4,
+        plan: Plan,
+        sent: Tuple,
+        to: Tuple,
+        owned: bool,
+    ) -> Self {
         if (sent.destination, sent.destination_port) == (to.destination, to.destination_port) {
-            return Self {
-                plan,
-                ..Self::untouched(packet, owned)
-            };
+            return Self { plan, ..Self::untouched(packet, owned) };
         }
-        rewrite::endpoint(
-            &mut packet,
-            End::Destination,
-            to.destination,
-            Some(to.destination_port),
-        );
+        rewrite::endpoint(&mut packet, End::Destination, to.destination, Some(to.destination_port));
         Self {
             packet,
             plan,
@@ -148,10 +137,7 @@ impl Destined {
             Undo::Destination(address, port) => {
                 rewrite::endpoint(&mut packet, End::Destination, address, port);
             }
-            Undo::Error {
-                destination,
-                quoted,
-            } => {
+            Undo::Error { destination, quoted } => {
                 rewrite::endpoint(&mut packet, End::Destination, destination, None);
                 requote(&mut packet, &quoted);
             }

@@ -21,11 +21,7 @@ struct Link {
     bucket: u32,
 }
 
-const LOOSE: Link = Link {
-    next: NONE,
-    previous: NONE,
-    bucket: NONE,
-};
+const LOOSE: Link = Link { next: NONE, previous: NONE, bucket: NONE };
 
 /// Numbers with deadlines.
 #[derive(Debug)]
@@ -51,8 +47,7 @@ impl Wheel {
 
     /// Sets memory aside for numbers below `capacity`.
     pub(crate) fn reserve(&mut self, capacity: usize) {
-        self.links
-            .reserve_exact(capacity.saturating_sub(self.links.len()));
+        self.links.reserve_exact(capacity.saturating_sub(self.links.len()));
     }
 
     /// Puts `number` in; it must not be in.
@@ -70,14 +65,7 @@ impl Wheel {
             return;
         };
         let next = core::mem::replace(head, number);
-        self.set_link(
-            number,
-            Link {
-                next,
-                previous: NONE,
-                bucket,
-            },
-        );
+        self.set_link(number, Link { next, previous: NONE, bucket });
         if let Some(link) = self.links.get_mut(next as usize) {
             link.previous = number;
         }
@@ -117,6 +105,9 @@ impl Wheel {
 
     /// Takes out a number whose second has come, if there is one. Its deadline may have moved on since.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<u32> {
+        if now.as_secs() <= self.passed {
+            return None;
+        }
         match self.first() {
             Some(second) if second <= now.as_secs() => {
                 self.passed = second - 1;
@@ -125,7 +116,7 @@ impl Wheel {
                 Some(number)
             }
             _ => {
-                self.passed = self.passed.max(now.as_secs());
+                self.passed = now.as_secs();
                 None
             }
         }

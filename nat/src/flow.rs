@@ -5,31 +5,34 @@ use core::net::Ipv4Addr;
 use packet::transport::TcpFlags;
 use packet::{Instant, Protocol, Transport};
 
-use crate::mapping::MappingId;
 use crate::tcp::{Effect, State, Tcp};
-use crate::tuple::{Direction, Tuple};
+use crate::tuple::{Direction, Tuple, answer};
 
-/// A flow, in 96 bytes: one and a half cache lines, with all that a packet touches.
+/// A flow, in one cache line: all that a packet of it touches.
 ///
 /// A packet of one direction carries that direction's tuple when it arrives and leaves as the inverse of the other's.
 #[derive(Debug)]
-#[repr(align(32))]
+#[repr(align(64))]
 pub(crate) struct Flow {
-    original: Tuple,
-    reply: Tuple,
+    original: Ends,
+    reply: Ends,
+    protocol: Protocol,
+    /// ICMP type of the original direction's queries.
+    kind: u8,
     progress: Progress,
     origin: Origin,
     flags: u8,
     deadline: Instant,
     counters: [Counter; 2],
-    /// Tells this flow from others that had its place in the table before.
-    pub(crate) serial: u32,
-    /// The mapping that lends it its external source port, if the mapping is endpoint-independent.
-    pub(crate) source_mapping: Option<MappingId>,
-    /// The mapping whose external port its first packet was sent to.
-    pub(crate) destination_mapping: Option<MappingId>,
-    /// The inside host that it counts against.
-    pub(crate) host: Ipv4Addr,
+}
+
+/// A tuple without what both directions have in common.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+struct Ends {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    source_port: u16,
+    destination_port: u16,
 }
 
 /// How a flow came to be, which decides whose packets keep it alive.
@@ -41,13 +44,6 @@ pub(crate) enum Origin {
     Publish,
     /// Someone spoke to a mapping whose filter is open; only the inside keeps it until it answers (RFC 4787 REQ-6).
     Admitted,
-}
-
-/// Packets and bytes (of IP, headers included) in one direction.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Counter {
-    pub(crate) packets: u64,
-    pub(crate) bytes: u64,
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -64,29 +60,36 @@ const SHARED_PORT: u8 = 4;
 impl Flow {
     pub(crate) fn new(original: Tuple, reply: Tuple, tcp: Option<Tcp>, origin: Origin) -> Self {
         Self {
-            original,
-            reply,
+            original: Ends::of(&original),
+            reply: Ends::of(&reply),
+            protocol: original.protocol,
+            kind: original.kind,
             progress: tcp.map_or(Progress::Datagrams, Progress::Tcp),
             origin,
             flags: 0,
             deadline: Instant::ZERO,
             counters: [Counter::default(); 2],
-            serial: 0,
-            source_mapping: None,
-            destination_mapping: None,
-            host: original.source,
         }
     }
 
-    pub(crate) const fn tuple(&self, direction: Direction) -> &Tuple {
-        match direction {
-            Direction::Original => &self.original,
-            Direction::Reply => &self.reply,
+    #[inline]
+    pub(crate) fn tuple(&self, direction: Direction) -> Tuple {
+        let (ends, kind) = match direction {
+            Direction::Original => (self.original, self.kind),
+            Direction::Reply => (self.reply, answer(self.protocol, self.kind)),
+        };
+        Tuple {
+            source: ends.source,
+            destination: ends.destination,
+            source_port: ends.source_port,
+            destination_port: ends.destination_port,
+            protocol: self.protocol,
+            kind,
         }
     }
 
     pub(crate) const fn protocol(&self) -> Protocol {
-        self.original.protocol
+        self.protocol
     }
 
     pub(crate) const fn tcp(&self) -> Option<Tcp> {
@@ -137,8 +140,7 @@ impl Flow {
             Direction::Original => &mut self.counters[0],
             Direction::Reply => &mut self.counters[1],
         };
-        counter.packets += 1;
-        counter.bytes += bytes as u64;
+        counter.add(bytes);
     }
 
     /// Counts and follows a packet of this flow. `true`: the flow's time to live begins anew.
@@ -182,9 +184,48 @@ impl Flow {
     /// Outbound packets refresh; inbound ones where the exchange is mutual or the port is published (RFC 4787 REQ-6).
     const fn may_refresh(&self, direction: Direction) -> bool {
         match (self.origin, direction) {
-            (Origin::Masquerade | Origin::Publish, _) | (Origin::Admitted, Direction::Reply) => true,
+            (Origin::Masquerade | Origin::Publish, _) | (Origin::Admitted, Direction::Reply) => {
+                true
+            }
             (Origin::Admitted, Direction::Original) => self.is_replied(),
         }
+    }
+}
+
+impl Ends {
+    const fn of(tuple: &Tuple) -> Self {
+        Self {
+            source: tuple.source,
+            destination: tuple.destination,
+            source_port: tuple.source_port,
+            destination_port: tuple.destination_port,
+        }
+    }
+}
+
+/// Packets (below 2^40) and bytes of IP, headers included (below 2^56), in one direction, packed into 12 bytes.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Counter {
+    packets: u32,
+    bytes: u32,
+    /// The upper 8 bits of packets, then the upper 24 bits of bytes.
+    upper: u32,
+}
+
+impl Counter {
+    pub(crate) const fn packets(self) -> u64 {
+        (self.upper >> 24) as u64 * (1 << 32) + self.packets as u64
+    }
+
+    pub(crate) const fn bytes(self) -> u64 {
+        (self.upper & 0xff_ffff) as u64 * (1 << 32) + self.bytes as u64
+    }
+
+    const fn add(&mut self, bytes: usize) {
+        let (packets, bytes) = (self.packets() + 1, self.bytes() + bytes as u64);
+        self.packets = packets as u32;
+        self.bytes = bytes as u32;
+        self.upper = ((packets >> 32) as u32) << 24 | (bytes >> 32) as u32 & 0xff_ffff;
     }
 }
 
@@ -193,8 +234,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flow_takes_96_bytes() {
-        assert_eq!(size_of::<Flow>(), 96);
-        assert_eq!(size_of::<Option<Flow>>(), 96);
+    fn a_flow_takes_one_cache_line() {
+        assert_eq!(size_of::<Flow>(), 64);
+        assert_eq!(size_of::<Option<Flow>>(), 64);
+    }
+
+    #[test]
+    fn counters_carry_into_their_upper_bits() {
+        let mut counter = Counter { packets: u32::MAX, bytes: u32::MAX - 1, upper: 0xff_ffff };
+        counter.add(3);
+        assert_eq!(counter.packets(), 1 << 32);
+        assert_eq!(counter.bytes(), 1, "beyond 2^56 bytes begin anew");
+        counter.add(usize::from(u16::MAX));
+        assert_eq!((counter.packets(), counter.bytes()), ((1 << 32) + 1, 65_536));
     }
 }

@@ -76,9 +76,7 @@ pub struct Expired {
 impl Reassembly {
     /// Nothing waits.
     pub const fn new() -> Self {
-        Self {
-            datagrams: Vec::new(),
-        }
+        Self { datagrams: Vec::new() }
     }
 
     /// Takes a packet, and gives it back unless it is a fragment. Buffers come from `pool` and go there.
@@ -119,10 +117,7 @@ impl Reassembly {
                 match Ipv4::in_frame(datagram.finish()) {
                     Ok(whole) => {
                         pool.give(packet.into_frame());
-                        Ok(Assembled::Whole {
-                            packet: whole,
-                            merged,
-                        })
+                        Ok(Assembled::Whole { packet: whole, merged })
                     }
                     Err(dropped) => {
                         pool.give(packet.into_frame());
@@ -166,7 +161,13 @@ impl Reassembly {
     }
 
     /// The place of the datagram with this key, a new one if need be.
-    fn place(&mut self, now: Instant, key: &Key, from: PortId, pool: &mut Pool) -> Result<usize, DropReason> {
+    fn place(
+        &mut self,
+        now: Instant,
+        key: &Key,
+        from: PortId,
+        pool: &mut Pool,
+    ) -> Result<usize, DropReason> {
         let known = |datagram: &Datagram| datagram.key.as_ref() == Some(key);
         if let Some(place) = self.datagrams.iter().position(known) {
             return Ok(place);
@@ -272,14 +273,7 @@ impl Datagram {
     fn begin(&mut self, key: Key, from: PortId, deadline: Instant, frame: Frame) {
         let mut blocks = core::mem::replace(&mut self.blocks, Blocks::new());
         blocks.clear();
-        *self = Self {
-            key: Some(key),
-            from,
-            deadline,
-            frame,
-            blocks,
-            ..Self::idle()
-        };
+        *self = Self { key: Some(key), from, deadline, frame, blocks, ..Self::idle() };
     }
 
     /// Adds a fragment; `true` when it was the last one missing.
@@ -321,7 +315,8 @@ impl Datagram {
             return Err(Spoilt);
         }
         self.dont_fragment |= packet.dont_fragment();
-        self.congestion |= packet.traffic_class() & CONGESTION_EXPERIENCED == CONGESTION_EXPERIENCED;
+        self.congestion |=
+            packet.traffic_class() & CONGESTION_EXPERIENCED == CONGESTION_EXPERIENCED;
         self.frames += 1;
         Ok(complete)
     }
@@ -354,10 +349,7 @@ impl Datagram {
             self.payload = payload;
         }
         space.get_mut(..payload).ok_or(Spoilt)?.copy_from_slice(headers);
-        self.first = Some(First {
-            payload_len: packet.payload().len(),
-            tag: packet.frame().tag(),
-        });
+        self.first = Some(First { payload_len: packet.payload().len(), tag: packet.frame().tag() });
         Ok(())
     }
 

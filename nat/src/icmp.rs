@@ -43,7 +43,7 @@ impl Nat {
         if !sound || packet.destination() != quoted.source {
             return Err(packet.refuse(DropReason::NatBadError));
         }
-        let as_sent = *known.tuple(direction.opposite());
+        let as_sent = known.tuple(direction.opposite());
         let plan = Plan::Error { flow, direction };
         Ok(Destined::readdress(packet, plan, quoted, as_sent, owned))
     }

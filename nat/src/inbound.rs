@@ -37,12 +37,8 @@ impl Nat {
         destined
     }
 
-    fn judge(
-        &mut self,
-        now: Instant,
-        packet: Ipv4,
-        arrival: Arrival,
-    ) -> Result<Destined, Dropped> {
+    #[inline]
+    fn judge(&mut self, now: Instant, packet: Ipv4, arrival: Arrival) -> Result<Destined, Dropped> {
         let transport = packet.transport();
         let owned = arrival.owner.is_some();
         let Some(tuple) = Tuple::of(&packet, transport) else {
@@ -57,15 +53,16 @@ impl Nat {
             let to = known.tuple(direction.opposite()).inverse();
             // Queries have one identifier: on the way out it is the source's to change.
             let to = match (transport, direction) {
-                (Transport::Query { .. }, Direction::Original) => Tuple {
-                    destination_port: tuple.destination_port,
-                    ..to
-                },
+                (Transport::Query { .. }, Direction::Original) => {
+                    Tuple { destination_port: tuple.destination_port, ..to }
+                }
                 _ => to,
             };
-            let plan = Plan::Known { flow, direction };
+            let plan = Plan::Known { flow, direction, transport };
             return Ok(Destined::redirect(packet, plan, tuple, to, owned));
         }
+        // Mappings live as long as their flows: end those whose time has come before asking for one.
+        self.expire(now);
         match self.redirection(transport, &tuple, arrival) {
             Ok(Some(redirection)) => Ok(redirection.of(packet, tuple, arrival)),
             Ok(None) => Ok(Destined::untouched(packet, owned)),
@@ -81,9 +78,7 @@ impl Nat {
         arrival: Arrival,
     ) -> Result<Option<Redirection>, DropReason> {
         let (address, port) = (tuple.destination, tuple.destination_port);
-        let published = self
-            .listeners
-            .find(tuple.protocol, address, port, arrival.owner);
+        let published = self.listeners.find(tuple.protocol, address, port, arrival.owner);
         if let Some(to) = published {
             if !begins(transport) {
                 return Err(DropReason::NatNoFlow);
@@ -134,8 +129,7 @@ impl Nat {
             _ => false,
         };
         let inside = self.inside_rule(tuple.source, arrival.interface, owner);
-        begins
-            && (inside.is_some() || self.mappings.admits(&self.hashes, id, entry, tuple.source))
+        begins && (inside.is_some() || self.mappings.admits(&self.hashes, id, entry, tuple.source))
     }
 
     /// The rule that would masquerade `source` behind the addresses of `owner`, for a packet that did not come in
@@ -181,11 +175,7 @@ impl Redirection {
             origin: self.origin,
             mapping: self.mapping,
         };
-        let to = Tuple {
-            destination: self.to.0,
-            destination_port: self.to.1,
-            ..sent
-        };
+        let to = Tuple { destination: self.to.0, destination_port: self.to.1, ..sent };
         Destined::redirect(packet, plan, sent, to, arrival.owner.is_some())
     }
 }

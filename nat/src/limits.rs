@@ -23,10 +23,7 @@ impl Limits {
 impl Default for Limits {
     /// As many flows as Linux tracks on a machine with 8 GiB, and as many for a host as four busy browsers need.
     fn default() -> Self {
-        Self {
-            flows: 262_144,
-            flows_per_host: 16_384,
-        }
+        Self { flows: 262_144, flows_per_host: 16_384 }
     }
 }
 
@@ -45,15 +42,11 @@ struct Host {
 
 impl Hosts {
     pub(crate) const fn new() -> Self {
-        Self {
-            slab: Slab::new(),
-            index: Index::new(),
-        }
+        Self { slab: Slab::new(), index: Index::new() }
     }
 
     pub(crate) fn reserve(&mut self, hosts: usize) {
         self.slab.reserve(hosts);
-        self.index.reserve(hosts);
     }
 
     /// Hosts with flows.

@@ -87,18 +87,12 @@ pub(crate) struct Mappings {
 
 impl Mappings {
     pub(crate) const fn new() -> Self {
-        Self {
-            slab: Slab::new(),
-            index: Index::new(),
-            pools: Vec::new(),
-            remotes: Remotes::new(),
-        }
+        Self { slab: Slab::new(), index: Index::new(), pools: Vec::new(), remotes: Remotes::new() }
     }
 
     /// Sets memory aside for `flows`, and for their remotes where a rule's filter needs them.
     pub(crate) fn reserve(&mut self, flows: usize, remotes: bool) {
         self.slab.reserve(flows);
-        self.index.reserve(flows);
         if remotes {
             self.remotes.reserve(flows);
         }
@@ -165,7 +159,8 @@ impl Mappings {
         listeners: &Listeners,
         request: &Request,
     ) -> Result<(MappingId, u16), DropReason> {
-        let hash = hash(hashes, request.protocol, request.inside, request.inside_port, request.external);
+        let hash =
+            hash(hashes, request.protocol, request.inside, request.inside_port, request.external);
         let known = self.index.find(hash, |number| {
             let entry = self.slab.get(number);
             entry.is_some_and(|entry| {
@@ -181,8 +176,7 @@ impl Mappings {
         {
             return Ok((id, entry.external_port));
         }
-        self.create(now, listeners, request, hash)
-            .ok_or(DropReason::NatNoPort)
+        self.create(now, listeners, request, hash).ok_or(DropReason::NatNoPort)
     }
 
     fn create(
@@ -195,7 +189,8 @@ impl Mappings {
         let pool = self.pool_for(request, listeners)?;
         let choice = request.manner.choice(request.protocol, request.inside_port);
         let pool = self.pools.get_mut(pool)?;
-        let port = pool.find_free(now, request.inside, request.inside_port, choice, request.start)?;
+        let port =
+            pool.find_free(now, request.inside, request.inside_port, choice, request.start)?;
         let number = self.slab.insert(Entry {
             inside: request.inside,
             inside_port: request.inside_port,
@@ -254,7 +249,13 @@ impl Mappings {
     }
 
     /// Takes a flow with `remote` from a mapping; the last one ends it.
-    pub(crate) fn release(&mut self, now: Instant, hashes: &Hashes, id: MappingId, remote: Ipv4Addr) {
+    pub(crate) fn release(
+        &mut self,
+        now: Instant,
+        hashes: &Hashes,
+        id: MappingId,
+        remote: Ipv4Addr,
+    ) {
         let Some(entry) = self.slab.get_mut(id.number()) else {
             return;
         };
@@ -308,8 +309,7 @@ impl Mappings {
         if self.pools.len() >= MAX_POOLS {
             return None;
         }
-        self.pools
-            .push(Pool::new(address, protocol, request.owner, listeners));
+        self.pools.push(Pool::new(address, protocol, request.owner, listeners));
         Some(self.pools.len() - 1)
     }
 }

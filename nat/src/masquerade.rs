@@ -88,15 +88,9 @@ pub struct PortRange {
 
 impl PortRange {
     pub(crate) const SYSTEM: Self = Self { low: 1, high: 1023 };
-    pub(crate) const USER: Self = Self {
-        low: 1024,
-        high: u16::MAX,
-    };
+    pub(crate) const USER: Self = Self { low: 1024, high: u16::MAX };
     /// Every ICMP identifier, zero included.
-    pub(crate) const IDENTIFIERS: Self = Self {
-        low: 0,
-        high: u16::MAX,
-    };
+    pub(crate) const IDENTIFIERS: Self = Self { low: 0, high: u16::MAX };
 
     /// The ports from `low` to `high`, both included; `None` when there is none or port 0 is among them.
     pub const fn new(low: u16, high: u16) -> Option<Self> {
@@ -169,19 +163,10 @@ impl Manner {
     pub(crate) fn choice(self, protocol: Protocol, port: u16) -> Choice {
         if protocol == Protocol::ICMP {
             let range = self.ports.unwrap_or(PortRange::IDENTIFIERS);
-            return Choice {
-                range,
-                pattern: u64::MAX,
-            };
+            return Choice { range, pattern: u64::MAX };
         }
-        let class = if port < 1024 {
-            PortRange::SYSTEM
-        } else {
-            PortRange::USER
-        };
-        let range = self
-            .ports
-            .map_or(class, |ports| ports.and(class).unwrap_or(ports));
+        let class = if port < 1024 { PortRange::SYSTEM } else { PortRange::USER };
+        let range = self.ports.map_or(class, |ports| ports.and(class).unwrap_or(ports));
         let pattern = match (self.parity && protocol == Protocol::UDP, port % 2) {
             (false, _) => u64::MAX,
             (true, 0) => Choice::EVEN,
@@ -208,10 +193,7 @@ mod tests {
 
     #[test]
     fn a_range_outside_the_class_wins_over_the_class() {
-        let manner = Manner {
-            ports: PortRange::new(5000, 5010),
-            ..Manner::default()
-        };
+        let manner = Manner { ports: PortRange::new(5000, 5010), ..Manner::default() };
         assert!(manner.choice(Protocol::TCP, 80).allows(5003));
         assert!(!manner.choice(Protocol::TCP, 4000).allows(4000));
     }
@@ -224,10 +206,7 @@ mod tests {
             panic!("not networks");
         };
         let out = InterfaceId::new(1);
-        let rule = Masquerade {
-            except: vec![except],
-            ..Masquerade::new(inside, out)
-        };
+        let rule = Masquerade { except: vec![except], ..Masquerade::new(inside, out) };
         let host = Ipv4Addr::new(192, 168, 0, 2);
         assert!(rule.covers(host, Ipv4Addr::new(203, 0, 113, 9), out));
         assert!(!rule.covers(host, Ipv4Addr::new(10, 1, 1, 1), out));

@@ -85,10 +85,7 @@ impl Nat {
 
     /// Replaces the limits. Flows beyond them stay; only the new are refused.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = Limits {
-            flows: limits.flows.min(Limits::MOST_FLOWS),
-            ..limits
-        };
+        self.limits = Limits { flows: limits.flows.min(Limits::MOST_FLOWS), ..limits };
         self.reserve();
     }
 
@@ -116,6 +113,7 @@ impl Nat {
     /// A flow that is late here is dead to packets all the same.
     pub fn expire(&mut self, now: Instant) {
         self.tell(now);
+        self.table.settle();
         for _ in 0..EXPIRY_BATCH {
             match self.table.next_due(now) {
                 None => return,
@@ -188,23 +186,20 @@ impl Nat {
 
     /// Removes a flow and gives back what it held.
     pub(crate) fn end(&mut self, now: Instant, id: FlowId) {
-        let Some(flow) = self.table.remove(&self.hashes, id) else {
+        let Some((flow, holdings)) = self.table.remove(&self.hashes, id) else {
             return;
         };
-        self.hosts.remove(&self.hashes, flow.host);
-        let (original, reply) = (*flow.tuple(Direction::Original), *flow.tuple(Direction::Reply));
+        self.hosts.remove(&self.hashes, holdings.host);
+        let (original, reply) = (flow.tuple(Direction::Original), flow.tuple(Direction::Reply));
         if flow.shares_port() {
             let (external, port) = (reply.destination, reply.destination_port);
-            self.mappings
-                .unshare(now, reply.protocol, external, port, original.source);
+            self.mappings.unshare(now, reply.protocol, external, port, original.source);
         }
-        if let Some(mapping) = flow.source_mapping {
-            self.mappings
-                .release(now, &self.hashes, mapping, original.destination);
+        if let Some(mapping) = holdings.source_mapping {
+            self.mappings.release(now, &self.hashes, mapping, original.destination);
         }
-        if let Some(mapping) = flow.destination_mapping {
-            self.mappings
-                .release(now, &self.hashes, mapping, reply.destination);
+        if let Some(mapping) = holdings.destination_mapping {
+            self.mappings.release(now, &self.hashes, mapping, reply.destination);
         }
     }
 
@@ -253,4 +248,3 @@ impl fmt::Debug for Nat {
             .finish_non_exhaustive()
     }
 }
-

@@ -8,6 +8,7 @@ use crate::flow::{Flow, Origin};
 use crate::mapping::{MappingId, Request};
 use crate::masquerade::{Manner, Mapping};
 use crate::nat::Nat;
+use crate::table::Holdings;
 use crate::tcp::Tcp;
 use crate::tuple::{Direction, Tuple};
 
@@ -32,11 +33,7 @@ pub(crate) enum Source {
     /// The source itself.
     Kept,
     /// An address of ours, and a port chosen in this manner.
-    Translated {
-        external: Ipv4Addr,
-        owner: Option<InterfaceId>,
-        manner: Manner,
-    },
+    Translated { external: Ipv4Addr, owner: Option<InterfaceId>, manner: Manner },
 }
 
 /// What a new flow holds of the ports.
@@ -69,12 +66,12 @@ impl Nat {
         }
         let (reply, held) = self.translation(now, &opening)?;
         let mut flow = Flow::new(original, reply, opening.tcp, opening.origin);
-        flow.host = host;
-        flow.destination_mapping = opening.mapping;
+        let mut holdings =
+            Holdings { source_mapping: None, destination_mapping: opening.mapping, host };
         match held {
             Held::Nothing => {}
             Held::Mapping(id) => {
-                flow.source_mapping = Some(id);
+                holdings.source_mapping = Some(id);
                 self.mappings.hold(&self.hashes, id, original.destination);
             }
             Held::Shared => {
@@ -89,17 +86,16 @@ impl Nat {
         self.hosts.add(&self.hashes, host);
         flow.count(Direction::Original, bytes);
         flow.set_deadline(now + self.lifetimes.of(&flow));
-        self.table.insert(now, &self.hashes, flow);
+        self.table.insert(now, &self.hashes, flow, holdings);
         self.counts.created += 1;
         Ok(reply)
     }
 
     fn make_room(&mut self, now: Instant, host: Ipv4Addr) -> Result<(), DropReason> {
+        // What has ended takes no room and no port. Costs a comparison once it was done in this second.
+        self.expire(now);
         if self.table.len() >= self.limits.flows {
-            self.expire(now);
-            if self.table.len() >= self.limits.flows {
-                return Err(DropReason::NatTableFull);
-            }
+            return Err(DropReason::NatTableFull);
         }
         if self.hosts.flows(&self.hashes, host) >= self.limits.flows_per_host {
             return Err(DropReason::NatHostLimit);
@@ -124,24 +120,13 @@ impl Nat {
         opening: &Opening,
     ) -> Result<(Tuple, Held), DropReason> {
         let original = opening.original;
-        let forwarded = Tuple {
-            destination: opening.to.0,
-            destination_port: opening.to.1,
-            ..original
-        };
+        let forwarded =
+            Tuple { destination: opening.to.0, destination_port: opening.to.1, ..original };
         let answer = forwarded.inverse();
-        let Source::Translated {
-            external,
-            owner,
-            manner,
-        } = opening.source
-        else {
+        let Source::Translated { external, owner, manner } = opening.source else {
             return self.unless_taken(now, &original, answer).map(|reply| (reply, Held::Nothing));
         };
-        let reply = Tuple {
-            destination: external,
-            ..answer
-        };
+        let reply = Tuple { destination: external, ..answer };
         if !has_ports(original.protocol) {
             return self.unless_taken(now, &original, reply).map(|reply| (reply, Held::Nothing));
         }
@@ -167,9 +152,7 @@ impl Nat {
         reply: Tuple,
         request: &Request,
     ) -> Result<(Tuple, Held), DropReason> {
-        let (id, port) = self
-            .mappings
-            .acquire(now, &self.hashes, &self.listeners, request)?;
+        let (id, port) = self.mappings.acquire(now, &self.hashes, &self.listeners, request)?;
         let unique = self.unless_taken(now, original, with_port(reply, port));
         if unique.is_err() {
             self.mappings.abandon(&self.hashes, id);

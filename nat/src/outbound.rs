@@ -30,20 +30,12 @@ impl Nat {
     ) -> Result<Translated, Dropped> {
         self.tell(now);
         let translated = match packet.plan {
-            Plan::Known { flow, direction } => self.follow(now, packet, flow, direction, departure),
+            Plan::Known { flow, direction, transport } => {
+                self.follow(now, packet, (flow, direction), transport, departure)
+            }
             Plan::Fresh => self.masquerade(now, packet, departure),
-            Plan::Redirected {
-                original,
-                arrival,
-                origin,
-                mapping,
-            } => {
-                let redirected = Redirected {
-                    original,
-                    arrival,
-                    origin,
-                    mapping,
-                };
+            Plan::Redirected { original, arrival, origin, mapping } => {
+                let redirected = Redirected { original, arrival, origin, mapping };
                 self.redirect(now, packet, redirected, departure)
             }
             Plan::Error { flow, direction } => {
@@ -57,32 +49,34 @@ impl Nat {
     }
 
     /// A packet of a known flow.
+    #[inline]
     fn follow(
         &mut self,
         now: Instant,
         destined: Destined,
-        id: FlowId,
-        direction: Direction,
+        (id, direction): (FlowId, Direction),
+        transport: Transport,
         departure: Departure,
     ) -> Result<Translated, Dropped> {
-        let packet = destined.packet();
-        let (transport, bytes) = (packet.transport(), packet.total_len());
-        let (source, destination) = (packet.source(), packet.destination());
         let Some(flow) = self.table.get_mut(id) else {
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
         };
-        let seen = *flow.tuple(direction.opposite());
-        let sent = *flow.tuple(direction);
+        let sent = flow.tuple(direction);
+        let seen = flow.tuple(direction.opposite());
         // Rules or routes may have changed under a flow whose source nobody translates.
-        let may_leak = direction == Direction::Original && seen.destination == source;
-        if may_leak && self.covers(source, destination, departure.interface) {
+        if direction == Direction::Original
+            && seen.destination == sent.source
+            && self.rules.masquerade(sent.source, seen.source, departure.interface).is_some()
+        {
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
         }
-        if let Some(flow) = self.table.get_mut(id)
-            && flow.follow(direction, transport, bytes)
-        {
+        if flow.follow(direction, transport, destined.packet().total_len()) {
             let deadline = now + self.lifetimes.of(flow);
-            self.table.set_deadline(now, id, deadline);
+            let is_earlier = deadline < flow.deadline();
+            flow.set_deadline(deadline);
+            if is_earlier {
+                self.table.hasten(now, id, deadline);
+            }
         }
         let mut packet = destined.into_packet();
         if (seen.destination, seen.destination_port) != (sent.source, sent.source_port) {
@@ -113,7 +107,7 @@ impl Nat {
             }));
         };
         if let Some((flow, direction)) = self.find(now, &original) {
-            return self.join(now, destined, original, (flow, direction), departure);
+            return self.join(now, destined, (flow, direction), departure);
         }
         if !begins(transport) {
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
@@ -124,11 +118,7 @@ impl Nat {
         let opening = Opening {
             original,
             to: (original.destination, original.destination_port),
-            source: Source::Translated {
-                external,
-                owner: Some(departure.interface),
-                manner,
-            },
+            source: Source::Translated { external, owner: Some(departure.interface), manner },
             origin: Origin::Masquerade,
             tcp: first_state(transport),
             mapping: None,
@@ -144,14 +134,9 @@ impl Nat {
         redirected: Redirected,
         departure: Departure,
     ) -> Result<Translated, Dropped> {
-        let Redirected {
-            original,
-            arrival,
-            origin,
-            mapping,
-        } = redirected;
+        let Redirected { original, arrival, origin, mapping } = redirected;
         if let Some(found) = self.find(now, &original) {
-            return self.join(now, destined, original, found, departure);
+            return self.join(now, destined, found, departure);
         }
         let packet = destined.packet();
         let transport = packet.transport();
@@ -161,22 +146,14 @@ impl Nat {
         };
         let rule = self.rules.masquerade(original.source, to.0, departure.interface);
         let source = match (rule.map(|rule| rule.manner()), departure.external) {
-            (Some(manner), Some(external)) => Source::Translated {
-                external,
-                owner: Some(departure.interface),
-                manner,
-            },
+            (Some(manner), Some(external)) => {
+                Source::Translated { external, owner: Some(departure.interface), manner }
+            }
             (Some(_), None) => return Err(destined.undo().refuse(DropReason::NatNoAddress)),
             (None, _) => self.hairpin(&original, arrival, departure),
         };
-        let opening = Opening {
-            original,
-            to,
-            source,
-            origin,
-            tcp: first_state(transport),
-            mapping,
-        };
+        let opening =
+            Opening { original, to, source, origin, tcp: first_state(transport), mapping };
         self.begin(now, destined, opening)
     }
 
@@ -196,21 +173,24 @@ impl Nat {
         }
     }
 
-    /// A packet whose flow began after its first step: it follows if it has the flow's destination.
+    /// A packet whose flow began after its first step: it follows if it goes where the flow goes.
     fn join(
         &mut self,
         now: Instant,
         destined: Destined,
-        original: Tuple,
         (id, direction): (FlowId, Direction),
         departure: Departure,
     ) -> Result<Translated, Dropped> {
-        let to = self
-            .table
-            .get(id)
-            .map(|flow| flow.tuple(direction.opposite()).source);
-        if to == Some(destined.packet().destination()) && original.source == destined.packet().source() {
-            return self.follow(now, destined, id, direction, departure);
+        let transport = destined.packet().transport();
+        let now_to = Tuple::of(destined.packet(), transport).map(Tuple::inverse);
+        let flow = self.table.get(id).map(|flow| flow.tuple(direction.opposite()));
+        let same = now_to.zip(flow).is_some_and(|(to, flow)| {
+            // One identifier, which is not yet that of the other side.
+            let is_query = to.protocol == Protocol::ICMP;
+            to.source == flow.source && (is_query || to.source_port == flow.source_port)
+        });
+        if same {
+            return self.follow(now, destined, (id, direction), transport, departure);
         }
         Err(destined.undo().refuse(DropReason::NatNoFlow))
     }

@@ -23,15 +23,11 @@ struct Remote {
 
 impl Remotes {
     pub(crate) const fn new() -> Self {
-        Self {
-            slab: Slab::new(),
-            index: Index::new(),
-        }
+        Self { slab: Slab::new(), index: Index::new() }
     }
 
     pub(crate) fn reserve(&mut self, pairs: usize) {
         self.slab.reserve(pairs);
-        self.index.reserve(pairs);
     }
 
     pub(crate) fn knows(&self, hashes: &Hashes, mapping: MappingId, address: Ipv4Addr) -> bool {
@@ -44,11 +40,7 @@ impl Remotes {
             remote.flows = remote.flows.saturating_add(1);
             return;
         }
-        let id = self.slab.insert(Remote {
-            mapping,
-            address,
-            flows: NonZeroU32::MIN,
-        });
+        let id = self.slab.insert(Remote { mapping, address, flows: NonZeroU32::MIN });
         self.index.insert(hash(hashes, mapping, address), id);
     }
 

@@ -101,12 +101,7 @@ mod tests {
 
     fn rule(protocol: Protocol, listen: Listen, port: u16, last: u8) -> Publish {
         let to = SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, last), 80);
-        Publish {
-            protocol,
-            listen,
-            port,
-            to,
-        }
+        Publish { protocol, listen, port, to }
     }
 
     #[test]

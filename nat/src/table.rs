@@ -1,18 +1,33 @@
 //! All flows, found by either direction's tuple.
 
+use core::net::Ipv4Addr;
+
 use packet::Instant;
 
 use crate::expiry::Wheel;
 use crate::flow::Flow;
 use crate::index::{Hashes, Index};
+use crate::mapping::MappingId;
 use crate::slab::Slab;
 use crate::tuple::{Direction, Tuple};
 
-/// A flow's place in the table and the serial that proves it is still the same flow.
+/// A flow's place in the table, and how many flows had been born when that was seen: a flow born later in the same
+/// place is another.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FlowId {
     number: u32,
-    serial: u32,
+    births: u32,
+}
+
+/// What a flow holds beside its place; only its birth and its end look here.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Holdings {
+    /// The mapping that lends it its external source port, if the mapping is endpoint-independent.
+    pub(crate) source_mapping: Option<MappingId>,
+    /// The mapping whose external port its first packet was sent to.
+    pub(crate) destination_mapping: Option<MappingId>,
+    /// The inside host that it counts against.
+    pub(crate) host: Ipv4Addr,
 }
 
 /// What became of a flow that was to be looked at.
@@ -24,30 +39,33 @@ pub(crate) enum Due {
     Living,
 }
 
-/// Flows with their deadlines. For each flow: 96 bytes itself, 32 in the index, 12 in the wheel.
+/// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 16 to 32 in the index, 12 in the wheel.
 #[derive(Debug)]
 pub(crate) struct Table {
     flows: Slab<Flow>,
+    /// By the flow's number: its birth and what it holds.
+    holdings: Vec<(u32, Holdings)>,
     /// Numbers are twice the flow's, plus one for the reply direction.
     index: Index,
     wheel: Wheel,
-    serial: u32,
+    births: u32,
 }
 
 impl Table {
     pub(crate) fn new() -> Self {
         Self {
             flows: Slab::new(),
+            holdings: Vec::new(),
             index: Index::new(),
             wheel: Wheel::new(),
-            serial: 0,
+            births: 0,
         }
     }
 
     /// Sets memory aside for `flows`, so that none of them is ever moved.
     pub(crate) fn reserve(&mut self, flows: usize) {
         self.flows.reserve(flows);
-        self.index.reserve(2 * flows);
+        self.holdings.reserve_exact(flows.saturating_sub(self.holdings.len()));
         self.wheel.reserve(flows);
     }
 
@@ -60,75 +78,83 @@ impl Table {
     pub(crate) fn find(&self, hashes: &Hashes, tuple: &Tuple) -> Option<(FlowId, Direction)> {
         let found = self.index.find(hashes.of(tuple.words()), |entry| {
             let flow = self.flows.get(entry / 2);
-            flow.is_some_and(|flow| flow.tuple(direction(entry)) == tuple)
+            flow.is_some_and(|flow| flow.tuple(direction(entry)) == *tuple)
         })?;
-        Some((self.id(found / 2)?, direction(found)))
+        Some((FlowId { number: found / 2, births: self.births }, direction(found)))
     }
 
     #[inline]
     pub(crate) fn get(&self, id: FlowId) -> Option<&Flow> {
-        let flow = self.flows.get(id.number)?;
-        (flow.serial == id.serial).then_some(flow)
+        if !self.is_same(id) {
+            return None;
+        }
+        self.flows.get(id.number)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: FlowId) -> Option<&mut Flow> {
-        let flow = self.flows.get_mut(id.number)?;
-        (flow.serial == id.serial).then_some(flow)
+        if !self.is_same(id) {
+            return None;
+        }
+        self.flows.get_mut(id.number)
+    }
+
+    /// Whether the place of `id` was not given to another flow since.
+    #[inline]
+    fn is_same(&self, id: FlowId) -> bool {
+        let age = self.births.wrapping_sub(id.births);
+        let holdings = || self.holdings.get(id.number as usize);
+        age == 0 || holdings().is_some_and(|(birth, _)| self.births.wrapping_sub(*birth) >= age)
     }
 
     /// Adds a flow, neither of whose tuples may be in the table.
-    pub(crate) fn insert(&mut self, now: Instant, hashes: &Hashes, mut flow: Flow) -> FlowId {
-        self.serial = self.serial.wrapping_add(1);
-        flow.serial = self.serial;
+    pub(crate) fn insert(&mut self, now: Instant, hashes: &Hashes, flow: Flow, holdings: Holdings) {
+        self.births = self.births.wrapping_add(1);
         let deadline = flow.deadline();
         let hashed = [Direction::Original, Direction::Reply]
             .map(|direction| hashes.of(flow.tuple(direction).words()));
         let number = self.flows.insert(flow);
+        match self.holdings.get_mut(number as usize) {
+            Some(place) => *place = (self.births, holdings),
+            None => self.holdings.push((self.births, holdings)),
+        }
         for (entry, hash) in (2 * number..).zip(hashed) {
             self.index.insert(hash, entry);
         }
         self.wheel.insert(now, number, deadline);
-        FlowId {
-            number,
-            serial: self.serial,
-        }
     }
 
-    pub(crate) fn remove(&mut self, hashes: &Hashes, id: FlowId) -> Option<Flow> {
+    pub(crate) fn remove(&mut self, hashes: &Hashes, id: FlowId) -> Option<(Flow, Holdings)> {
         self.get(id)?;
         let flow = self.flows.remove(id.number)?;
+        let (_, holdings) = *self.holdings.get(id.number as usize)?;
         for (entry, direction) in (2 * id.number..).zip([Direction::Original, Direction::Reply]) {
-            self.index
-                .remove(hashes.of(flow.tuple(direction).words()), entry);
+            self.index.remove(hashes.of(flow.tuple(direction).words()), entry);
         }
         self.wheel.remove(id.number);
-        Some(flow)
+        Some((flow, holdings))
     }
 
-    /// Moves a flow's deadline.
-    #[inline]
-    pub(crate) fn set_deadline(&mut self, now: Instant, id: FlowId, deadline: Instant) {
-        let Some(flow) = self.get_mut(id) else {
-            return;
-        };
-        let earlier = deadline < flow.deadline();
-        flow.set_deadline(deadline);
-        if earlier {
-            self.wheel.hasten(now, id.number, deadline);
-        }
+    /// Does some of the index's outstanding work.
+    pub(crate) fn settle(&mut self) {
+        self.index.settle();
+    }
+
+    /// Says that a flow's deadline has moved to an earlier time; a later one needs no word.
+    pub(crate) fn hasten(&mut self, now: Instant, id: FlowId, deadline: Instant) {
+        self.wheel.hasten(now, id.number, deadline);
     }
 
     /// Looks at one flow that may have come to its end; `None` when there is no more to look at.
     pub(crate) fn next_due(&mut self, now: Instant) -> Option<Due> {
         let number = self.wheel.pop_due(now)?;
         let flow = self.flows.get(number)?;
-        let (deadline, serial) = (flow.deadline(), flow.serial);
+        let deadline = flow.deadline();
         if flow.is_living(now) {
             self.wheel.insert(now, number, deadline);
             return Some(Due::Living);
         }
-        Some(Due::Ended(FlowId { number, serial }))
+        Some(Due::Ended(FlowId { number, births: self.births }))
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
@@ -147,15 +173,11 @@ impl Table {
 
     /// The flow in this place.
     pub(crate) fn id(&self, number: u32) -> Option<FlowId> {
-        let serial = self.flows.get(number)?.serial;
-        Some(FlowId { number, serial })
+        self.flows.get(number)?;
+        Some(FlowId { number, births: self.births })
     }
 }
 
 const fn direction(entry: u32) -> Direction {
-    if entry.is_multiple_of(2) {
-        Direction::Original
-    } else {
-        Direction::Reply
-    }
+    if entry.is_multiple_of(2) { Direction::Original } else { Direction::Reply }
 }

@@ -116,17 +116,11 @@ impl Tcp {
             (State::SynSent, Direction::Original) | (State::SynSent2, _) => Effect::Refresh,
             (State::SynSent, Direction::Reply) => self.enter(State::SynSent2),
             (State::TimeWait | State::Close, Direction::Original) => {
-                *self = Self {
-                    state: State::SynSent,
-                    marks: 0,
-                };
+                *self = Self { state: State::SynSent, marks: 0 };
                 Effect::Reopen
             }
             (State::TimeWait | State::Close, Direction::Reply) => {
-                *self = Self {
-                    state: State::SynSent2,
-                    marks: 0,
-                };
+                *self = Self { state: State::SynSent2, marks: 0 };
                 Effect::Reopen
             }
             _ => Effect::Keep,
@@ -243,12 +237,7 @@ mod tests {
     #[test]
     fn either_side_may_close_first() {
         for (first, second) in [(Original, Reply), (Reply, Original)] {
-            let close = [
-                (first, FIN | ACK),
-                (second, ACK),
-                (second, FIN | ACK),
-                (first, ACK),
-            ];
+            let close = [(first, FIN | ACK), (second, ACK), (second, FIN | ACK), (first, ACK)];
             assert_eq!(open_then(&close[..1]), Some(State::FinWait));
             assert_eq!(open_then(&close[..2]), Some(State::CloseWait));
             assert_eq!(open_then(&close[..3]), Some(State::LastAck));
@@ -266,10 +255,7 @@ mod tests {
     #[test]
     fn a_reset_closes_and_a_second_one_refreshes_nothing() {
         assert_eq!(open_then(&[(Reply, RST)]), Some(State::Close));
-        let mut tcp = Tcp {
-            state: State::Close,
-            marks: 0,
-        };
+        let mut tcp = Tcp { state: State::Close, marks: 0 };
         assert_eq!(tcp.step(Original, TcpFlags(RST | ACK)), Effect::Keep);
     }
 
@@ -283,10 +269,7 @@ mod tests {
 
     #[test]
     fn a_new_syn_reopens_what_was_closed() {
-        let mut tcp = Tcp {
-            state: State::TimeWait,
-            marks: FINS,
-        };
+        let mut tcp = Tcp { state: State::TimeWait, marks: FINS };
         assert_eq!(tcp.step(Original, TcpFlags(SYN)), Effect::Reopen);
         assert_eq!(tcp.state(), State::SynSent);
     }

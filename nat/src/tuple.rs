@@ -26,18 +26,10 @@ impl Tuple {
             return None;
         }
         let (source_port, destination_port, kind) = match transport {
-            Transport::Tcp {
-                source,
-                destination,
-                ..
+            Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+                (source, destination, 0)
             }
-            | Transport::Udp {
-                source,
-                destination,
-            } => (source, destination, 0),
-            Transport::Query {
-                identifier, kind, ..
-            } => (identifier, identifier, kind),
+            Transport::Query { identifier, kind, .. } => (identifier, identifier, kind),
             Transport::Other(_) => (0, 0, 0),
             Transport::Error { .. }
             | Transport::OtherIcmp { .. }
@@ -67,7 +59,7 @@ impl Tuple {
             }
             Protocol::ICMP => {
                 let (kind, identifier) = quote.query();
-                answer(kind)?;
+                pair(kind)?;
                 (identifier, identifier, kind)
             }
             _ => (0, 0, 0),
@@ -90,10 +82,7 @@ impl Tuple {
             source_port: self.destination_port,
             destination_port: self.source_port,
             protocol: self.protocol,
-            kind: match self.protocol {
-                Protocol::ICMP => answer(self.kind).unwrap_or(self.kind),
-                _ => self.kind,
-            },
+            kind: answer(self.protocol, self.kind),
         }
     }
 
@@ -102,15 +91,20 @@ impl Tuple {
         let addresses =
             u64::from(u32::from(self.source)) << 32 | u64::from(u32::from(self.destination));
         let ports = u64::from(self.source_port) << 48 | u64::from(self.destination_port) << 32;
-        (
-            addresses,
-            ports | u64::from(self.protocol.0) << 8 | u64::from(self.kind),
-        )
+        (addresses, ports | u64::from(self.protocol.0) << 8 | u64::from(self.kind))
+    }
+}
+
+/// The `kind` of a tuple that answers one of this `kind`.
+pub(crate) fn answer(protocol: Protocol, kind: u8) -> u8 {
+    match protocol {
+        Protocol::ICMP => pair(kind).unwrap_or(kind),
+        _ => kind,
     }
 }
 
 /// The type of the message that answers an ICMP query or that it answers (RFC 792); `None` for other messages.
-const fn answer(kind: u8) -> Option<u8> {
+const fn pair(kind: u8) -> Option<u8> {
     match kind {
         8 => Some(0),
         0 => Some(8),

@@ -84,15 +84,9 @@ impl FlowView {
 }
 
 impl Way {
-    const fn of(flow: &Flow, direction: Direction) -> Self {
-        let Tuple {
-            source,
-            destination,
-            source_port,
-            destination_port,
-            protocol,
-            kind,
-        } = *flow.tuple(direction);
+    fn of(flow: &Flow, direction: Direction) -> Self {
+        let Tuple { source, destination, source_port, destination_port, protocol, kind } =
+            flow.tuple(direction);
         let counter = flow.counter(direction);
         Self {
             source,
@@ -100,15 +94,11 @@ impl Way {
             source_port,
             destination_port,
             message: match protocol {
-                Protocol::ICMP => Some(Message {
-                    kind,
-                    code: 0,
-                    identifier: source_port,
-                }),
+                Protocol::ICMP => Some(Message { kind, code: 0, identifier: source_port }),
                 _ => None,
             },
-            packets: counter.packets,
-            bytes: counter.bytes,
+            packets: counter.packets(),
+            bytes: counter.bytes(),
         }
     }
 
@@ -116,11 +106,7 @@ impl Way {
         write!(f, "src={} dst={} ", self.source, self.destination)?;
         match (self.message, protocol) {
             (Some(message), _) => {
-                let Message {
-                    kind,
-                    code,
-                    identifier,
-                } = message;
+                let Message { kind, code, identifier } = message;
                 write!(f, "type={kind} code={code} id={identifier} ")
             }
             (None, Protocol::TCP | Protocol::UDP) => {

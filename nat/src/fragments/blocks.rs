@@ -15,11 +15,7 @@ pub(super) struct Blocks {
 impl Blocks {
     /// Without memory until [`Blocks::clear`] or [`Blocks::set`] is called.
     pub(super) const fn new() -> Self {
-        Self {
-            present: Vec::new(),
-            starts: Vec::new(),
-            count: 0,
-        }
+        Self { present: Vec::new(), starts: Vec::new(), count: 0 }
     }
 
     /// Nothing has come.
@@ -65,8 +61,7 @@ fn blocks(offset: usize, len: usize) -> core::ops::Range<usize> {
 }
 
 fn has(bits: &[u64], block: usize) -> bool {
-    bits.get(block / 64)
-        .is_some_and(|word| word & (1 << (block % 64)) != 0)
+    bits.get(block / 64).is_some_and(|word| word & (1 << (block % 64)) != 0)
 }
 
 fn put(bits: &mut [u64], block: usize) {

@@ -1,14 +1,11 @@
 //! Inside hosts behind one external address: mappings, ports, lifetimes, limits.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use common::*;
-use tapswitch_nat::{Lifetimes, Limits, Mapping, Masquerade, PortRange, Rules};
+use crate::common::*;
 use packet::{DropReason, Protocol};
+use tapswitch_nat::{Lifetimes, Limits, Mapping, Masquerade, PortRange, Rules};
 
 #[test]
 fn a_reply_comes_back_to_the_host_that_asked() {
@@ -67,15 +64,10 @@ fn a_port_that_is_taken_gives_way_to_one_of_its_class_and_parity() {
 fn when_the_range_is_used_up_the_next_is_refused_and_nobody_shares() {
     let ports = PortRange::new(5000, 5099);
     let parity = false;
-    let rule = Masquerade {
-        ports,
-        parity,
-        ..inside_rule()
-    };
+    let rule = Masquerade { ports, parity, ..inside_rule() };
     let mut router = Router::with(vec![rule], vec![]);
-    let used: BTreeSet<u16> = (0..100)
-        .map(|n| router.map(s(1), (RED, 10_000 + n), (REMOTE, 9)))
-        .collect();
+    let used: BTreeSet<u16> =
+        (0..100).map(|n| router.map(s(1), (RED, 10_000 + n), (REMOTE, 9))).collect();
     assert_eq!(used, (5000..5100).collect());
     let next = router.pass(s(1), udp((BLUE, 5000), (OTHER, 9))).refused();
     assert_eq!(next, DropReason::NatNoPort);
@@ -102,11 +94,7 @@ fn all_ports_of_an_address_can_be_used() {
 #[test]
 fn a_freed_port_rests_before_another_host_gets_it() {
     let ports = PortRange::new(5000, 5000);
-    let rule = Masquerade {
-        ports,
-        parity: false,
-        ..inside_rule()
-    };
+    let rule = Masquerade { ports, parity: false, ..inside_rule() };
     let mut router = Router::with(vec![rule], vec![]);
     assert_eq!(router.map(s(0), (RED, 5000), (REMOTE, 9)), 5000);
     router.nat.expire(s(301));
@@ -122,10 +110,7 @@ fn a_freed_port_rests_before_another_host_gets_it() {
 
 #[test]
 fn address_and_port_dependent_mapping_shares_a_port_between_remotes() {
-    let rule = Masquerade {
-        mapping: Mapping::AddressAndPortDependent,
-        ..inside_rule()
-    };
+    let rule = Masquerade { mapping: Mapping::AddressAndPortDependent, ..inside_rule() };
     let mut router = Router::with(vec![rule], vec![]);
     assert_eq!(router.map(s(1), (RED, 4000), (REMOTE, 53)), 4000);
     assert_eq!(router.map(s(1), (BLUE, 4000), (OTHER, 53)), 4000);
@@ -189,10 +174,7 @@ fn profiles_change_lifetimes() {
 #[test]
 fn an_excepted_destination_sees_the_inside_address() {
     let except = vec![net("198.51.100.0/24")];
-    let rule = Masquerade {
-        except,
-        ..inside_rule()
-    };
+    let rule = Masquerade { except, ..inside_rule() };
     let mut router = Router::with(vec![rule], vec![]);
     let sent = router.pass(s(1), udp((RED, 4000), (OTHER, 53))).sent();
     assert_eq!(sent.source(), RED);
@@ -225,10 +207,7 @@ fn without_an_external_address_covered_packets_are_refused() {
 #[test]
 fn limits_refuse_the_new_and_keep_the_living() {
     let mut router = Router::new();
-    router.nat.set_limits(Limits {
-        flows: 3,
-        flows_per_host: 2,
-    });
+    router.nat.set_limits(Limits { flows: 3, flows_per_host: 2 });
     router.map(s(0), (RED, 1), (REMOTE, 53));
     router.map(s(0), (RED, 2), (REMOTE, 53));
     let reason = router.pass(s(0), udp((RED, 3), (REMOTE, 53))).refused();

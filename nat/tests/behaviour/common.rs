@@ -1,61 +1,60 @@
 //! A router around `Nat` that is as small as can be, and packets to send through it.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use std::net::Ipv4Addr;
 
-use tapswitch_nat::{Arrival, Departure, Limits, Masquerade, Nat, Publish, Rules};
 use packet::ipv4::Header;
 use packet::transport::TcpFlags;
 use packet::{
     DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Ipv4Net, Mac,
     Offload, Protocol, Span, Transport, checksum, icmp,
 };
+use tapswitch_nat::{Arrival, Departure, Limits, Masquerade, Nat, Publish, Rules};
 
 /// Inside interface; the hosts are 192.168.0.0/24.
-pub const BR0: InterfaceId = InterfaceId::new(1);
+pub(crate) const BR0: InterfaceId = InterfaceId::new(1);
 /// Outside interface.
-pub const WAN: InterfaceId = InterfaceId::new(2);
+pub(crate) const WAN: InterfaceId = InterfaceId::new(2);
 /// A second inside interface; the hosts are 192.168.1.0/24, which no rule of [`Router::new`] covers.
-pub const BR1: InterfaceId = InterfaceId::new(3);
-pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
-pub const EXTERNAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-pub const RED: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
-pub const BLUE: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 3);
-pub const GREEN: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 2);
-pub const REMOTE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 254);
-pub const OTHER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+pub(crate) const BR1: InterfaceId = InterfaceId::new(3);
+pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
+pub(crate) const EXTERNAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+pub(crate) const RED: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
+pub(crate) const BLUE: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 3);
+pub(crate) const GREEN: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 2);
+pub(crate) const REMOTE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 254);
+pub(crate) const OTHER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 
-pub const SYN: u8 = TcpFlags::SYN;
-pub const ACK: u8 = TcpFlags::ACK;
-pub const FIN: u8 = TcpFlags::FIN;
-pub const RST: u8 = TcpFlags::RST;
+pub(crate) const SYN: u8 = TcpFlags::SYN;
+pub(crate) const ACK: u8 = TcpFlags::ACK;
+pub(crate) const FIN: u8 = TcpFlags::FIN;
+pub(crate) const RST: u8 = TcpFlags::RST;
 
-pub fn net(text: &str) -> Ipv4Net {
+pub(crate) fn net(text: &str) -> Ipv4Net {
     text.parse().unwrap()
 }
 
-pub fn inside_rule() -> Masquerade {
+pub(crate) fn inside_rule() -> Masquerade {
     Masquerade::new(net("192.168.0.0/24"), WAN)
 }
 
-pub const fn s(seconds: u64) -> Instant {
+pub(crate) const fn s(seconds: u64) -> Instant {
     Instant::from_secs(seconds)
 }
 
 /// What became of a packet.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It left here.
     Sent(Ipv4, InterfaceId),
     /// It was for the router.
-    Local(Ipv4),
-    /// It was refused; this is what its sender may be told about.
-    Refused(DropReason, Frame),
+    Local,
+    /// It was refused.
+    Refused(DropReason),
 }
 
 impl Outcome {
     #[track_caller]
-    pub fn sent(self) -> Ipv4 {
+    pub(crate) fn sent(self) -> Ipv4 {
         match self {
             Self::Sent(packet, _) => packet,
             other => panic!("not sent: {other:?}"),
@@ -63,46 +62,37 @@ impl Outcome {
     }
 
     #[track_caller]
-    pub fn refused(self) -> DropReason {
+    pub(crate) fn refused(self) -> DropReason {
         match self {
-            Self::Refused(reason, _) => reason,
+            Self::Refused(reason) => reason,
             other => panic!("not refused: {other:?}"),
         }
     }
 
-    pub fn is_local(&self) -> bool {
-        matches!(self, Self::Local(_))
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Self::Local)
     }
 }
 
-pub struct Router {
-    pub nat: Nat,
-    pub external: Option<Ipv4Addr>,
+pub(crate) struct Router {
+    pub(crate) nat: Nat,
+    pub(crate) external: Option<Ipv4Addr>,
 }
 
 impl Router {
     /// 192.168.0.0/24 masqueraded out of the wan.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(vec![inside_rule()], vec![])
     }
 
-    pub fn with(masquerade: Vec<Masquerade>, publish: Vec<Publish>) -> Self {
+    pub(crate) fn with(masquerade: Vec<Masquerade>, publish: Vec<Publish>) -> Self {
         let mut nat = Nat::new(7);
-        nat.set_limits(Limits {
-            flows: 70_000,
-            flows_per_host: 70_000,
-        });
-        nat.set_rules(Rules {
-            masquerade,
-            publish,
-        });
-        Self {
-            nat,
-            external: Some(EXTERNAL),
-        }
+        nat.set_limits(Limits { flows: 70_000, flows_per_host: 70_000 });
+        nat.set_rules(Rules { masquerade, publish });
+        Self { nat, external: Some(EXTERNAL) }
     }
 
-    pub fn owner(address: Ipv4Addr) -> Option<InterfaceId> {
+    pub(crate) fn owner(address: Ipv4Addr) -> Option<InterfaceId> {
         match address {
             GATEWAY => Some(BR0),
             EXTERNAL => Some(WAN),
@@ -119,18 +109,23 @@ impl Router {
     }
 
     /// Sends a packet through, from the interface that its source is behind; checks all checksums on the way out.
-    pub fn pass(&mut self, now: Instant, packet: Ipv4) -> Outcome {
+    pub(crate) fn pass(&mut self, now: Instant, packet: Ipv4) -> Outcome {
         let interface = Self::way(packet.source());
         self.pass_from(now, packet, interface)
     }
 
-    pub fn pass_from(&mut self, now: Instant, packet: Ipv4, interface: InterfaceId) -> Outcome {
+    pub(crate) fn pass_from(
+        &mut self,
+        now: Instant,
+        packet: Ipv4,
+        interface: InterfaceId,
+    ) -> Outcome {
         let owner = Self::owner(packet.destination());
         let before = packet.frame().clone();
         let whole = checksums_hold(&packet);
         let refused = |dropped: Dropped| {
             assert_eq!(dropped.frame, before, "a refused packet is as its sender knew it");
-            Outcome::Refused(dropped.reason, dropped.frame)
+            Outcome::Refused(dropped.reason)
         };
         let arrival = Arrival { interface, owner };
         let destined = match self.nat.inbound(now, packet, arrival) {
@@ -138,7 +133,7 @@ impl Router {
             Err(dropped) => return refused(dropped),
         };
         if destined.is_for_us() {
-            return Outcome::Local(destined.into_packet());
+            return Outcome::Local;
         }
         let out = Self::way(destined.packet().destination());
         let external = match out {
@@ -146,10 +141,7 @@ impl Router {
             BR0 => Some(GATEWAY),
             _ => None,
         };
-        let departure = Departure {
-            interface: out,
-            external,
-        };
+        let departure = Departure { interface: out, external };
         match self.nat.outbound(now, destined, departure) {
             Ok(translated) => {
                 let packet = translated.into_packet();
@@ -164,7 +156,7 @@ impl Router {
 
     /// Opens a UDP flow and returns the external port it got.
     #[track_caller]
-    pub fn map(&mut self, now: Instant, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> u16 {
+    pub(crate) fn map(&mut self, now: Instant, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> u16 {
         let sent = self.pass(now, udp(from, to)).sent();
         assert_eq!(sent.source(), EXTERNAL);
         ports(&sent).0
@@ -172,7 +164,7 @@ impl Router {
 }
 
 /// Whether a full recompute agrees with the transport checksum. Packets whose checksum is someone else's duty agree.
-pub fn checksums_hold(packet: &Ipv4) -> bool {
+pub(crate) fn checksums_hold(packet: &Ipv4) -> bool {
     let payload = packet.payload();
     let pseudo = checksum::pseudo_header(
         packet.source(),
@@ -192,33 +184,29 @@ pub fn checksums_hold(packet: &Ipv4) -> bool {
     }
 }
 
-pub fn ports(packet: &Ipv4) -> (u16, u16) {
+pub(crate) fn ports(packet: &Ipv4) -> (u16, u16) {
     match packet.transport() {
-        Transport::Tcp {
-            source,
-            destination,
-            ..
+        Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+            (source, destination)
         }
-        | Transport::Udp {
-            source,
-            destination,
-        } => (source, destination),
         Transport::Query { identifier, .. } => (identifier, identifier),
         other => panic!("no ports in {other:?}"),
     }
 }
 
 /// Source and destination with ports.
-pub fn ends(packet: &Ipv4) -> ((Ipv4Addr, u16), (Ipv4Addr, u16)) {
+pub(crate) fn ends(packet: &Ipv4) -> ((Ipv4Addr, u16), (Ipv4Addr, u16)) {
     let (source, destination) = ports(packet);
-    (
-        (packet.source(), source),
-        (packet.destination(), destination),
-    )
+    ((packet.source(), source), (packet.destination(), destination))
 }
 
 /// An IPv4 packet around `payload`, right header checksum, nothing else done.
-pub fn raw(source: Ipv4Addr, destination: Ipv4Addr, protocol: Protocol, payload: &[u8]) -> Ipv4 {
+pub(crate) fn raw(
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    protocol: Protocol,
+    payload: &[u8],
+) -> Ipv4 {
     let mut frame = Frame::copied_from(&[&[0; 34], payload].concat());
     Ethernet::emit(&mut frame, Mac::ZERO, Mac::ZERO, EtherType::IPV4);
     let header = Header {
@@ -246,7 +234,7 @@ fn summed(source: Ipv4Addr, to: Ipv4Addr, protocol: Protocol, at: usize, bytes: 
     raw(source, to, protocol, bytes)
 }
 
-pub fn udp(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> Ipv4 {
+pub(crate) fn udp(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> Ipv4 {
     let mut bytes = [0; 8].to_vec();
     bytes.extend(b"hello");
     bytes[..2].copy_from_slice(&from.1.to_be_bytes());
@@ -255,7 +243,7 @@ pub fn udp(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> Ipv4 {
     summed(from.0, to.0, Protocol::UDP, 6, &mut bytes)
 }
 
-pub fn tcp(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), flags: u8) -> Ipv4 {
+pub(crate) fn tcp(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), flags: u8) -> Ipv4 {
     let mut bytes = [0; 20].to_vec();
     bytes[..2].copy_from_slice(&from.1.to_be_bytes());
     bytes[2..4].copy_from_slice(&to.1.to_be_bytes());
@@ -266,21 +254,18 @@ pub fn tcp(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), flags: u8) -> Ipv4 {
 }
 
 /// TCP whose checksum is left to the receiver.
-pub fn partial_tcp(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), flags: u8) -> Ipv4 {
+pub(crate) fn partial_tcp(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), flags: u8) -> Ipv4 {
     let mut packet = tcp(from, to, flags);
     let len = packet.payload().len() as u16;
     let pseudo = checksum::pseudo_header(from.0, to.0, 6, len);
     packet.payload_mut()[16..18].copy_from_slice(&pseudo.to_be_bytes());
     let mut frame = packet.into_frame();
-    frame.set_offload(Offload::Checksum(Span {
-        start: 34,
-        offset: 16,
-    }));
+    frame.set_offload(Offload::Checksum(Span { start: 34, offset: 16 }));
     Ipv4::in_frame(frame).unwrap()
 }
 
 /// An ICMP query or reply: 8 and 0 for echo, 13 and 14 for timestamps.
-pub fn query(source: Ipv4Addr, destination: Ipv4Addr, kind: u8, identifier: u16) -> Ipv4 {
+pub(crate) fn query(source: Ipv4Addr, destination: Ipv4Addr, kind: u8, identifier: u16) -> Ipv4 {
     let [high, low] = identifier.to_be_bytes();
     let mut bytes = vec![kind, 0, 0, 0, high, low, 0, 1];
     bytes.extend(b"abcdefgh");
@@ -288,14 +273,14 @@ pub fn query(source: Ipv4Addr, destination: Ipv4Addr, kind: u8, identifier: u16)
 }
 
 /// An ICMP error about `cause`, of which it quotes at most `quoted` bytes.
-pub fn error(source: Ipv4Addr, kind: u8, code: u8, cause: &Ipv4, quoted: usize) -> Ipv4 {
+pub(crate) fn error(source: Ipv4Addr, kind: u8, code: u8, cause: &Ipv4, quoted: usize) -> Ipv4 {
     let quote = &cause.bytes()[..cause.bytes().len().min(quoted)];
     let mut bytes = [&[kind, code, 0, 0, 0, 0, 0, 0], quote].concat();
     summed(source, cause.source(), Protocol::ICMP, 2, &mut bytes)
 }
 
 /// The packet that an ICMP error quotes, as far as it quotes it; its checksums are checked where they are whole.
-pub fn quoted(packet: &Ipv4) -> ((Ipv4Addr, u16), (Ipv4Addr, u16)) {
+pub(crate) fn quoted(packet: &Ipv4) -> ((Ipv4Addr, u16), (Ipv4Addr, u16)) {
     assert!(checksum::holds(packet.payload()));
     let quote = icmp::quote(packet.payload()).unwrap();
     assert!(quote.header_holds());
@@ -311,6 +296,6 @@ pub fn quoted(packet: &Ipv4) -> ((Ipv4Addr, u16), (Ipv4Addr, u16)) {
     ((quote.source(), from), (quote.destination(), to))
 }
 
-pub fn lines(nat: &Nat, now: Instant) -> Vec<String> {
+pub(crate) fn lines(nat: &Nat, now: Instant) -> Vec<String> {
     nat.flows(now).map(|flow| flow.to_string()).collect()
 }
