@@ -70,6 +70,11 @@ impl Switch {
             return Err(ethernet.refuse(DropReason::BadSource));
         }
         match &port.settings.role {
+            Role::Routed { .. }
+                if ethernet.tag().is_some_and(|tag| tag.vlan() != Some(VlanId::UNTAGGED)) =>
+            {
+                Err(ethernet.refuse(DropReason::NotInVlan))
+            }
             Role::Routed { interface } => {
                 let origin = Origin { port: from, interface: *interface };
                 self.take(now, ethernet, origin, out)
@@ -186,6 +191,9 @@ impl Switch {
     ) -> Result<Fate, Refusal> {
         let to_group = ethernet.destination().is_group();
         let packet = router::admit(Ipv4::parse(ethernet)?, to_group)?;
+        if self.router.routes.is_own(packet.source()) {
+            return Err(packet.refuse(DropReason::MartianSource).into());
+        }
         let Some(packet) = self.whole(now, packet, origin, out)? else {
             return Ok(Fate::Held);
         };

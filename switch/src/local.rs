@@ -131,7 +131,7 @@ impl Switch {
         let Some(sender) = sender_to_tell(cause) else {
             return;
         };
-        let translated = matches!(self.router.routes.find(sender), Some(Target::Local(_)));
+        let translated = self.router.routes.is_own(sender);
         let arrival = arrival.and_then(|id| self.router.interfaces.get(id));
         let own = match (arrival, self.router.way(sender)) {
             _ if translated => Some(sender),

@@ -5,6 +5,8 @@
 
 use core::net::Ipv4Addr;
 
+use ahash::RandomState;
+use hashbrown::HashSet;
 use packet::{InterfaceId, Ipv4Net};
 use prefix_trie::PrefixMap;
 
@@ -59,13 +61,24 @@ pub enum Target {
 }
 
 /// The table, with the routes it is made from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Routes {
     table: PrefixMap<Ipv4Net, Target>,
     written: Vec<Route>,
+    /// Own addresses once more: every source is compared with them, and a hash costs less than a match.
+    own: HashSet<Ipv4Addr, RandomState>,
 }
 
 impl Routes {
+    pub(crate) fn new(hasher: RandomState) -> Self {
+        Self { table: PrefixMap::new(), written: Vec::new(), own: HashSet::with_hasher(hasher) }
+    }
+
+    /// Whether `address` is one of the router's own.
+    pub(crate) fn is_own(&self, address: Ipv4Addr) -> bool {
+        self.own.contains(&address)
+    }
+
     /// What is known of the way to `destination`; nothing when no prefix holds it.
     pub(crate) fn find(&self, destination: Ipv4Addr) -> Option<Target> {
         self.table.get_lpm(&Ipv4Net::from(destination)).map(|(_, target)| *target)
@@ -88,6 +101,7 @@ impl Routes {
     /// holds, or whose interface is gone, waits until there is one.
     pub(crate) fn rebuild(&mut self, interfaces: &Interfaces) {
         self.table.clear();
+        self.own.clear();
         for route in &self.written {
             if let Some(target) = target(interfaces, route.hop) {
                 self.table.insert(route.to.trunc(), target);
@@ -108,6 +122,7 @@ impl Routes {
         for (interface, settings) in interfaces.iter() {
             for net in &settings.addresses {
                 self.table.insert(net.addr().into(), Target::Local(interface));
+                self.own.insert(net.addr());
             }
         }
     }
