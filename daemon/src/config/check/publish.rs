@@ -5,10 +5,10 @@ use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 
 use super::connected::{self, Connected, covering};
-use super::{Findings, masquerade, value};
+use super::{Findings, value};
 use crate::config::lab::Lab;
 use crate::config::lab::interface::InterfaceName;
-use crate::config::lab::nat::{Filtering, ListenScope, Listener, Target, Transport};
+use crate::config::lab::nat::{ListenScope, Listener, Target, Transport};
 use crate::config::lab::route::NextHop;
 use crate::config::place::Place;
 use crate::config::problem::{Fault, quoted};
@@ -91,8 +91,6 @@ fn target(
     place: &Place,
     findings: &mut Findings,
 ) -> Option<Target> {
-    let filtering = written.filtering.as_deref().map(masquerade::filtering);
-    let filtering = findings.keep_option(place.key("filtering"), filtering);
     let to = value::present("to", &written.to, "192.168.0.2:80").and_then(|text| {
         if let Some((rest, _)) = text.split_once('/') {
             let wrong = format!("`to` {} has a protocol, which belongs to `listen`", quoted(text));
@@ -111,7 +109,7 @@ fn target(
         Some(port) => port,
         None => listener?.port,
     };
-    Some(Target { address, port, filtering: filtering?.unwrap_or(Filtering::EndpointIndependent) })
+    Some(Target { address, port })
 }
 
 fn reachable(address: Ipv4Addr, connected: &Connected, lab: &Lab) -> Result<(), Fault> {

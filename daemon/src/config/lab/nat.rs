@@ -183,16 +183,10 @@ pub struct Target {
     pub address: Ipv4Addr,
     /// Its port.
     pub port: NonZeroU16,
-    /// Who may send to the mapping; anybody, unless written.
-    pub filtering: Filtering,
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.address, self.port)?;
-        if self.filtering != Filtering::EndpointIndependent {
-            write!(f, " filtering {}", self.filtering)?;
-        }
-        Ok(())
+        write!(f, "{}:{}", self.address, self.port)
     }
 }

@@ -210,9 +210,6 @@ pub struct PublishSpec {
     pub listen: String,
     /// "192.168.0.2:80", or "192.168.0.2" for the same port.
     pub to: String,
-    /// Who may answer on a mapping of this rule: as [`MasqueradeSpec::filtering`], "endpoint-independent" by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub filtering: Option<String>,
 }
 
 /// `[switch]`: what belongs to no bridge and no port.

@@ -77,7 +77,6 @@ parity = false
 [[publish]]
 listen = "b:53/udp"
 to = "10.0.0.2"
-filtering = "address-dependent"
 "#;
 
 #[test]
