@@ -1,0 +1,66 @@
+//! What a port has carried: atomics that workers add to once a batch and anybody may read without a lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters of one port.
+#[derive(Debug, Default)]
+pub struct Counters {
+    received: Pair,
+    sent: Pair,
+    failed: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Pair {
+    frames: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Pair {
+    fn add(&self, frames: u64, bytes: u64) {
+        self.frames.fetch_add(frames, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> (u64, u64) {
+        (self.frames.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+}
+
+/// One reading of a port's counters. A super-frame counts as one frame. Received and sent are the switch's view: what
+/// the far end sent is received here.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct PortCounts {
+    /// Frames that came in.
+    pub received_frames: u64,
+    /// Their bytes, Ethernet header included.
+    pub received_bytes: u64,
+    /// Frames that went out.
+    pub sent_frames: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Frames that the device refused.
+    pub failed_frames: u64,
+}
+
+impl Counters {
+    pub(super) fn received(&self, frames: u64, bytes: u64) {
+        self.received.add(frames, bytes);
+    }
+
+    pub(super) fn sent(&self, bytes: u64) {
+        self.sent.add(1, bytes);
+    }
+
+    pub(super) fn failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts now.
+    pub fn read(&self) -> PortCounts {
+        let (received_frames, received_bytes) = self.received.read();
+        let (sent_frames, sent_bytes) = self.sent.read();
+        let failed_frames = self.failed.load(Ordering::Relaxed);
+        PortCounts { received_frames, received_bytes, sent_frames, sent_bytes, failed_frames }
+    }
+}

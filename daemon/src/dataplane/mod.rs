@@ -1,0 +1,261 @@
+//! The switch joined to its cables: worker threads move frames, the control plane changes things beside them.
+//!
+//! # Theory of operation
+//! One [`Switch`] stands behind one lock. Each worker reads a bounded batch from its own queue of every port, takes the
+//! lock once for the whole batch, and writes what came out after letting the lock go; system calls, cutting and
+//! checksums all happen outside. The set of ports is an immutable [`Table`]; a change publishes a new one, and a worker
+//! takes it up between two batches. A port that is removed is closed when every worker has let go of the old table,
+//! which [`Dataplane::detach`] waits for, so that its device is gone when the call returns.
+//!
+//! Lock order: `control` (the outbox of the control plane), then `switch`. Workers take `switch` alone.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant as Deadline};
+
+use dashmap::DashMap;
+use os::clock;
+use os::poller::{Poller, Waker};
+use os::tap::Queue;
+use packet::{Pool, PortId};
+use switch::{Change, ChangeError, Event, Notice, Outbox, Switch};
+use tokio::sync::mpsc::UnboundedSender;
+
+mod counters;
+mod table;
+mod transmit;
+mod worker;
+
+pub use counters::{Counters, PortCounts};
+pub(crate) use table::{Cable, Table};
+
+/// What a worker tells the control plane.
+#[derive(Debug)]
+pub enum Report {
+    /// A port's device is gone.
+    Gone(PortId),
+    /// The switch has something for people.
+    Notice(Notice),
+    /// A worker ended for an error; the process should too.
+    Failed(io::Error),
+}
+
+/// The packet path, as the control plane holds it.
+#[derive(Debug)]
+pub struct Dataplane {
+    shared: Arc<Shared>,
+    control: Mutex<Outbox>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// What workers and control plane share.
+#[derive(Debug)]
+struct Shared {
+    switch: Mutex<Switch>,
+    table: RwLock<Arc<Table>>,
+    generation: AtomicU64,
+    counters: DashMap<PortId, Arc<Counters>>,
+    ends: Vec<End>,
+    stop: AtomicBool,
+    reports: UnboundedSender<Report>,
+}
+
+/// One worker, as seen from outside.
+#[derive(Debug)]
+struct End {
+    poller: Poller,
+    waker: Waker,
+    /// The newest table that the worker has taken up.
+    seen: AtomicU64,
+}
+
+impl End {
+    fn rouse(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::warn!(
+                "a worker cannot be woken and will see the change with its next frame: {error}"
+            );
+        }
+    }
+}
+
+/// Token of a worker's waker; ports have their number.
+const WAKE: u64 = u64::MAX;
+/// How long a worker may take to finish a batch and take up a new table.
+const SETTLE: Duration = Duration::from_secs(5);
+/// Buffers that the control plane's outbox keeps.
+const CONTROL_BUFFERS: usize = 8;
+
+impl Dataplane {
+    /// Starts `workers` threads (at least one) around a new switch.
+    ///
+    /// # Errors
+    /// A system call's, when epoll or a thread cannot be had.
+    pub fn start(workers: usize, seed: u64, reports: UnboundedSender<Report>) -> io::Result<Self> {
+        let mut ends = Vec::new();
+        for _ in 0..workers.max(1) {
+            let (poller, waker) = (Poller::new()?, Waker::new()?);
+            poller.add(&waker, WAKE)?;
+            ends.push(End { poller, waker, seen: AtomicU64::new(0) });
+        }
+        let shared = Arc::new(Shared {
+            switch: Mutex::new(Switch::new(seed)),
+            table: RwLock::new(Arc::new(Table::default())),
+            generation: AtomicU64::new(0),
+            counters: DashMap::new(),
+            ends,
+            stop: AtomicBool::new(false),
+            reports,
+        });
+        let mut plane =
+            Self { shared, control: Mutex::new(Outbox::new(CONTROL_BUFFERS)), workers: Vec::new() };
+        for number in 0..plane.shared.ends.len() {
+            let shared = Arc::clone(&plane.shared);
+            let name = format!("worker-{number}");
+            let thread =
+                thread::Builder::new().name(name).spawn(move || worker::run(&shared, number))?;
+            plane.workers.push(thread);
+        }
+        Ok(plane)
+    }
+
+    /// How many queues a TAP should have: one a worker.
+    pub fn queues(&self) -> usize {
+        self.shared.ends.len()
+    }
+
+    /// Makes changes in order, under one lock.
+    ///
+    /// # Errors
+    /// The first change that the switch refuses; those before it stay made.
+    pub fn apply(&self, changes: impl IntoIterator<Item = Change>) -> Result<(), ChangeError> {
+        let mut out = lock(&self.control);
+        let outcome = {
+            let mut switch = self.shared.switch();
+            let now = clock::now();
+            changes.into_iter().try_for_each(|change| switch.apply(now, change, &mut out))
+        };
+        self.shared.send_from_control(&mut out);
+        outcome
+    }
+
+    /// Looks at the switch. Workers wait meanwhile: collect, do not format.
+    pub fn look<T>(&self, look: impl FnOnce(packet::Instant, &Switch) -> T) -> T {
+        let switch = self.shared.switch();
+        look(clock::now(), &switch)
+    }
+
+    /// Joins a device's queues to a port and takes it up. The port must be known to the switch.
+    ///
+    /// # Errors
+    /// A system call's; the port then stays down.
+    pub fn attach(&self, port: PortId, queues: Vec<Queue>) -> io::Result<()> {
+        let counters = self.shared.counters.entry(port).or_default().clone();
+        let cable = Arc::new(Cable { port, queues, counters });
+        self.shared.publish(|table| table.with(Arc::clone(&cable)));
+        self.event(Event::PortUp(port));
+        for (number, end) in self.shared.ends.iter().enumerate() {
+            if let Some(queue) = cable.read_by(number, self.queues()) {
+                end.poller.add(queue, u64::from(port.number()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a port down and closes its queues; its device is gone when this returns. Blocks for a batch's time.
+    pub fn detach(&self, port: PortId) {
+        self.event(Event::PortDown(port));
+        let cable = self.shared.table().get(port).cloned();
+        if let Some(cable) = cable {
+            for (number, end) in self.shared.ends.iter().enumerate() {
+                if let Some(queue) = cable.read_by(number, self.queues()) {
+                    // Fails only when a worker saw the device go and has removed it already.
+                    let _ = end.poller.remove(queue);
+                }
+            }
+        }
+        let generation = self.shared.publish(|table| table.without(port));
+        self.shared.counters.remove(&port);
+        self.shared.settle(generation);
+    }
+
+    /// Counts of every port, by number.
+    pub fn counts(&self) -> Vec<(PortId, PortCounts)> {
+        let all = self.shared.counters.iter();
+        let mut all: Vec<_> = all.map(|entry| (*entry.key(), entry.value().read())).collect();
+        all.sort_unstable_by_key(|(port, _)| *port);
+        all
+    }
+
+    fn event(&self, event: Event) {
+        let mut out = lock(&self.control);
+        self.shared.switch().step(clock::now(), event, &mut out);
+        self.shared.send_from_control(&mut out);
+    }
+}
+
+impl Drop for Dataplane {
+    /// Stops the workers and closes every device.
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        for end in &self.shared.ends {
+            end.rouse();
+        }
+        for worker in self.workers.drain(..) {
+            if worker.join().is_err() {
+                tracing::error!("a worker thread panicked");
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn switch(&self) -> MutexGuard<'_, Switch> {
+        lock(&self.switch)
+    }
+
+    fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the table and wakes the workers to take it up; says which generation it is.
+    fn publish(&self, change: impl FnOnce(&Table) -> Table) -> u64 {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        *table = Arc::new(change(&table));
+        let generation = self.generation.fetch_add(1, Ordering::Release) + 1;
+        drop(table);
+        for end in &self.ends {
+            end.rouse();
+        }
+        generation
+    }
+
+    /// Waits until every worker has taken up `generation`.
+    fn settle(&self, generation: u64) {
+        let deadline = Deadline::now() + SETTLE;
+        while self.ends.iter().any(|end| end.seen.load(Ordering::Acquire) < generation) {
+            if Deadline::now() > deadline || self.stop.load(Ordering::Acquire) {
+                tracing::warn!("a worker has not let go of a removed port within {SETTLE:?}");
+                return;
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// Sends what the control plane caused, on each port's first queue.
+    fn send_from_control(&self, out: &mut Outbox) {
+        let table = self.table();
+        transmit::flush(out, &table, 0, &mut Pool::new(1));
+        for notice in out.notices() {
+            // Nobody listens only while the process is ending.
+            let _ = self.reports.send(Report::Notice(notice));
+        }
+    }
+}
+
+/// Takes a lock whose holder may have panicked: what it guards is counted in whole steps.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

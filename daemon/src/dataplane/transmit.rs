@@ -1,0 +1,67 @@
+//! Writes what the switch wants sent, settling what a device cannot take: tags, checksums, super-frames.
+
+use packet::segment::{Pieces, complete_checksum};
+use packet::{Frame, Offload, Pool};
+use switch::{Egress, Outbox};
+
+use super::table::{Cable, Table};
+
+/// Sends every frame of `out` on the queues of worker `number` and takes the buffers back. Pieces of super-frames are
+/// made in a buffer from `pieces`, one at a time.
+pub(super) fn flush(out: &mut Outbox, table: &Table, number: usize, pieces: &mut Pool) {
+    out.drain(|frame, copies| {
+        for (at, egress) in copies.iter().enumerate() {
+            let last = at + 1 == copies.len();
+            if let Some(cable) = table.get(egress.port) {
+                send(frame, *egress, last, cable, number, pieces);
+            }
+        }
+    });
+}
+
+fn send(
+    frame: &mut Frame,
+    egress: Egress,
+    last: bool,
+    cable: &Cable,
+    number: usize,
+    pool: &mut Pool,
+) {
+    let Some(queue) = cable.written_by(number) else { return };
+    if queue.offloads() {
+        return write(frame, egress, cable, number);
+    }
+    match frame.offload() {
+        Offload::Complete => write(frame, egress, cable, number),
+        Offload::Checksum(_) => {
+            complete_checksum(frame);
+            write(frame, egress, cable, number);
+        }
+        Offload::Segment { .. } => {
+            // The last copy may have the frame itself; others need theirs.
+            let whole = if last { core::mem::take(frame) } else { frame.compact() };
+            let Ok(mut pieces) = Pieces::of(whole) else { return cable.counters.failed() };
+            while let Some(mut piece) = pieces.next(pool) {
+                write(&mut piece, egress, cable, number);
+                pool.give(piece);
+            }
+        }
+    }
+}
+
+fn write(frame: &mut Frame, egress: Egress, cable: &Cable, number: usize) {
+    let Some(queue) = cable.written_by(number) else { return };
+    frame.set_tag(egress.tag);
+    if !frame.push_tag() {
+        return cable.counters.failed();
+    }
+    match queue.write(frame) {
+        Ok(()) => cable.counters.sent(frame.len() as u64),
+        Err(_) => cable.counters.failed(),
+    }
+    if egress.tag.is_some() && !frame.pop_tag() {
+        // A tag that was pushed just now is whole.
+        cable.counters.failed();
+    }
+    frame.set_tag(None);
+}

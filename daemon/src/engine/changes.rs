@@ -1,0 +1,244 @@
+//! From one lab to another, in the words of the switch.
+
+use std::collections::BTreeSet;
+
+use nat::{Lifetimes, Limits, Rules};
+use packet::{Protocol, VlanId};
+use switch::Change;
+use switch::change::{BridgeSettings, Hop, InterfaceSettings, Link, PortSettings, Role, Route};
+use switch::vlan::{self, VlanSet};
+
+use super::ids::Ids;
+use crate::config::{
+    Bridge, Filtering, Interface, Lab, ListenScope, Mapping, NextHop, Port, PriorityTags, Reject,
+    Segment, Settings, Transport, VlanMode,
+};
+
+/// The changes that make a switch that is `old` into one that is `new`, to be made under one lock. Numbers are given
+/// to new names and freed of old ones.
+pub(crate) fn between(old: &Lab, new: &Lab, ids: &mut Ids) -> Vec<Change> {
+    let mut changes = Vec::new();
+    if settings_changes(&mut changes, &old.settings, &new.settings, old == &Lab::default()) {
+        changes.push(Change::SetNeighborLimits {
+            capacity: new.settings.neighbors as usize,
+            reachable: new.settings.timeouts.neighbor_reachable,
+            stale: new.settings.timeouts.neighbor_stale,
+        });
+    }
+    removals(&mut changes, old, new, ids);
+    additions(&mut changes, old, new, ids);
+    changes
+}
+
+fn settings_changes(
+    changes: &mut Vec<Change>,
+    old: &Settings,
+    new: &Settings,
+    first: bool,
+) -> bool {
+    if old == new && !first {
+        return false;
+    }
+    let rate = new.icmp_errors;
+    changes.push(Change::SetErrorRate { rate, burst: (rate / 20).clamp(1, 50) });
+    changes.push(Change::SetLimits(Limits {
+        flows: new.flows as usize,
+        flows_per_host: new.flows_per_host as usize,
+    }));
+    changes.push(Change::SetLifetimes(lifetimes(new)));
+    true
+}
+
+fn lifetimes(settings: &Settings) -> Lifetimes {
+    let timeouts = &settings.timeouts;
+    Lifetimes {
+        udp_unreplied: timeouts.udp,
+        udp_stream: timeouts.udp,
+        tcp_opening: timeouts.tcp_transitory,
+        tcp_established: timeouts.tcp_established,
+        tcp_closing: timeouts.tcp_transitory,
+        tcp_time_wait: timeouts.tcp_transitory,
+        tcp_close: timeouts.tcp_transitory,
+        icmp_unreplied: timeouts.icmp,
+        icmp_replied: timeouts.icmp,
+        ..Lifetimes::RFC
+    }
+}
+
+fn removals(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {
+    let gone_routes = old.routes.iter().filter(|(to, hop)| new.routes.get(*to) != Some(*hop));
+    changes.extend(gone_routes.map(|(to, _)| Change::DeleteRoute(*to)));
+    for gone in old.statics.difference(&new.statics) {
+        changes.push(Change::DeleteStation(ids.bridge(&gone.bridge), gone.vlan, gone.mac));
+    }
+    // An interface whose subnets change gives its addresses up before others take theirs.
+    let kept: Vec<Interface<'_>> = new.interfaces();
+    for interface in old.interfaces() {
+        if !kept.iter().any(|kept| kept.name == interface.name) {
+            changes.push(Change::DeleteInterface(ids.interface(&interface.name)));
+            ids.free_interface(&interface.name);
+        }
+    }
+    for name in old.ports.keys().filter(|name| !new.ports.contains_key(*name)) {
+        changes.push(Change::DeletePort(ids.port(name)));
+        ids.free_port(name);
+    }
+    // Bridges go last: their ports may move to another bridge first.
+    for interface in old.interfaces().iter().filter(|old| conflicts(old, &kept)) {
+        changes.push(Change::DeleteInterface(ids.interface(&interface.name)));
+    }
+}
+
+/// Whether an interface that stays stands in the way of another one's new subnets.
+fn conflicts(old: &Interface<'_>, new: &[Interface<'_>]) -> bool {
+    let stays = new.iter().any(|new| new.name == old.name);
+    let overlaps = |new: &Interface<'_>| {
+        let pairs = new.addresses.iter().flat_map(|a| old.addresses.iter().map(move |b| (a, b)));
+        pairs.into_iter().any(|(a, b)| a.contains(&b.network()) || b.contains(&a.network()))
+    };
+    stays && new.iter().any(|new| new.name != old.name && overlaps(new))
+}
+
+fn additions(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {
+    for (name, bridge) in &new.bridges {
+        if old.bridges.get(name).map(bridge_settings) != Some(bridge_settings(bridge)) {
+            changes.push(Change::SetBridge(ids.bridge(name), bridge_settings(bridge)));
+        }
+    }
+    for (name, port) in &new.ports {
+        if old.ports.get(name).is_none_or(|old| old.segment != port.segment || old.mtu != port.mtu)
+        {
+            changes.push(Change::SetPort(ids.port(name), port_settings(port, ids)));
+        }
+    }
+    for name in old.bridges.keys().filter(|name| !new.bridges.contains_key(*name)) {
+        changes.push(Change::DeleteBridge(ids.bridge(name)));
+        ids.free_bridge(name);
+    }
+    for interface in new.interfaces() {
+        let id = ids.interface(&interface.name);
+        let deleted =
+            changes.iter().any(|c| matches!(c, Change::DeleteInterface(gone) if *gone == id));
+        if deleted || old.interface(&interface.name).as_ref() != Some(&interface) {
+            changes.push(Change::SetInterface(id, interface_settings(&interface, new, ids)));
+        }
+    }
+    for (to, hop) in new.routes.iter().filter(|(to, hop)| old.routes.get(*to) != Some(*hop)) {
+        let hop = match hop {
+            NextHop::Via { gateway, .. } => Hop::Via(*gateway),
+            NextHop::Out(name) => Hop::Interface(ids.interface(name)),
+            NextHop::Reject(Reject::Unreachable) => Hop::Unreachable,
+            NextHop::Reject(Reject::Prohibit) => Hop::Prohibit,
+            NextHop::Reject(Reject::Blackhole) => Hop::Blackhole,
+        };
+        changes.push(Change::SetRoute(Route { to: *to, hop }));
+    }
+    let moved: BTreeSet<_> = new
+        .ports
+        .iter()
+        .filter(|(name, port)| old.ports.get(*name).is_some_and(|old| old.segment != port.segment))
+        .map(|(name, _)| name)
+        .collect();
+    for added in &new.statics {
+        // A port that changes its place loses what was bound to it.
+        if !old.statics.contains(added) || moved.contains(&added.port) {
+            let (bridge, port) = (ids.bridge(&added.bridge), ids.port(&added.port));
+            changes.push(Change::PinStation(bridge, added.vlan, added.mac, port));
+        }
+    }
+    // Rules name interfaces by number: numbers may have changed though the rules have not.
+    changes.push(Change::SetRules(rules(new, ids)));
+}
+
+fn bridge_settings(bridge: &Bridge) -> BridgeSettings {
+    BridgeSettings {
+        ageing: bridge.ageing,
+        capacity: bridge.fdb_size as usize,
+        forward: bridge.forward.iter().fold(0, |bits, address| bits | 1 << address.nibble()),
+        hub: bridge.hub,
+    }
+}
+
+fn port_settings(port: &Port, ids: &mut Ids) -> PortSettings {
+    let role = match &port.segment {
+        Segment::Bridged(member) => Role::Bridged {
+            bridge: ids.bridge(&member.bridge),
+            vlans: vlan_mode(&member.vlan_mode),
+            priority_tags: match member.priority_tags {
+                PriorityTags::Never => vlan::PriorityTags::Never,
+                PriorityTags::IfNonzero => vlan::PriorityTags::IfNonzero,
+                PriorityTags::Always => vlan::PriorityTags::Always,
+            },
+            isolated: member.isolated,
+        },
+        Segment::Routed { .. } => {
+            let name =
+                crate::config::InterfaceName { owner: port.name.clone(), vlan: VlanId::UNTAGGED };
+            Role::Routed { interface: ids.interface(&name) }
+        }
+    };
+    PortSettings { role, mtu: port.mtu }
+}
+
+fn vlan_mode(mode: &VlanMode) -> vlan::VlanMode {
+    let set = |trunks: &BTreeSet<VlanId>| match trunks.is_empty() {
+        true => VlanSet::All,
+        false => VlanSet::only(trunks.iter().copied()),
+    };
+    match mode {
+        VlanMode::Access(vlan) => vlan::VlanMode::Access(*vlan),
+        VlanMode::Trunk { trunks } => vlan::VlanMode::Trunk(set(trunks)),
+        VlanMode::NativeTagged { native, trunks } => {
+            vlan::VlanMode::NativeTagged { native: *native, trunks: set(trunks) }
+        }
+        VlanMode::NativeUntagged { native, trunks } => {
+            vlan::VlanMode::NativeUntagged { native: *native, trunks: set(trunks) }
+        }
+    }
+}
+
+fn interface_settings(interface: &Interface<'_>, lab: &Lab, ids: &mut Ids) -> InterfaceSettings {
+    let owner = &interface.name.owner;
+    let link = match lab.bridges.contains_key(owner) {
+        true => Link::Vlan { bridge: ids.bridge(owner), vlan: interface.name.vlan },
+        false => Link::Port(ids.port(owner)),
+    };
+    let addresses = interface.addresses.to_vec();
+    InterfaceSettings { link, mac: interface.mac, addresses, mtu: interface.mtu }
+}
+
+fn rules(lab: &Lab, ids: &mut Ids) -> Rules {
+    let masquerade = lab.masquerade.iter().map(|rule| nat::Masquerade {
+        source: rule.source,
+        out: ids.interface(&rule.out),
+        except: rule.except.clone(),
+        mapping: match rule.mapping {
+            Mapping::EndpointIndependent => nat::Mapping::EndpointIndependent,
+            Mapping::AddressAndPortDependent => nat::Mapping::AddressAndPortDependent,
+        },
+        filtering: match rule.filtering {
+            Filtering::EndpointIndependent => nat::Filtering::EndpointIndependent,
+            Filtering::AddressDependent => nat::Filtering::AddressDependent,
+            Filtering::AddressAndPortDependent => nat::Filtering::AddressAndPortDependent,
+        },
+        ports: rule
+            .ports
+            .and_then(|ports| nat::PortRange::new(ports.first().get(), ports.last().get())),
+        parity: rule.parity,
+    });
+    let masquerade = masquerade.collect();
+    let publish = lab.publish.iter().map(|(listener, target)| nat::Publish {
+        protocol: match listener.transport {
+            Transport::Tcp => Protocol::TCP,
+            Transport::Udp => Protocol::UDP,
+        },
+        listen: match &listener.scope {
+            ListenScope::Any => nat::Listen::Any,
+            ListenScope::Address(address) => nat::Listen::Address(*address),
+            ListenScope::Interface(name) => nat::Listen::Interface(ids.interface(name)),
+        },
+        port: listener.port.get(),
+        to: std::net::SocketAddrV4::new(target.address, target.port.get()),
+    });
+    Rules { masquerade, publish: publish.collect() }
+}

@@ -1,0 +1,376 @@
+//! The running lab: makes the machine and the switch match what somebody wants, one change at a time.
+//!
+//! # Theory of operation
+//! [`Engine::apply`] is the one way to change a lab; every verb is an edit of the running [`LabSpec`] followed by it.
+//! It works in three stages, so that a failure leaves the running lab as it was:
+//!
+//! 1. *prepare*: everything that the kernel may refuse (namespaces, devices, addresses) is made beside what runs; on
+//!    an error it is undone and nothing else has happened;
+//! 2. *switch*: all changes to the switch are made under one taking of its lock, so no packet sees half a lab;
+//! 3. *settle*: new cables are plugged in, old ones are unplugged and their namespaces removed if they were made here.
+//!
+//! A port whose device or namespace vanishes is unplugged and shown as lost; the next apply makes it anew.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use os::tap::Queue;
+use packet::PortId;
+use switch::ChangeError;
+use tokio::sync::Mutex;
+
+use crate::config::{Attach, ConfigError, Lab, LabSpec, Name, Port};
+use crate::dataplane::Dataplane;
+use crate::plan::Plan;
+
+mod cable;
+mod changes;
+mod ids;
+mod tables;
+pub mod views;
+
+pub use cable::CableError;
+use cable::FarEnd;
+use ids::Ids;
+
+/// Why a lab cannot be made what was wanted. The running lab is as it was, unless a variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// What is wanted is no valid lab.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What is wanted names something that does not exist in the running lab.
+    #[error("{0}")]
+    Unknown(String),
+    /// What is wanted to be new is there already, or what should go is still needed.
+    #[error("{0}")]
+    Conflict(String),
+    /// A port's far end cannot be made.
+    #[error("port {port}: {error}")]
+    Port {
+        /// The port.
+        port: Name,
+        /// What stands in the way.
+        error: CableError,
+    },
+    /// The switch refused.
+    #[error("the switch refuses: {0}")]
+    Switch(#[from] ChangeError),
+    /// A device's queues cannot be watched.
+    #[error("port {port}: {error}")]
+    Attach {
+        /// The port.
+        port: Name,
+        /// The kernel's answer.
+        error: io::Error,
+    },
+}
+
+/// The running lab. Cheap to share; changes wait for each other.
+#[derive(Debug)]
+pub struct Engine {
+    plane: Dataplane,
+    running: Mutex<Running>,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    spec: LabSpec,
+    lab: Lab,
+    ids: Ids,
+    ends: BTreeMap<Name, State>,
+}
+
+/// What became of a port's far end.
+#[derive(Debug)]
+enum State {
+    Up(FarEnd),
+    /// Its device or namespace vanished; the sentence says which.
+    Lost(String),
+}
+
+/// A far end that is made and not plugged in yet.
+struct Prepared {
+    name: Name,
+    end: FarEnd,
+    queues: Vec<Queue>,
+}
+
+impl Engine {
+    /// An engine around a dataplane, running the empty lab.
+    pub fn new(plane: Dataplane) -> Self {
+        Self { plane, running: Mutex::new(Running::default()) }
+    }
+
+    /// The packet path.
+    pub const fn plane(&self) -> &Dataplane {
+        &self.plane
+    }
+
+    /// What the running lab was written as.
+    pub async fn spec(&self) -> LabSpec {
+        self.running.lock().await.spec.clone()
+    }
+
+    /// Makes the running lab what `wanted` says, and returns the plan that did it; with `dry_run`, only the plan.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn apply(&self, wanted: LabSpec, dry_run: bool) -> Result<Vec<String>, EngineError> {
+        let mut running = self.running.lock().await;
+        self.converge(&mut running, wanted, dry_run).await
+    }
+
+    /// Edits what the running lab was written as, and applies the result.
+    ///
+    /// # Errors
+    /// What `edit` says, or as [`Engine::apply`].
+    pub async fn edit(
+        &self,
+        dry_run: bool,
+        edit: impl FnOnce(&mut LabSpec) -> Result<(), EngineError>,
+    ) -> Result<Vec<String>, EngineError> {
+        let mut running = self.running.lock().await;
+        let mut wanted = running.spec.clone();
+        edit(&mut wanted)?;
+        self.converge(&mut running, wanted, dry_run).await
+    }
+
+    /// Takes everything away that was made, and leaves what was found as it was.
+    pub async fn shut_down(&self) {
+        let mut running = self.running.lock().await;
+        if let Err(error) = self.converge(&mut running, LabSpec::default(), false).await {
+            tracing::error!("the lab cannot be taken down in order: {error}");
+        }
+    }
+
+    /// Looks after ports whose namespace has vanished though their device lives on with its open queues.
+    pub async fn look_for_vanished(&self) {
+        let mut running = self.running.lock().await;
+        let gone = running.ends.iter().filter_map(|(name, state)| match state {
+            State::Up(end) if !end.netns.still_exists() => {
+                Some((name.clone(), end.netns.to_string()))
+            }
+            State::Up(_) | State::Lost(_) => None,
+        });
+        for (name, netns) in gone.collect::<Vec<_>>() {
+            self.lose(&mut running, &name, format!("{netns} vanished")).await;
+        }
+    }
+
+    /// Notes that a port's device is gone, as a worker saw.
+    pub async fn device_gone(&self, port: PortId) {
+        let mut running = self.running.lock().await;
+        let Some(name) = running.ids.port_name(port).cloned() else { return };
+        let device = running.lab.ports.get(&name).map(|port| port.device.to_string());
+        let up = matches!(running.ends.get(&name), Some(State::Up(_)));
+        if up {
+            let why = format!("device {} was deleted", device.unwrap_or_default());
+            self.lose(&mut running, &name, why).await;
+        }
+    }
+
+    async fn lose(&self, running: &mut Running, name: &Name, why: String) {
+        tracing::warn!("port {name} is lost: {why}; apply the lab again to make it anew");
+        self.unplug(running, name).await;
+        running.ends.insert(name.clone(), State::Lost(why));
+    }
+
+    async fn converge(
+        &self,
+        running: &mut Running,
+        wanted: LabSpec,
+        dry_run: bool,
+    ) -> Result<Vec<String>, EngineError> {
+        let lab = Lab::try_from(&wanted)?;
+        let plan = Plan::between(&running.lab, &lab);
+        let mut lines: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
+        let lost = running.ends.iter().filter(|(name, state)| {
+            matches!(state, State::Lost(_)) && lab.ports.contains_key(*name)
+        });
+        lines.extend(lost.map(|(name, _)| format!("+ port {name} again, which was lost")));
+        if dry_run {
+            return Ok(lines);
+        }
+        let prepared = self.prepare(running, &lab).await?;
+        let mut ids = running.ids.clone();
+        let changes = changes::between(&running.lab, &lab, &mut ids);
+        let gone: Vec<Name> = running
+            .lab
+            .ports
+            .keys()
+            .filter(|name| !lab.ports.contains_key(*name))
+            .cloned()
+            .collect();
+        for name in &gone {
+            self.unplug(running, name).await;
+        }
+        if let Err(refusal) = self.plane.apply(changes) {
+            // The lab was checked, so this is a fault of ours; what was made beside the running lab goes again.
+            running.discard(prepared).await;
+            return Err(refusal.into());
+        }
+        running.ids = ids;
+        running.lab = lab;
+        running.spec = wanted;
+        let mut outcome = Ok(lines);
+        for Prepared { name, end, queues } in prepared {
+            let state = match self.plane.attach(running.ids.port(&name), queues) {
+                Ok(()) => State::Up(end),
+                Err(error) => {
+                    let lost = State::Lost(error.to_string());
+                    outcome = Err(EngineError::Attach { port: name.clone(), error });
+                    lost
+                }
+            };
+            running.ends.insert(name, state);
+        }
+        outcome
+    }
+
+    /// Makes the far ends of new and re-made ports, and alters those that stay.
+    async fn prepare(
+        &self,
+        running: &mut Running,
+        lab: &Lab,
+    ) -> Result<Vec<Prepared>, EngineError> {
+        let mut prepared = Vec::new();
+        let mut altered: Vec<(Name, Port)> = Vec::new();
+        let mut unplugged: Vec<Name> = Vec::new();
+        let outcome =
+            self.prepare_all(running, lab, &mut prepared, &mut altered, &mut unplugged).await;
+        if let Err(error) = outcome {
+            running.discard(prepared).await;
+            for (name, new) in altered.into_iter().rev() {
+                if let (Some(State::Up(end)), Some(old)) =
+                    (running.ends.get_mut(&name), running.lab.ports.get(&name))
+                    && let Err(error) = end.alter(&new, old).await
+                {
+                    tracing::warn!("port {name} cannot be put back as it was: {error}");
+                }
+            }
+            for name in unplugged {
+                self.plug_again(running, name).await;
+            }
+            return Err(error);
+        }
+        Ok(prepared)
+    }
+
+    async fn prepare_all(
+        &self,
+        running: &mut Running,
+        lab: &Lab,
+        prepared: &mut Vec<Prepared>,
+        altered: &mut Vec<(Name, Port)>,
+        unplugged: &mut Vec<Name>,
+    ) -> Result<(), EngineError> {
+        for (name, port) in &lab.ports {
+            let old = running.lab.ports.get(name).cloned();
+            let failed = |error| EngineError::Port { port: name.clone(), error };
+            let up = matches!(running.ends.get(name), Some(State::Up(_)));
+            match old {
+                Some(old) if up && !is_remade(&old, port) => {
+                    if is_altered(&old, port)
+                        && let Some(State::Up(end)) = running.ends.get_mut(name)
+                    {
+                        altered.push((name.clone(), port.clone()));
+                        end.alter(&old, port).await.map_err(failed)?;
+                    }
+                    continue;
+                }
+                // The old device may have the name that the new one needs.
+                Some(_) if up => {
+                    self.unplug(running, name).await;
+                    unplugged.push(name.clone());
+                }
+                Some(_) | None => {}
+            }
+            let (end, queues) = FarEnd::make(port, self.plane.queues()).await.map_err(failed)?;
+            prepared.push(Prepared { name: name.clone(), end, queues });
+        }
+        Ok(())
+    }
+
+    /// Makes a port again as the running lab has it, after a change that was to replace it failed.
+    async fn plug_again(&self, running: &mut Running, name: Name) {
+        let Some(port) = running.lab.ports.get(&name) else { return };
+        let state = match FarEnd::make(port, self.plane.queues()).await {
+            Ok((end, queues)) => match self.plane.attach(running.ids.port(&name), queues) {
+                Ok(()) => State::Up(end),
+                Err(error) => State::Lost(error.to_string()),
+            },
+            Err(error) => State::Lost(error.to_string()),
+        };
+        if let State::Lost(why) = &state {
+            tracing::error!("port {name} cannot be put back as it was: {why}");
+        }
+        running.ends.insert(name, state);
+    }
+
+    /// Closes a port's device and puts its namespace back.
+    async fn unplug(&self, running: &mut Running, name: &Name) {
+        let state = running.ends.remove(name);
+        if let Some(port) = running.ids.known_port(name.as_str()) {
+            // Waits for the workers to let go: some microseconds, or a batch's time.
+            self.plane.detach(port);
+        }
+        if let Some(State::Up(end)) = state {
+            let last = running.is_last(&end, Some(name));
+            running.inherit(&end);
+            end.take_away(last).await;
+        }
+    }
+}
+
+impl Running {
+    /// Takes far ends away that were made for a change that failed.
+    async fn discard(&self, prepared: Vec<Prepared>) {
+        let (ends, queues): (Vec<_>, Vec<_>) =
+            prepared.into_iter().map(|Prepared { end, queues, .. }| (end, queues)).unzip();
+        drop(queues);
+        for end in ends {
+            let last = self.is_last(&end, None);
+            end.take_away(last).await;
+        }
+    }
+
+    /// Whether no other port has its far end in the same namespace.
+    fn is_last(&self, end: &FarEnd, except: Option<&Name>) -> bool {
+        !self.ends.iter().any(|(name, state)| match state {
+            State::Up(other) => Some(name) != except && other.netns == end.netns,
+            State::Lost(_) => false,
+        })
+    }
+
+    /// Hands the duty to remove a namespace that was made here to another port in it.
+    fn inherit(&mut self, end: &FarEnd) {
+        let heir = self.ends.values_mut().find_map(|state| match state {
+            State::Up(other) if other.netns == end.netns => Some(other),
+            State::Up(_) | State::Lost(_) => None,
+        });
+        if let Some(heir) = heir
+            && heir.made.is_none()
+        {
+            heir.made.clone_from(&end.made);
+        }
+    }
+}
+
+/// Whether a port's device must be made anew to become `new`.
+fn is_remade(old: &Port, new: &Port) -> bool {
+    let same_place = match (&old.attach, &new.attach) {
+        (Attach::Netns(old), Attach::Netns(new)) => old == new,
+        (Attach::Host { master: old }, Attach::Host { master: new }) => old == new,
+        (Attach::Netns(_), Attach::Host { .. }) | (Attach::Host { .. }, Attach::Netns(_)) => false,
+    };
+    !same_place || old.device != new.device || old.offload != new.offload
+}
+
+/// Whether a port's device must be changed in place to become `new`.
+fn is_altered(old: &Port, new: &Port) -> bool {
+    old.mac != new.mac
+        || old.mtu != new.mtu
+        || old.address != new.address
+        || old.gateway != new.gateway
+}
