@@ -1,2 +1,22 @@
-//! The `tapswitch` command.
-fn main() {}
+//! The `tapswitch` command: reads what was typed, asks the daemon (or is it), and prints what comes back.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod commands;
+mod context;
+mod failure;
+mod output;
+mod render;
+
+use args::Args;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match commands::run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}

@@ -1,1 +1,14 @@
-//! placeholder
+//! Joins the switch to the machine: the lab file, the plan that makes a running switch match it, and what executes it.
+//!
+//! In reading order: [`config`] (what a user writes), [`plan`] (from one lab to another, in lines for people),
+//! [`dataplane`] (threads that move frames), [`engine`] (the running lab), [`api`] and [`client`] (the two ends of the
+//! control socket), [`run`] (a daemon's life), [`demo`] (a lab that proves itself).
+
+pub mod api;
+pub mod client;
+pub mod config;
+pub mod dataplane;
+pub mod demo;
+pub mod engine;
+pub mod plan;
+pub mod run;

@@ -1,0 +1,177 @@
+//! The command line as a whole: global options, verbs, and the words of `--help`.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::bridge::Bridge;
+use crate::commands::conntrack::Conntrack;
+use crate::commands::fdb::Fdb;
+use crate::commands::masquerade::Masquerade;
+use crate::commands::neigh::Neigh;
+use crate::commands::port::Port;
+use crate::commands::publish::Publish;
+use crate::commands::route::Route;
+
+/// A virtual switch, router and NAT for Linux labs, in one process and without touching the host's network
+///
+/// `tapswitch run lab.toml` is the daemon: it opens a TAP device in each network namespace of the lab and carries
+/// every frame between them. The other verbs ask it over its control socket, and need no restart.
+#[derive(Debug, Parser)]
+#[command(name = "tapswitch", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG_AFTER)]
+pub(crate) struct Args {
+    /// The daemon's control socket [default: /run/tapswitch/control.sock]
+    #[arg(
+        long,
+        global = true,
+        env = "TAPSWITCH_SOCKET",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Build a lab of two hosts, a gateway and an outside host, and prove it by traffic (needs root)
+    ///
+    /// Everything is made in namespaces of its own and removed at the end. The lab stays up until Ctrl-C; the exit
+    /// code is 0 only if every step succeeded.
+    Demo {
+        /// Leave when the last step is done
+        #[arg(long)]
+        once: bool,
+        /// What to log on standard error: a level, or tracing's directives
+        #[arg(long, value_name = "FILTER")]
+        log: Option<String>,
+        /// Packet threads [default: one a core, at most 4]
+        #[arg(long, value_name = "N")]
+        workers: Option<NonZeroU16>,
+    },
+    /// Be the daemon, in the foreground, until Ctrl-C (needs root)
+    ///
+    /// Prints `ready` when every port of the lab is up. At the end everything that was made is removed, and what was
+    /// found is left as it was.
+    Run {
+        /// The lab to begin with; an empty one when left out
+        lab: Option<PathBuf>,
+        /// What to log on standard error: a level, or tracing's directives [default: info]
+        #[arg(long, value_name = "FILTER")]
+        log: Option<String>,
+        /// Packet threads, whatever the lab says [default: one a core, at most 4]
+        #[arg(long, value_name = "N")]
+        workers: Option<NonZeroU16>,
+    },
+    /// Make the running lab match a file, changing only what differs
+    Apply {
+        /// The lab file
+        file: PathBuf,
+        /// Print what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Validate a lab file, without root and without a daemon
+    Check {
+        /// The lab file
+        file: PathBuf,
+    },
+    /// Show the whole lab as a tree
+    Show {
+        /// Print it as a lab file instead
+        #[arg(long)]
+        toml: bool,
+    },
+    /// Bridges: segments with a forwarding table, and the router's addresses on them
+    #[command(subcommand)]
+    Bridge(Bridge),
+    /// Ports: cables between the switch and namespaces
+    #[command(subcommand)]
+    Port(Port),
+    /// Routes between segments and to the outside
+    #[command(subcommand)]
+    Route(Route),
+    /// Sources that leave with the switch's own address
+    #[command(subcommand)]
+    Masquerade(Masquerade),
+    /// Inside services at an address of the switch
+    #[command(subcommand)]
+    Publish(Publish),
+    /// Stations: which MAC address is behind which port
+    #[command(subcommand)]
+    Fdb(Fdb),
+    /// Neighbours: which MAC address an IPv4 address has (ARP)
+    #[command(subcommand, visible_alias = "neighbor")]
+    Neigh(Neigh),
+    /// Flows that NAT tracks, as conntrack(8) shows them
+    #[command(subcommand)]
+    Conntrack(Conntrack),
+    /// Frames and bytes that each port has carried
+    Stats,
+    /// Frames that ended in the switch, by port and reason
+    Drops,
+    /// The versions of this command and of the daemon
+    Version,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tapswitch demo                      see it work, end to end
+  tapswitch check lab.toml            is the file right?
+  tapswitch run lab.toml              build it, and run it until Ctrl-C
+  tapswitch apply lab.toml --dry-run  what would the changed file change?
+  tapswitch port list                 who is plugged in where?
+  tapswitch port add red --bridge br0 --netns red --address 192.168.0.2/24
+  tapswitch conntrack list --src-nat  who is masqueraded now?";
+
+const LONG_AFTER: &str = "\
+Examples:
+  tapswitch demo                      see it work, end to end
+  tapswitch check lab.toml            is the file right?
+  tapswitch run lab.toml              build it, and run it until Ctrl-C
+  tapswitch apply lab.toml --dry-run  what would the changed file change?
+  tapswitch port list                 who is plugged in where?
+  tapswitch port add red --bridge br0 --netns red --address 192.168.0.2/24
+  tapswitch conntrack list --src-nat  who is masqueraded now?
+
+The control socket speaks HTTP and JSON, for whoever has no tapswitch at hand:
+  curl --unix-socket /run/tapswitch/control.sock http://localhost/v1/ports
+
+Exit codes:
+  0  done
+  1  the daemon refused, none answers, or a step failed; nothing has changed
+  2  wrong usage, or a wrong lab file: every problem is printed with its line and column";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_may_follow_the_verb() {
+        let args = Args::parse_from(["tapswitch", "port", "list", "--json", "--socket", "/x"]);
+        assert!(args.json);
+        assert_eq!(args.socket, Some(PathBuf::from("/x")));
+    }
+
+    #[test]
+    fn exit_codes_are_documented() {
+        let help = Args::command().render_long_help().to_string();
+        for line in ["0  done", "1  the daemon refused", "2  wrong usage"] {
+            assert!(help.contains(line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What every verb needs: the daemon to ask, and how the answer is to be written.
+
+use std::future::Future;
+
+use anyhow::{Context as _, Result};
+use daemon::api::message::Changes;
+use daemon::client::{Client, ClientError};
+use serde::Serialize;
+
+use crate::output;
+
+/// A daemon, and the choice between tables and JSON.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) json: bool,
+}
+
+impl Context {
+    /// Prints a listing.
+    pub(crate) fn list<T: Serialize>(
+        &self,
+        values: &T,
+        table: impl FnOnce(&T) -> String,
+    ) -> Result<()> {
+        if self.json { output::json(values) } else { output::text(&table(values)) }
+    }
+
+    /// Waits for a change of the lab and prints its steps.
+    pub(crate) async fn change(
+        &self,
+        answer: impl Future<Output = Result<Changes, ClientError>>,
+    ) -> Result<()> {
+        self.list(&answer.await?, output::changes)
+    }
+
+    /// Waits for something that is done and has no steps to tell.
+    pub(crate) async fn done(
+        &self,
+        answer: impl Future<Output = Result<Changes, ClientError>>,
+    ) -> Result<()> {
+        let changes = answer.await?;
+        if self.json { output::json(&changes) } else { output::text(&changes.changes.join("\n")) }
+    }
+}
+
+/// Runs a verb that talks to the daemon.
+pub(crate) fn block_on(verb: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().context("this process cannot be set up")?;
+    runtime.block_on(verb)
+}

@@ -1,0 +1,69 @@
+//! How the command ends when it fails: a sentence on standard error, and an exit code that tells whose fault it was.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use daemon::config::ConfigError;
+use daemon::run::RunError;
+use daemon::run::log::LogError;
+
+/// What was typed makes no sense, though it could be read.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// The daemon refused, or a step failed.
+const REFUSED: u8 = 1;
+/// Wrong usage (as clap has it) or a wrong lab file.
+const WRONG: u8 = 2;
+
+/// Prints the error and chooses the exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("{}", sentence(error));
+    ExitCode::from(code(error))
+}
+
+/// A lab file's problems begin with the file's name, so that editors find the place; anything else begins with ours.
+fn sentence(error: &anyhow::Error) -> String {
+    let text = error.to_string();
+    if is_bad_lab(error) || text.starts_with("tapswitch ") {
+        return text;
+    }
+    format!("tapswitch: {text}")
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    if is_bad_lab(error) || error.is::<Usage>() || error.is::<LogError>() { WRONG } else { REFUSED }
+}
+
+fn is_bad_lab(error: &anyhow::Error) -> bool {
+    error.is::<ConfigError>() || error.downcast_ref::<RunError>().is_some_and(RunError::is_bad_lab)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_file_is_two_and_a_refusal_is_one() {
+        let wrong = daemon::config::parse(b"[brigde.a]", "lab.toml").unwrap_err();
+        assert_eq!(code(&wrong.clone().into()), 2);
+        assert_eq!(code(&RunError::Lab(wrong).into()), 2);
+        assert_eq!(code(&Usage("nothing to set".into()).into()), 2);
+        assert_eq!(code(&RunError::Privilege(daemon::run::PrivilegeError::NotRoot).into()), 1);
+        let denied: anyhow::Error =
+            RunError::Privilege(daemon::run::PrivilegeError::NotRoot).into();
+        assert!(sentence(&denied).starts_with("tapswitch needs root"), "{denied}");
+        let refused = daemon::client::ClientError::NoDaemon(PathBuf::from("/x"));
+        assert_eq!(code(&refused.into()), 1);
+    }
+}

@@ -1,0 +1,33 @@
+//! Standard output: text or JSON, and a quiet end when its reader has gone.
+
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::{Context, Result};
+use daemon::api::message::Changes;
+use serde::Serialize;
+
+/// Writes a text with one newline at its end; nothing for an empty one. `tapswitch show | head` is no failure.
+pub(crate) fn text(text: &str) -> Result<()> {
+    let text = text.trim_end();
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("standard output cannot be written"),
+    }
+}
+
+/// Writes a value as JSON for programs.
+pub(crate) fn json(value: &impl Serialize) -> Result<()> {
+    text(&serde_json::to_string_pretty(value)?)
+}
+
+/// What a change did, a line a step.
+pub(crate) fn changes(changes: &Changes) -> String {
+    match changes.changes.as_slice() {
+        [] => "no changes".to_owned(),
+        lines => lines.join("\n"),
+    }
+}

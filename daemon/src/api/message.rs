@@ -1,0 +1,88 @@
+//! What travels over the control socket beside the lab's own words and the engine's views.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{LabSpec, MasqueradeSpec, PublishSpec};
+use crate::engine::views::{BridgeView, PortView, RouteView};
+
+/// The answer to a change: one line a step, none when nothing differed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// `+` comes, `-` goes, `~` changes.
+    pub changes: Vec<String>,
+}
+
+/// The answer to a request that is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What was wrong, where, and what to do about it.
+    pub error: String,
+}
+
+/// Who answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// `tapswitch`.
+    pub name: String,
+    /// The daemon's version.
+    pub version: String,
+    /// The daemon's process.
+    pub pid: u32,
+}
+
+/// Everything that runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Show {
+    /// The daemon's version.
+    pub version: String,
+    /// By name.
+    pub bridges: Vec<BridgeView>,
+    /// By name, routed ports too.
+    pub ports: Vec<PortView>,
+    /// By prefix.
+    pub routes: Vec<RouteView>,
+    /// In the order of their trial.
+    pub masquerade: Vec<MasqueradeSpec>,
+    /// As written.
+    pub publish: Vec<PublishSpec>,
+}
+
+/// A station to bind to a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StationSpec {
+    /// The station's Ethernet address.
+    pub mac: String,
+    /// The port it is behind.
+    pub port: String,
+    /// The bridge; left out: the port's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<String>,
+    /// The VLAN; left out: the port's own untagged one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<i64>,
+}
+
+/// A neighbour to bind to a MAC address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeighborSpec {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its Ethernet address.
+    pub mac: String,
+    /// The interface; left out: the one whose subnet the address is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+}
+
+/// A lab to send: the text of a file, or the same as values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LabBody {
+    /// A lab file.
+    Toml(Vec<u8>),
+    /// Its values.
+    Json(LabSpec),
+}

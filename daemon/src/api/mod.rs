@@ -1,0 +1,118 @@
+//! The control API: HTTP/1 and JSON over a unix socket, for the command line and for `curl --unix-socket`.
+//!
+//! | method and path | meaning |
+//! |---|---|
+//! | `GET /v1/version` | who answers |
+//! | `GET /v1/show` | everything that runs, in one answer |
+//! | `GET /v1/lab[?format=toml]` | the running lab as it would be written |
+//! | `PUT /v1/lab[?dry_run=true]` | makes the running lab what the body says: a lab file, or the same as JSON |
+//! | `GET /v1/bridges`, `/v1/ports` | what runs |
+//! | `GET POST PUT PATCH DELETE /v1/bridges/NAME`, `/v1/ports/NAME` | one of them; POST refuses a name in use, PATCH changes the keys it gets and forgets those that are null |
+//! | `GET POST PUT /v1/routes`, `/v1/publish` | the rules; POST refuses a destination in use, PUT replaces it |
+//! | `DELETE /v1/routes?to=`, `/v1/publish?listen=` | one of them; or `?index=`, which counts from 1 |
+//! | `GET POST[?at=] PUT?index= DELETE?index= /v1/masquerade` | the rules, first match wins; DELETE takes `?source=&out=` too |
+//! | `GET /v1/fdb[?bridge=]` | stations |
+//! | `POST /v1/fdb` | binds a station to a port |
+//! | `DELETE /v1/fdb[?bridge=&port=]` | forgets what was learned |
+//! | `DELETE /v1/fdb/MAC?bridge=[&vlan=]` | forgets one station, learned or bound |
+//! | `GET /v1/neighbors` | neighbours |
+//! | `POST /v1/neighbors` | binds a neighbour to a MAC address |
+//! | `DELETE /v1/neighbors`, `/v1/neighbors/ADDRESS[?interface=]` | forgets those that were learned, or one |
+//! | `GET /v1/conntrack[?src_nat=true&dst_nat=true]` | flows |
+//! | `DELETE /v1/conntrack` | forgets all flows |
+//! | `GET /v1/stats`, `/v1/drops` | counters |
+//!
+//! A change is answered by `{"changes": ["+ port red ...", ...]}`, and every refusal by `{"error": "a sentence"}` with a
+//! status that tells its kind: 400 a wrong request, 404 no such thing, 409 in the way of what is there, 413 too much,
+//! 500 the machine refused. Every edit of the lab goes the one way of [`Engine::edit`], so a verb earns the same check
+//! and the same sentence as a file.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use axum::routing::{get, put};
+
+use crate::engine::Engine;
+
+mod body;
+mod error;
+mod lab;
+pub mod message;
+mod named;
+mod query;
+mod rules;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use error::ApiError;
+
+/// Largest body of a request: a lab of a thousand ports takes half of it.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// The API around an engine.
+pub fn router(engine: Arc<Engine>) -> Router {
+    let rules = Router::new()
+        .route(
+            "/routes",
+            get(rules::routes)
+                .post(rules::add_route)
+                .put(rules::set_route)
+                .delete(rules::delete_route),
+        )
+        .route(
+            "/masquerade",
+            get(rules::masquerade)
+                .post(rules::add_masquerade)
+                .put(rules::set_masquerade)
+                .delete(rules::delete_masquerade),
+        )
+        .route(
+            "/publish",
+            get(rules::publish)
+                .post(rules::add_publish)
+                .put(rules::set_publish)
+                .delete(rules::delete_publish),
+        );
+    let tables = Router::new()
+        .route(
+            "/fdb",
+            get(tables::stations).post(tables::bind_station).delete(tables::flush_stations),
+        )
+        .route("/fdb/{mac}", axum::routing::delete(tables::forget_station))
+        .route(
+            "/neighbors",
+            get(tables::neighbors).post(tables::bind_neighbor).delete(tables::flush_neighbors),
+        )
+        .route("/neighbors/{address}", axum::routing::delete(tables::forget_neighbor))
+        .route("/conntrack", get(tables::flows).delete(tables::flush_flows))
+        .route("/stats", get(tables::stats))
+        .route("/drops", get(tables::drops));
+    let whole = Router::new()
+        .route("/version", get(lab::version))
+        .route("/show", get(lab::show))
+        .route("/lab", put(lab::replace).get(lab::written))
+        .merge(named::router())
+        .merge(rules)
+        .merge(tables);
+    Router::new()
+        .nest("/v1", whole)
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .with_state(engine)
+}
+
+async fn no_such_path(uri: Uri) -> ApiError {
+    let sentence = format!(
+        "there is nothing at {}: the paths are /v1/lab, show, bridges, ports, routes, masquerade, publish, fdb, \
+         neighbors, conntrack, stats, drops and version",
+        uri.path()
+    );
+    ApiError::new(StatusCode::NOT_FOUND, sentence)
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+    let sentence = format!("{} does not understand {method}", uri.path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, sentence)
+}

@@ -1,0 +1,229 @@
+//! What has a name of its own in a lab: bridges and ports, with the same verbs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::body;
+use super::error::ApiError;
+use super::message::Changes;
+use super::query::Named;
+use crate::config::{BridgeSpec, LabSpec, PortSpec};
+use crate::engine::views::{BridgeView, PortView};
+use crate::engine::{Engine, EngineError};
+
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// `/bridges` and `/ports`.
+pub(super) fn router() -> Router<Arc<Engine>> {
+    let bridge = get(bridge)
+        .post(add::<BridgeSpec>)
+        .put(put::<BridgeSpec>)
+        .patch(alter::<BridgeSpec>)
+        .delete(delete::<BridgeSpec>);
+    let port = get(port)
+        .post(add::<PortSpec>)
+        .put(put::<PortSpec>)
+        .patch(alter::<PortSpec>)
+        .delete(delete::<PortSpec>);
+    Router::new()
+        .route("/bridges", get(bridges))
+        .route("/bridges/{name}", bridge)
+        .route("/ports", get(ports))
+        .route("/ports/{name}", port)
+}
+
+/// A table of the lab file whose keys are names.
+trait Table: Serialize + DeserializeOwned + Send + 'static {
+    const KIND: &'static str;
+
+    fn all(spec: &mut LabSpec) -> &mut BTreeMap<String, Self>;
+
+    /// The names of what is plugged into `name`.
+    fn members<'a>(spec: &'a LabSpec, name: &str) -> Vec<&'a str>;
+}
+
+impl Table for BridgeSpec {
+    const KIND: &'static str = "bridge";
+
+    fn all(spec: &mut LabSpec) -> &mut BTreeMap<String, Self> {
+        &mut spec.bridge
+    }
+
+    fn members<'a>(spec: &'a LabSpec, name: &str) -> Vec<&'a str> {
+        let on = spec.port.iter().filter(|(_, port)| port.bridge.as_deref() == Some(name));
+        on.map(|(port, _)| port.as_str()).collect()
+    }
+}
+
+impl Table for PortSpec {
+    const KIND: &'static str = "port";
+
+    fn all(spec: &mut LabSpec) -> &mut BTreeMap<String, Self> {
+        &mut spec.port
+    }
+
+    fn members<'a>(_: &'a LabSpec, _: &str) -> Vec<&'a str> {
+        Vec::new()
+    }
+}
+
+async fn bridges(State(engine): State<Arc<Engine>>) -> Json<Vec<BridgeView>> {
+    Json(engine.bridges().await)
+}
+
+async fn bridge(State(engine): State<Arc<Engine>>, Named(name): Named) -> Answer<BridgeView> {
+    let found = engine.bridges().await.into_iter().find(|bridge| bridge.name == name);
+    found.map(Json).ok_or_else(|| unknown::<BridgeSpec>(&name).into())
+}
+
+async fn ports(State(engine): State<Arc<Engine>>) -> Json<Vec<PortView>> {
+    Json(engine.ports().await)
+}
+
+async fn port(State(engine): State<Arc<Engine>>, Named(name): Named) -> Answer<PortView> {
+    let found = engine.ports().await.into_iter().find(|port| port.name == name);
+    found.map(Json).ok_or_else(|| unknown::<PortSpec>(&name).into())
+}
+
+async fn add<T: Table>(
+    State(engine): State<Arc<Engine>>,
+    Named(name): Named,
+    body::Json(wanted): body::Json<T>,
+) -> Answer<Changes> {
+    let changes = engine.edit(false, |spec| {
+        let all = T::all(spec);
+        if all.contains_key(&name) {
+            let kind = T::KIND;
+            let sentence =
+                format!("there is a {kind} {name:?} already: set its keys, or delete it first");
+            return Err(EngineError::Conflict(sentence));
+        }
+        all.insert(name, wanted);
+        Ok(())
+    });
+    Ok(Json(Changes { changes: changes.await? }))
+}
+
+async fn put<T: Table>(
+    State(engine): State<Arc<Engine>>,
+    Named(name): Named,
+    body::Json(wanted): body::Json<T>,
+) -> Answer<Changes> {
+    let changes = engine.edit(false, |spec| {
+        T::all(spec).insert(name, wanted);
+        Ok(())
+    });
+    Ok(Json(Changes { changes: changes.await? }))
+}
+
+async fn alter<T: Table>(
+    State(engine): State<Arc<Engine>>,
+    Named(name): Named,
+    body::Json(patch): body::Json<Value>,
+) -> Answer<Changes> {
+    if !patch.is_object() {
+        return Err(ApiError::wrong("the body must be a JSON object with the keys to change"));
+    }
+    let mut wrong = None;
+    let changes = engine.edit(false, |spec| {
+        let now = T::all(spec).get_mut(&name).ok_or_else(|| unknown::<T>(&name))?;
+        *now = patched(now, patch).map_err(|error| {
+            wrong = Some(error);
+            unknown::<T>(&name)
+        })?;
+        Ok(())
+    });
+    let outcome = changes.await;
+    // An edit has no word for keys that do not exist: what it said instead is not what is told.
+    match wrong {
+        Some(error) => Err(ApiError::wrong(format!("{} {name:?}: {error}", T::KIND))),
+        None => Ok(Json(Changes { changes: outcome? })),
+    }
+}
+
+async fn delete<T: Table>(
+    State(engine): State<Arc<Engine>>,
+    Named(name): Named,
+) -> Answer<Changes> {
+    let what = format!("{} {name:?}", T::KIND);
+    let changes = engine.edit(false, |spec| {
+        T::all(spec).remove(&name).ok_or_else(|| unknown::<T>(&name))?;
+        let left = T::members(spec, &name);
+        if left.is_empty() {
+            return Ok(());
+        }
+        let sentence = format!("{what} still has ports: delete {} first", left.join(", "));
+        Err(EngineError::Conflict(sentence))
+    });
+    let changes = changes.await.map_err(|error| ApiError::of_removal(&what, error))?;
+    Ok(Json(Changes { changes }))
+}
+
+fn unknown<T: Table>(name: &str) -> EngineError {
+    EngineError::Unknown(format!("there is no {} {name:?}", T::KIND))
+}
+
+fn patched<T: Table>(now: &T, patch: Value) -> serde_json::Result<T> {
+    let mut value = serde_json::to_value(now)?;
+    merge(&mut value, patch, 0);
+    serde_json::from_value(value)
+}
+
+/// JSON merge patch (RFC 7396): null takes a key away, a table is merged, anything else replaces. Deeper than any
+/// lab, a table replaces.
+fn merge(into: &mut Value, patch: Value, depth: usize) {
+    match (into, patch) {
+        (Value::Object(into), Value::Object(patch)) if depth < DEEPEST => {
+            for (key, value) in patch {
+                if value.is_null() {
+                    into.remove(&key);
+                } else {
+                    merge(into.entry(key).or_insert(Value::Null), value, depth + 1);
+                }
+            }
+        }
+        (into, Value::Object(patch)) if depth < DEEPEST => {
+            *into = Value::Object(serde_json::Map::new());
+            merge(into, Value::Object(patch), depth);
+        }
+        (into, patch) => *into = patch,
+    }
+}
+
+/// `bridge.NAME.vlan.NUMBER` is two tables below the object that is patched.
+const DEEPEST: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn null_takes_a_key_away_and_tables_are_merged() {
+        let mut value = json!({"mtu": 1500, "vlan": {"10": {"router": "10.0.10.1/24"}}});
+        merge(&mut value, json!({"mtu": null, "vlan": {"20": {"router": "10.0.20.1/24"}}}), 0);
+        let both = json!({"10": {"router": "10.0.10.1/24"}, "20": {"router": "10.0.20.1/24"}});
+        assert_eq!(value, json!({ "vlan": both }));
+        merge(&mut value, json!({"vlan": {"10": null}, "hub": true}), 0);
+        assert_eq!(value, json!({"vlan": {"20": {"router": "10.0.20.1/24"}}, "hub": true}));
+    }
+
+    #[test]
+    fn a_patch_of_any_depth_ends() {
+        let mut patch = json!({});
+        for _ in 0..100 {
+            patch = json!({ "a": patch });
+        }
+        let mut value = json!({});
+        merge(&mut value, patch, 0);
+        assert!(value.is_object());
+    }
+}

@@ -1,0 +1,58 @@
+//! What a request says behind its path: names in the path, and the query, each refused with a sentence.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+
+/// The query, whose keys are all known.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let told = |error: axum::extract::rejection::QueryRejection| {
+            let text = error.body_text();
+            let why = text.trim_start_matches("Failed to deserialize query string: ");
+            ApiError::wrong(format!(
+                "the query {:?} is wrong: {why}",
+                parts.uri.query().unwrap_or("")
+            ))
+        };
+        Query::try_from_uri(&parts.uri).map(|Query(asked)| Self(asked)).map_err(told)
+    }
+}
+
+/// The last part of the path, as text.
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let told = |_| ApiError::wrong("the name in the path is not UTF-8");
+        let Path(name) = Path::from_request_parts(parts, state).await.map_err(told)?;
+        Ok(Self(name))
+    }
+}
+
+/// `?dry_run=true`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DryRun {
+    #[serde(default)]
+    pub(super) dry_run: bool,
+}
+
+/// A text of the request as the value that it must be.
+pub(super) fn value<T: FromStr>(what: &str, text: &str) -> Result<T, ApiError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error| ApiError::wrong(format!("{what} {text:?}: {error}")))
+}

@@ -1,0 +1,214 @@
+//! Tables that fill themselves (stations, neighbours, flows), what may be done to them by hand, and the counters.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use packet::{Mac, VlanId};
+use serde::Deserialize;
+
+use super::body;
+use super::error::ApiError;
+use super::message::{Changes, NeighborSpec, StationSpec};
+use super::query::{Asked, Named, value};
+use crate::config::{LabSpec, StaticSpec};
+use crate::engine::views::{DropView, FlowEntry, NeighborEntry, StationView, StatsView};
+use crate::engine::{Engine, EngineError};
+
+type Shared = State<Arc<Engine>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// `?bridge=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfBridge {
+    bridge: Option<String>,
+}
+
+/// `GET /v1/fdb`
+pub(super) async fn stations(
+    State(engine): Shared,
+    Asked(OfBridge { bridge }): Asked<OfBridge>,
+) -> Answer<Vec<StationView>> {
+    if let Some(name) = &bridge
+        && !engine.spec().await.bridge.contains_key(name)
+    {
+        return Err(ApiError::unknown(format!("there is no bridge {name:?}")));
+    }
+    Ok(Json(engine.stations(bridge.as_deref()).await))
+}
+
+/// `POST /v1/fdb`: a static entry of the lab.
+pub(super) async fn bind_station(
+    State(engine): Shared,
+    body::Json(wanted): body::Json<StationSpec>,
+) -> Answer<Changes> {
+    let mac: Mac = value("mac", &wanted.mac)?;
+    let changes = engine.edit(false, |spec| {
+        let StationSpec { port, bridge, vlan, .. } = wanted;
+        let written = spec.port.get(&port);
+        let written = written.ok_or_else(|| no("port", &port))?;
+        let routed = || EngineError::Conflict(format!("port {port:?} is on no bridge"));
+        let name = bridge.or_else(|| written.bridge.clone()).ok_or_else(routed)?;
+        let entry = StaticSpec { mac: mac.to_string(), port, vlan };
+        let vlan = vlan_of(spec, &entry);
+        if bound(spec, &name, mac, vlan).is_some() {
+            let sentence = format!("{mac} is bound on bridge {name:?} already: delete it first");
+            return Err(EngineError::Conflict(sentence));
+        }
+        let bridge = spec.bridge.get_mut(&name).ok_or_else(|| no("bridge", &name))?;
+        bridge.statics.push(entry);
+        Ok(())
+    });
+    Ok(Json(Changes { changes: changes.await? }))
+}
+
+/// `?bridge=&port=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfBridgeAndPort {
+    bridge: Option<String>,
+    port: Option<String>,
+}
+
+/// `DELETE /v1/fdb`
+pub(super) async fn flush_stations(
+    State(engine): Shared,
+    Asked(asked): Asked<OfBridgeAndPort>,
+) -> Answer<Changes> {
+    engine.flush_stations(asked.bridge.as_deref(), asked.port.as_deref()).await?;
+    Ok(Json(Changes::default()))
+}
+
+/// `?bridge=&vlan=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfBridgeAndVlan {
+    bridge: String,
+    #[serde(default)]
+    vlan: u16,
+}
+
+/// `DELETE /v1/fdb/MAC`: from the lab when it is bound there, from memory otherwise.
+pub(super) async fn forget_station(
+    State(engine): Shared,
+    Named(mac): Named,
+    Asked(OfBridgeAndVlan { bridge, vlan }): Asked<OfBridgeAndVlan>,
+) -> Answer<Changes> {
+    let mac: Mac = value("mac", &mac)?;
+    let vlan_id = match vlan {
+        0 => VlanId::UNTAGGED,
+        number => VlanId::new(number)
+            .ok_or_else(|| ApiError::wrong(format!("vlan {number} is not between 1 and 4094")))?,
+    };
+    let number = i64::from(vlan);
+    // An edit that changes nothing would still make lost ports anew.
+    if bound(&engine.spec().await, &bridge, mac, number).is_none() {
+        engine.forget_station(&bridge, vlan_id, mac).await?;
+        return Ok(Json(Changes::default()));
+    }
+    let changes = engine.edit(false, |spec| {
+        if let Some(at) = bound(spec, &bridge, mac, number)
+            && let Some(bridge) = spec.bridge.get_mut(&bridge)
+        {
+            bridge.statics.remove(at);
+        }
+        Ok(())
+    });
+    let changes = changes.await?;
+    Ok(Json(Changes { changes }))
+}
+
+/// `GET /v1/neighbors`
+pub(super) async fn neighbors(State(engine): Shared) -> Json<Vec<NeighborEntry>> {
+    Json(engine.neighbors().await)
+}
+
+/// `POST /v1/neighbors`
+pub(super) async fn bind_neighbor(
+    State(engine): Shared,
+    body::Json(wanted): body::Json<NeighborSpec>,
+) -> Answer<Changes> {
+    let mac = value("mac", &wanted.mac)?;
+    engine.pin_neighbor(wanted.interface.as_deref(), wanted.address, mac).await?;
+    Ok(Json(Changes::default()))
+}
+
+/// `DELETE /v1/neighbors`
+pub(super) async fn flush_neighbors(State(engine): Shared) -> Answer<Changes> {
+    engine.flush_neighbors().await?;
+    Ok(Json(Changes::default()))
+}
+
+/// `?interface=`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfInterface {
+    interface: Option<String>,
+}
+
+/// `DELETE /v1/neighbors/ADDRESS`
+pub(super) async fn forget_neighbor(
+    State(engine): Shared,
+    Named(address): Named,
+    Asked(OfInterface { interface }): Asked<OfInterface>,
+) -> Answer<Changes> {
+    let address: Ipv4Addr = value("address", &address)?;
+    engine.forget_neighbor(interface.as_deref(), address).await?;
+    Ok(Json(Changes::default()))
+}
+
+/// `?src_nat=true&dst_nat=true`: flows of either kind, as `conntrack --src-nat --dst-nat`; all when neither is asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfKind {
+    #[serde(default)]
+    src_nat: bool,
+    #[serde(default)]
+    dst_nat: bool,
+}
+
+/// `GET /v1/conntrack`
+pub(super) async fn flows(
+    State(engine): Shared,
+    Asked(OfKind { src_nat, dst_nat }): Asked<OfKind>,
+) -> Json<Vec<FlowEntry>> {
+    let mut flows = engine.flows().await;
+    if src_nat || dst_nat {
+        flows.retain(|flow| (src_nat && flow.src_nat) || (dst_nat && flow.dst_nat));
+    }
+    Json(flows)
+}
+
+/// `DELETE /v1/conntrack`
+pub(super) async fn flush_flows(State(engine): Shared) -> Answer<Changes> {
+    engine.flush_flows().await?;
+    Ok(Json(Changes::default()))
+}
+
+/// `GET /v1/stats`
+pub(super) async fn stats(State(engine): Shared) -> Json<StatsView> {
+    Json(engine.stats().await)
+}
+
+/// `GET /v1/drops`
+pub(super) async fn drops(State(engine): Shared) -> Json<Vec<DropView>> {
+    Json(engine.drops().await)
+}
+
+/// The place of a static entry among its bridge's.
+fn bound(spec: &LabSpec, bridge: &str, mac: Mac, vlan: i64) -> Option<usize> {
+    let entries = &spec.bridge.get(bridge)?.statics;
+    entries.iter().position(|entry| entry.mac.parse() == Ok(mac) && vlan_of(spec, entry) == vlan)
+}
+
+/// The VLAN of a static entry: its own, or the one in which its port's far end lives without tags.
+fn vlan_of(spec: &LabSpec, entry: &StaticSpec) -> i64 {
+    let of_port = || spec.port.get(&entry.port).and_then(|port| port.vlan.or(port.native));
+    entry.vlan.or_else(of_port).unwrap_or(0)
+}
+
+fn no(kind: &str, name: &str) -> EngineError {
+    EngineError::Unknown(format!("there is no {kind} {name:?}"))
+}

@@ -1,0 +1,61 @@
+//! How the demo speaks: lines on standard output, readable without colours, and silence when nobody listens.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// Writes a line. A reader that has gone away stops the lines and not the demo.
+pub(super) fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// The lab file's own words on what it is: the comment at its head.
+pub(super) fn introduction(lab_file: &str) {
+    for line in lab_file.lines().map_while(|line| line.strip_prefix('#')) {
+        say(line.strip_prefix(' ').unwrap_or(line));
+    }
+    say("");
+}
+
+pub(super) fn heading(number: usize, title: &str) {
+    say(&format!("\n{number}. {title}"));
+}
+
+/// A listing, as the verb that shows it would print it.
+pub(super) fn listing(verb: &str, table: &str) {
+    say(&format!("\n$ tapswitch {verb}\n{}", table.trim_end()));
+}
+
+/// How to look around, for as long as the lab stays up.
+pub(super) fn farewell(socket: &Path) {
+    let socket = socket.display();
+    say(&format!(
+        "\nThe lab stays up until Ctrl-C. Look around from another terminal:\n\
+         \x20 export TAPSWITCH_SOCKET={socket}\n\
+         \x20 tapswitch show\n\
+         \x20 tapswitch conntrack list\n\
+         \x20 ip netns exec tapswitch-red ping 203.0.113.254"
+    ));
+}
+
+/// A time in the unit that suits it.
+pub(super) fn time(time: Duration) -> String {
+    let milliseconds = time.as_secs_f64() * 1e3;
+    if milliseconds < 1_000.0 {
+        format!("{milliseconds:.1} ms")
+    } else {
+        format!("{:.1} s", milliseconds / 1e3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_the_unit_that_suits_it() {
+        assert_eq!(time(Duration::from_micros(120)), "0.1 ms");
+        assert_eq!(time(Duration::from_millis(3_000)), "3.0 s");
+    }
+}

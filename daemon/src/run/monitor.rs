@@ -1,0 +1,40 @@
+//! What happens to a running lab from outside: devices and namespaces that vanish, addresses that clash.
+
+use std::io;
+use std::time::Duration;
+
+use switch::Notice;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::dataplane::Report;
+use crate::engine::Engine;
+
+/// Looks after the lab until a packet thread ends, and says why it did.
+pub(super) async fn watch(engine: &Engine, mut reports: UnboundedReceiver<Report>) -> io::Error {
+    let mut round = interval(ROUND);
+    round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            report = reports.recv() => match report {
+                Some(Report::Gone(port)) => engine.device_gone(port).await,
+                Some(Report::Notice(notice)) => tell(engine, notice).await,
+                Some(Report::Failed(error)) => return error,
+                None => return io::Error::other("all of them have stopped"),
+            },
+            _ = round.tick() => engine.look_for_vanished().await,
+        }
+    }
+}
+
+async fn tell(engine: &Engine, notice: Notice) {
+    match notice {
+        Notice::AddressConflict { interface, address, station } => {
+            let interface = engine.interface_name(interface).await;
+            tracing::warn!("{station} on {interface} claims {address}, which is the switch's own");
+        }
+    }
+}
+
+/// How long a namespace may be gone before it is noticed: the kernel tells nobody.
+const ROUND: Duration = Duration::from_secs(1);
