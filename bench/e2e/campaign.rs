@@ -1,0 +1,167 @@
+//! The rounds: in each of them every load, and each load through every system in turn.
+//!
+//! A system is built for one reading and taken down after it, so only one is up at a time, and systems that are
+//! compared with one another are measured within seconds of each other.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+
+use crate::interrupt::Interrupted;
+use crate::load::{self, Load, Reading, Trial};
+use crate::system::{self, Surroundings, System};
+
+/// What to compare, and how long.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Rounds; the table shows medians over them
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Seconds that each load counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
+    secs: u32,
+    /// Only these systems
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(system_names()))]
+    only: Vec<String>,
+    /// Only these loads
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(load_names()))]
+    work: Vec<String>,
+    /// The `tapswitch` binary [default: beside this program]
+    #[arg(long, value_name = "PATH")]
+    tapswitch: Option<PathBuf>,
+    /// Write every reading to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// All that was found out.
+pub(crate) struct Outcome {
+    /// Rounds made.
+    pub(crate) rounds: u32,
+    /// Seconds counted for each reading.
+    pub(crate) secs: u32,
+    /// The loads, in order.
+    pub(crate) loads: Vec<&'static Load>,
+    /// The systems, in order, with their readings.
+    pub(crate) tested: Vec<Tested>,
+    /// Sentences about systems that are not installed.
+    pub(crate) left_out: Vec<String>,
+    /// Sentences about systems that failed.
+    pub(crate) failed: Vec<String>,
+}
+
+/// One system's readings.
+pub(crate) struct Tested {
+    /// Which system.
+    pub(crate) system: &'static System,
+    /// What was read, of which load, in which round.
+    pub(crate) readings: Vec<(&'static Load, u32, Reading)>,
+    /// The most memory its process held in any round, in KiB.
+    pub(crate) peak_memory: Option<u64>,
+}
+
+/// Runs all rounds. A system that fails is left out from there on; an interruption ends everything.
+pub(crate) fn run(options: &Options) -> Result<Outcome> {
+    let surroundings = surroundings(options)?;
+    let mut outcome = plan(options, &surroundings);
+    announce(&outcome);
+    let span = Duration::from_secs(u64::from(options.secs));
+    let mut alive: Vec<usize> = (0..outcome.tested.len()).collect();
+    for round in 0..options.rounds {
+        for (number, load) in outcome.loads.iter().enumerate() {
+            let trial = Trial::new(round, number, span);
+            eprint!("round {}/{} {:<6}{:<5}", round + 1, options.rounds, load.name, load.unit);
+            for index in alive.clone() {
+                let Some(tested) = outcome.tested.get_mut(index) else {
+                    continue;
+                };
+                eprint!(" {}", tested.system.name);
+                if let Err(error) = visit(tested, round, load, trial, &surroundings) {
+                    eprintln!(" failed");
+                    if error.is::<Interrupted>() {
+                        return Err(error);
+                    }
+                    outcome.failed.push(format!("{} failed: {error:#}", tested.system.name));
+                    alive.retain(|it| *it != index);
+                }
+            }
+            eprintln!();
+            // Whoever comes first finds the machine in another state: everybody comes first once in a while.
+            let (first, rest) = alive.split_at(alive.len().min(1));
+            alive = [rest, first].concat();
+        }
+    }
+    Ok(outcome)
+}
+
+fn plan(options: &Options, surroundings: &Surroundings) -> Outcome {
+    let wanted = |name: &str, list: &[String]| list.is_empty() || list.iter().any(|it| it == name);
+    let mut outcome = Outcome {
+        rounds: options.rounds,
+        secs: options.secs,
+        loads: load::ALL.iter().filter(|load| wanted(load.name, &options.work)).collect(),
+        tested: Vec::new(),
+        left_out: Vec::new(),
+        failed: Vec::new(),
+    };
+    for system in system::ALL.iter().filter(|system| wanted(system.name, &options.only)) {
+        match (system.missing)(surroundings) {
+            Some(why) => outcome.left_out.push(format!("{} {why}", system.name)),
+            None => outcome.tested.push(Tested { system, readings: Vec::new(), peak_memory: None }),
+        }
+    }
+    outcome
+}
+
+/// Builds a system, runs a load through it, takes it down.
+fn visit(
+    tested: &mut Tested,
+    round: u32,
+    load: &'static Load,
+    trial: Trial,
+    surroundings: &Surroundings,
+) -> Result<()> {
+    let running = (tested.system.build)(surroundings)?;
+    load::settle(&running)?;
+    let reading = (load.measure)(&running, trial).with_context(|| load.name)?;
+    eprint!(" {:.1},", reading.value);
+    tested.readings.push((load, round, reading));
+    if let Some(process) = &running.process {
+        tested.peak_memory = tested.peak_memory.max(Some(process.peak_memory()?));
+    }
+    Ok(())
+}
+
+fn surroundings(options: &Options) -> Result<Surroundings> {
+    let myself = env::current_exe().context("cannot tell where this program is")?;
+    let beside = myself.with_file_name("tapswitch");
+    Ok(Surroundings { tapswitch: options.tapswitch.clone().unwrap_or(beside), myself })
+}
+
+fn announce(outcome: &Outcome) {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: f64 = load.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0.0);
+    if load > 0.5 {
+        eprintln!("this machine is busy (load {load}): only large differences will mean anything");
+    }
+    for tested in &outcome.tested {
+        eprintln!("{:<17} {}", tested.system.name, tested.system.about);
+    }
+    for why in &outcome.left_out {
+        eprintln!("left out: {why}");
+    }
+    for load in &outcome.loads {
+        eprintln!("{:<17} {}", load.name, load.about);
+    }
+}
+
+fn system_names() -> impl Iterator<Item = &'static str> {
+    system::ALL.iter().map(|system| system.name)
+}
+
+fn load_names() -> impl Iterator<Item = &'static str> {
+    load::ALL.iter().map(|load| load.name)
+}

@@ -1,0 +1,108 @@
+//! What is compared: each system is one entry of [`ALL`], built anew for every round.
+//!
+//! A new peer is a file beside this one and a line in the list. It says what it lacks on this machine, if anything,
+//! and builds itself between two new namespaces.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::process::Process;
+use crate::room::Room;
+
+pub(crate) mod bare_loop;
+mod kernel;
+mod tap;
+mod tapswitch;
+
+/// A way to join two namespaces.
+pub(crate) struct System {
+    /// As `--only` and the table name it.
+    pub(crate) name: &'static str,
+    /// One line for people.
+    pub(crate) about: &'static str,
+    /// Why it cannot run here, as a clause that follows its name.
+    pub(crate) missing: fn(&Surroundings) -> Option<String>,
+    /// Builds it.
+    pub(crate) build: fn(&Surroundings) -> Result<Running>,
+}
+
+/// What systems need to know to build themselves.
+pub(crate) struct Surroundings {
+    /// Where the `tapswitch` binary is, or should be.
+    pub(crate) tapswitch: PathBuf,
+    /// This program, to run parts of it as children.
+    pub(crate) myself: PathBuf,
+}
+
+/// A system that is up. Dropping it takes everything down, the process ahead of the namespaces.
+pub(crate) struct Running {
+    /// The process that moves the frames, where there is one.
+    pub(crate) process: Option<Process>,
+    /// Where the load comes from, at [`NEAR`].
+    pub(crate) near: Room,
+    /// Where it goes to, at [`FAR`].
+    pub(crate) far: Room,
+    /// Whatever else must live as long.
+    pub(crate) _rest: Box<dyn std::any::Any>,
+}
+
+/// The near room's address in every system, so that flows hash alike in all of them.
+pub(crate) const NEAR: Ipv4Addr = Ipv4Addr::new(192, 168, 76, 2);
+/// The far room's. Routed, each is in a /24 of its own; bridged, both are in one [`WIDE`].
+pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 2);
+/// Length of the prefix that holds both.
+pub(crate) const WIDE: u8 = 23;
+
+/// Every system, the one that ratios refer to first.
+pub(crate) const ALL: &[System] = &[
+    System {
+        name: "loop",
+        about: "bare TAP-to-TAP loop, a queue and a thread for each core: the limit",
+        missing: |_| None,
+        build: |surroundings| bare_loop::build(surroundings, bare_loop::queues()),
+    },
+    System {
+        name: "loop-1q",
+        about: "the same with one queue and one thread",
+        missing: |_| None,
+        build: |surroundings| bare_loop::build(surroundings, 1),
+    },
+    System {
+        name: "tapswitch",
+        about: "this switch, two ports of one bridge",
+        missing: tapswitch::missing,
+        build: |surroundings| tapswitch::build(surroundings, &tapswitch::BRIDGED),
+    },
+    System {
+        name: "tapswitch-1w",
+        about: "the same with one worker",
+        missing: tapswitch::missing,
+        build: |surroundings| tapswitch::build(surroundings, &tapswitch::ONE_WORKER),
+    },
+    System {
+        name: "tapswitch-routed",
+        about: "this switch, routing between two bridges",
+        missing: tapswitch::missing,
+        build: |surroundings| tapswitch::build(surroundings, &tapswitch::ROUTED),
+    },
+    System {
+        name: "tapswitch-nat",
+        about: "this switch, masquerading out of a routed port",
+        missing: tapswitch::missing,
+        build: |surroundings| tapswitch::build(surroundings, &tapswitch::MASQUERADED),
+    },
+    System {
+        name: "tapswitch-plain",
+        about: "this switch, bridged with offload = false",
+        missing: tapswitch::missing,
+        build: |surroundings| tapswitch::build(surroundings, &tapswitch::PLAIN),
+    },
+    System {
+        name: "kernel",
+        about: "the kernel's bridge with two veth pairs",
+        missing: kernel::missing,
+        build: kernel::build,
+    },
+];
