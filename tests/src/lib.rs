@@ -1,1 +1,31 @@
-//! placeholder
+//! A laboratory for the whole switch: simulated hosts, cables, a clock that tests turn, and judges that watch.
+//!
+//! A [`Lab`] owns a [`Switch`](switch::Switch) and everything around it. Nothing here needs root, reads a real clock
+//! or sleeps; one seed reproduces everything, and is printed when a test fails. After every step the lab asserts that
+//! no frame is lost from the books and that every frame that leaves is one that may leave (see `checks`).
+//!
+//! The code map: [`lab`] (the value and its steps) with `turns` (its clock), [`topology`] (what is connected, by name)
+//! with `nat_rules`, [`talk`] (what hosts say: pings, datagrams, transfers), [`wire`] (frames and packets as tests
+//! write them), [`link`] (cables), [`model`] (a naive forwarding database), [`rng`].
+#![forbid(unsafe_code)]
+// This is test code: a lab that cannot be built should stop the test there.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod checks;
+mod device;
+mod host;
+pub mod lab;
+pub mod link;
+pub mod model;
+mod nat_rules;
+pub mod rng;
+pub mod talk;
+pub mod topology;
+mod turns;
+pub mod wire;
+
+pub use lab::Lab;
+pub use link::Link;
+pub use talk::Connection;
+pub use topology::Port;
+pub use wire::{Packet, Seen};

@@ -1,0 +1,106 @@
+//! A running `tapswitch run`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::binary;
+use crate::process::{Finished, Process};
+use crate::wait::{self, PATIENCE};
+use crate::world::World;
+
+/// A daemon whose lab is up, in a world. Killed when dropped.
+pub(crate) struct Daemon<'w> {
+    world: &'w World,
+    process: Process,
+}
+
+impl<'w> Daemon<'w> {
+    /// Runs an example of the project, unmodified.
+    pub(crate) fn example(world: &'w World, name: &str) -> Self {
+        Self::run(world, &example(name))
+    }
+
+    /// Runs a lab written as text.
+    pub(crate) fn with(world: &'w World, lab: &str) -> Self {
+        Self::run(world, &world.file(lab))
+    }
+
+    /// Runs a lab file, and waits until it says that it is ready. Prints how long that took.
+    pub(crate) fn run(world: &'w World, lab: &Path) -> Self {
+        let start = Instant::now();
+        let mut process = world.start(Command::new(binary::path()).arg("run").arg(lab));
+        let ready = wait::within(READY, || {
+            let over = process.status().map(|status| format!("it ended: {status}"));
+            over.map(Err).or_else(|| process.printed().first().cloned().map(Ok))
+        });
+        match ready {
+            Some(Ok(line)) => assert_eq!(line, "ready"),
+            Some(Err(why)) => panic!("{}: {why}", lab.display()),
+            None => panic!("{}: not ready within {READY:?}", lab.display()),
+        }
+        println!("{}: ready after {} ms", lab.display(), start.elapsed().as_millis());
+        Self { world, process }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Whether its log has a line with this text.
+    pub(crate) fn has_logged(&self, text: &str) -> bool {
+        self.process.logged().iter().any(|line| line.contains(text))
+    }
+
+    /// Makes the lab match a text; what that printed.
+    #[track_caller]
+    pub(crate) fn apply(&self, lab: &str) -> String {
+        self.world.tapswitch_on(&["apply"], &self.world.file(lab)).ok()
+    }
+
+    /// Makes the lab match a file; what that printed.
+    #[track_caller]
+    pub(crate) fn apply_file(&self, arguments: &[&str], lab: &Path) -> String {
+        self.world.tapswitch_on(&[&["apply"], arguments].concat(), lab).ok()
+    }
+
+    /// Everything that the daemon tells of its lab, less the counters that traffic moves.
+    #[track_caller]
+    pub(crate) fn lab(&self) -> String {
+        let show = self.world.json(&["show"]);
+        let parts = ["ports", "routes", "masquerade", "publish"];
+        parts.map(|part| format!("{part}: {}\n", show[part])).concat()
+    }
+
+    /// Waits until its state of a port is as `holds` wants it.
+    pub(crate) fn until_port(&self, port: &str, holds: impl Fn(&str) -> bool) -> String {
+        wait::until(&format!("port {port} to change its state"), || {
+            let rows = self.world.rows(&["port", "list"]);
+            let row = rows.iter().find(|row| row["name"] == port)?;
+            let state = row["state"].as_str()?;
+            holds(state).then(|| state.to_owned())
+        })
+    }
+
+    /// Ends it by a signal. It must succeed and have printed nothing but `ready`.
+    #[track_caller]
+    pub(crate) fn stop(self, signal: Signal) -> Finished {
+        self.process.signal(signal);
+        let finished = self.process.finish(PATIENCE);
+        assert!(finished.status.success(), "{}\n{}", finished.status, finished.err);
+        assert_eq!(finished.out, "ready\n");
+        finished
+    }
+}
+
+/// The path of an example.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
+    path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Two seconds are promised; a machine that is busy with other tests gets more.
+const READY: Duration = Duration::from_secs(10);

@@ -1,0 +1,35 @@
+//! The built binary on a real kernel: what only root can show.
+//!
+//! Every test plays in a [`world`] of its own: network and mount namespaces that no other test and nothing else on
+//! this machine shares. Hosts are real namespaces, their programs are sockets that the tests open inside. Where there
+//! is no root a test says so and passes, except where the environment says `CI=true`: there it fails.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`world`], [`scenery`] | the machine, and what stands on it ahead of the daemon |
+//! | [`binary`], [`process`], [`daemon`], [`http`] | what is tested: the command, the running daemon, its API |
+//! | [`host`], [`transfer`], [`wait`] | what tests do: ping, connect, send many bytes, wait for a condition |
+//! | the rest | tests |
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod binary;
+mod daemon;
+mod host;
+mod http;
+mod process;
+mod scenery;
+mod transfer;
+mod wait;
+mod world;
+
+mod apply;
+mod docker;
+mod examples;
+mod files;
+mod firewall;
+mod lifecycle;
+mod machine;
+mod path;
+mod ports;
+mod tables;
+mod traffic;

@@ -1,0 +1,220 @@
+//! Every way for a port to be attached, and what is left behind when it goes: nothing.
+
+use nix::sys::signal::Signal;
+use os::netns::{Netns, Place};
+
+use crate::daemon::Daemon;
+use crate::host::Host;
+use crate::scenery::{Container, Found, linux_bridge};
+use crate::transfer;
+use crate::world::world;
+
+const BRIDGE: &str = "[bridge.br0]\nrouter = \"192.168.0.1/24\"\n";
+
+fn port(name: &str, attach: &str, host: u8) -> String {
+    format!("[port.{name}]\nbridge = \"br0\"\n{attach}\naddress = \"192.168.0.{host}/24\"\n")
+}
+
+#[test]
+fn a_named_namespace_is_made_when_absent_and_removed_at_the_end() {
+    let Some(world) = world() else { return };
+    let lab = format!("{BRIDGE}{}", port("red", "netns = \"red\"", 2));
+    let daemon = Daemon::with(&world, &lab);
+    assert_eq!(world.names(), ["red"]);
+    if let Some(list) = world.program("ip", &["netns", "list"]) {
+        assert!(list.ok().starts_with("red"));
+    }
+    let red = world.host("red");
+    red.ping("192.168.0.1");
+    red.ping("127.0.0.1");
+    assert_eq!(world.rows(&["port", "list"])[0]["attach"], "netns red");
+    daemon.stop(Signal::SIGTERM);
+    assert_eq!(world.names(), [""; 0]);
+}
+
+#[test]
+fn a_found_namespace_is_left_as_it_was() {
+    let Some(world) = world() else { return };
+    let named = Found::named(&world, "old", "up0");
+    let path = Found::anonymous("up0");
+    let container = Container::start(&path.host);
+    let before = [named.host.state(), path.host.state()];
+    let by_path = format!("netns = \"/proc/{}/ns/net\"", container.id());
+    let lab = [BRIDGE, &port("old", "netns = \"old\"", 2), &port("path", &by_path, 3)].concat();
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let daemon = Daemon::with(&world, &lab);
+        named.host.ping("192.168.0.3");
+        path.host.ping("192.168.0.1");
+        assert_ne!(named.host.state(), before[0]);
+        daemon.stop(signal);
+        assert_eq!(named.host.state(), before[0]);
+        assert_eq!(path.host.state(), before[1]);
+        assert_eq!(world.names(), ["old"]);
+    }
+    // And when a change takes the port away while the rest goes on.
+    let daemon = Daemon::with(&world, &lab);
+    daemon.apply(&[BRIDGE, &port("old", "netns = \"old\"", 2)].concat());
+    assert_eq!(path.host.state(), before[1]);
+    named.host.ping("192.168.0.1");
+}
+
+#[test]
+fn a_found_namespace_without_a_default_route_has_none_afterwards() {
+    let Some(world) = world() else { return };
+    let bare = Host::new("bare", world.run(|| Netns::create("bare")).unwrap());
+    let before = bare.state();
+    let lab = format!("{BRIDGE}{}", port("bare", "netns = \"bare\"", 2));
+    let daemon = Daemon::with(&world, &lab);
+    bare.ping("192.168.0.1");
+    daemon.stop(Signal::SIGTERM);
+    assert_eq!(bare.state(), before);
+    assert_eq!(world.names(), ["bare"]);
+}
+
+#[test]
+fn a_process_leads_to_its_namespace() {
+    let Some(world) = world() else { return };
+    let inside = Host::new("a container", Netns::anonymous().unwrap());
+    let container = Container::start(&inside);
+    let by_pid = format!("pid = {}", container.id());
+    let lab = [BRIDGE, &port("box", &by_pid, 2), &port("red", "netns = \"red\"", 3)].concat();
+    let daemon = Daemon::with(&world, &lab);
+    inside.ping("192.168.0.3");
+    let rows = world.rows(&["port", "list"]);
+    assert_eq!(rows[0]["attach"], format!("pid {}", container.id()));
+    assert_eq!(rows[0]["ifindex"], inside.link("eth0").index);
+    assert_eq!(world.names(), ["red"], "a process needs no name");
+    drop(container);
+    daemon.until_port("box", |state| state.starts_with("lost"));
+    world.host("red").ping("192.168.0.1");
+    daemon.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn two_ports_can_share_a_namespace() {
+    let Some(world) = world() else { return };
+    let second = "[bridge.br1]\nrouter = \"10.1.0.1/24\"\n[port.b]\nbridge = \"br1\"\n\
+                  netns = \"both\"\ndevice = \"eth1\"\naddress = \"10.1.0.2/24\"\ngateway = false\n";
+    let first = [BRIDGE, &port("a", "netns = \"both\"", 2)].concat();
+    let daemon = Daemon::with(&world, &[&*first, second].concat());
+    let both = world.host("both");
+    both.ping("192.168.0.1");
+    both.ping("10.1.0.1");
+    daemon.apply(&first);
+    both.ping("192.168.0.1");
+    let names: Vec<String> = both.links().into_iter().map(|link| link.name).collect();
+    assert_eq!(names, ["lo", "eth0"]);
+    // The one that made the namespace goes first, the other takes it along.
+    daemon.apply(&[&*first, second].concat());
+    daemon.apply(&[BRIDGE, second].concat());
+    assert_eq!(world.names(), ["both"]);
+    both.ping("10.1.0.1");
+    daemon.apply(BRIDGE);
+    assert_eq!(world.names(), [""; 0]);
+}
+
+#[test]
+fn a_host_port_is_a_device_of_this_machine() {
+    let Some(world) = world() else { return };
+    let here = world.here();
+    let before = here.state();
+    let lab = [BRIDGE, &port("sw0", "host = true", 9), &port("red", "netns = \"red\"", 2)].concat();
+    let daemon = Daemon::with(&world, &lab);
+    here.ping("192.168.0.2");
+    here.ping("192.168.0.1");
+    world.host("red").ping("192.168.0.9");
+    let link = here.link("sw0");
+    let row = &world.rows(&["port", "list"])[1];
+    assert_eq!((&row["attach"], &row["ifindex"]), (&"host".into(), &link.index.into()));
+    assert!(!here.has_default_route(), "it never gets one unasked");
+    daemon.stop(Signal::SIGINT);
+    assert_eq!(here.state(), before);
+}
+
+#[test]
+fn a_linux_bridge_takes_a_port_as_its_own() {
+    let Some(world) = world() else { return };
+    let here = world.here();
+    linux_bridge(&here, "docker0", "192.168.0.254/24");
+    let before = here.link("docker0");
+    let uplink = "[port.up]\nbridge = \"br0\"\nhost = true\nmaster = \"docker0\"\n";
+    let lab = [BRIDGE, uplink, &port("red", "netns = \"red\"", 2)].concat();
+    let daemon = Daemon::with(&world, &lab);
+    assert_eq!(here.link("up").master, Some(before.index));
+    let red = world.host("red");
+    red.ping("192.168.0.254");
+    here.ping("192.168.0.2");
+    let listener = here.listen(4000);
+    transfer::tcp(red.connect("192.168.0.254:4000".parse().unwrap(), &listener), 4 << 20);
+    daemon.stop(Signal::SIGTERM);
+    let names: Vec<String> = here.links().into_iter().map(|link| link.name).collect();
+    assert_eq!(names, ["lo", "docker0"]);
+}
+
+#[test]
+fn a_master_that_is_none_is_refused_and_leaves_nothing() {
+    let Some(world) = world() else { return };
+    let here = world.here();
+    let _other = Found::furnish(here.clone(), "other0");
+    let before = here.state();
+    let red = port("red", "netns = \"red\"", 2);
+    for (master, expected) in [("nobody", "no device `nobody`"), ("other0", "not a Linux bridge")] {
+        let uplink = format!("[port.up]\nbridge = \"br0\"\nhost = true\nmaster = \"{master}\"\n");
+        let lab = world.file([BRIDGE, &red, &uplink].concat());
+        let said = world.tapswitch_on(&["run"], &lab).refusal();
+        assert!(said.contains("port up") && said.contains(expected), "{said}");
+        assert_eq!(here.state(), before);
+        assert_eq!(world.names(), [""; 0]);
+    }
+}
+
+/// A plain device has one queue and finishes its frames itself.
+#[test]
+fn a_port_without_offload_is_a_plain_device() {
+    let Some(world) = world() else { return };
+    let plain = port("plain", "netns = \"plain\"\noffload = false", 2);
+    let lab = [BRIDGE, &plain, &port("fast", "netns = \"fast\"", 3)].concat();
+    let daemon = Daemon::with(&world, &lab);
+    for (name, has_header) in [("plain", false), ("fast", true)] {
+        let host = world.host(name);
+        host.ping("192.168.0.1");
+        let flags = host.run(tun_flags);
+        assert_eq!(flags & libc::IFF_VNET_HDR != 0, has_header, "{name}: {flags:#x}");
+    }
+    let switched = lab.replace("offload = false", "");
+    let plan = daemon.apply(&switched);
+    assert!(plan.contains("port plain") && !plan.contains("port fast"), "{plan}");
+    let flags = world.host("plain").run(tun_flags);
+    assert_eq!(flags & libc::IFF_VNET_HDR, libc::IFF_VNET_HDR);
+    world.host("plain").ping("192.168.0.3");
+}
+
+/// What sysfs, mounted anew for this namespace, tells of `eth0`.
+fn tun_flags() -> i32 {
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+    mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), None::<&str>).unwrap();
+    let text = std::fs::read_to_string("/sys/class/net/eth0/tun_flags").unwrap();
+    i32::from_str_radix(text.trim().trim_start_matches("0x"), 16).unwrap()
+}
+
+#[test]
+fn a_place_that_is_no_namespace_is_refused() {
+    let Some(world) = world() else { return };
+    let cases = [
+        ("netns = \"/run/nothing\"", "no namespace at /run/nothing"),
+        ("netns = \"/proc/version\"", "not a network namespace"),
+        ("pid = 4194304", "no process 4194304"),
+    ];
+    for (attach, expected) in cases {
+        let made = port("red", "netns = \"red\"", 2);
+        let lab = world.file([BRIDGE, &made, &port("x", attach, 3)].concat());
+        let said = world.tapswitch_on(&["run"], &lab).refusal();
+        assert!(said.contains("port x") && said.contains(expected), "{said}");
+        assert_eq!(world.names(), [""; 0], "what was made for the rest is gone again");
+    }
+    assert!(world.run(|| Netns::open(&Place::Name("red".into()))).is_err());
+}

@@ -1,0 +1,95 @@
+//! Labs that several tests begin with, and small words they share.
+
+use core::num::NonZeroU16;
+
+use lab::wire::{frame, pseudo};
+use lab::{Lab, Packet, Port};
+use packet::{Frame, Mac, Offload, SegmentKind, Span};
+
+/// An EtherType for local experiments (IEEE 802, clause 9.2.3): nobody looks inside.
+pub(crate) const EXPERIMENT: u16 = 0x88b5;
+
+/// Stations a, b and c on one bridge, no router.
+pub(crate) fn segment(seed: u64) -> Lab {
+    let mut lab = Lab::new(seed);
+    lab.bridge("br0");
+    for name in ["a", "b", "c"] {
+        lab.station(name, Port::on("br0"));
+    }
+    lab
+}
+
+/// A station that is not at the end of any cable of its own.
+pub(crate) const fn stranger(number: u8) -> Mac {
+    Mac([2, 0xaa, 0, 0, 0, number])
+}
+
+/// A frame of an experiment, from one station to another.
+pub(crate) fn hello(to: Mac, from: Mac) -> Vec<u8> {
+    frame(to, from).payload(EXPERIMENT, b"hello, whoever is there")
+}
+
+/// Lets a port's station speak to another port's.
+pub(crate) fn speak(lab: &mut Lab, from: &str, to: &str) {
+    let bytes = hello(lab.mac(to), lab.mac(from));
+    lab.send(from, &bytes);
+}
+
+/// Lets a port's station speak to everybody.
+pub(crate) fn shout(lab: &mut Lab, from: &str) {
+    let bytes = hello(Mac::BROADCAST, lab.mac(from));
+    lab.send(from, &bytes);
+}
+
+/// The same TCP or UDP frame with its checksum left to the switch, as virtio leaves it.
+pub(crate) fn left_to_the_switch(bytes: &[u8]) -> Frame {
+    let packet = Packet::parse(&bytes[14..]).expect("a whole packet");
+    let offset = if packet.protocol == 6 { 16 } else { 6 };
+    let start = 34 + packet.options.len() as u16;
+    let sum = pseudo(packet.source, packet.destination, packet.protocol, packet.payload.len());
+    let mut frame = Frame::copied_from(bytes);
+    let field = usize::from(start + offset);
+    frame.bytes_mut()[field..field + 2].copy_from_slice(&sum.to_be_bytes());
+    frame.set_offload(Offload::Checksum(Span { start, offset }));
+    frame
+}
+
+/// The same as a super-frame to be cut into segments of `size` payload bytes.
+pub(crate) fn super_frame(bytes: &[u8], size: u16) -> Frame {
+    let mut frame = left_to_the_switch(bytes);
+    let span = frame.offload().span().expect("a partial checksum");
+    let kind = if span.offset == 16 { SegmentKind::Tcp4 { ecn: false } } else { SegmentKind::Udp };
+    let size = NonZeroU16::new(size).expect("not zero");
+    frame.set_offload(Offload::Segment { kind, size, span });
+    frame
+}
+
+/// A router between two routed ports, `left` (10.1.0.0/24) and `right` (10.2.0.0/24), with a peer at .2 of each.
+pub(crate) fn crossing() -> Lab {
+    let mut lab = Lab::new(1);
+    lab.peer("left", Port::routed("10.1.0.1/24"), "10.1.0.2");
+    lab.peer("right", Port::routed("10.2.0.1/24"), "10.2.0.2");
+    lab.clear();
+    lab
+}
+
+/// A home: 192.168.0.1/24 on `br0` with peers red (.2) and blue (.3), and `wan`, a routed port 203.0.113.1/24 whose
+/// peer (.254) is the way to everywhere.
+pub(crate) fn home() -> Lab {
+    let mut lab = Lab::new(1);
+    lab.bridge("br0");
+    lab.router("br0", "192.168.0.1/24");
+    lab.peer("red", Port::on("br0"), "192.168.0.2");
+    lab.peer("blue", Port::on("br0"), "192.168.0.3");
+    lab.peer("wan", Port::routed("203.0.113.1/24"), "203.0.113.254");
+    lab.route("0.0.0.0/0", "203.0.113.254");
+    lab.clear();
+    lab
+}
+
+/// [`home`], masqueraded.
+pub(crate) fn masqueraded() -> Lab {
+    let mut lab = home();
+    lab.masquerade("192.168.0.0/24", "wan");
+    lab
+}

@@ -1,0 +1,24 @@
+//! The whole switch, driven through `lab`: simulated hosts and stations, virtual time, no root.
+//!
+//! A test's name is the sentence that it proves; its doc line has the requirement's ID. See `lab` for what is
+//! asserted beside that after every step of every test.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod arp;
+mod common;
+mod conservation;
+mod flooding;
+mod hosts;
+mod learning;
+mod masquerade;
+mod nat_changes;
+mod nat_errors;
+mod nat_fragments;
+mod nat_limits;
+mod nat_offload;
+mod neighbors;
+mod pieces;
+mod publish;
+mod refusals;
+mod routing;
+mod vlans;

@@ -1,0 +1,278 @@
+//! How the router finds a neighbour's MAC address, waits for it, remembers it, and gives up (RFC 1122 section 2.3.2).
+
+use core::time::Duration;
+
+use lab::wire::{arp_reply, frame};
+use lab::{Lab, Packet, Port};
+use packet::arp::Arp;
+use packet::{DropReason, Mac};
+use switch::Change;
+use switch::view::NeighborState;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A peer on the inside (192.168.0.2), and a mute station on 10.0.0.0/24, whose address only tests answer for.
+fn two_subnets() -> Lab {
+    let mut lab = Lab::new(1);
+    lab.bridge("br0");
+    lab.router("br0", "192.168.0.1/24");
+    lab.peer("red", Port::on("br0"), "192.168.0.2");
+    lab.station("mute", Port::routed("10.0.0.1/24"));
+    lab.clear();
+    lab
+}
+
+fn datagram(number: u16) -> Packet {
+    Packet::udp("192.168.0.2:1000", "10.0.0.9:2000", &number.to_be_bytes())
+}
+
+/// The ARP requests that arrived at the mute station, with the MAC address they went to.
+fn asked(lab: &mut Lab) -> Vec<(Mac, Arp)> {
+    let frames = lab.take("mute").into_iter();
+    frames.filter_map(|seen| Some((seen.destination(), seen.arp()?))).collect()
+}
+
+/// The mute station answers for 10.0.0.9.
+fn answer(lab: &mut Lab) {
+    let (mac, own) = (lab.mac("mute"), lab.router_mac("mute"));
+    let bytes = frame(own, mac).arp(&arp_reply(mac, "10.0.0.9", own, "10.0.0.1"));
+    lab.send("mute", &bytes);
+}
+
+/// AR6.
+#[test]
+fn a_packet_waits_until_its_neighbour_answers() {
+    let mut lab = two_subnets();
+    lab.ip("red", &datagram(1));
+    assert_eq!(lab.switch().totals().held, 1);
+    let questions = asked(&mut lab);
+    assert_eq!(questions.len(), 1);
+    assert_eq!(questions[0].0, Mac::BROADCAST);
+    assert_eq!(questions[0].1.target.to_string(), "10.0.0.9");
+    assert_eq!(questions[0].1.sender.to_string(), "10.0.0.1");
+    assert_eq!(lab.neighbor("mute", "10.0.0.9"), Some((NeighborState::Incomplete, None)));
+    answer(&mut lab);
+    let sent = lab.take("mute").remove(0);
+    assert_eq!((sent.destination(), sent.source()), (lab.mac("mute"), lab.router_mac("mute")));
+    assert_eq!(sent.packet(), Some(datagram(1).ttl(63)));
+    assert_eq!((lab.switch().totals().held, lab.switch().totals().sent), (0, 1));
+    lab.ip("red", &datagram(2));
+    assert_eq!(lab.packet("mute"), datagram(2).ttl(63), "the next does not wait");
+}
+
+/// AR6.
+#[test]
+fn nobody_is_asked_for_more_than_once_a_second() {
+    let mut lab = two_subnets();
+    for number in 0..300 {
+        lab.ip("red", &datagram(number));
+        lab.run_for(Duration::from_millis(10));
+    }
+    let mut times: Vec<_> = lab.take("mute").iter().map(|seen| seen.at).collect();
+    assert_eq!(times.len(), 3, "three questions in three seconds");
+    times.sort_unstable();
+    assert!(times.windows(2).all(|pair| pair[1].since(pair[0]) >= SECOND));
+}
+
+/// AR6, RT3.
+#[test]
+fn the_sender_hears_that_nobody_answered() {
+    let mut lab = two_subnets();
+    lab.ip("red", &datagram(1));
+    lab.ip("red", &datagram(2));
+    lab.run_for(4 * SECOND);
+    assert_eq!(asked(&mut lab).len(), 3);
+    let told = lab.packets("red");
+    assert_eq!(told.len(), 2, "one for each packet that waited");
+    for (error, number) in told.iter().zip([1, 2]) {
+        assert_eq!(error.kind(), (3, 1));
+        assert_eq!(error.source.to_string(), "192.168.0.1");
+        assert_eq!(error.quote().data(), datagram(number).data());
+    }
+    assert_eq!(lab.drops(), [("red", DropReason::NoNeighbor, 2)]);
+    assert_eq!(lab.switch().totals().held, 0);
+}
+
+/// AR6.
+#[test]
+fn a_neighbour_that_failed_is_asked_for_again_a_second_later() {
+    let mut lab = two_subnets();
+    lab.ip("red", &datagram(1));
+    lab.run_for(3 * SECOND);
+    lab.clear();
+    assert_eq!(lab.neighbor("mute", "10.0.0.9"), Some((NeighborState::Failed, None)));
+    lab.ip("red", &datagram(2));
+    assert_eq!(lab.packet("red").kind(), (3, 1), "told at once");
+    assert!(asked(&mut lab).is_empty());
+    lab.run_for(SECOND);
+    lab.ip("red", &datagram(3));
+    assert_eq!(asked(&mut lab).len(), 1);
+    answer(&mut lab);
+    assert_eq!(lab.packet("mute"), datagram(3).ttl(63));
+}
+
+/// AR6.
+#[test]
+fn the_newest_sixteen_wait_for_one_neighbour() {
+    let mut lab = two_subnets();
+    for number in 0..20 {
+        lab.ip("red", &datagram(number));
+    }
+    assert_eq!(lab.drops(), [("red", DropReason::NeighborQueueFull, 4)]);
+    assert_eq!(lab.switch().totals().held, 16);
+    answer(&mut lab);
+    let expected: Vec<Packet> = (4..20).map(|number| datagram(number).ttl(63)).collect();
+    assert_eq!(lab.packets("mute"), expected, "in order");
+}
+
+/// AR6.
+#[test]
+fn what_waits_is_bounded_in_all() {
+    let mut lab = two_subnets();
+    for host in 2..=200 {
+        for number in 0..16 {
+            let to = format!("10.0.0.{host}:2000");
+            lab.ip("red", &Packet::udp("192.168.0.2:1000", &*to, &[number]));
+        }
+    }
+    let totals = lab.switch().totals();
+    assert_eq!(totals.held, 1024);
+    assert_eq!(lab.dropped("red", DropReason::NeighborQueueFull), 199 * 16 - 1024);
+    lab.run_for(5 * SECOND);
+    assert_eq!(lab.switch().totals().held, 0);
+}
+
+#[test]
+fn large_packets_that_wait_are_bounded_in_bytes() {
+    let mut lab = Lab::new(1);
+    lab.peer("red", Port::routed("192.168.0.1/24").mtu(65_535), "192.168.0.2");
+    lab.station("mute", Port::routed("10.0.0.1/24").mtu(65_535));
+    for host in 2..=30 {
+        for _ in 0..16 {
+            let to = format!("10.0.0.{host}:2000");
+            lab.ip("red", &Packet::udp("192.168.0.2:1000", &*to, &[0; 65_000]));
+        }
+    }
+    let held = lab.switch().totals().held;
+    assert!((100..=130).contains(&held), "8 MiB of 65 kB: {held}");
+}
+
+/// AR7.
+#[test]
+fn a_neighbour_goes_stale_and_is_asked_alone_when_it_is_used() {
+    let mut lab = two_subnets();
+    lab.ip("red", &datagram(1));
+    answer(&mut lab);
+    let mac = lab.mac("mute");
+    assert_eq!(lab.neighbor("mute", "10.0.0.9"), Some((NeighborState::Reachable, Some(mac))));
+    lab.run_for(Duration::from_secs(29));
+    assert_eq!(lab.neighbor("mute", "10.0.0.9").unwrap().0, NeighborState::Reachable);
+    lab.run_for(2 * SECOND);
+    assert_eq!(lab.neighbor("mute", "10.0.0.9").unwrap().0, NeighborState::Stale);
+    lab.clear();
+    lab.ip("red", &datagram(2));
+    let frames = lab.take("mute");
+    assert_eq!(frames.len(), 2);
+    assert!(frames.iter().all(|seen| seen.destination() == mac), "asked alone, and used meanwhile");
+    assert!(frames.iter().any(|seen| seen.packet() == Some(datagram(2).ttl(63))));
+    assert_eq!(lab.neighbor("mute", "10.0.0.9").unwrap().0, NeighborState::Probe);
+    answer(&mut lab);
+    assert_eq!(lab.neighbor("mute", "10.0.0.9").unwrap().0, NeighborState::Reachable);
+}
+
+/// AR7.
+#[test]
+fn a_stale_neighbour_that_does_not_answer_is_forgotten_after_three_questions() {
+    let mut lab = two_subnets();
+    lab.ip("red", &datagram(1));
+    answer(&mut lab);
+    lab.run_for(Duration::from_secs(31));
+    lab.clear();
+    for number in 0..3 {
+        lab.ip("red", &datagram(number));
+        lab.run_for(SECOND);
+    }
+    let alone = asked(&mut lab).iter().filter(|(to, _)| *to != Mac::BROADCAST).count();
+    assert_eq!(alone, 3);
+    assert_eq!(lab.neighbor("mute", "10.0.0.9"), None);
+}
+
+#[test]
+fn how_long_a_neighbour_is_trusted_and_remembered_can_be_set() {
+    let mut lab = two_subnets();
+    let (reachable, stale) = (5 * SECOND, 10 * SECOND);
+    lab.change(Change::SetNeighborLimits { capacity: 100, reachable, stale });
+    lab.ip("red", &datagram(1));
+    answer(&mut lab);
+    lab.run_for(4 * SECOND);
+    assert_eq!(lab.neighbor("mute", "10.0.0.9").unwrap().0, NeighborState::Reachable);
+    lab.run_for(2 * SECOND);
+    assert_eq!(lab.neighbor("mute", "10.0.0.9").unwrap().0, NeighborState::Stale);
+    lab.run_for(10 * SECOND);
+    assert_eq!(lab.neighbor("mute", "10.0.0.9"), None);
+}
+
+#[test]
+fn an_unused_neighbour_is_forgotten_after_ten_minutes() {
+    let mut lab = two_subnets();
+    lab.ip("red", &datagram(1));
+    answer(&mut lab);
+    lab.run_for(Duration::from_secs(629));
+    assert!(lab.neighbor("mute", "10.0.0.9").is_some());
+    lab.run_for(2 * SECOND);
+    assert!(lab.neighbor("mute", "10.0.0.9").is_none());
+}
+
+#[test]
+fn a_bound_neighbour_is_never_asked_for_nor_changed() {
+    let mut lab = two_subnets();
+    let (interface, mac) = (lab.interface_id("mute"), lab.mac("mute"));
+    lab.ip("red", &datagram(1));
+    lab.clear();
+    lab.change(Change::PinNeighbor(interface, "10.0.0.9".parse().unwrap(), mac));
+    assert_eq!(lab.packet("mute"), datagram(1).ttl(63), "what waited goes");
+    lab.run_for(Duration::from_secs(10_000));
+    lab.ip("red", &datagram(2));
+    assert_eq!(lab.heard(), ["mute"], "the packet and no question");
+    lab.change(Change::FlushNeighbors);
+    assert_eq!(lab.neighbor("mute", "10.0.0.9").unwrap().0, NeighborState::Static);
+    lab.change(Change::DeleteNeighbor(interface, "10.0.0.9".parse().unwrap()));
+    assert_eq!(lab.neighbor("mute", "10.0.0.9"), None);
+}
+
+#[test]
+fn flushing_gives_up_what_waits_and_tells_its_sender() {
+    let mut lab = two_subnets();
+    lab.ip("red", &datagram(1));
+    lab.change(Change::FlushNeighbors);
+    assert_eq!(lab.drops(), [("red", DropReason::NoNeighbor, 1)]);
+    assert!(lab.neighbor("mute", "10.0.0.9").is_none());
+    assert_eq!(lab.switch().totals().held, 0);
+}
+
+#[test]
+fn a_full_table_refuses_the_new_while_all_are_in_use() {
+    let mut lab = two_subnets();
+    lab.ip("red", &Packet::ping("192.168.0.2", "192.168.0.1", 1, 1));
+    let (reachable, stale) = (30 * SECOND, 600 * SECOND);
+    lab.change(Change::SetNeighborLimits { capacity: 3, reachable, stale });
+    for host in 2..8 {
+        let to = format!("10.0.0.{host}:2000");
+        lab.ip("red", &Packet::udp("192.168.0.2:1000", &*to, b"?"));
+    }
+    assert_eq!(lab.dropped("red", DropReason::NeighborTableFull), 4);
+    assert_eq!(lab.switch().neighbors().len(), 3);
+}
+
+#[test]
+fn a_neighbour_that_changes_its_card_is_followed() {
+    let mut lab = two_subnets();
+    lab.ip("red", &datagram(1));
+    answer(&mut lab);
+    let (new, own) = (crate::common::stranger(9), lab.router_mac("mute"));
+    let bytes = frame(own, new).arp(&arp_reply(new, "10.0.0.9", own, "10.0.0.1"));
+    lab.send("mute", &bytes);
+    lab.clear();
+    lab.ip("red", &datagram(2));
+    assert_eq!(lab.take("mute")[0].destination(), new);
+}

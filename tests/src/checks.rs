@@ -1,0 +1,184 @@
+//! What must hold for every frame that leaves the switch, whatever the test is about.
+//!
+//! # Theory of operation
+//! The lab tells [`Checks`] of every change and, with each step, of the frame that came in. A frame that leaves with
+//! the MAC address of the router's own end there is the router's: its headers and checksums must be right, and no
+//! rule's inside address may be its source where the rule leads out. Any other frame is bridged: it must be the frame
+//! that came in, byte for byte, in the same VLAN, on other ports than its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nat::Rules;
+use packet::{Frame, Instant, InterfaceId, Mac, Offload, PortId, Tag, VlanId};
+use switch::Egress;
+use switch::change::{InterfaceSettings, Link, PortSettings, Role};
+use switch::vlan::{PriorityTags, VlanMode};
+
+use crate::wire::{Packet, Seen, sum};
+
+/// The lab's own idea of the switch's settings, to judge frames by.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    pub(crate) ports: BTreeMap<PortId, PortSettings>,
+    pub(crate) up: BTreeSet<PortId>,
+    pub(crate) interfaces: BTreeMap<InterfaceId, InterfaceSettings>,
+    pub(crate) rules: Rules,
+    /// A wrong transport checksum came in, so that one may come out.
+    pub(crate) tainted: bool,
+}
+
+impl Checks {
+    /// Notes a frame that comes in: from a wrong checksum no right one can be asked.
+    pub(crate) fn hear(&mut self, frame: &Frame) {
+        let seen = seen(frame);
+        if let Some(packet) = seen.packet()
+            && !packet.checksum_holds(seen.offload)
+        {
+            self.tainted = true;
+        }
+    }
+
+    /// Judges a frame that leaves and its copies; `came` is the frame that this step brought in, its tag taken out.
+    pub(crate) fn judge(&self, came: Option<&(PortId, Frame)>, frame: &Frame, copies: &[Egress]) {
+        assert!(frame.len() >= 14, "a runt leaves: {frame:?}");
+        assert!(!copies.is_empty(), "a frame leaves for nowhere: {frame:?}");
+        let ports: BTreeSet<PortId> = copies.iter().map(|copy| copy.port).collect();
+        assert_eq!(ports.len(), copies.len(), "a port gets two copies: {copies:?}");
+        for copy in copies {
+            let port = self
+                .ports
+                .get(&copy.port)
+                .unwrap_or_else(|| panic!("no {} to leave on", copy.port));
+            assert!(self.up.contains(&copy.port), "a frame leaves on {}, which is down", copy.port);
+            assert!(
+                footprint(frame) <= usize::from(port.mtu),
+                "beyond the MTU of {}: {frame:?}",
+                copy.port
+            );
+            let segment = self.segment(&port.role, copy.tag);
+            let segment =
+                segment.unwrap_or_else(|| panic!("{} must not get {:?}", copy.port, copy.tag));
+            let own = self.interfaces.iter().find(|(_, own)| own.link == segment);
+            let source = Mac(*frame.bytes()[6..].first_chunk().expect("14 bytes"));
+            match own {
+                Some((id, own)) if own.mac == source => self.judge_spoken(*id, own, frame),
+                _ => self.judge_bridged(came, frame, copy.port, segment),
+            }
+        }
+    }
+
+    /// The segment a frame with this tag is on behind a port; nothing when the port must not carry it so.
+    fn segment(&self, role: &Role, tag: Option<Tag>) -> Option<Link> {
+        let (bridge, vlans, priority_tags) = match role {
+            Role::Routed { interface } => {
+                let own = self.interfaces.get(interface);
+                return own.filter(|_| tag.is_none()).map(|own| own.link);
+            }
+            Role::Bridged { bridge, vlans, priority_tags, .. } => (*bridge, vlans, *priority_tags),
+        };
+        let named = tag.map(|tag| tag.vlan().expect("VLAN 4095 never leaves"));
+        let untagged = named.is_none_or(VlanId::is_untagged);
+        let only_priority = named.is_some_and(VlanId::is_untagged);
+        if only_priority && priority_tags == PriorityTags::Never {
+            return None;
+        }
+        let named = named.unwrap_or(VlanId::UNTAGGED);
+        let vlan = match vlans {
+            VlanMode::Access(vlan) => untagged.then_some(*vlan),
+            VlanMode::Trunk(trunks) => trunks.contains(named).then_some(named),
+            VlanMode::NativeTagged { native, trunks } => {
+                (!untagged && (named == *native || trunks.contains(named))).then_some(named)
+            }
+            VlanMode::NativeUntagged { native, .. } if untagged => Some(*native),
+            VlanMode::NativeUntagged { native, trunks } => {
+                (named != *native && trunks.contains(named)).then_some(named)
+            }
+        };
+        vlan.map(|vlan| Link::Vlan { bridge, vlan })
+    }
+
+    fn judge_bridged(
+        &self,
+        came: Option<&(PortId, Frame)>,
+        frame: &Frame,
+        to: PortId,
+        segment: Link,
+    ) {
+        let Some((from, original)) = came else { panic!("a frame of nobody's leaves: {frame:?}") };
+        assert_ne!(*from, to, "reflected: {frame:?}");
+        assert_eq!(frame.bytes(), original.bytes(), "a bridged frame changed");
+        assert_eq!(frame.offload(), original.offload(), "a bridged frame's duty changed");
+        let (Role::Bridged { bridge, vlans, isolated, .. }, Role::Bridged { isolated: beyond, .. }) =
+            (&self.ports[from].role, &self.ports[&to].role)
+        else {
+            panic!("a routed port bridges: {frame:?}");
+        };
+        assert!(!(*isolated && *beyond), "isolated ports talk: {frame:?}");
+        let vlan = vlans.admit(original.tag()).expect("what is refused does not leave");
+        assert_eq!(
+            segment,
+            Link::Vlan { bridge: *bridge, vlan },
+            "a frame changed its segment: {frame:?}"
+        );
+    }
+
+    fn judge_spoken(&self, out: InterfaceId, own: &InterfaceSettings, frame: &Frame) {
+        let seen = seen(frame);
+        if seen.ethertype() != 0x0800 {
+            let arp = seen.arp().unwrap_or_else(|| panic!("the router speaks nonsense: {frame:?}"));
+            assert!(arp.sender_mac == own.mac, "the router lies: {arp:?}");
+            assert!(
+                own.addresses.iter().any(|net| net.addr() == arp.sender),
+                "not our address: {arp:?}"
+            );
+            assert!(frame.len() >= 60, "ARP without padding");
+            return;
+        }
+        let packet =
+            Packet::parse(seen.payload()).unwrap_or_else(|wrong| panic!("{wrong}: {frame:?}"));
+        let total = 20 + packet.options.len() + packet.payload.len();
+        assert_eq!(seen.payload().len(), total, "bytes behind the packet: {packet:?}");
+        assert!(packet.ttl > 0, "a packet without hops leaves: {packet:?}");
+        assert!(!seen.destination().is_group(), "unicast in a broadcast frame: {packet:?}");
+        assert!(footprint(frame) <= usize::from(own.mtu), "beyond the MTU of {out}: {packet:?}");
+        if !self.tainted {
+            let holds = packet.checksum_holds(frame.offload());
+            assert!(holds, "wrong transport checksum, {:?}: {packet:?}", frame.offload());
+            if packet.is_error() {
+                let quote = &packet.payload[8..];
+                let header = quote.get(..usize::from(quote[0] & 15) * 4);
+                assert_eq!(
+                    header.map(sum),
+                    Some(0xffff),
+                    "wrong quoted header checksum: {packet:?}"
+                );
+            }
+        }
+        for rule in self.rules.masquerade.iter().filter(|rule| rule.out == out) {
+            let excepted = rule.except.iter().any(|net| net.contains(&packet.destination));
+            let leaks = rule.source.contains(&packet.source) && !excepted;
+            assert!(!leaks, "an inside address leaves untranslated: {packet:?}");
+        }
+    }
+}
+
+/// A frame as a reader without tags sees it.
+fn seen(frame: &Frame) -> Seen {
+    Seen { at: Instant::ZERO, bytes: frame.bytes().to_vec(), offload: frame.offload() }
+}
+
+/// Bytes behind the Ethernet header of the largest frame that this one stands for, an inner tag not counted.
+fn footprint(frame: &Frame) -> usize {
+    let bytes = frame.bytes();
+    let whole = bytes.len() - 14;
+    let inner = if matches!(bytes[12..14], [0x81, 0x00] | [0x88, 0xa8]) { 4 } else { 0 };
+    let Offload::Segment { kind, size, span } = frame.offload() else {
+        return whole.saturating_sub(inner);
+    };
+    let start = usize::from(span.start);
+    let header = match kind {
+        packet::SegmentKind::Udp => 8,
+        _ => bytes.get(start + 12).map_or(20, |byte| usize::from(byte >> 4) * 4),
+    };
+    whole.min(start.saturating_sub(14) + header + usize::from(size.get())).saturating_sub(inner)
+}

@@ -1,0 +1,307 @@
+//! The lab: a switch, its cables and what is at their ends, and one clock.
+//!
+//! After each step of the switch its [`Totals`](switch::Totals) must balance, and its outbox is judged frame by frame.
+//! How time passes is told in `turns`.
+
+use core::net::Ipv4Addr;
+use std::collections::{BTreeMap, VecDeque};
+
+use packet::segment::segment;
+use packet::{DropReason, Frame, Instant, Mac, PortId};
+use switch::{Change, ChangeError, Egress, Event, Notice, Outbox, Switch};
+
+use crate::checks::Checks;
+use crate::host::Host;
+use crate::link::Link;
+use crate::rng::Rng;
+use crate::topology::Names;
+use crate::turns::Flight;
+use crate::wire::{Packet, Seen, frame};
+
+/// Frames told when a test fails.
+const TRACE: usize = 24;
+
+/// A switch with cables and ends. Its methods say what a test does, step by step; see also [`crate::topology`] and
+/// [`crate::talk`].
+pub struct Lab {
+    pub(crate) switch: Switch,
+    pub(crate) now: Instant,
+    pub(crate) names: Names,
+    pub(crate) cables: BTreeMap<PortId, Cable>,
+    pub(crate) checks: Checks,
+    seed: u64,
+    pub(crate) rng: Rng,
+    outbox: Outbox,
+    pub(crate) queue: BTreeMap<(Instant, u64), Flight>,
+    pub(crate) sequence: u64,
+    notices: Vec<Notice>,
+    digest: u64,
+    trace: VecDeque<String>,
+}
+
+/// One port's cable.
+#[derive(Debug)]
+pub(crate) struct Cable {
+    pub(crate) link: Link,
+    /// Whether the end takes partial checksums and super-frames.
+    pub(crate) offload: bool,
+    pub(crate) end: End,
+    pub(crate) inbox: Vec<Seen>,
+}
+
+/// What is at the far end of a cable.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Somebody who writes and reads bytes. With addresses, ARP requests for them are answered.
+    Station { mac: Mac, addresses: Vec<Ipv4Addr> },
+    /// A host that speaks for itself.
+    Host(Box<Host>),
+}
+
+impl End {
+    pub(crate) fn mac(&self) -> Mac {
+        match self {
+            Self::Station { mac, .. } => *mac,
+            Self::Host(host) => host.mac,
+        }
+    }
+}
+
+impl Lab {
+    /// A switch without ports; all that is random comes from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            switch: Switch::new(seed),
+            now: Instant::from_secs(1000),
+            names: Names::default(),
+            cables: BTreeMap::new(),
+            checks: Checks::default(),
+            seed,
+            rng: Rng::new(seed),
+            outbox: Outbox::new(8),
+            queue: BTreeMap::new(),
+            sequence: 0,
+            notices: Vec::new(),
+            digest: 0xcbf2_9ce4_8422_2325,
+            trace: VecDeque::new(),
+        }
+    }
+
+    /// The time.
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The switch, to look at.
+    pub const fn switch(&self) -> &Switch {
+        &self.switch
+    }
+
+    /// From here on wrong transport checksums may come in, and so may come out: they are not judged any more.
+    pub const fn distrust(&mut self) {
+        self.checks.tainted = true;
+    }
+
+    /// Random numbers of this lab's own.
+    pub const fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
+    /// A number that stands for every byte that left the switch until now, where and when.
+    pub const fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Changes the switch.
+    ///
+    /// # Panics
+    /// The switch refuses.
+    pub fn change(&mut self, change: Change) {
+        if let Err(error) = self.try_change(change.clone()) {
+            panic!("{error}: {change:?}");
+        }
+    }
+
+    /// Changes the switch.
+    ///
+    /// # Errors
+    /// The switch refuses.
+    pub fn try_change(&mut self, change: Change) -> Result<(), ChangeError> {
+        self.switch.apply(self.now, change.clone(), &mut self.outbox)?;
+        self.note(change);
+        self.after_step(None);
+        self.settle();
+        Ok(())
+    }
+
+    /// One step of the switch, now.
+    pub fn step(&mut self, event: Event) {
+        let mut came = None;
+        match &event {
+            Event::Frame { port, frame } => {
+                self.checks.hear(frame);
+                let mut original = frame.clone();
+                if original.pop_tag() {
+                    came = Some((*port, original));
+                }
+                self.log("in", *port, frame);
+            }
+            Event::PortUp(port) => {
+                if self.checks.ports.contains_key(port) {
+                    self.checks.up.insert(*port);
+                }
+            }
+            Event::PortDown(port) => {
+                self.checks.up.remove(port);
+            }
+            Event::Malformed { .. } | Event::Timeout => {}
+        }
+        self.switch.step(self.now, event, &mut self.outbox);
+        self.after_step(came.as_ref());
+    }
+
+    /// Sends bytes from the end of a port's cable and lets things settle.
+    pub fn send(&mut self, port: &str, bytes: &[u8]) {
+        self.send_frame(port, Frame::copied_from(bytes));
+    }
+
+    /// Sends a frame, with what it leaves to the switch, from the end of a port's cable and lets things settle.
+    pub fn send_frame(&mut self, port: &str, frame: Frame) {
+        let port = self.names.port(port);
+        self.fly(port, true, frame);
+        self.settle();
+    }
+
+    /// Sends an IPv4 packet to the router's MAC address from the end of a port's cable.
+    pub fn ip(&mut self, port: &str, packet: &Packet) {
+        let to = self.router_beside(port);
+        let bytes = frame(to, self.mac(port)).ip(packet);
+        self.send(port, &bytes);
+    }
+
+    /// Takes all frames that arrived at the end of a port's cable. A host gives only ICMP.
+    pub fn take(&mut self, port: &str) -> Vec<Seen> {
+        let port = self.names.port(port);
+        core::mem::take(&mut self.cable(port).inbox)
+    }
+
+    /// Takes all frames that arrived, and gives the IPv4 packets in them.
+    pub fn packets(&mut self, port: &str) -> Vec<Packet> {
+        self.take(port).iter().filter_map(Seen::packet).collect()
+    }
+
+    /// The one IPv4 packet that arrived.
+    ///
+    /// # Panics
+    /// None or several arrived.
+    pub fn packet(&mut self, port: &str) -> Packet {
+        let mut packets = self.packets(port);
+        assert_eq!(
+            packets.len(),
+            1,
+            "one packet at {port}, not {packets:?}; drops {:?}",
+            self.drops()
+        );
+        packets.remove(0)
+    }
+
+    /// Takes all that arrived anywhere, and gives the name of a port for each frame there, by port.
+    pub fn heard(&mut self) -> Vec<String> {
+        let counts = self.cables.iter().map(|(port, cable)| (*port, cable.inbox.len()));
+        let names =
+            counts.flat_map(|(port, count)| vec![self.names.port_name(port).to_string(); count]);
+        let names = names.collect();
+        self.cables.values_mut().for_each(|cable| cable.inbox.clear());
+        names
+    }
+
+    /// Forgets what arrived until now.
+    pub fn clear(&mut self) {
+        self.cables.values_mut().for_each(|cable| cable.inbox.clear());
+        self.notices.clear();
+    }
+
+    /// Takes the notices.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        core::mem::take(&mut self.notices)
+    }
+
+    /// Every drop by port and reason.
+    pub fn drops(&self) -> Vec<(&str, DropReason, u64)> {
+        let drops = self.switch.drops().into_iter();
+        drops.map(|(port, reason, count)| (self.names.port_name(port), reason, count)).collect()
+    }
+
+    /// How many frames of a port ended for `reason`.
+    pub fn dropped(&self, port: &str, reason: DropReason) -> u64 {
+        let drops = self.drops().into_iter();
+        drops.filter(|drop| (drop.0, drop.1) == (port, reason)).map(|drop| drop.2).sum()
+    }
+
+    pub(crate) fn cable(&mut self, port: PortId) -> &mut Cable {
+        self.cables.get_mut(&port).unwrap_or_else(|| panic!("nothing is at {port}"))
+    }
+
+    fn after_step(&mut self, came: Option<&(PortId, Frame)>) {
+        let totals = self.switch.totals();
+        assert!(totals.balance(), "frames are missing from the books: {totals:?}");
+        let mut sent = Vec::new();
+        self.outbox.drain(|frame, copies| sent.push((frame.clone(), copies.to_vec())));
+        for (frame, copies) in sent {
+            for copy in &copies {
+                self.log("out", copy.port, &frame);
+                self.mark(&frame, *copy);
+            }
+            self.checks.judge(came, &frame, &copies);
+            for copy in copies {
+                self.hand_out(&frame, copy);
+            }
+        }
+        self.notices.extend(self.outbox.notices());
+    }
+
+    /// Gives one copy to its cable, as its end can take it.
+    fn hand_out(&mut self, frame: &Frame, copy: Egress) {
+        let Some(offload) = self.cables.get(&copy.port).map(|cable| cable.offload) else { return };
+        let mut frame = frame.clone();
+        frame.set_tag(copy.tag);
+        if offload {
+            assert!(frame.push_tag(), "a tag always fits");
+            return self.fly(copy.port, false, frame);
+        }
+        let mut pieces = Vec::new();
+        // A super-frame that was never one may be bridged, and is refused here as a device would.
+        let _ = segment(frame, &mut self.outbox.pool, &mut |piece| pieces.push(piece));
+        for mut piece in pieces {
+            assert!(piece.push_tag(), "a tag always fits");
+            self.fly(copy.port, false, piece);
+        }
+    }
+
+    /// Mixes a frame that leaves into the digest (FNV-1a).
+    fn mark(&mut self, frame: &Frame, copy: Egress) {
+        let mut mix =
+            |byte: u8| self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        let head = format!("{:?}{copy:?}{:?}", self.now, frame.offload());
+        head.bytes().for_each(&mut mix);
+        frame.bytes().iter().copied().for_each(&mut mix);
+    }
+
+    fn log(&mut self, way: &str, port: PortId, frame: &Frame) {
+        if self.trace.len() == TRACE {
+            self.trace.pop_front();
+        }
+        self.trace.push_back(format!("{:?} {way} {port} {frame:?}", self.now));
+    }
+}
+
+impl Drop for Lab {
+    /// Tells what is needed to see a failure again.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("lab of seed {} at {:?}; {:?}", self.seed, self.now, self.switch.totals());
+            eprintln!("drops: {:?}", self.drops());
+            self.trace.iter().for_each(|line| eprintln!("  {line}"));
+        }
+    }
+}
