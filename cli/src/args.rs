@@ -19,7 +19,7 @@ use crate::commands::route::Route;
 /// `tapswitch run lab.toml` is the daemon: it opens a TAP device in each network namespace of the lab and carries
 /// every frame between them. The other verbs ask it over its control socket, and need no restart.
 #[derive(Debug, Parser)]
-#[command(name = "tapswitch", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG_AFTER)]
+#[command(name = "tapswitch", version, max_term_width = 100, after_help = AFTER)]
 pub(crate) struct Args {
     /// The daemon's control socket [default: /run/tapswitch/control.sock]
     #[arg(
@@ -27,12 +27,13 @@ pub(crate) struct Args {
         global = true,
         env = "TAPSWITCH_SOCKET",
         hide_env_values = true,
+        help_heading = GLOBAL,
         value_name = "PATH"
     )]
     pub(crate) socket: Option<PathBuf>,
 
     /// Print JSON, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
 
     #[command(subcommand)]
@@ -121,17 +122,9 @@ pub(crate) enum Verb {
     Version,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  tapswitch demo                      see it work, end to end
-  tapswitch check lab.toml            is the file right?
-  tapswitch run lab.toml              build it, and run it until Ctrl-C
-  tapswitch apply lab.toml --dry-run  what would the changed file change?
-  tapswitch port list                 who is plugged in where?
-  tapswitch port add red --bridge br0 --netns red --address 192.168.0.2/24
-  tapswitch conntrack list --src-nat  who is masqueraded now?";
+const GLOBAL: &str = "Global options";
 
-const LONG_AFTER: &str = "\
+const AFTER: &str = "\
 Examples:
   tapswitch demo                      see it work, end to end
   tapswitch check lab.toml            is the file right?
@@ -146,7 +139,7 @@ The control socket speaks HTTP and JSON, for whoever has no tapswitch at hand:
 
 Exit codes:
   0  done
-  1  the daemon refused, none answers, or a step failed; nothing has changed
+  1  the daemon refused, none answers, or a step failed
   2  wrong usage, or a wrong lab file: every problem is printed with its line and column";
 
 #[cfg(test)]

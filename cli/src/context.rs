@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use daemon::api::message::Changes;
 use daemon::client::{Client, ClientError};
 use serde::Serialize;
@@ -47,6 +47,7 @@ impl Context {
 /// Runs a verb that talks to the daemon.
 pub(crate) fn block_on(verb: impl Future<Output = Result<()>>) -> Result<()> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().build().context("this process cannot be set up")?;
+    let runtime = builder.enable_all().build();
+    let runtime = runtime.map_err(|error| anyhow!("this process cannot be set up: {error}"))?;
     runtime.block_on(verb)
 }

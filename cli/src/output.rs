@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use daemon::api::message::Changes;
 use serde::Serialize;
 
@@ -15,7 +15,8 @@ pub(crate) fn text(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.context("standard output cannot be written"),
+        Err(error) => bail!("standard output cannot be written: {error}"),
+        Ok(()) => Ok(()),
     }
 }
 

@@ -172,7 +172,8 @@ fn set_port(
     if let Role::Bridged { bridge, .. } = settings.role {
         switch.bridges.get(bridge).ok_or(ChangeError::NoBridge(bridge))?;
     }
-    let same_segment = switch.ports.get(id).is_some_and(|old| old.settings.role == settings.role);
+    let old = switch.ports.get(id).map(|old| &old.settings.role);
+    let same_segment = old.is_some_and(|old| is_same_segment(old, &settings.role));
     if !same_segment {
         leave_bridges(switch, id);
     }
@@ -188,6 +189,19 @@ fn set_port(
         switch.announce_on(now, id, out);
     }
     Ok(())
+}
+
+/// Whether what was learned on a port still holds when its role changes.
+fn is_same_segment(old: &Role, new: &Role) -> bool {
+    match (old, new) {
+        (
+            Role::Bridged { bridge: old, vlans: old_vlans, .. },
+            Role::Bridged { bridge: new, vlans: new_vlans, .. },
+        ) => old == new && old_vlans == new_vlans,
+        (Role::Routed { interface: old }, Role::Routed { interface: new }) => old == new,
+        (Role::Bridged { .. }, Role::Routed { .. })
+        | (Role::Routed { .. }, Role::Bridged { .. }) => false,
+    }
 }
 
 fn leave_bridges(switch: &mut Switch, id: PortId) {

@@ -114,7 +114,10 @@ impl Bridge {
             let Some(port) = ports.get(to) else { continue };
             match admit(port, route.vlan, frame.tag(), len, isolated) {
                 Ok(tag) => out.copy(Egress { port: to, tag }),
-                Err(DropReason::ExceedsPortMtu) => stats.drop_copy(to, DropReason::ExceedsPortMtu),
+                Err(reason @ (DropReason::ExceedsPortMtu | DropReason::Isolated)) => {
+                    stats.drop_copy(to, reason);
+                }
+                // Not a member of the VLAN, or down: no copy was ever meant for it.
                 Err(_) => {}
             }
         }

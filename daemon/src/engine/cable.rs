@@ -161,14 +161,12 @@ impl FarEnd {
     /// Puts back what was found. The device itself goes with its queues, which must be closed already; a namespace
     /// that was made here goes when `last` of its ports goes.
     pub(crate) async fn take_away(self, last: bool) {
-        if let Some(name) = &self.made {
-            if last {
-                discard(name);
-            }
-            return;
-        }
+        // A name may by now belong to another namespace, which somebody else made.
         if !last || !self.netns.still_exists() {
             return;
+        }
+        if let Some(name) = &self.made {
+            return discard(name);
         }
         if let Some((gateway, index)) = self.found.default_route
             && let Err(error) = self.links.set_default_route(gateway, index).await

@@ -188,11 +188,23 @@ impl Engine {
         let lost = running.ends.iter().filter(|(name, state)| {
             matches!(state, State::Lost(_)) && lab.ports.contains_key(*name)
         });
-        lines.extend(lost.map(|(name, _)| format!("+ port {name} again, which was lost")));
+        let lost: Vec<Name> = lost.map(|(name, _)| name.clone()).collect();
+        if lab.settings.workers != running.lab.settings.workers && running.lab != Lab::default() {
+            lines.push(
+                "! the number of workers changes when the daemon is started again".to_owned(),
+            );
+        }
         if dry_run {
+            lines.extend(lost.iter().map(|name| format!("+ port {name} again, which was lost")));
             return Ok(lines);
         }
         let prepared = self.prepare(running, &lab).await?;
+        lines.extend(lost.iter().map(|name| match running.ends.get(name) {
+            Some(State::Lost(why)) if !prepared.iter().any(|made| made.name == *name) => {
+                format!("! port {name} stays lost: {why}")
+            }
+            _ => format!("+ port {name} again, which was lost"),
+        }));
         let mut ids = running.ids.clone();
         let changes = changes::between(&running.lab, &lab, &mut ids);
         let gone: Vec<Name> = running
@@ -286,7 +298,16 @@ impl Engine {
                 }
                 Some(_) | None => {}
             }
-            let (end, queues) = FarEnd::make(port, self.plane.queues()).await.map_err(failed)?;
+            let made = FarEnd::make(port, self.plane.queues()).await;
+            // A port that was lost and that nobody changed may stay lost: other changes do not wait for it.
+            if let (Err(error), Some(State::Lost(why))) = (&made, running.ends.get_mut(name))
+                && running.lab.ports.get(name) == Some(port)
+            {
+                tracing::warn!("port {name} stays lost: {error}");
+                *why = error.to_string();
+                continue;
+            }
+            let (end, queues) = made.map_err(failed)?;
             prepared.push(Prepared { name: name.clone(), end, queues });
         }
         Ok(())
