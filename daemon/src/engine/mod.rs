@@ -26,6 +26,7 @@ use crate::plan::Plan;
 mod cable;
 mod changes;
 mod ids;
+mod listings;
 mod tables;
 pub mod views;
 

@@ -1,0 +1,246 @@
+//! The running lab read out: every listing takes the engine's lock, looks at the switch once, and formats outside.
+
+use std::collections::BTreeMap;
+
+use switch::view::{Location, NeighborState, Origin, Target};
+
+use super::views::{
+    BridgeView, DropView, FlowEntry, NeighborEntry, PortStats, PortView, RouteView, StationView,
+    StatsView,
+};
+use super::{Engine, State};
+use crate::config::{Attach, InterfaceName, NextHop, Segment};
+
+impl Engine {
+    /// Every port, by name.
+    pub async fn ports(&self) -> Vec<PortView> {
+        let running = self.running.lock().await;
+        let ports = running.lab.ports.iter().map(|(name, port)| {
+            let (state, nsid, ifindex) = match running.ends.get(name) {
+                Some(State::Up(end)) => ("up".to_owned(), end.nsid, Some(end.index)),
+                Some(State::Lost(why)) => (format!("lost: {why}"), None, None),
+                None => ("lost".to_owned(), None, None),
+            };
+            let membership = port.membership();
+            let router = match &port.segment {
+                Segment::Routed { router, .. } => router.iter().map(ToString::to_string).collect(),
+                Segment::Bridged(_) => Vec::new(),
+            };
+            PortView {
+                name: name.to_string(),
+                number: running.ids.known_port(name.as_str()).map_or(0, |id| id.number()),
+                state,
+                bridge: membership.map(|member| member.bridge.to_string()),
+                vlan: membership.map(|member| member.vlan_mode.to_string()),
+                isolated: membership.is_some_and(|member| member.isolated),
+                router,
+                attach: port.attach.to_string(),
+                nsid,
+                device: port.device.to_string(),
+                ifindex,
+                mac: port.mac.to_string(),
+                address: port.address.iter().map(ToString::to_string).collect(),
+                gateway: port.gateway,
+                mtu: port.mtu,
+                offload: port.offload,
+            }
+        });
+        ports.collect()
+    }
+
+    /// Every bridge, by name.
+    pub async fn bridges(&self) -> Vec<BridgeView> {
+        let running = self.running.lock().await;
+        let bridges = running.lab.bridges.iter().map(|(name, bridge)| {
+            let id = running.ids.known_bridge(name.as_str());
+            let counts = id.and_then(|id| self.plane.look(|_, switch| switch.fdb_counts(id)));
+            let (stations, fdb_size, counts) = counts.unwrap_or_default();
+            let vlans = bridge
+                .vlans
+                .iter()
+                .flat_map(|(vlan, nets)| nets.iter().map(move |net| format!("vlan {vlan}: {net}")));
+            let ports = running.lab.ports.values().filter(|port| port.bridge() == Some(name));
+            BridgeView {
+                name: name.to_string(),
+                mac: bridge.mac.to_string(),
+                router: bridge.router.iter().map(ToString::to_string).chain(vlans).collect(),
+                ports: ports.map(|port| port.name.to_string()).collect(),
+                ageing: bridge.ageing.as_secs(),
+                stations,
+                fdb_size,
+                forward: bridge.forward.iter().map(ToString::to_string).collect(),
+                hub: bridge.hub,
+                learned: counts.learned,
+                expired: counts.expired,
+                evicted: counts.evicted,
+                moved: counts.moved,
+            }
+        });
+        bridges.collect()
+    }
+
+    /// Every route in force, by prefix.
+    pub async fn routes(&self) -> Vec<RouteView> {
+        let running = self.running.lock().await;
+        let routes = self.plane.look(|_, switch| switch.routes());
+        let named = |id| running.ids.interface_name(id).map(ToString::to_string);
+        let view = |(to, target): (packet::Ipv4Net, Target)| {
+            let written = running.lab.routes.get(&to);
+            let (via, out, reject) = match target {
+                Target::Via { interface, gateway } => (Some(gateway), named(interface), None),
+                Target::Connected(id) | Target::Local(id) | Target::Broadcast(id) => {
+                    (None, named(id), None)
+                }
+                Target::Unreachable => (None, None, Some("unreachable".to_owned())),
+                Target::Prohibit => (None, None, Some("prohibit".to_owned())),
+                Target::Blackhole => (None, None, Some("blackhole".to_owned())),
+            };
+            let kind = if written.is_some() { "static" } else { "connected" };
+            RouteView { to: to.to_string(), via, out, kind: kind.to_owned(), reject }
+        };
+        let mut views: Vec<RouteView> = routes.into_iter().map(view).collect();
+        // A written route that a connected subnet overrides is not in force, but is still there.
+        for (to, hop) in &running.lab.routes {
+            if !views.iter().any(|view| view.to == to.to_string()) {
+                let via = match hop {
+                    NextHop::Via { gateway, .. } => Some(*gateway),
+                    NextHop::Out(_) | NextHop::Reject(_) => None,
+                };
+                let out = hop.out().map(InterfaceName::to_string);
+                views.push(RouteView {
+                    to: to.to_string(),
+                    via,
+                    out,
+                    kind: "waiting".into(),
+                    reject: None,
+                });
+            }
+        }
+        views
+    }
+
+    /// Every station of every bridge, or of one.
+    pub async fn stations(&self, only: Option<&str>) -> Vec<StationView> {
+        let running = self.running.lock().await;
+        let mut views = Vec::new();
+        for (name, id) in
+            running.ids.bridges().filter(|(name, _)| only.is_none_or(|o| o == name.as_str()))
+        {
+            for station in self.plane.look(|now, switch| switch.stations(now, id)) {
+                let port = match station.location {
+                    Location::Port(port) => running.ids.port_name(port).map(ToString::to_string),
+                    Location::Router(_) => Some("router".to_owned()),
+                };
+                let origin = match station.origin {
+                    Origin::Learned => "learned",
+                    Origin::Static => "static",
+                    Origin::Own => "own",
+                };
+                views.push(StationView {
+                    bridge: name.to_string(),
+                    port: port.unwrap_or_default(),
+                    vlan: station.vlan.number(),
+                    mac: station.mac.to_string(),
+                    age: (station.origin == Origin::Learned).then_some(station.age.as_secs()),
+                    origin: origin.to_owned(),
+                });
+            }
+        }
+        views
+    }
+
+    /// Every neighbour, by interface and address.
+    pub async fn neighbors(&self) -> Vec<NeighborEntry> {
+        let running = self.running.lock().await;
+        let neighbors = self.plane.look(|_, switch| switch.neighbors());
+        let view = |neighbor: switch::view::NeighborView| NeighborEntry {
+            address: neighbor.address,
+            interface: running
+                .ids
+                .interface_name(neighbor.interface)
+                .map_or_else(String::new, ToString::to_string),
+            mac: neighbor.mac.map(|mac| mac.to_string()),
+            state: match neighbor.state {
+                NeighborState::Incomplete => "incomplete",
+                NeighborState::Reachable => "reachable",
+                NeighborState::Stale => "stale",
+                NeighborState::Probe => "probe",
+                NeighborState::Failed => "failed",
+                NeighborState::Static => "static",
+            }
+            .to_owned(),
+        };
+        neighbors.into_iter().map(view).collect()
+    }
+
+    /// Every flow that lives.
+    pub async fn flows(&self) -> Vec<FlowEntry> {
+        let flows = self.plane.look(|now, switch| switch.flows(now));
+        let view = |flow: nat::FlowView| FlowEntry {
+            line: flow.to_string(),
+            src_nat: flow.is_src_nat,
+            dst_nat: flow.is_dst_nat,
+        };
+        flows.into_iter().map(view).collect()
+    }
+
+    /// What every port has carried, and the switch as a whole.
+    pub async fn stats(&self) -> StatsView {
+        let running = self.running.lock().await;
+        let (totals, drops) = self.plane.look(|_, switch| (switch.totals(), switch.drops()));
+        let ports = self.plane.counts().into_iter().filter_map(|(port, counts)| {
+            let dropped = drops.iter().filter(|(at, _, _)| *at == port).map(|(_, _, n)| n);
+            Some(PortStats {
+                port: running.ids.port_name(port)?.to_string(),
+                received_frames: counts.received_frames,
+                received_bytes: counts.received_bytes,
+                sent_frames: counts.sent_frames,
+                sent_bytes: counts.sent_bytes,
+                dropped_frames: dropped.sum::<u64>() + counts.failed_frames,
+            })
+        });
+        let totals = [
+            ("received", totals.received),
+            ("sent", totals.sent),
+            ("held", totals.held),
+            ("consumed", totals.consumed),
+            ("dropped", totals.dropped),
+            ("spoken", totals.spoken),
+            ("copies_dropped", totals.copies_dropped),
+            ("errors_suppressed", totals.errors_suppressed),
+            ("arp_suspicious", totals.arp_suspicious),
+            ("arp_conflicts", totals.arp_conflicts),
+        ];
+        let totals = totals.map(|(name, count)| (name.to_owned(), count));
+        StatsView { ports: ports.collect(), totals: totals.into() }
+    }
+
+    /// Every drop count that is not zero.
+    pub async fn drops(&self) -> Vec<DropView> {
+        let running = self.running.lock().await;
+        let mut drops = self.plane.look(|_, switch| switch.drops());
+        let failed = self.plane.counts().into_iter().filter(|(_, counts)| counts.failed_frames > 0);
+        drops.extend(failed.map(|(port, counts)| {
+            (port, packet::DropReason::TransmitFailed, counts.failed_frames)
+        }));
+        drops.sort_unstable();
+        let view = |(port, reason, frames): (_, packet::DropReason, _)| DropView {
+            port: running.ids.port_name(port).map_or_else(|| port.to_string(), ToString::to_string),
+            reason: reason.name().to_owned(),
+            meaning: reason.describe().trim().to_owned(),
+            frames,
+        };
+        drops.into_iter().map(view).collect()
+    }
+
+    /// How the ports of namespaces are attached, for whoever opens sockets in them: port name to attachment.
+    pub async fn attachments(&self) -> BTreeMap<String, Attach> {
+        let running = self.running.lock().await;
+        running
+            .lab
+            .ports
+            .iter()
+            .map(|(name, port)| (name.to_string(), port.attach.clone()))
+            .collect()
+    }
+}
