@@ -62,7 +62,7 @@ impl Nat {
             return Ok(Destined::redirect(packet, plan, tuple, to, owned));
         }
         // Mappings live as long as their flows: end those whose time has come before asking for one.
-        self.expire(now);
+        self.collect(now);
         match self.redirection(transport, &tuple, arrival) {
             Ok(Some(redirection)) => Ok(redirection.of(packet, tuple, arrival)),
             Ok(None) => Ok(Destined::untouched(packet, owned)),

@@ -48,8 +48,8 @@ pub(crate) struct Index {
 }
 
 const MIN_SLOTS: usize = 16;
-/// Slots of the old table looked at with an insertion: it has four times as many as insertions until the next
-/// doubling could come, half of which are taken and looked at twice.
+/// Slots of the old table looked at with an insertion. Of its n slots half are taken and looked at twice, and n/2
+/// insertions are left until the next doubling: three would do.
 const MOVES_PER_INSERTION: usize = 8;
 /// Slots looked at in one [`Index::settle`]: less than a millisecond.
 const MOVES_PER_SETTLE: usize = 1 << 15;

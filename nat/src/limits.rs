@@ -9,14 +9,14 @@ use crate::slab::Slab;
 /// Caps on flows. At a cap the new is refused and the living stay (RFC 6888 REQ-11).
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// All flows; at most [`Limits::MOST_FLOWS`]. Worst case about 220 bytes each, touched as they are used.
+    /// All flows; at most [`Limits::MOST_FLOWS`]. About 150 bytes each, 260 in the worst case; touched as they are used.
     pub flows: usize,
     /// Flows of one inside host, so that one cannot starve the others (RFC 6888 REQ-4).
     pub flows_per_host: usize,
 }
 
 impl Limits {
-    /// More flows than this are not to be had: 3.5 GB.
+    /// More flows than this are not to be had: 4.4 GB.
     pub const MOST_FLOWS: usize = 1 << 24;
 }
 

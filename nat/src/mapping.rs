@@ -148,7 +148,7 @@ impl Mappings {
         }
     }
 
-    /// The endpoint's mapping, made now if there is none. It ends when [`Mappings::release`] is called without a hold.
+    /// The endpoint's mapping, made now if there is none. The caller holds it at once, before anything else ends it.
     ///
     /// # Errors
     /// [`DropReason::NatNoPort`] when no port is left, or no pool.
@@ -248,7 +248,7 @@ impl Mappings {
         }
     }
 
-    /// Takes a flow with `remote` from a mapping; the last one ends it.
+    /// Takes a flow with `remote` from a mapping; the last one ends it, and its port rests.
     pub(crate) fn release(
         &mut self,
         now: Instant,
@@ -256,31 +256,35 @@ impl Mappings {
         id: MappingId,
         remote: Ipv4Addr,
     ) {
-        let Some(entry) = self.slab.get_mut(id.number()) else {
-            return;
-        };
+        if let Some(entry) = self.let_go(hashes, id, remote)
+            && let Some(pool) = self.pool_mut(entry.protocol, entry.external)
+        {
+            pool.release(now, entry.external_port, entry.inside);
+        }
+    }
+
+    /// [`Mappings::release`] for a flow that came to nothing: a port that nobody used does not rest.
+    pub(crate) fn abandon(&mut self, hashes: &Hashes, id: MappingId, remote: Ipv4Addr) {
+        if let Some(entry) = self.let_go(hashes, id, remote)
+            && let Some(pool) = self.pool_mut(entry.protocol, entry.external)
+        {
+            pool.give_back(entry.external_port);
+        }
+    }
+
+    /// Takes a flow from a mapping; the mapping, if that was its last.
+    fn let_go(&mut self, hashes: &Hashes, id: MappingId, remote: Ipv4Addr) -> Option<Entry> {
+        let entry = self.slab.get_mut(id.number())?;
         entry.flows = entry.flows.saturating_sub(1);
         let entry = *entry;
         if entry.filtering == Filtering::AddressDependent {
             self.remotes.remove(hashes, id, remote);
         }
-        if entry.flows == 0 {
-            self.end(hashes, id, &entry);
-            if let Some(pool) = self.pool_mut(entry.protocol, entry.external) {
-                pool.release(now, entry.external_port, entry.inside);
-            }
+        if entry.flows > 0 {
+            return None;
         }
-    }
-
-    /// Ends a mapping that no flow came to hold; its port does not rest.
-    pub(crate) fn abandon(&mut self, hashes: &Hashes, id: MappingId) {
-        let Some(entry) = self.get(id).copied().filter(|entry| entry.flows == 0) else {
-            return;
-        };
         self.end(hashes, id, &entry);
-        if let Some(pool) = self.pool_mut(entry.protocol, entry.external) {
-            pool.give_back(entry.external_port);
-        }
+        Some(entry)
     }
 
     fn end(&mut self, hashes: &Hashes, id: MappingId, entry: &Entry) {

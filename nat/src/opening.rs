@@ -27,6 +27,16 @@ pub(crate) struct Opening {
     pub(crate) mapping: Option<MappingId>,
 }
 
+impl Opening {
+    /// The address that the other side sees as its source.
+    const fn seen_as(&self) -> Ipv4Addr {
+        match self.source {
+            Source::Kept => self.original.source,
+            Source::Translated { external, .. } => external,
+        }
+    }
+}
+
 /// What the other side sees as its source.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Source {
@@ -64,25 +74,31 @@ impl Nat {
         if opening.mapping.is_some_and(|id| !self.leads(id, &opening)) {
             return Err(DropReason::NatNoFlow);
         }
-        let (reply, held) = self.translation(now, &opening)?;
-        let mut flow = Flow::new(original, reply, opening.tcp, opening.origin);
-        let mut holdings =
-            Holdings { source_mapping: None, destination_mapping: opening.mapping, host };
-        match held {
-            Held::Nothing => {}
-            Held::Mapping(id) => {
-                holdings.source_mapping = Some(id);
-                self.mappings.hold(&self.hashes, id, original.destination);
+        // Held before anything else may end it.
+        let seen_as = opening.seen_as();
+        if let Some(id) = opening.mapping {
+            self.mappings.hold(&self.hashes, id, seen_as);
+        }
+        let (reply, held) = match self.translation(now, &opening) {
+            Ok(translation) => translation,
+            Err(reason) => {
+                if let Some(id) = opening.mapping {
+                    self.mappings.abandon(&self.hashes, id, seen_as);
+                }
+                return Err(reason);
             }
+        };
+        let mut flow = Flow::new(original, reply, opening.tcp, opening.origin);
+        let source_mapping = match held {
+            Held::Nothing => None,
+            Held::Mapping(id) => Some(id),
             Held::Shared => {
                 flow.share_port();
-                let (external, port) = (reply.destination, reply.destination_port);
-                self.mappings.share(reply.protocol, external, port);
+                self.mappings.share(reply.protocol, reply.destination, reply.destination_port);
+                None
             }
-        }
-        if let Some(id) = opening.mapping {
-            self.mappings.hold(&self.hashes, id, reply.destination);
-        }
+        };
+        let holdings = Holdings { source_mapping, destination_mapping: opening.mapping, host };
         self.hosts.add(&self.hashes, host);
         flow.count(Direction::Original, bytes);
         flow.set_deadline(now + self.lifetimes.of(&flow));
@@ -92,8 +108,8 @@ impl Nat {
     }
 
     fn make_room(&mut self, now: Instant, host: Ipv4Addr) -> Result<(), DropReason> {
-        // What has ended takes no room and no port. Costs a comparison once it was done in this second.
-        self.expire(now);
+        // What has ended takes no room and no port.
+        self.collect(now);
         if self.table.len() >= self.limits.flows {
             return Err(DropReason::NatTableFull);
         }
@@ -153,9 +169,11 @@ impl Nat {
         request: &Request,
     ) -> Result<(Tuple, Held), DropReason> {
         let (id, port) = self.mappings.acquire(now, &self.hashes, &self.listeners, request)?;
+        let remote = original.destination;
+        self.mappings.hold(&self.hashes, id, remote);
         let unique = self.unless_taken(now, original, with_port(reply, port));
         if unique.is_err() {
-            self.mappings.abandon(&self.hashes, id);
+            self.mappings.abandon(&self.hashes, id, remote);
         }
         unique.map(|reply| (reply, Held::Mapping(id)))
     }

@@ -39,7 +39,7 @@ pub(crate) enum Due {
     Living,
 }
 
-/// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 16 to 32 in the index, 12 in the wheel.
+/// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 32 to 64 in the index, 12 in the wheel.
 #[derive(Debug)]
 pub(crate) struct Table {
     flows: Slab<Flow>,

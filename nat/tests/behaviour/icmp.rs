@@ -64,7 +64,7 @@ fn an_error_from_inside_leaves_under_the_external_address() {
     assert_eq!(got.payload()[8..], *inward.bytes());
 }
 
-/// NI5, asks of hedgehog: a router inside tells about a packet that was published.
+/// NI5: a router inside tells about a packet that was published.
 #[test]
 fn an_error_from_an_inside_router_leaves_under_the_external_address() {
     let mut router = published();
