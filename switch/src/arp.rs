@@ -155,7 +155,8 @@ impl Switch {
 
     /// Tells everybody on a port that has come up which addresses are ours.
     pub(crate) fn announce_on(&mut self, _now: Instant, port: PortId, out: &mut Outbox) {
-        let Some(settings) = self.ports.get(port).map(|port| &port.settings) else {
+        let Some(settings) = self.ports.get(port).filter(|port| port.up).map(|port| &port.settings)
+        else {
             return;
         };
         for (_, own) in self.router.interfaces.iter() {

@@ -114,9 +114,9 @@ impl Switch {
 
     /// Tells a packet's sender what became of it, where RFC 1812 section 4.3.2.7 and the rate limit allow.
     ///
-    /// `cause` is the packet as its sender knew it, or, when its source is by now one of our own addresses, as it was
-    /// translated; the error then goes through NAT like one from outside, which finds the true sender and mends the
-    /// quote. `arrival` is the interface that it came in on, whose address the error bears.
+    /// `cause` is the packet as its sender knew it, with the interface that it came in on, whose address the error
+    /// bears. Without an interface it is the packet as it was to leave, translated perhaps at both ends; the error then
+    /// goes through NAT like one from the far side, which finds the true sender and mends the quote.
     pub(crate) fn tell(
         &mut self,
         now: Instant,
@@ -132,6 +132,7 @@ impl Switch {
             return;
         };
         let translated = self.router.routes.is_own(sender);
+        let behind_nat = translated || arrival.is_none() && self.nat.is_configured();
         let arrival = arrival.and_then(|id| self.router.interfaces.get(id));
         let own = match (arrival, self.router.way(sender)) {
             _ if translated => Some(sender),
@@ -150,15 +151,20 @@ impl Switch {
         let Ok(packet) = Ipv4::in_frame(frame) else {
             return;
         };
-        if translated { self.tell_inside(now, packet, out) } else { self.speak(now, packet, out) }
+        if behind_nat { self.tell_inside(now, packet, out) } else { self.speak(now, packet, out) }
     }
 
-    /// Sends an error about a translated packet to the inside host that the packet came from.
+    /// Sends an error about a packet that NAT has passed to the host that the packet came from, in that host's terms.
     fn tell_inside(&mut self, now: Instant, packet: Ipv4, out: &mut Outbox) {
-        let Some(Target::Local(owner)) = self.router.routes.find(packet.destination()) else {
+        let owner = match self.router.routes.find(packet.destination()) {
+            Some(Target::Local(owner)) => Some(owner),
+            _ => None,
+        };
+        let way = || self.router.way(packet.destination()).map(|hop| hop.interface);
+        let Some(interface) = owner.or_else(way) else {
             return out.pool.give(packet.into_frame());
         };
-        let arrival = Arrival { interface: owner, owner: Some(owner) };
+        let arrival = Arrival { interface, owner };
         match self.nat.inbound(now, packet, arrival) {
             Ok(destined) if !destined.is_for_us() => {
                 let mut packet = destined.into_packet();
