@@ -48,8 +48,8 @@ mod tests;
 
 use error::ApiError;
 
-/// Largest body of a request: a lab of a thousand ports takes half of it.
-pub const MAX_BODY: usize = 1 << 20;
+/// Largest body of a request: as large as a lab file may be.
+pub const MAX_BODY: usize = crate::config::MAX_BYTES;
 
 /// The API around an engine.
 pub fn router(engine: Arc<Engine>) -> Router {

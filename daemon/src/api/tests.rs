@@ -255,7 +255,7 @@ async fn ten_megabytes_are_refused_with_a_sentence_and_the_daemon_goes_on() {
     let body = vec![b'#'; 10 << 20];
     let (status, sentence) = running.ask("PUT", "/v1/lab", "application/toml", &body).await;
     assert_eq!(status, 413);
-    assert!(sentence.contains("larger than 1048576 bytes"), "{sentence}");
+    assert!(sentence.contains("larger than 4194304 bytes"), "{sentence}");
     let refused = running.client.apply(LabBody::Toml(body), false).await;
     assert_eq!(refusal(refused).0, 413);
     let mut exact = LAB.as_bytes().to_vec();

@@ -30,6 +30,8 @@ pub use lab::port::{Attach, Membership, Netns, Port, PriorityTags, Segment, Vlan
 pub use lab::route::{NextHop, Reject};
 pub use lab::settings::{Settings, Timeouts};
 pub use problem::{ConfigError, Position, Problem};
+pub(crate) use text::MAX_BYTES;
+
 pub use spec::texts::{BoolOrText, Texts};
 pub use spec::{
     BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec, StaticSpec, SwitchSpec,

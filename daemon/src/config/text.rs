@@ -118,7 +118,7 @@ fn remedy(key: &str, expected: &str) -> String {
 const LISTS_OF_TABLES: [&str; 4] = ["route", "masquerade", "publish", "static"];
 
 /// Largest lab file: 4,096 ports with every key written take half of it; parsing costs about ten times its size.
-const MAX_BYTES: usize = 4 << 20;
+pub(crate) const MAX_BYTES: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {

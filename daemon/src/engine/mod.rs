@@ -14,12 +14,11 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use os::tap::Queue;
 use packet::PortId;
 use switch::ChangeError;
 use tokio::sync::Mutex;
 
-use crate::config::{Attach, ConfigError, Lab, LabSpec, Name, Port};
+use crate::config::{ConfigError, Lab, LabSpec, Name};
 use crate::dataplane::Dataplane;
 use crate::plan::Plan;
 
@@ -27,12 +26,16 @@ mod cable;
 mod changes;
 mod ids;
 mod listings;
+mod places;
+mod prepare;
 mod tables;
 pub mod views;
 
 pub use cable::CableError;
 use cable::FarEnd;
 use ids::Ids;
+use places::Places;
+use prepare::Prepared;
 
 /// Why a lab cannot be made what was wanted. The running lab is as it was, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +83,7 @@ struct Running {
     lab: Lab,
     ids: Ids,
     ends: BTreeMap<Name, State>,
+    places: Places,
 }
 
 /// What became of a port's far end.
@@ -88,13 +92,6 @@ enum State {
     Up(FarEnd),
     /// Its device or namespace vanished; the sentence says which.
     Lost(String),
-}
-
-/// A far end that is made and not plugged in yet.
-struct Prepared {
-    name: Name,
-    end: FarEnd,
-    queues: Vec<Queue>,
 }
 
 impl Engine {
@@ -155,7 +152,7 @@ impl Engine {
             State::Up(_) | State::Lost(_) => None,
         });
         for (name, netns) in gone.collect::<Vec<_>>() {
-            self.lose(&mut running, &name, format!("{netns} vanished")).await;
+            self.lose(&mut running, &name, format!("{netns} vanished"));
         }
     }
 
@@ -167,13 +164,13 @@ impl Engine {
         let up = matches!(running.ends.get(&name), Some(State::Up(_)));
         if up {
             let why = format!("device {} was deleted", device.unwrap_or_default());
-            self.lose(&mut running, &name, why).await;
+            self.lose(&mut running, &name, why);
         }
     }
 
-    async fn lose(&self, running: &mut Running, name: &Name, why: String) {
+    fn lose(&self, running: &mut Running, name: &Name, why: String) {
         tracing::warn!("port {name} is lost: {why}; apply the lab again to make it anew");
-        self.unplug(running, name).await;
+        self.unplug(running, name);
         running.ends.insert(name.clone(), State::Lost(why));
     }
 
@@ -216,11 +213,14 @@ impl Engine {
             .cloned()
             .collect();
         for name in &gone {
-            self.unplug(running, name).await;
+            self.unplug(running, name);
+        }
+        for name in &gone {
+            running.places.leave(name).await;
         }
         if let Err(refusal) = self.plane.apply(changes) {
             // The lab was checked, so this is a fault of ours; what was made beside the running lab goes again.
-            running.discard(prepared).await;
+            self.discard(running, prepared).await;
             return Err(refusal.into());
         }
         running.ids = ids;
@@ -241,158 +241,12 @@ impl Engine {
         outcome
     }
 
-    /// Makes the far ends of new and re-made ports, and alters those that stay.
-    async fn prepare(
-        &self,
-        running: &mut Running,
-        lab: &Lab,
-    ) -> Result<Vec<Prepared>, EngineError> {
-        let mut prepared = Vec::new();
-        let mut altered: Vec<(Name, Port)> = Vec::new();
-        let mut unplugged: Vec<Name> = Vec::new();
-        let outcome =
-            self.prepare_all(running, lab, &mut prepared, &mut altered, &mut unplugged).await;
-        if let Err(error) = outcome {
-            running.discard(prepared).await;
-            for (name, new) in altered.into_iter().rev() {
-                if let (Some(State::Up(end)), Some(old)) =
-                    (running.ends.get_mut(&name), running.lab.ports.get(&name))
-                    && let Err(error) = end.alter(&new, old).await
-                {
-                    tracing::warn!("port {name} cannot be put back as it was: {error}");
-                }
-            }
-            for name in unplugged {
-                self.plug_again(running, name).await;
-            }
-            return Err(error);
-        }
-        Ok(prepared)
-    }
-
-    async fn prepare_all(
-        &self,
-        running: &mut Running,
-        lab: &Lab,
-        prepared: &mut Vec<Prepared>,
-        altered: &mut Vec<(Name, Port)>,
-        unplugged: &mut Vec<Name>,
-    ) -> Result<(), EngineError> {
-        for (name, port) in &lab.ports {
-            let old = running.lab.ports.get(name).cloned();
-            let failed = |error| EngineError::Port { port: name.clone(), error };
-            let up = matches!(running.ends.get(name), Some(State::Up(_)));
-            match old {
-                Some(old) if up && !is_remade(&old, port) => {
-                    if is_altered(&old, port)
-                        && let Some(State::Up(end)) = running.ends.get_mut(name)
-                    {
-                        altered.push((name.clone(), port.clone()));
-                        end.alter(&old, port).await.map_err(failed)?;
-                    }
-                    continue;
-                }
-                // The old device may have the name that the new one needs.
-                Some(_) if up => {
-                    self.unplug(running, name).await;
-                    unplugged.push(name.clone());
-                }
-                Some(_) | None => {}
-            }
-            let made = FarEnd::make(port, self.plane.queues()).await;
-            // A port that was lost and that nobody changed may stay lost: other changes do not wait for it.
-            if let (Err(error), Some(State::Lost(why))) = (&made, running.ends.get_mut(name))
-                && running.lab.ports.get(name) == Some(port)
-            {
-                tracing::warn!("port {name} stays lost: {error}");
-                *why = error.to_string();
-                continue;
-            }
-            let (end, queues) = made.map_err(failed)?;
-            prepared.push(Prepared { name: name.clone(), end, queues });
-        }
-        Ok(())
-    }
-
-    /// Makes a port again as the running lab has it, after a change that was to replace it failed.
-    async fn plug_again(&self, running: &mut Running, name: Name) {
-        let Some(port) = running.lab.ports.get(&name) else { return };
-        let state = match FarEnd::make(port, self.plane.queues()).await {
-            Ok((end, queues)) => match self.plane.attach(running.ids.port(&name), queues) {
-                Ok(()) => State::Up(end),
-                Err(error) => State::Lost(error.to_string()),
-            },
-            Err(error) => State::Lost(error.to_string()),
-        };
-        if let State::Lost(why) = &state {
-            tracing::error!("port {name} cannot be put back as it was: {why}");
-        }
-        running.ends.insert(name, state);
-    }
-
-    /// Closes a port's device and puts its namespace back.
-    async fn unplug(&self, running: &mut Running, name: &Name) {
-        let state = running.ends.remove(name);
+    /// Closes a port's device. The port stays in its namespace until it leaves the lab.
+    fn unplug(&self, running: &mut Running, name: &Name) {
+        running.ends.remove(name);
         if let Some(port) = running.ids.known_port(name.as_str()) {
             // Waits for the workers to let go: some microseconds, or a batch's time.
             self.plane.detach(port);
         }
-        if let Some(State::Up(end)) = state {
-            let last = running.is_last(&end, Some(name));
-            running.inherit(&end);
-            end.take_away(last).await;
-        }
     }
-}
-
-impl Running {
-    /// Takes far ends away that were made for a change that failed.
-    async fn discard(&self, prepared: Vec<Prepared>) {
-        let (ends, queues): (Vec<_>, Vec<_>) =
-            prepared.into_iter().map(|Prepared { end, queues, .. }| (end, queues)).unzip();
-        drop(queues);
-        for end in ends {
-            let last = self.is_last(&end, None);
-            end.take_away(last).await;
-        }
-    }
-
-    /// Whether no other port has its far end in the same namespace.
-    fn is_last(&self, end: &FarEnd, except: Option<&Name>) -> bool {
-        !self.ends.iter().any(|(name, state)| match state {
-            State::Up(other) => Some(name) != except && other.netns == end.netns,
-            State::Lost(_) => false,
-        })
-    }
-
-    /// Hands the duty to remove a namespace that was made here to another port in it.
-    fn inherit(&mut self, end: &FarEnd) {
-        let heir = self.ends.values_mut().find_map(|state| match state {
-            State::Up(other) if other.netns == end.netns => Some(other),
-            State::Up(_) | State::Lost(_) => None,
-        });
-        if let Some(heir) = heir
-            && heir.made.is_none()
-        {
-            heir.made.clone_from(&end.made);
-        }
-    }
-}
-
-/// Whether a port's device must be made anew to become `new`.
-fn is_remade(old: &Port, new: &Port) -> bool {
-    let same_place = match (&old.attach, &new.attach) {
-        (Attach::Netns(old), Attach::Netns(new)) => old == new,
-        (Attach::Host { master: old }, Attach::Host { master: new }) => old == new,
-        (Attach::Netns(_), Attach::Host { .. }) | (Attach::Host { .. }, Attach::Netns(_)) => false,
-    };
-    !same_place || old.device != new.device || old.offload != new.offload
-}
-
-/// Whether a port's device must be changed in place to become `new`.
-fn is_altered(old: &Port, new: &Port) -> bool {
-    old.mac != new.mac
-        || old.mtu != new.mtu
-        || old.address != new.address
-        || old.gateway != new.gateway
 }

@@ -1,0 +1,152 @@
+//! The namespaces that a lab's ports stand in: which were made here, and how the others were found.
+//!
+//! # Theory of operation
+//! A namespace is entered by the first of its ports and left by the last. On entering, before anything is changed, it
+//! is noted whether it was made here and, if not, whether `lo` was down and where its default route led. On leaving, a
+//! namespace that was made here goes, and one that was found gets back what was noted; one whose name shows another
+//! namespace by now is let alone. A port that has lost its device has not left: whoever lives in the namespace finds
+//! the port there again after the next apply.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use os::links::Links;
+use os::netns::{self, Netns, NetnsError, Place};
+
+use super::cable::CableError;
+use crate::config::{self, Attach, Name};
+
+/// The namespaces in use.
+#[derive(Debug, Default)]
+pub(super) struct Places(Vec<Entered>);
+
+#[derive(Debug)]
+struct Entered {
+    netns: Netns,
+    ports: BTreeSet<Name>,
+    /// It was made for this lab under this name.
+    made: Option<String>,
+    loopback_was_down: bool,
+    default_route: Option<(Ipv4Addr, u32)>,
+}
+
+impl Places {
+    /// Finds or makes the namespace of a port, and takes note of it. A port that was in another one leaves that.
+    pub(super) async fn enter(
+        &mut self,
+        port: &Name,
+        attach: &Attach,
+    ) -> Result<Netns, CableError> {
+        let (netns, made) = find(attach)?;
+        if let Some(known) = self.0.iter_mut().find(|entered| entered.netns == netns) {
+            known.ports.insert(port.clone());
+            self.leave_all_but(port, &netns).await;
+            return Ok(netns);
+        }
+        let noted = match note(&netns, attach, made.clone()).await {
+            Ok(noted) => noted,
+            Err(error) => {
+                if let Some(name) = made {
+                    discard(&name);
+                }
+                return Err(error);
+            }
+        };
+        self.0.push(Entered { ports: BTreeSet::from([port.clone()]), ..noted });
+        self.leave_all_but(port, &netns).await;
+        Ok(netns)
+    }
+
+    /// A port is gone for good; the last one leaves the namespace as it was found.
+    pub(super) async fn leave(&mut self, port: &Name) {
+        for entered in &mut self.0 {
+            entered.ports.remove(port);
+        }
+        self.put_back().await;
+    }
+
+    async fn leave_all_but(&mut self, port: &Name, netns: &Netns) {
+        for entered in self.0.iter_mut().filter(|entered| entered.netns != *netns) {
+            entered.ports.remove(port);
+        }
+        self.put_back().await;
+    }
+
+    async fn put_back(&mut self) {
+        let (empty, used) = core::mem::take(&mut self.0)
+            .into_iter()
+            .partition::<Vec<_>, _>(|entered| entered.ports.is_empty());
+        self.0 = used;
+        for entered in empty {
+            entered.put_back().await;
+        }
+    }
+}
+
+impl Entered {
+    async fn put_back(self) {
+        // A name may by now belong to another namespace, which somebody else made.
+        if !self.netns.still_exists() {
+            return;
+        }
+        if let Some(name) = &self.made {
+            return discard(name);
+        }
+        if self.default_route.is_none() && !self.loopback_was_down {
+            return;
+        }
+        let Ok(links) = Links::open(&self.netns).await else { return };
+        if let Some((gateway, index)) = self.default_route
+            && let Err(error) = links.set_default_route(gateway, index).await
+        {
+            tracing::warn!(
+                "{}: the default route found there cannot be put back: {error}",
+                self.netns
+            );
+        }
+        if self.loopback_was_down
+            && let Ok(Some(lo)) = links.find("lo").await
+            && let Err(error) = links.set_down(lo.index).await
+        {
+            tracing::warn!("{}: lo cannot be set down again: {error}", self.netns);
+        }
+    }
+}
+
+/// How a namespace is before anything is changed in it.
+async fn note(netns: &Netns, attach: &Attach, made: Option<String>) -> Result<Entered, CableError> {
+    let links = open(netns).await?;
+    let default_route = links.default_route().await?;
+    let lo = links.find("lo").await?;
+    // The daemon's own `lo` is never touched.
+    let in_netns = matches!(attach, Attach::Netns(_));
+    let loopback_was_down = in_netns && lo.is_some_and(|lo| !lo.up);
+    let (netns, ports) = (netns.clone(), BTreeSet::new());
+    Ok(Entered { netns, ports, made, loopback_was_down, default_route })
+}
+
+fn find(attach: &Attach) -> Result<(Netns, Option<String>), NetnsError> {
+    match attach {
+        Attach::Host { .. } => Ok((Netns::open(&Place::Current)?, None)),
+        Attach::Netns(config::Netns::Name(name)) => {
+            let (netns, made) = Netns::ensure(name)?;
+            Ok((netns, made.then(|| name.clone())))
+        }
+        Attach::Netns(config::Netns::Path(path)) => {
+            Ok((Netns::open(&Place::Path(path.clone()))?, None))
+        }
+        Attach::Netns(config::Netns::Pid(pid)) => Ok((Netns::open(&Place::Pid(*pid))?, None)),
+    }
+}
+
+/// Netlink in a namespace.
+pub(super) async fn open(netns: &Netns) -> Result<Links, CableError> {
+    let opened = Links::open(netns).await;
+    opened.map_err(|error| CableError::Netlink { place: netns.to_string(), error })
+}
+
+fn discard(name: &str) {
+    if let Err(error) = netns::remove(name) {
+        tracing::warn!("namespace {name}, made for this lab, stays: {error}");
+    }
+}

@@ -1,0 +1,147 @@
+//! The first stage of a change: everything that the kernel may refuse is made beside what runs, or undone.
+
+use os::tap::Queue;
+
+use super::cable::{CableError, FarEnd};
+use super::{Engine, EngineError, Running, State};
+use crate::config::{Attach, Lab, Name, Port};
+
+/// A far end that is made and not plugged in yet.
+pub(super) struct Prepared {
+    pub(super) name: Name,
+    pub(super) end: FarEnd,
+    pub(super) queues: Vec<Queue>,
+}
+
+impl Engine {
+    /// Makes the far ends of new and re-made ports, and alters those that stay.
+    pub(super) async fn prepare(
+        &self,
+        running: &mut Running,
+        lab: &Lab,
+    ) -> Result<Vec<Prepared>, EngineError> {
+        let mut prepared = Vec::new();
+        let mut altered: Vec<(Name, Port)> = Vec::new();
+        let mut unplugged: Vec<Name> = Vec::new();
+        let outcome =
+            self.prepare_all(running, lab, &mut prepared, &mut altered, &mut unplugged).await;
+        if let Err(error) = outcome {
+            self.discard(running, prepared).await;
+            for name in lab.ports.keys().filter(|name| !running.lab.ports.contains_key(*name)) {
+                running.places.leave(name).await;
+            }
+            for (name, new) in altered.into_iter().rev() {
+                if let (Some(State::Up(end)), Some(old)) =
+                    (running.ends.get_mut(&name), running.lab.ports.get(&name))
+                    && let Err(error) = end.alter(&new, old).await
+                {
+                    tracing::warn!("port {name} cannot be put back as it was: {error}");
+                }
+            }
+            for name in unplugged {
+                self.plug_again(running, name).await;
+            }
+            return Err(error);
+        }
+        Ok(prepared)
+    }
+
+    async fn prepare_all(
+        &self,
+        running: &mut Running,
+        lab: &Lab,
+        prepared: &mut Vec<Prepared>,
+        altered: &mut Vec<(Name, Port)>,
+        unplugged: &mut Vec<Name>,
+    ) -> Result<(), EngineError> {
+        for (name, port) in &lab.ports {
+            let old = running.lab.ports.get(name).cloned();
+            let failed = |error| EngineError::Port { port: name.clone(), error };
+            let up = matches!(running.ends.get(name), Some(State::Up(_)));
+            match old {
+                Some(old) if up && !is_remade(&old, port) => {
+                    if is_altered(&old, port)
+                        && let Some(State::Up(end)) = running.ends.get_mut(name)
+                    {
+                        altered.push((name.clone(), port.clone()));
+                        end.alter(&old, port).await.map_err(failed)?;
+                    }
+                    continue;
+                }
+                // The old device may have the name that the new one needs.
+                Some(_) if up => {
+                    self.unplug(running, name);
+                    unplugged.push(name.clone());
+                }
+                Some(_) | None => {}
+            }
+            let made = self.make(running, name, port).await;
+            // A port that was lost and that nobody changed may stay lost: other changes do not wait for it.
+            if let (Err(error), Some(State::Lost(why))) = (&made, running.ends.get_mut(name))
+                && running.lab.ports.get(name) == Some(port)
+            {
+                tracing::warn!("port {name} stays lost: {error}");
+                *why = error.to_string();
+                continue;
+            }
+            let (end, queues) = made.map_err(failed)?;
+            prepared.push(Prepared { name: name.clone(), end, queues });
+        }
+        Ok(())
+    }
+
+    /// Makes a port again as the running lab has it, after a change that was to replace it failed.
+    async fn plug_again(&self, running: &mut Running, name: Name) {
+        let Some(port) = running.lab.ports.get(&name).cloned() else { return };
+        let state = match self.make(running, &name, &port).await {
+            Ok((end, queues)) => match self.plane.attach(running.ids.port(&name), queues) {
+                Ok(()) => State::Up(end),
+                Err(error) => State::Lost(error.to_string()),
+            },
+            Err(error) => State::Lost(error.to_string()),
+        };
+        if let State::Lost(why) = &state {
+            tracing::error!("port {name} cannot be put back as it was: {why}");
+        }
+        running.ends.insert(name, state);
+    }
+
+    /// Makes the far end of a port, in a namespace that is made where there is none.
+    async fn make(
+        &self,
+        running: &mut Running,
+        name: &Name,
+        port: &Port,
+    ) -> Result<(FarEnd, Vec<Queue>), CableError> {
+        let netns = running.places.enter(name, &port.attach).await?;
+        FarEnd::make(port, netns, self.plane.queues()).await
+    }
+
+    /// Takes far ends away that were made for a change that failed: devices go with their queues, and ports that the
+    /// running lab does not have leave their namespaces.
+    pub(super) async fn discard(&self, running: &mut Running, prepared: Vec<Prepared>) {
+        let names: Vec<Name> = prepared.iter().map(|prepared| prepared.name.clone()).collect();
+        drop(prepared);
+        for name in names.iter().filter(|name| !running.lab.ports.contains_key(*name)) {
+            running.places.leave(name).await;
+        }
+    }
+}
+
+/// Whether a port's device must be made anew to become `new`.
+fn is_remade(old: &Port, new: &Port) -> bool {
+    let same_place = match (&old.attach, &new.attach) {
+        (Attach::Netns(old), Attach::Netns(new)) => old == new,
+        (Attach::Host { master: old }, Attach::Host { master: new }) => old == new,
+        (Attach::Netns(_), Attach::Host { .. }) | (Attach::Host { .. }, Attach::Netns(_)) => false,
+    };
+    !same_place || old.device != new.device || old.offload != new.offload
+}
+
+/// Whether a port's device must be changed in place to become `new`.
+fn is_altered(old: &Port, new: &Port) -> bool {
+    old.mac != new.mac
+        || old.mtu != new.mtu
+        || old.address != new.address
+        || old.gateway != new.gateway
+}
