@@ -1,8 +1,10 @@
 //! The beginning and the end: `ready`, signals, one daemon at a time, the demo.
 
 use std::fs;
-use std::os::unix::net::UnixListener;
+use std::io::Write;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -43,6 +45,24 @@ fn an_early_signal_leaves_nothing_either() {
     assert!(finished.status.success(), "{}\n{}", finished.status, finished.err);
     assert_eq!(world.names(), [""; 0]);
     assert!(!world.run(|| fs::exists(SOCKET)).unwrap());
+}
+
+#[test]
+fn nothing_that_others_do_holds_up_the_end() {
+    let Some(world) = world() else { return };
+    let daemon = Daemon::with(&world, &lab(true, 1500));
+    let connect = || world.run(|| UnixStream::connect(SOCKET)).unwrap();
+    // One client says nothing, one stops in the middle of a head, one in the middle of a body.
+    let (_silent, mut headless, mut unfinished) = (connect(), connect(), connect());
+    headless.write_all(b"GET /v1/show HT").unwrap();
+    unfinished.write_all(b"PUT /v1/lab HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[").unwrap();
+    // And somebody takes a namespace and a device away.
+    world.run(|| os::netns::remove("blue")).unwrap();
+    world.host("green").delete("eth0");
+    let start = Instant::now();
+    daemon.stop(Signal::SIGTERM);
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    assert_eq!(world.names(), [""; 0]);
 }
 
 #[test]

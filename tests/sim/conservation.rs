@@ -50,14 +50,76 @@ fn town(seed: u64) -> Lab {
     lab.peer("dmz", Port::routed("172.16.0.1/24").offload(), "172.16.0.2");
     lab.route("0.0.0.0/0", "203.0.113.254");
     let mut rule = lab.rule("192.168.0.0/24", "wan");
-    rule.except = vec!["198.51.100.0/28".parse().expect("a network")];
+    rule.except = vec!["198.51.100.64/28".parse().expect("a network")];
     lab.masquerade_with(rule);
     lab.masquerade("10.0.10.0/24", "wan");
     lab.publish("203.0.113.1:80/tcp", "192.168.0.2:80");
     lab.publish("203.0.113.1:53/udp", "10.0.10.2:53");
-    lab.limits(40, 15);
+    lab.limits(20, 6);
     lab.clear();
     lab
+}
+
+/// Addresses that packets arrive at.
+const REACHED: &[&str] = &[
+    "198.51.100.9",
+    "198.51.100.10",
+    "198.51.100.70",
+    "203.0.113.1",
+    "203.0.113.254",
+    "192.168.0.2",
+    "10.0.10.2",
+    "172.16.0.2",
+];
+
+/// A port's station with its address and the router's interface beside it.
+const STATIONS: [(&str, &str, &str); 6] = [
+    ("red", "192.168.0.2", "br0"),
+    ("blue", "192.168.0.3", "br0"),
+    ("ten", "10.0.10.2", "br0.10"),
+    ("wan", "203.0.113.254", "wan"),
+    ("wan", "198.51.100.9", "wan"),
+    ("dmz", "172.16.0.2", "dmz"),
+];
+
+/// A right packet of a station's own, to anybody, or an answer to what it heard.
+fn purposeful(lab: &mut Lab, rng: &mut Rng) -> (&'static str, Vec<u8>) {
+    let (port, own, interface) = *rng.pick(&STATIONS);
+    let heard = lab.packets(port);
+    let packet = match heard.last() {
+        Some(heard) if rng.chance(700) => answer(rng, heard),
+        _ => {
+            let to = if rng.chance(800) { REACHED } else { &ADDRESSES[..] };
+            let to = *rng.pick(to);
+            packet(rng, own, to)
+        }
+    };
+    let begun = frame(lab.router_mac(interface), lab.mac(port));
+    if packet.payload.is_empty() || rng.chance(850) {
+        return (port, begun.ip(&packet));
+    }
+    let pieces = packet.fragments(8 * (20 + rng.below(100) as usize));
+    for piece in &pieces[1..] {
+        lab.send(port, &begun.clone().ip(piece));
+    }
+    (port, begun.ip(&pieces[0]))
+}
+
+/// What a host may say to a packet that it got.
+fn answer(rng: &mut Rng, heard: &Packet) -> Packet {
+    let data = rng.bytes(100);
+    match heard.protocol {
+        _ if rng.chance(150) => {
+            let wire = *rng.pick(&[(3, 1), (3, 3), (3, 4), (11, 0)]);
+            Packet::error(heard.destination, heard.source, wire, 1000, heard, 60)
+        }
+        17 => Packet::udp(heard.to(), heard.from(), &data),
+        6 => {
+            Packet::tcp(heard.to(), heard.from(), *rng.pick(&[0x12, 0x10, 0x18, 0x11, 0x04]), &data)
+        }
+        1 => Packet::pong(heard.destination, heard.source, heard.from().port(), 1),
+        other => Packet::new(other, heard.destination, heard.source, data),
+    }
 }
 
 /// A frame that may well be right.
@@ -97,7 +159,7 @@ fn packet(rng: &mut Rng, from: &str, to: &str) -> Packet {
     let ports = [53u16, 80, 1000, 1001, 40_000];
     let (source, target) =
         (format!("{from}:{}", rng.pick(&ports)), format!("{to}:{}", rng.pick(&ports)));
-    let len = *rng.pick(&[0, 1, 100, 1000, 1400, 3000]);
+    let len = *rng.pick(&[0, 1, 30, 100, 100, 1000, 1400, 3000]);
     let data = rng.bytes(len);
     match rng.below(6) {
         0 | 1 => Packet::udp(&*source, &*target, &data),
@@ -190,21 +252,27 @@ fn disturb(lab: &mut Lab, rng: &mut Rng) {
 fn life(seed: u64, frames: u32) -> u64 {
     let mut lab = town(seed);
     let mut rng = Rng::new(!seed);
+    // Half a datagram with a wrong checksum cannot be told from a right one.
+    lab.distrust();
     for _ in 0..frames {
-        let port = *rng.pick(&PORTS);
-        let bytes = plausible(&lab, &mut rng, port);
-        let bytes = if rng.chance(400) { mutated(&mut rng, bytes) } else { bytes };
-        // Half a datagram with a wrong checksum cannot be told from a right one.
-        lab.distrust();
-        let frame = burdened(&mut rng, &bytes);
-        lab.send_frame(port, frame);
-        if rng.chance(20) {
+        if rng.chance(600) {
+            let (port, bytes) = purposeful(&mut lab, &mut rng);
+            let bytes = if rng.chance(100) { mutated(&mut rng, bytes) } else { bytes };
+            lab.send(port, &bytes);
+        } else {
+            let port = *rng.pick(&PORTS);
+            let bytes = plausible(&lab, &mut rng, port);
+            let bytes = if rng.chance(400) { mutated(&mut rng, bytes) } else { bytes };
+            let frame = burdened(&mut rng, &bytes);
+            lab.send_frame(port, frame);
+        }
+        if rng.chance(15) {
             disturb(&mut lab, &mut rng);
         }
         if rng.chance(50) {
             PORTS.iter().for_each(|port| lab.up(port));
         }
-        if rng.chance(100) {
+        if rng.chance(20) {
             lab.clear();
         }
     }

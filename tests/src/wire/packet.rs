@@ -221,7 +221,7 @@ impl Packet {
         let flags = u16::from(self.dont_fragment) << 14 | u16::from(self.more_fragments) << 13;
         let mut bytes = vec![0x40 | (header_len / 4) as u8, self.traffic_class];
         bytes.extend(
-            [total, self.identification, flags | self.offset / 8].map(u16::to_be_bytes).concat(),
+            [total, self.identification, flags | (self.offset / 8)].map(u16::to_be_bytes).concat(),
         );
         bytes.extend([self.ttl, self.protocol, 0, 0]);
         bytes.extend(self.source.octets());
