@@ -47,8 +47,8 @@ pub(crate) struct Outcome {
     pub(crate) loads: Vec<&'static Load>,
     /// The systems, in order, with their readings.
     pub(crate) tested: Vec<Tested>,
-    /// Sentences about systems that are not installed.
-    pub(crate) left_out: Vec<String>,
+    /// Why some systems cannot run here, and which.
+    pub(crate) left_out: Vec<(String, Vec<&'static str>)>,
     /// Sentences about systems that failed.
     pub(crate) failed: Vec<String>,
 }
@@ -109,11 +109,18 @@ fn plan(options: &Options, surroundings: &Surroundings) -> Outcome {
     };
     for system in system::ALL.iter().filter(|system| wanted(system.name, &options.only)) {
         match (system.missing)(surroundings) {
-            Some(why) => outcome.left_out.push(format!("{} {why}", system.name)),
+            Some(why) => leave_out(&mut outcome.left_out, system.name, why),
             None => outcome.tested.push(Tested { system, readings: Vec::new(), peak_memory: None }),
         }
     }
     outcome
+}
+
+fn leave_out(list: &mut Vec<(String, Vec<&'static str>)>, name: &'static str, why: String) {
+    match list.iter_mut().find(|(known, _)| *known == why) {
+        Some((_, names)) => names.push(name),
+        None => list.push((why, vec![name])),
+    }
 }
 
 /// Builds a system, runs a load through it, takes it down.
@@ -150,8 +157,8 @@ fn announce(outcome: &Outcome) {
     for tested in &outcome.tested {
         eprintln!("{:<17} {}", tested.system.name, tested.system.about);
     }
-    for why in &outcome.left_out {
-        eprintln!("left out: {why}");
+    for (why, names) in &outcome.left_out {
+        eprintln!("left out: {}\n          {why}", names.join(", "));
     }
     for load in &outcome.loads {
         eprintln!("{:<17} {}", load.name, load.about);

@@ -11,6 +11,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::ensure;
 use clap::{Parser, Subcommand};
 
 mod campaign;
@@ -28,7 +29,8 @@ use system::bare_loop;
 #[command(
     name = "e2e",
     args_conflicts_with_subcommands = true,
-    after_help = "Exit status: 0 all measured, 1 an error, 2 a wrong command line, 130 interrupted."
+    after_help = "Exit status: 0 all measured, 1 an error or a system that failed, \
+                  2 a wrong command line, 130 interrupted."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -66,8 +68,9 @@ fn compare(options: &campaign::Options) -> anyhow::Result<()> {
     room::sweep()?;
     let outcome = campaign::run(options)?;
     print!("{}", report::table(&outcome));
-    match &options.json {
-        Some(path) => report::write_json(&outcome, path),
-        None => Ok(()),
+    if let Some(path) = &options.json {
+        report::write_json(&outcome, path)?;
     }
+    ensure!(outcome.failed.is_empty(), "{} of the systems failed", outcome.failed.len());
+    Ok(())
 }

@@ -24,6 +24,11 @@ pub(crate) fn table(outcome: &Outcome) -> String {
 pub(crate) fn write_json(outcome: &Outcome, path: &Path) -> Result<()> {
     let systems: Vec<Value> =
         outcome.tested.iter().map(|tested| of_system(outcome, tested)).collect();
+    let left_out = outcome
+        .left_out
+        .iter()
+        .flat_map(|(why, names)| names.iter().map(move |name| json!({ "name": name, "why": why })));
+    let left_out: Vec<Value> = left_out.collect();
     let document = json!({
         "rounds": outcome.rounds,
         "seconds": outcome.secs,
@@ -31,7 +36,7 @@ pub(crate) fn write_json(outcome: &Outcome, path: &Path) -> Result<()> {
         "kernel": kernel(),
         "reference": REFERENCE.name,
         "systems": systems,
-        "left_out": outcome.left_out,
+        "left_out": left_out,
         "failed": outcome.failed,
     });
     let text = format!("{document:#}\n");
@@ -81,8 +86,8 @@ fn render(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
         kernel(),
         REFERENCE.name,
     )?;
-    for line in &outcome.left_out {
-        writeln!(out, "left out: {line}")?;
+    for (why, names) in &outcome.left_out {
+        writeln!(out, "left out: {}\n          {why}", names.join(", "))?;
     }
     for line in &outcome.failed {
         writeln!(out, "{line}")?;

@@ -12,7 +12,7 @@ use crate::room::Room;
 /// Whether `ip` is there to make it with.
 pub(super) fn missing(_: &Surroundings) -> Option<String> {
     let version = Command::new("ip").arg("-V").output();
-    version.is_err().then(|| "needs `ip`: install the package iproute2".into())
+    version.is_err().then(|| "`ip` is missing: install the Debian package iproute2".into())
 }
 
 /// Three namespaces: two ends, and the bridge between them.

@@ -22,7 +22,7 @@ pub(crate) struct System {
     pub(crate) name: &'static str,
     /// One line for people.
     pub(crate) about: &'static str,
-    /// Why it cannot run here, as a clause that follows its name.
+    /// Why it cannot run here, and what to do about it.
     pub(crate) missing: fn(&Surroundings) -> Option<String>,
     /// Builds it.
     pub(crate) build: fn(&Surroundings) -> Result<Running>,

@@ -100,8 +100,8 @@ impl Shape {
 /// Whether the binary has been built.
 pub(super) fn missing(surroundings: &Surroundings) -> Option<String> {
     let path = &surroundings.tapswitch;
-    let remedy = "run `cargo build --release`, or name it with --tapswitch PATH";
-    (!path.is_file()).then(|| format!("needs {}: {remedy}", path.display()))
+    let remedy = "build it with `cargo build --release`, or say where it is with --tapswitch";
+    (!path.is_file()).then(|| format!("{} is missing: {remedy}", path.display()))
 }
 
 /// Runs the binary on a lab of this shape. It makes the devices; the namespaces are ours and stay ours.
