@@ -4,6 +4,7 @@ use core::net::Ipv4Addr;
 
 /// One's complement sum of `bytes` as big-endian 16-bit words, an odd last byte padded with zero, folded to 16 bits
 /// and not complemented. `initial` is a sum to add to.
+#[inline]
 pub fn sum(bytes: &[u8], initial: u16) -> u16 {
     // Sums native 64-bit words with end-around carry: the sum is independent of byte order up to a final swap
     // (RFC 1071 section 2 B), and of word size (C).
@@ -23,6 +24,7 @@ pub fn sum(bytes: &[u8], initial: u16) -> u16 {
     u16::from_be(folded)
 }
 
+#[inline]
 fn fold128(total: u128) -> u16 {
     let mut total = (total >> 64) + (total & u128::from(u64::MAX));
     total = (total >> 64) + (total & u128::from(u64::MAX));
@@ -33,6 +35,7 @@ fn fold128(total: u128) -> u16 {
 }
 
 /// Folds a sum of 16-bit words to 16 bits with end-around carry.
+#[inline]
 pub const fn fold(mut total: u32) -> u16 {
     total = (total >> 16) + (total & 0xffff);
     total = (total >> 16) + (total & 0xffff);
@@ -45,6 +48,7 @@ pub fn of(bytes: &[u8]) -> u16 {
 }
 
 /// Whether `bytes`, their checksum field included, sum to all ones.
+#[inline]
 pub fn holds(bytes: &[u8]) -> bool {
     sum(bytes, 0) == 0xffff
 }
@@ -56,11 +60,13 @@ pub const fn add(a: u16, b: u16) -> u16 {
 
 /// The stored checksum after a 16-bit word it covers changed from `old` to `new`: RFC 1624 equation 3,
 /// `~(~HC + ~m + m')`.
+#[inline]
 pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
     !fold(!checksum as u32 + !old as u32 + new as u32)
 }
 
 /// [`update`] for an IPv4 address, as two words in one fold.
+#[inline]
 pub const fn update_address(checksum: u16, old: Ipv4Addr, new: Ipv4Addr) -> u16 {
     let (old, new) = (!old.to_bits(), new.to_bits());
     let old = (old >> 16) + (old & 0xffff);

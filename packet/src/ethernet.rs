@@ -48,6 +48,7 @@ impl Ethernet {
     /// [`DropReason::Runt`] under 14 bytes, [`DropReason::PartialTag`] when a tag is cut off,
     /// [`DropReason::BadOffload`] when the frame's partial checksum would be written where a transport header cannot
     /// be: over addresses that the switch has looked at by then.
+    #[inline]
     pub fn parse(mut frame: Frame) -> Result<Self, Dropped> {
         if frame.len() < HEADER_LEN {
             return Err(frame.refuse(DropReason::Runt));
@@ -73,6 +74,7 @@ impl Ethernet {
     }
 
     /// Makes a frame's first 14 bytes a header with these fields; the frame must be at least that long already.
+    #[inline]
     pub fn emit(frame: &mut Frame, destination: Mac, source: Mac, ethertype: EtherType) {
         let [high, low] = ethertype.0.to_be_bytes();
         if let Some(header) = frame.bytes_mut().first_chunk_mut::<HEADER_LEN>() {
@@ -83,48 +85,57 @@ impl Ethernet {
     }
 
     /// Whom it is for.
+    #[inline]
     pub fn destination(&self) -> Mac {
         let [a, b, c, d, e, f, ..] = *self.header();
         Mac([a, b, c, d, e, f])
     }
 
     /// Who sent it.
+    #[inline]
     pub fn source(&self) -> Mac {
         let [_, _, _, _, _, _, a, b, c, d, e, f, ..] = *self.header();
         Mac([a, b, c, d, e, f])
     }
 
     /// What it carries.
+    #[inline]
     pub fn ethertype(&self) -> EtherType {
         let [.., high, low] = *self.header();
         EtherType(u16::from_be_bytes([high, low]))
     }
 
     /// The tag it came with.
-    pub const fn tag(&self) -> Option<Tag> {
+    #[inline]
+    pub fn tag(&self) -> Option<Tag> {
         self.frame.tag()
     }
 
     /// Everything behind the header, padding included.
+    #[inline]
     pub fn payload(&self) -> &[u8] {
         self.frame.bytes().get(HEADER_LEN..).unwrap_or(&[])
     }
 
     /// The frame inside.
-    pub const fn frame(&self) -> &Frame {
+    #[inline]
+    pub fn frame(&self) -> &Frame {
         &self.frame
     }
 
     /// The frame inside, given back.
+    #[inline]
     pub fn into_frame(self) -> Frame {
         self.frame
     }
 
     /// Ends this frame's life.
+    #[inline]
     pub fn refuse(self, reason: DropReason) -> Dropped {
         self.frame.refuse(reason)
     }
 
+    #[inline]
     fn header(&self) -> &[u8; HEADER_LEN] {
         // `parse` has seen 14 bytes and nothing shortens the frame since; the zeros are never read.
         self.frame.bytes().first_chunk().unwrap_or(&[0; HEADER_LEN])

@@ -55,6 +55,7 @@ impl Ipv4 {
     /// # Errors
     /// One [`DropReason`] for each field that is wrong; [`DropReason::BadOffload`] when the frame's partial checksum
     /// does not lie in this packet's transport header.
+    #[inline]
     pub fn parse(ethernet: Ethernet) -> Result<Self, Dropped> {
         Self::in_frame(ethernet.into_frame())
     }
@@ -63,6 +64,7 @@ impl Ipv4 {
     ///
     /// # Errors
     /// As [`Ipv4::parse`].
+    #[inline]
     pub fn in_frame(mut frame: Frame) -> Result<Self, Dropped> {
         let Some(&[version, _, l0, l1, ..]) = header(&frame) else {
             return Err(frame.refuse(DropReason::TruncatedIpv4));
@@ -90,6 +92,7 @@ impl Ipv4 {
 
     /// Whether the partial checksum, if there is one, is that of this packet's own TCP or UDP header. A partial
     /// checksum over anything else could not survive an address change.
+    #[inline]
     fn offload_fits(&self) -> bool {
         let Some(span) = self.frame.offload().span() else {
             return true;
@@ -113,23 +116,27 @@ impl Ipv4 {
     }
 
     /// Where it comes from.
+    #[inline]
     pub fn source(&self) -> Ipv4Addr {
         let [.., a, b, c, d, _, _, _, _] = *self.header();
         Ipv4Addr::new(a, b, c, d)
     }
 
     /// Where it goes.
+    #[inline]
     pub fn destination(&self) -> Ipv4Addr {
         let [.., a, b, c, d] = *self.header();
         Ipv4Addr::new(a, b, c, d)
     }
 
     /// What it carries.
+    #[inline]
     pub fn protocol(&self) -> Protocol {
         Protocol(self.header()[9])
     }
 
     /// Hops left.
+    #[inline]
     pub fn ttl(&self) -> u8 {
         self.header()[8]
     }
@@ -146,33 +153,39 @@ impl Ipv4 {
     }
 
     /// Whether routers must not fragment it.
+    #[inline]
     pub fn dont_fragment(&self) -> bool {
         self.header()[6] & 0x40 != 0
     }
 
     /// Whether more fragments follow.
+    #[inline]
     pub fn more_fragments(&self) -> bool {
         self.header()[6] & 0x20 != 0
     }
 
     /// Position of its payload in the whole packet's, in bytes: a multiple of 8.
+    #[inline]
     pub fn fragment_offset(&self) -> u16 {
         let [_, _, _, _, _, _, a, b, ..] = *self.header();
         (u16::from_be_bytes([a, b]) & 0x1fff) * 8
     }
 
     /// Whether it is a part of a packet and not the whole.
+    #[inline]
     pub fn is_fragment(&self) -> bool {
         self.more_fragments() || self.fragment_offset() != 0
     }
 
     /// Length of the header with its options: 20 to 60.
+    #[inline]
     pub const fn header_len(&self) -> usize {
         self.header_len as usize
     }
 
     /// Length of header and payload.
-    pub const fn total_len(&self) -> usize {
+    #[inline]
+    pub fn total_len(&self) -> usize {
         self.frame.len() - ETHERNET
     }
 
@@ -187,27 +200,32 @@ impl Ipv4 {
     }
 
     /// Position of the transport header in the frame.
+    #[inline]
     pub const fn transport_offset(&self) -> usize {
         ETHERNET + self.header_len as usize
     }
 
     /// What lies behind the header.
+    #[inline]
     pub fn payload(&self) -> &[u8] {
         self.frame.bytes().get(self.transport_offset()..).unwrap_or(&[])
     }
 
     /// What lies behind the header, to edit.
+    #[inline]
     pub fn payload_mut(&mut self) -> &mut [u8] {
         let offset = self.transport_offset();
         self.frame.bytes_mut().get_mut(offset..).unwrap_or_default()
     }
 
     /// The transport header, as far as flows care.
+    #[inline]
     pub fn transport(&self) -> Transport {
         Transport::of(self)
     }
 
     /// Takes one hop away and mends the header checksum (RFC 1141, RFC 1624). Call only with `ttl() > 1`.
+    #[inline]
     pub fn decrement_ttl(&mut self) {
         let header = self.header_mut();
         let old = u16::from_be_bytes([header[8], header[9]]);
@@ -230,36 +248,43 @@ impl Ipv4 {
     }
 
     /// The frame around it.
+    #[inline]
     pub const fn frame(&self) -> &Frame {
         &self.frame
     }
 
     /// The frame around it, to edit its Ethernet header or duties.
+    #[inline]
     pub const fn frame_mut(&mut self) -> &mut Frame {
         &mut self.frame
     }
 
     /// The frame around it, given back.
+    #[inline]
     pub fn into_frame(self) -> Frame {
         self.frame
     }
 
     /// Ends this packet's life.
+    #[inline]
     pub fn refuse(self, reason: DropReason) -> Dropped {
         self.frame.refuse(reason)
     }
 
+    #[inline]
     pub(crate) fn header_mut(&mut self) -> &mut [u8] {
         let end = self.transport_offset();
         self.frame.bytes_mut().get_mut(ETHERNET..end).unwrap_or_default()
     }
 
+    #[inline]
     fn header(&self) -> &[u8; MIN_HEADER] {
         // `in_frame` has seen these bytes and nothing shortens the frame below them; the zeros are never read.
         header(&self.frame).unwrap_or(&[0; MIN_HEADER])
     }
 }
 
+#[inline]
 fn header(frame: &Frame) -> Option<&[u8; MIN_HEADER]> {
     frame.bytes().get(ETHERNET..).and_then(|bytes| bytes.first_chunk())
 }

@@ -14,22 +14,26 @@ impl Mac {
     pub const ZERO: Self = Self([0; 6]);
 
     /// Whether this names a group of stations (the I/G bit), which includes broadcast.
+    #[inline]
     pub const fn is_group(self) -> bool {
         self.0[0] & 1 != 0
     }
 
     /// Whether this is the all-ones address.
+    #[inline]
     pub fn is_broadcast(self) -> bool {
         self == Self::BROADCAST
     }
 
     /// Whether a station may bear it: neither a group nor zero.
+    #[inline]
     pub fn is_station(self) -> bool {
         !self.is_group() && self != Self::ZERO
     }
 
     /// The last nibble of an address in 01:80:C2:00:00:00-0F, which IEEE 802.1Q-2018 table 8-1 keeps from being
     /// forwarded by bridges; `None` for every other address.
+    #[inline]
     pub const fn reserved(self) -> Option<u8> {
         match self.0 {
             [0x01, 0x80, 0xc2, 0x00, 0x00, low @ 0..=0x0f] => Some(low),
@@ -38,6 +42,7 @@ impl Mac {
     }
 
     /// The address as a number of 48 bits, most significant byte first.
+    #[inline]
     pub const fn to_u64(self) -> u64 {
         let [a, b, c, d, e, f] = self.0;
         u64::from_be_bytes([0, 0, a, b, c, d, e, f])

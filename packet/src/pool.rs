@@ -1,13 +1,13 @@
 //! Buffers that come back: the packet path allocates nothing once warm.
 
-use crate::frame::{BUFFER_LEN, Frame};
+use crate::frame::{BUFFER_LEN, Frame, HEADROOM};
 
-/// A last-in-first-out store of buffers, so that the one used next is the one the cache still holds.
+/// A last-in-first-out store of frames, so that the buffer used next is the one the cache still holds.
 ///
 /// Bounded: at most `limit` buffers (each [`BUFFER_LEN`] bytes) are kept; more are freed.
 #[derive(Debug)]
 pub struct Pool {
-    free: Vec<Box<[u8]>>,
+    free: Vec<Frame>,
     limit: usize,
 }
 
@@ -18,16 +18,17 @@ impl Pool {
     }
 
     /// An empty frame in a full-size buffer; allocates only when the pool is empty.
+    #[inline]
     pub fn take(&mut self) -> Frame {
-        let buffer = self.free.pop().unwrap_or_else(|| vec![0; BUFFER_LEN].into_boxed_slice());
-        Frame::in_buffer(buffer)
+        self.free.pop().unwrap_or_else(|| Frame::in_buffer(vec![0; BUFFER_LEN].into_boxed_slice()))
     }
 
     /// Takes a frame's buffer back; small (compacted) buffers are freed.
-    pub fn give(&mut self, frame: Frame) {
-        let buffer = frame.into_buffer();
-        if buffer.len() == BUFFER_LEN && self.free.len() < self.limit {
-            self.free.push(buffer);
+    #[inline]
+    pub fn give(&mut self, mut frame: Frame) {
+        if frame.capacity() == BUFFER_LEN - HEADROOM && self.free.len() < self.limit {
+            frame.received(0, 0);
+            self.free.push(frame);
         }
     }
 

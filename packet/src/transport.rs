@@ -21,6 +21,7 @@ impl TcpFlags {
     pub const CWR: u8 = 0x80;
 
     /// Whether all of `bits` are set.
+    #[inline]
     pub const fn has(self, bits: u8) -> bool {
         self.0 & bits == bits
     }
@@ -75,6 +76,7 @@ pub enum Transport {
 }
 
 impl Transport {
+    #[inline]
     pub(crate) fn of(packet: &Ipv4) -> Self {
         if packet.fragment_offset() != 0 {
             return Self::LaterFragment;
@@ -83,6 +85,7 @@ impl Transport {
     }
 
     /// Reads the header of `protocol` at the start of `payload`. `None`: cut off or impossible.
+    #[inline]
     pub fn parse(protocol: Protocol, payload: &[u8]) -> Option<Self> {
         match protocol {
             Protocol::TCP => {

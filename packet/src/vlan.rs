@@ -15,16 +15,19 @@ impl VlanId {
     pub const MAX: Self = Self(4094);
 
     /// The VLAN numbered `number`, when it is at most 4094.
+    #[inline]
     pub const fn new(number: u16) -> Option<Self> {
         if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
     /// 0 to 4094.
+    #[inline]
     pub const fn number(self) -> u16 {
         self.0
     }
 
     /// Whether frames of this VLAN carry no VLAN number.
+    #[inline]
     pub const fn is_untagged(self) -> bool {
         self.0 == 0
     }
@@ -53,6 +56,7 @@ impl Tag {
     }
 
     /// A tag that puts a frame in `vlan` with the priority and drop eligibility of `self`.
+    #[inline]
     pub const fn in_vlan(self, vlan: VlanId) -> Self {
         Self(self.0 & 0xf000 | vlan.0)
     }
@@ -68,11 +72,13 @@ impl Tag {
     }
 
     /// The VLAN named; `None` for the reserved 4095. Zero reads as [`VlanId::UNTAGGED`].
+    #[inline]
     pub const fn vlan(self) -> Option<VlanId> {
         VlanId::new(self.0 & 0x0fff)
     }
 
     /// A tag of priority 0 in `vlan`.
+    #[inline]
     pub const fn new(vlan: VlanId) -> Self {
         Self(vlan.0)
     }

@@ -5,7 +5,7 @@
 //! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
-//! [`port`], `bridge` and `fdb`, `arp` and `neighbors` with `pending`, `router` with `routes` and `local`,
+//! [`port`], `bridge` and `fdb`, `arp` and `neighbors` with `pending`, `router` with `routes` (and `fib`) and `local`,
 //! [`change`], [`view`] (read-only listings) and [`stats`].
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod datapath;
 mod delivery;
 pub mod event;
 mod fdb;
+mod fib;
 mod interface;
 mod limiter;
 mod local;

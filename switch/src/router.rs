@@ -43,7 +43,7 @@ impl Router {
     pub(crate) fn new(seeds: &mut Seeds) -> Self {
         Self {
             interfaces: Interfaces::default(),
-            routes: Routes::new(seeds.hasher()),
+            routes: Routes::new(),
             neighbors: Neighbors::new(seeds.hasher()),
             pending: Pending::new(seeds.hasher()),
             errors: error_limiter(),

@@ -5,11 +5,10 @@
 
 use core::net::Ipv4Addr;
 
-use ahash::RandomState;
-use hashbrown::HashSet;
 use packet::{InterfaceId, Ipv4Net};
 use prefix_trie::PrefixMap;
 
+use crate::fib::Fib;
 use crate::interface::Interfaces;
 
 /// A route that somebody wrote.
@@ -65,23 +64,25 @@ pub enum Target {
 pub(crate) struct Routes {
     table: PrefixMap<Ipv4Net, Target>,
     written: Vec<Route>,
-    /// Own addresses once more: every source is compared with them, and a hash costs less than a match.
-    own: HashSet<Ipv4Addr, RandomState>,
+    /// The table, laid out for finding.
+    fib: Fib,
 }
 
 impl Routes {
-    pub(crate) fn new(hasher: RandomState) -> Self {
-        Self { table: PrefixMap::new(), written: Vec::new(), own: HashSet::with_hasher(hasher) }
+    pub(crate) fn new() -> Self {
+        Self { table: PrefixMap::new(), written: Vec::new(), fib: Fib::new() }
     }
 
     /// Whether `address` is one of the router's own.
+    #[inline]
     pub(crate) fn is_own(&self, address: Ipv4Addr) -> bool {
-        self.own.contains(&address)
+        matches!(self.find(address), Some(Target::Local(_)))
     }
 
     /// What is known of the way to `destination`; nothing when no prefix holds it.
+    #[inline]
     pub(crate) fn find(&self, destination: Ipv4Addr) -> Option<Target> {
-        self.table.get_lpm(&Ipv4Net::from(destination)).map(|(_, target)| *target)
+        self.fib.find(destination)
     }
 
     /// Adds a written route, replacing one to the same prefix. Takes effect with [`Routes::rebuild`].
@@ -101,7 +102,6 @@ impl Routes {
     /// holds, or whose interface is gone, waits until there is one.
     pub(crate) fn rebuild(&mut self, interfaces: &Interfaces) {
         self.table.clear();
-        self.own.clear();
         for route in &self.written {
             if let Some(target) = target(interfaces, route.hop) {
                 self.table.insert(route.to.trunc(), target);
@@ -122,9 +122,11 @@ impl Routes {
         for (interface, settings) in interfaces.iter() {
             for net in &settings.addresses {
                 self.table.insert(net.addr().into(), Target::Local(interface));
-                self.own.insert(net.addr());
             }
         }
+        let mut routes: Vec<_> = self.table.iter().map(|(net, target)| (net, *target)).collect();
+        routes.sort_by_key(|(net, _)| net.prefix_len());
+        self.fib.rebuild(routes.into_iter());
     }
 
     /// Every prefix and where it leads, in order, without own and broadcast addresses.
