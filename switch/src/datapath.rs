@@ -14,25 +14,11 @@ use packet::{PortId, VlanId};
 use crate::bridge::{Decision, Way};
 use crate::outbox::Outbox;
 use crate::port::Role;
+use crate::refusal::Refusal;
 use crate::router;
 use crate::routes::Target;
 use crate::stats::Fate;
 use crate::switch::Switch;
-
-/// How the router says no.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// Without a word.
-    Silent(Dropped),
-    /// With an ICMP error about the packet.
-    Tell(Dropped, IcmpError),
-}
-
-impl From<Dropped> for Refusal {
-    fn from(dropped: Dropped) -> Self {
-        Self::Silent(dropped)
-    }
-}
 
 /// Where a packet came from: the port, and the router interface that took it in.
 #[derive(Copy, Clone, Debug)]
@@ -203,7 +189,7 @@ impl Switch {
             Some(Target::Local(owner)) => Some(owner),
             _ => None,
         };
-        let destined = if self.nat.is_configured() {
+        let mut destined = if self.nat.is_configured() {
             self.nat.inbound(now, packet, Arrival { interface: origin.interface, owner })?
         } else {
             Destined::untouched(packet, owner.is_some())
@@ -213,7 +199,11 @@ impl Switch {
         }
 
         // 6 route: which way; TTL one less.
-        let (destined, hop) = self.router.choose(destined)?;
+        let hop = match self.router.choose(destined.packet()) {
+            Ok(hop) => hop,
+            Err((reason, error)) => return Err(Refusal::of(destined.undo().refuse(reason), error)),
+        };
+        destined.packet_mut().decrement_ttl();
 
         // 7 nat outbound: whom is it really from; a new flow is kept only here, once its packet has survived.
         let departure = Departure { interface: hop.interface, external: hop.source };

@@ -26,6 +26,7 @@ pub mod outbox;
 mod pending;
 mod pieces;
 pub mod port;
+mod refusal;
 mod router;
 mod routes;
 pub mod stats;

@@ -12,8 +12,9 @@ use packet::transport::TcpFlags;
 use packet::{DropReason, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol};
 use packet::{Transport, net};
 
-use crate::datapath::{Origin, Refusal};
+use crate::datapath::Origin;
 use crate::outbox::Outbox;
+use crate::refusal::Refusal;
 use crate::routes::Target;
 use crate::stats::Fate;
 use crate::switch::Switch;

@@ -2,16 +2,15 @@
 
 use core::net::Ipv4Addr;
 
-use nat::Destined;
 use packet::icmp::IcmpError;
 use packet::segment::segment_ip_len;
 use packet::{DropReason, Dropped, InterfaceId, Ipv4, net};
 
-use crate::datapath::Refusal;
 use crate::interface::Interfaces;
 use crate::limiter::Limiter;
 use crate::neighbors::Neighbors;
 use crate::pending::Pending;
+use crate::refusal::Refusal;
 use crate::routes::{Routes, Target};
 use crate::switch::{Seeds, error_limiter};
 
@@ -50,44 +49,36 @@ impl Router {
         }
     }
 
-    /// Finds the way, takes one from the TTL, and sees that the packet fits.
+    /// Finds the way of a packet, and sees that it may go on and fits.
     ///
     /// # Errors
-    /// The refusal carries the packet as its sender knew it.
-    pub(crate) fn choose(&self, mut destined: Destined) -> Result<(Destined, Hop), Refusal> {
-        let refuse = |destined: Destined, reason: DropReason| destined.undo().refuse(reason);
-        let destination = destined.packet().destination();
+    /// Why not, and what to tell the sender, if anything.
+    pub(crate) fn choose(&self, packet: &Ipv4) -> Result<Hop, (DropReason, Option<IcmpError>)> {
+        let destination = packet.destination();
         let (interface, next) = match self.routes.find(destination) {
             Some(Target::Connected(interface)) => (interface, destination),
             Some(Target::Via { interface, gateway }) => (interface, gateway),
-            Some(Target::Broadcast(_)) => {
-                return Err(refuse(destined, DropReason::DirectedBroadcast).into());
-            }
-            Some(Target::Blackhole) => return Err(refuse(destined, DropReason::Prohibited).into()),
+            Some(Target::Broadcast(_)) => return Err((DropReason::DirectedBroadcast, None)),
+            Some(Target::Blackhole) => return Err((DropReason::Prohibited, None)),
             Some(Target::Prohibit) => {
-                let dropped = refuse(destined, DropReason::Prohibited);
-                return Err(Refusal::Tell(dropped, IcmpError::Prohibited));
+                return Err((DropReason::Prohibited, Some(IcmpError::Prohibited)));
             }
-            Some(Target::Local(_)) => return Err(refuse(destined, DropReason::Unsolicited).into()),
+            Some(Target::Local(_)) => return Err((DropReason::Unsolicited, None)),
             Some(Target::Unreachable) | None => {
-                let dropped = refuse(destined, DropReason::NoRoute);
-                return Err(Refusal::Tell(dropped, IcmpError::NetUnreachable));
+                return Err((DropReason::NoRoute, Some(IcmpError::NetUnreachable)));
             }
         };
-        if destined.packet().ttl() <= 1 {
-            let dropped = refuse(destined, DropReason::TtlExpired);
-            return Err(Refusal::Tell(dropped, IcmpError::TtlExceeded));
+        if packet.ttl() <= 1 {
+            return Err((DropReason::TtlExpired, Some(IcmpError::TtlExceeded)));
         }
         let Some(own) = self.interfaces.get(interface) else {
-            return Err(refuse(destined, DropReason::PortDown).into());
+            return Err((DropReason::PortDown, None));
         };
-        let packet = destined.packet();
         if packet.dont_fragment() && segment_ip_len(packet.frame()) > usize::from(own.mtu) {
-            let dropped = refuse(destined, DropReason::FragmentationNeeded);
-            return Err(Refusal::Tell(dropped, IcmpError::FragmentationNeeded { mtu: own.mtu }));
+            let error = IcmpError::FragmentationNeeded { mtu: own.mtu };
+            return Err((DropReason::FragmentationNeeded, Some(error)));
         }
-        destined.packet_mut().decrement_ttl();
-        Ok((destined, Hop { interface, next, source: own.address_towards(next) }))
+        Ok(Hop { interface, next, source: own.address_towards(next) })
     }
 
     /// The way to `destination` for a packet of the router's own; nothing when there is none.
