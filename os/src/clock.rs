@@ -10,10 +10,7 @@ pub fn now() -> Instant {
     let Ok(time) = clock_gettime(ClockId::CLOCK_MONOTONIC) else {
         return Instant::ZERO;
     };
-    let nanos = time
-        .tv_sec()
-        .saturating_mul(1_000_000_000)
-        .saturating_add(time.tv_nsec());
+    let nanos = time.tv_sec().saturating_mul(1_000_000_000).saturating_add(time.tv_nsec());
     Instant::from_nanos(nanos.unsigned_abs())
 }
 

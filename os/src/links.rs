@@ -66,11 +66,7 @@ impl Links {
             Ok::<_, io::Error>((connection, handle))
         })??;
         let task = runtime.spawn(connection);
-        Ok(Self {
-            handle,
-            netns: netns.to_string(),
-            task,
-        })
+        Ok(Self { handle, netns: netns.to_string(), task })
     }
 
     /// The device called `name`, if there is one.
@@ -106,19 +102,13 @@ impl Links {
 
     /// Sets the size of the largest IP packet; a TAP device takes 68 to 65,521.
     pub async fn set_mtu(&self, index: u32, mtu: u32) -> Result<(), LinkError> {
-        self.set(
-            &format!("set the MTU to {mtu} on"),
-            index,
-            change(index).mtu(mtu),
-        )
-        .await
+        self.set(&format!("set the MTU to {mtu} on"), index, change(index).mtu(mtu)).await
     }
 
     /// Sets the Ethernet address, which must be a station's.
     pub async fn set_mac(&self, index: u32, mac: Mac) -> Result<(), LinkError> {
         let message = change(index).address(mac.0.to_vec());
-        self.set(&format!("set the address {mac} on"), index, message)
-            .await
+        self.set(&format!("set the address {mac} on"), index, message).await
     }
 
     /// Makes a device a port of the bridge `master`, or nobody's port.

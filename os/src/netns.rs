@@ -90,11 +90,7 @@ impl Netns {
         }
         let file = open_nsfs(&place.path()).map_err(|reason| NetnsError::opening(place, reason))?;
         let id = network_id(&file).ok_or_else(|| NetnsError::not_one(place))?;
-        Ok(Self {
-            file: Arc::new(file),
-            place: Some(place.clone()),
-            id,
-        })
+        Ok(Self { file: Arc::new(file), place: Some(place.clone()), id })
     }
 
     /// Makes a namespace called `name`, empty but for its loopback device, which is down.
@@ -122,11 +118,7 @@ impl Netns {
             open_nsfs(Path::new("/proc/thread-self/ns/net"))
         })??;
         let id = network_id(&file).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-        Ok(Self {
-            file: Arc::new(file),
-            place: None,
-            id,
-        })
+        Ok(Self { file: Arc::new(file), place: None, id })
     }
 
     /// Runs `task` on a thread of its own inside the namespace and waits for it. Fails when the thread cannot be made
@@ -189,10 +181,7 @@ impl fmt::Debug for Netns {
 
 /// Without blocking, should the path be a pipe or a terminal.
 fn open_nsfs(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 /// Its identity, if the file stands for a network namespace and not for a plain file or another kind of namespace.
@@ -207,21 +196,14 @@ fn network_id(file: &File) -> Option<Id> {
 }
 
 fn id_of(found: &fs::Metadata) -> Id {
-    Id {
-        device: found.dev(),
-        inode: found.ino(),
-    }
+    Id { device: found.dev(), inode: found.ino() }
 }
 
 /// Runs `task` on a thread that is made for it, so that a change of namespace ends with it.
 fn on_a_thread<T: Send, F: FnOnce() -> io::Result<T> + Send>(task: F) -> io::Result<io::Result<T>> {
     thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("netns".into())
-            .spawn_scoped(scope, task)?;
-        Ok(thread
-            .join()
-            .unwrap_or_else(|cause| panic::resume_unwind(cause)))
+        let thread = thread::Builder::new().name("netns".into()).spawn_scoped(scope, task)?;
+        Ok(thread.join().unwrap_or_else(|cause| panic::resume_unwind(cause)))
     })
 }
 

@@ -33,9 +33,7 @@ impl Poller {
 
     /// Watches `source` for input; `token` comes back with its events. `EEXIST` when it is watched already.
     pub fn add(&self, source: &impl AsFd, token: u64) -> io::Result<()> {
-        Ok(self
-            .0
-            .add(source, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
+        Ok(self.0.add(source, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
     }
 
     /// Stops watching `source`. `ENOENT` when it was not watched.
@@ -65,18 +63,12 @@ pub struct Events {
 impl Events {
     /// Room for `capacity` events (at least one), 12 bytes each.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self {
-            slots: vec![EpollEvent::empty(); capacity.max(1)].into_boxed_slice(),
-            ready: 0,
-        }
+        Self { slots: vec![EpollEvent::empty(); capacity.max(1)].into_boxed_slice(), ready: 0 }
     }
 
     /// The tokens that were ready in the last wait, each once.
     pub fn iter(&self) -> impl Iterator<Item = (u64, Readiness)> + '_ {
-        self.slots
-            .iter()
-            .take(self.ready)
-            .map(|event| (event.data(), readiness(event.events())))
+        self.slots.iter().take(self.ready).map(|event| (event.data(), readiness(event.events())))
     }
 
     /// Whether the last wait ended with nothing ready.
@@ -160,10 +152,7 @@ mod tests {
         poller.add(&near, 7).unwrap();
         assert_eq!(ready(&poller, Some(Duration::ZERO)), []);
         far.write_all(b"x").unwrap();
-        let readable = Readiness {
-            readable: true,
-            gone: false,
-        };
+        let readable = Readiness { readable: true, gone: false };
         assert_eq!(ready(&poller, LONG), [(7, readable)]);
         assert_eq!(ready(&poller, LONG), [(7, readable)]);
         near.read_exact(&mut [0]).unwrap();
@@ -176,11 +165,7 @@ mod tests {
         let (near, far) = UnixStream::pair().unwrap();
         poller.add(&near, 1).unwrap();
         drop(far);
-        assert!(
-            ready(&poller, LONG)
-                .iter()
-                .any(|&(token, state)| token == 1 && state.gone)
-        );
+        assert!(ready(&poller, LONG).iter().any(|&(token, state)| token == 1 && state.gone));
         poller.remove(&near).unwrap();
         assert_eq!(ready(&poller, Some(Duration::ZERO)), []);
         assert!(poller.remove(&near).is_err());
@@ -193,10 +178,7 @@ mod tests {
         poller.add(&waker, u64::MAX).unwrap();
         let other = waker.clone();
         let sleeper = thread::spawn(move || other.wake().and_then(|()| other.wake()));
-        assert_eq!(
-            ready(&poller, None).first().map(|&(token, _)| token),
-            Some(u64::MAX)
-        );
+        assert_eq!(ready(&poller, None).first().map(|&(token, _)| token), Some(u64::MAX));
         sleeper.join().unwrap().unwrap();
         waker.drain().unwrap();
         waker.drain().unwrap();
@@ -205,10 +187,7 @@ mod tests {
 
     #[test]
     fn waits_are_rounded_up_and_bounded() {
-        assert_eq!(
-            in_millis(Some(Duration::from_nanos(1))),
-            EpollTimeout::from(1u8)
-        );
+        assert_eq!(in_millis(Some(Duration::from_nanos(1))), EpollTimeout::from(1u8));
         assert_eq!(in_millis(Some(Duration::ZERO)), EpollTimeout::ZERO);
         assert_eq!(in_millis(Some(Duration::MAX)), EpollTimeout::MAX);
         assert_eq!(in_millis(None), EpollTimeout::NONE);

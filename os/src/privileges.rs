@@ -61,9 +61,7 @@ fn check_capabilities() -> Result<(), PrivilegeError> {
     match (missing.is_empty(), root) {
         (true, _) => Ok(()),
         (false, false) => Err(PrivilegeError::NotRoot),
-        (false, true) => Err(PrivilegeError::Capability {
-            missing: missing.join(" and "),
-        }),
+        (false, true) => Err(PrivilegeError::Capability { missing: missing.join(" and ") }),
     }
 }
 
@@ -80,18 +78,12 @@ fn check_tun() -> Result<(), PrivilegeError> {
 }
 
 fn effective(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
 fn missing_from(set: u64) -> Vec<&'static str> {
-    NEEDED
-        .iter()
-        .filter(|(bit, _)| set >> bit & 1 == 0)
-        .map(|&(_, name)| name)
-        .collect()
+    NEEDED.iter().filter(|(bit, _)| set >> bit & 1 == 0).map(|&(_, name)| name).collect()
 }
 
 #[cfg(test)]
@@ -110,9 +102,7 @@ mod tests {
 
     #[test]
     fn every_refusal_says_what_to_do() {
-        let missing = PrivilegeError::Capability {
-            missing: "CAP_SYS_ADMIN".into(),
-        };
+        let missing = PrivilegeError::Capability { missing: "CAP_SYS_ADMIN".into() };
         for (error, hint) in [
             (PrivilegeError::NotRoot, "sudo"),
             (missing, "CAP_SYS_ADMIN"),

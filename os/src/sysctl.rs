@@ -46,20 +46,13 @@ pub fn set_in(netns: &Netns, path: &str, value: &str) -> Result<(), SysctlError>
         return Err(SysctlError::BadPath { path: path.into() });
     }
     let file = format!("/proc/sys/{path}");
-    let written = netns
-        .run(|| fs::write(&file, value))
-        .and_then(|result| result);
+    let written = netns.run(|| fs::write(&file, value)).and_then(|result| result);
     let Err(reason) = written else { return Ok(()) };
     let (netns, path) = (netns.to_string(), path.to_owned());
     if reason.kind() == io::ErrorKind::NotFound {
         return Err(SysctlError::Missing { netns, path });
     }
-    Err(SysctlError::Refused {
-        netns,
-        path,
-        value: value.into(),
-        reason,
-    })
+    Err(SysctlError::Refused { netns, path, value: value.into(), reason })
 }
 
 fn is_network_setting(path: &str) -> bool {
@@ -73,14 +66,7 @@ mod tests {
     #[test]
     fn only_paths_below_net_are_settings() {
         assert!(is_network_setting("net/ipv6/conf/eth0.10/disable_ipv6"));
-        for path in [
-            "kernel/panic",
-            "/net/x",
-            "net/../kernel/panic",
-            "net//x",
-            "net",
-            "",
-        ] {
+        for path in ["kernel/panic", "/net/x", "net/../kernel/panic", "net//x", "net", ""] {
             assert!(!is_network_setting(path), "{path}");
         }
     }

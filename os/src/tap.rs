@@ -56,10 +56,7 @@ impl Queue {
         let space = frame.receive_space(self.prefix());
         let room = space.len();
         if room < LEAST_ROOM {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the frame has no buffer",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame has no buffer"));
         }
         let result = match &self.0 {
             Backend::Virtio(file) => (&*file).read(space),
@@ -101,10 +98,7 @@ impl Queue {
         let header = vnet::emit(frame);
         let bytes = frame.with_prefix(header.len()).unwrap_or_default();
         let Some(place) = bytes.first_chunk_mut() else {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the frame has no headroom",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame has no headroom"));
         };
         *place = header;
         (&*file).write(bytes).map(drop)

@@ -47,15 +47,8 @@ pub(crate) fn attached(file: BorrowedFd<'_>) -> io::Result<(String, Flags)> {
     // SAFETY: the descriptor is open while `file` is borrowed; TUNGETIFF writes an ifreq, whose size
     // `Request` has, and `request` is ours alone through the call.
     unsafe { ioctl::get_interface(file.as_raw_fd(), &mut request) }?;
-    let name = request
-        .name
-        .split(|&byte| byte == 0)
-        .next()
-        .unwrap_or_default();
-    Ok((
-        String::from_utf8_lossy(name).into_owned(),
-        Flags(request.flags),
-    ))
+    let name = request.name.split(|&byte| byte == 0).next().unwrap_or_default();
+    Ok((String::from_utf8_lossy(name).into_owned(), Flags(request.flags)))
 }
 
 /// Sets the length of the virtio header of every queue of the device.
@@ -93,22 +86,12 @@ pub(crate) struct Request {
 const _: () = assert!(size_of::<Request>() == size_of::<libc::ifreq>());
 
 impl Request {
-    const EMPTY: Self = Self {
-        name: [0; libc::IFNAMSIZ],
-        flags: 0,
-        rest: [0; 22],
-    };
+    const EMPTY: Self = Self { name: [0; libc::IFNAMSIZ], flags: 0, rest: [0; 22] };
 
     /// `EINVAL` when the name and its closing zero do not fit: never a shorter name than was asked for.
     fn new(name: &str, flags: Flags) -> io::Result<Self> {
-        let mut request = Self {
-            flags: flags.0,
-            ..Self::EMPTY
-        };
-        let room = request
-            .name
-            .get_mut(..name.len())
-            .filter(|_| name.len() < libc::IFNAMSIZ);
+        let mut request = Self { flags: flags.0, ..Self::EMPTY };
+        let room = request.name.get_mut(..name.len()).filter(|_| name.len() < libc::IFNAMSIZ);
         let room = room.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
         room.copy_from_slice(name.as_bytes());
         Ok(request)

@@ -12,11 +12,7 @@ impl Vni {
 
     /// The segment numbered `number`, when it fits in 24 bits.
     pub const fn new(number: u32) -> Option<Self> {
-        if number <= Self::MAX.0 {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
     /// 0 to 16,777,215.

@@ -20,22 +20,18 @@ impl Links {
             within_deadline(request.execute().try_collect()).await;
         match found {
             Ok(messages) => Ok(messages.iter().filter_map(address).collect()),
-            Err(failure) => Err(self
-                .device_error("list the addresses of", index, failure)
-                .await),
+            Err(failure) => Err(self.device_error("list the addresses of", index, failure).await),
         }
     }
 
     /// Gives a device an address, and with it the route to its subnet once the device is up. Content when it is there.
     pub async fn add_address(&self, index: u32, address: Ipv4Net) -> Result<(), LinkError> {
         let request =
-            self.handle
-                .address()
-                .add(index, IpAddr::V4(address.addr()), address.prefix_len());
+            self.handle.address().add(index, IpAddr::V4(address.addr()), address.prefix_len());
         match within_deadline(request.execute()).await {
-            Err(failure) if failure.errno() != Some(libc::EEXIST) => Err(self
-                .device_error(&format!("add address {address} to"), index, failure)
-                .await),
+            Err(failure) if failure.errno() != Some(libc::EEXIST) => {
+                Err(self.device_error(&format!("add address {address} to"), index, failure).await)
+            }
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -59,12 +55,9 @@ impl Links {
 
 /// `Local` is the device's own address; `Address` is the far end's on a point-to-point device, else the same.
 fn address(message: &AddressMessage) -> Option<Ipv4Net> {
-    let own = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            AddressAttribute::Local(IpAddr::V4(own)) => Some(*own),
-            _ => None,
-        });
+    let own = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(IpAddr::V4(own)) => Some(*own),
+        _ => None,
+    });
     Ipv4Net::new(own?, message.header.prefix_len).ok()
 }

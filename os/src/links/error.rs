@@ -17,12 +17,7 @@ pub struct LinkError {
 impl LinkError {
     pub(super) fn new(operation: String, netns: &str, failure: Failure) -> Self {
         let errno = failure.errno();
-        Self {
-            operation,
-            netns: netns.into(),
-            words: failure.words(),
-            errno,
-        }
+        Self { operation, netns: netns.into(), words: failure.words(), errno }
     }
 
     /// The kernel's error number, when it was the kernel that refused.
@@ -125,11 +120,7 @@ mod tests {
     #[test]
     fn the_text_is_found_behind_the_request_and_other_attributes() {
         let text = attribute(1, b"Nexthop has invalid gateway.\0");
-        let found = extended_text(&body(&[
-            attribute(2, &[1, 2, 3, 4]),
-            attribute(3, b"x"),
-            text,
-        ]));
+        let found = extended_text(&body(&[attribute(2, &[1, 2, 3, 4]), attribute(3, b"x"), text]));
         assert_eq!(found.as_deref(), Some("Nexthop has invalid gateway."));
     }
 

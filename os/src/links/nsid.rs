@@ -34,9 +34,7 @@ impl Links {
             Err(failure) if failure.errno() != Some(libc::EEXIST) => return Err(refused(failure)),
             Ok(_) | Err(_) => {}
         }
-        self.nsid(target)
-            .await?
-            .ok_or_else(|| refused(Failure::Silence))
+        self.nsid(target).await?.ok_or_else(|| refused(Failure::Silence))
     }
 
     /// Sends one request and waits for its end; the number that came, if one did.
@@ -71,19 +69,14 @@ const CHOOSE: i32 = -1;
 /// About the namespace behind `target`'s descriptor, which the caller keeps open until the answer is there.
 fn message(target: &Netns, nsid: Option<i32>) -> NsidMessage {
     let mut message = NsidMessage::default();
-    message
-        .attributes
-        .push(NsidAttribute::Fd(target.file().as_raw_fd().unsigned_abs()));
+    message.attributes.push(NsidAttribute::Fd(target.file().as_raw_fd().unsigned_abs()));
     message.attributes.extend(nsid.map(NsidAttribute::Id));
     message
 }
 
 fn number(message: &NsidMessage) -> Option<i32> {
-    message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            NsidAttribute::Id(nsid) if *nsid >= 0 => Some(*nsid),
-            _ => None,
-        })
+    message.attributes.iter().find_map(|attribute| match attribute {
+        NsidAttribute::Id(nsid) if *nsid >= 0 => Some(*nsid),
+        _ => None,
+    })
 }

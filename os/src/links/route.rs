@@ -21,9 +21,7 @@ impl Links {
             .await
             .map_err(|failure| self.error("list the routes".into(), failure))?;
         let defaults = messages.iter().filter_map(default_route);
-        Ok(defaults
-            .min_by_key(|route| route.metric)
-            .map(|route| (route.gateway, route.index)))
+        Ok(defaults.min_by_key(|route| route.metric).map(|route| (route.gateway, route.index)))
     }
 
     /// Sends everything without a better route to `gateway` through the device `index`, in place of the default
@@ -103,11 +101,7 @@ fn default_route(message: &RouteMessage) -> Option<DefaultRoute> {
             _ => {}
         }
     }
-    index.map(|index| DefaultRoute {
-        gateway,
-        index,
-        metric,
-    })
+    index.map(|index| DefaultRoute { gateway, index, metric })
 }
 
 fn toward(to: Ipv4Net) -> RouteMessageBuilder<Ipv4Addr> {
@@ -119,9 +113,5 @@ fn toward(to: Ipv4Net) -> RouteMessageBuilder<Ipv4Addr> {
 }
 
 fn named(to: Ipv4Net) -> String {
-    if to == EVERYWHERE {
-        "everywhere".into()
-    } else {
-        to.trunc().to_string()
-    }
+    if to == EVERYWHERE { "everywhere".into() } else { to.trunc().to_string() }
 }

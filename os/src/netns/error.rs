@@ -65,18 +65,13 @@ pub enum NetnsError {
 
 impl NetnsError {
     pub(super) fn opening(place: &Place, reason: io::Error) -> Self {
-        if !matches!(
-            reason.raw_os_error(),
-            Some(libc::ENOENT | libc::ENOTDIR | libc::ESRCH)
-        ) {
+        if !matches!(reason.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ESRCH)) {
             return Self::refused("open", place, reason);
         }
         match place {
             Place::Current => Self::refused("open", place, reason),
             Place::Name(name) => Self::NoSuchName { name: name.clone() },
-            Place::Path(path) => Self::NoSuchPath {
-                path: path.display().to_string(),
-            },
+            Place::Path(path) => Self::NoSuchPath { path: path.display().to_string() },
             Place::Pid(pid) => Self::NoSuchProcess { pid: *pid },
         }
     }
@@ -89,17 +84,10 @@ impl NetnsError {
                 "give a file such as /proc/PID/ns/net or /run/netns/NAME".into()
             }
         };
-        Self::NotANamespace {
-            place: place.to_string(),
-            advice,
-        }
+        Self::NotANamespace { place: place.to_string(), advice }
     }
 
     pub(super) fn refused(verb: &'static str, place: &Place, reason: impl Into<io::Error>) -> Self {
-        Self::Refused {
-            verb,
-            place: place.to_string(),
-            reason: reason.into(),
-        }
+        Self::Refused { verb, place: place.to_string(), reason: reason.into() }
     }
 }

@@ -54,18 +54,10 @@ pub(super) fn create(name: &str) -> Result<(), NetnsError> {
     let path = path(name);
     let place = Place::Name(name.into());
     let refused = |reason: io::Error| NetnsError::refused("make", &place, reason);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(DIRECTORY)
-        .map_err(refused)?;
+    DirBuilder::new().recursive(true).mode(0o755).create(DIRECTORY).map_err(refused)?;
     let lock = lock_directory().map_err(refused)?;
     share_directory().map_err(refused)?;
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o000)
-        .open(&path);
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o000).open(&path);
     if let Err(reason) = made {
         return Err(match reason.kind() {
             io::ErrorKind::AlreadyExists => NetnsError::AlreadyExists { name: name.into() },
@@ -74,11 +66,7 @@ pub(super) fn create(name: &str) -> Result<(), NetnsError> {
     }
     let mounted = on_a_thread(|| {
         unshare(CloneFlags::CLONE_NEWNET)?;
-        bind(
-            Path::new("/proc/thread-self/ns/net"),
-            &path,
-            MsFlags::empty(),
-        )?;
+        bind(Path::new("/proc/thread-self/ns/net"), &path, MsFlags::empty())?;
         Ok(())
     });
     if let Err(reason) = mounted.and_then(|result| result) {
@@ -110,10 +98,8 @@ const DIRECTORY: &str = "/run/netns";
 
 /// iproute2 takes the same lock around the same steps. Released when the file is closed.
 fn lock_directory() -> io::Result<File> {
-    let directory = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_DIRECTORY)
-        .open(DIRECTORY)?;
+    let directory =
+        OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(DIRECTORY)?;
     directory.lock()?;
     Ok(directory)
 }
@@ -131,13 +117,7 @@ fn share_directory() -> io::Result<()> {
 }
 
 fn bind(source: &Path, target: &Path, more: MsFlags) -> nix::Result<()> {
-    mount(
-        Some(source),
-        target,
-        None::<&str>,
-        MsFlags::MS_BIND | more,
-        None::<&str>,
-    )
+    mount(Some(source), target, None::<&str>, MsFlags::MS_BIND | more, None::<&str>)
 }
 
 fn propagate(target: &Path, flags: MsFlags) -> nix::Result<()> {
@@ -151,10 +131,7 @@ mod tests {
     #[test]
     fn a_name_that_leaves_the_directory_is_refused() {
         for name in ["", ".", "..", "a/b", "/", "a\0b", &"x".repeat(256)] {
-            assert!(
-                matches!(check(name), Err(NetnsError::BadName { .. })),
-                "{name:?}"
-            );
+            assert!(matches!(check(name), Err(NetnsError::BadName { .. })), "{name:?}");
         }
         for name in ["red", "a.b", "...", &"x".repeat(255)] {
             assert!(check(name).is_ok(), "{name:?}");

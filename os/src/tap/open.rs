@@ -36,18 +36,8 @@ pub const MAX_QUEUES: usize = 256;
 /// name that is there already is an error, and is left alone. On an error nothing is left behind.
 pub fn open(netns: &Netns, options: &Options<'_>) -> Result<Vec<Queue>, TapError> {
     check(options)?;
-    let wish = Wish {
-        name: options.name,
-        netns,
-        queues: options.queues,
-    };
-    let made = netns.run(|| {
-        if options.offload {
-            wish.virtio()
-        } else {
-            wish.plain()
-        }
-    });
+    let wish = Wish { name: options.name, netns, queues: options.queues };
+    let made = netns.run(|| if options.offload { wish.virtio() } else { wish.plain() });
     made.unwrap_or_else(|reason| Err(wish.refused("enter the namespace", reason)))
 }
 
@@ -89,9 +79,7 @@ impl Wish<'_> {
         if self.verify(file, PLAIN)?.has(Flags::PERSIST) {
             return Err(self.taken());
         }
-        device
-            .set_non_blocking()
-            .map_err(|reason| self.refused("stop blocking", reason))?;
+        device.set_non_blocking().map_err(|reason| self.refused("stop blocking", reason))?;
         Ok(vec![Queue(Backend::Plain(device))])
     }
 
@@ -116,11 +104,7 @@ impl Wish<'_> {
             return Ok(flags);
         }
         let got = format!("{name}, flags {:#x}", flags.0);
-        Err(TapError::Mismatch {
-            name: self.name.into(),
-            netns: self.netns.to_string(),
-            got,
-        })
+        Err(TapError::Mismatch { name: self.name.into(), netns: self.netns.to_string(), got })
     }
 
     /// What a failure to open `/dev/net/tun` or to attach a queue means.
@@ -128,28 +112,19 @@ impl Wish<'_> {
         match reason.raw_os_error() {
             Some(libc::EBUSY | libc::EEXIST) => self.taken(),
             Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => TapError::NoTun,
-            Some(libc::EACCES | libc::EPERM) => TapError::Denied {
-                name: self.name.into(),
-                netns: self.netns.to_string(),
-            },
+            Some(libc::EACCES | libc::EPERM) => {
+                TapError::Denied { name: self.name.into(), netns: self.netns.to_string() }
+            }
             _ => self.refused("open a queue", reason),
         }
     }
 
     fn taken(&self) -> TapError {
-        TapError::NameTaken {
-            name: self.name.into(),
-            netns: self.netns.to_string(),
-        }
+        TapError::NameTaken { name: self.name.into(), netns: self.netns.to_string() }
     }
 
     fn refused(&self, step: &'static str, reason: io::Error) -> TapError {
-        TapError::Refused {
-            step,
-            name: self.name.into(),
-            netns: self.netns.to_string(),
-            reason,
-        }
+        TapError::Refused { step, name: self.name.into(), netns: self.netns.to_string(), reason }
     }
 }
 
@@ -181,10 +156,7 @@ fn check(options: &Options<'_>) -> Result<(), TapError> {
         return Err(TapError::BadName { name: name.into() });
     }
     if !(1..=MAX_QUEUES).contains(&options.queues) {
-        return Err(TapError::BadQueues {
-            name: name.into(),
-            queues: options.queues,
-        });
+        return Err(TapError::BadQueues { name: name.into(), queues: options.queues });
     }
     Ok(())
 }
@@ -202,31 +174,17 @@ mod tests {
     use super::*;
 
     fn named(name: &str) -> Options<'_> {
-        Options {
-            name,
-            queues: 1,
-            offload: true,
-        }
+        Options { name, queues: 1, offload: true }
     }
 
     #[test]
     fn names_that_the_kernel_would_refuse_or_change_never_reach_it() {
-        for name in [
-            "", ".", "..", "all", "default", "a b", "a/b", "a:1", "tap%d", "\u{e9}", "a\n",
-        ] {
-            assert!(
-                matches!(check(&named(name)), Err(TapError::BadName { .. })),
-                "{name:?}"
-            );
+        for name in ["", ".", "..", "all", "default", "a b", "a/b", "a:1", "tap%d", "\u{e9}", "a\n"]
+        {
+            assert!(matches!(check(&named(name)), Err(TapError::BadName { .. })), "{name:?}");
         }
-        for name in [
-            "a234567890123456",
-            "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}",
-        ] {
-            assert!(
-                matches!(check(&named(name)), Err(TapError::NameTooLong { .. })),
-                "{name:?}"
-            );
+        for name in ["a234567890123456", "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}"] {
+            assert!(matches!(check(&named(name)), Err(TapError::NameTooLong { .. })), "{name:?}");
         }
         for name in ["eth0", "a23456789012345", "br-lan.10", "x@y"] {
             assert!(check(&named(name)).is_ok(), "{name:?}");
@@ -236,29 +194,15 @@ mod tests {
     #[test]
     fn a_device_has_a_bounded_number_of_queues() {
         for queues in [0, MAX_QUEUES + 1, usize::MAX] {
-            let options = Options {
-                queues,
-                ..named("eth0")
-            };
-            assert!(
-                matches!(check(&options), Err(TapError::BadQueues { .. })),
-                "{queues}"
-            );
+            let options = Options { queues, ..named("eth0") };
+            assert!(matches!(check(&options), Err(TapError::BadQueues { .. })), "{queues}");
         }
-        assert!(
-            check(&Options {
-                queues: MAX_QUEUES,
-                ..named("eth0")
-            })
-            .is_ok()
-        );
+        assert!(check(&Options { queues: MAX_QUEUES, ..named("eth0") }).is_ok());
     }
 
     #[test]
     fn the_sentence_about_a_long_name_counts_its_bytes() {
-        let error = TapError::NameTooLong {
-            name: "a234567890123456".into(),
-        };
+        let error = TapError::NameTooLong { name: "a234567890123456".into() };
         assert!(error.to_string().contains("is 16 bytes long"), "{error}");
     }
 }

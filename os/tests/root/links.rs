@@ -24,16 +24,10 @@ fn a_device_shows_what_was_set() {
         host.links.set_mtu(index, 9000).await.unwrap();
         host.links.set_up(index).await.unwrap();
         let device = host.links.find("eth0").await.unwrap().unwrap();
-        assert_eq!(
-            (device.mac, device.mtu, device.up, device.master),
-            (mac, 9000, true, None)
-        );
+        assert_eq!((device.mac, device.mtu, device.up, device.master), (mac, 9000, true, None));
         host.links.loopback_up().await.unwrap();
         let all = host.links.list().await.unwrap();
-        let seen: Vec<_> = all
-            .iter()
-            .map(|link| (link.name.as_str(), link.up))
-            .collect();
+        let seen: Vec<_> = all.iter().map(|link| (link.name.as_str(), link.up)).collect();
         assert_eq!(seen, [("lo", true), ("eth0", true)]);
         host.links.set_down(index).await.unwrap();
         assert!(!host.links.find("eth0").await.unwrap().unwrap().up);
@@ -76,36 +70,17 @@ fn the_default_route_is_set_replaced_and_taken_away() {
         let (links, index) = (&host.links, host.device.index);
         assert_eq!(links.default_route().await.unwrap(), None);
         for gateway in [[192, 0, 2, 1], [192, 0, 2, 9], [192, 0, 2, 9]] {
-            links
-                .set_default_route(gateway.into(), index)
-                .await
-                .unwrap();
-            assert_eq!(
-                links.default_route().await.unwrap(),
-                Some((gateway.into(), index))
-            );
+            links.set_default_route(gateway.into(), index).await.unwrap();
+            assert_eq!(links.default_route().await.unwrap(), Some((gateway.into(), index)));
         }
         let elsewhere = "203.0.113.77/24".parse().unwrap();
         for _ in 0..2 {
-            links
-                .add_route(elsewhere, Some([192, 0, 2, 1].into()), index)
-                .await
-                .unwrap();
-            links
-                .add_route("198.51.100.0/25".parse().unwrap(), None, index)
-                .await
-                .unwrap();
+            links.add_route(elsewhere, Some([192, 0, 2, 1].into()), index).await.unwrap();
+            links.add_route("198.51.100.0/25".parse().unwrap(), None, index).await.unwrap();
         }
-        let table = host
-            .netns
-            .run(|| std::fs::read_to_string("/proc/thread-self/net/route"));
+        let table = host.netns.run(|| std::fs::read_to_string("/proc/thread-self/net/route"));
         let table = table.unwrap().unwrap();
-        let fields = |line: &str| {
-            line.split_whitespace()
-                .take(3)
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
+        let fields = |line: &str| line.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
         let routes: Vec<String> = table.lines().skip(1).map(fields).collect();
         // Destination and gateway as the kernel prints them: in network order, read as a little-endian number.
         for route in ["eth0 007100CB 010200C0", "eth0 006433C6 00000000"] {
@@ -129,10 +104,7 @@ fn a_refusal_names_the_operation_the_device_and_the_kernels_words() {
         let host = Host::new(true, 1).await;
         host.up("192.0.2.2/24", 1500).await;
         let (links, index) = (&host.links, host.device.index);
-        let error = links
-            .set_default_route([203, 0, 113, 1].into(), index)
-            .await
-            .unwrap_err();
+        let error = links.set_default_route([203, 0, 113, 1].into(), index).await.unwrap_err();
         let text = error.to_string();
         let expected = "cannot add the route to everywhere by 203.0.113.1 through device `eth0`";
         assert!(text.starts_with(expected), "{text}");
@@ -140,18 +112,12 @@ fn a_refusal_names_the_operation_the_device_and_the_kernels_words() {
         assert_eq!(error.errno(), Some(libc::ENETUNREACH));
 
         let error = links.set_mtu(index, 70_000).await.unwrap_err().to_string();
-        assert!(
-            error.contains("set the MTU to 70000 on device `eth0`"),
-            "{error}"
-        );
+        assert!(error.contains("set the MTU to 70000 on device `eth0`"), "{error}");
         assert!(error.contains("mtu greater than device maximum"), "{error}");
 
         let error = links.set_up(999).await.unwrap_err();
         assert!(error.is_missing_device());
-        assert!(
-            error.to_string().contains("the device with index 999"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("the device with index 999"), "{error}");
         links.delete(999).await.unwrap();
     });
 }
@@ -173,23 +139,12 @@ fn a_device_becomes_a_port_of_a_bridge_and_is_freed_again() {
             .unwrap()
             .unwrap();
         tokio::spawn(connection);
-        handle
-            .link()
-            .add(LinkBridge::new("br0").build())
-            .execute()
-            .await
-            .unwrap();
+        handle.link().add(LinkBridge::new("br0").build()).execute().await.unwrap();
         let bridge = host.links.find("br0").await.unwrap().unwrap();
         assert_eq!(bridge.kind.as_deref(), Some("bridge"));
         for master in [Some(bridge.index), None] {
-            host.links
-                .set_master(host.device.index, master)
-                .await
-                .unwrap();
-            assert_eq!(
-                host.links.find("eth0").await.unwrap().unwrap().master,
-                master
-            );
+            host.links.set_master(host.device.index, master).await.unwrap();
+            assert_eq!(host.links.find("eth0").await.unwrap().unwrap().master, master);
         }
     });
 }

@@ -20,10 +20,7 @@ fn is_mounted(name: &str) -> bool {
 
 /// The inode number of the namespace that the calling thread is in.
 fn here() -> String {
-    fs::read_link("/proc/thread-self/ns/net")
-        .unwrap()
-        .display()
-        .to_string()
+    fs::read_link("/proc/thread-self/ns/net").unwrap().display().to_string()
 }
 
 /// What `ip netns list` prints, on a machine that has it.
@@ -91,13 +88,7 @@ fn a_namespace_made_by_ip_is_found_and_removed() {
     assert!(!netns.still_exists());
 
     let ours = Netns::create(&name.0).unwrap();
-    assert!(
-        Command::new("ip")
-            .args(["netns", "del", &name.0])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("ip").args(["netns", "del", &name.0]).status().unwrap().success());
     assert!(!ours.still_exists());
 }
 
@@ -136,16 +127,10 @@ fn what_is_not_a_network_namespace_is_refused() {
     }
     for path in ["/proc/version", "/proc/self/ns/mnt", "/"] {
         let error = Netns::open(&Place::Path(path.into())).unwrap_err();
-        assert!(
-            matches!(error, NetnsError::NotANamespace { .. }),
-            "{path}: {error}"
-        );
+        assert!(matches!(error, NetnsError::NotANamespace { .. }), "{path}: {error}");
     }
     let error = Netns::open(&Place::Path("/nowhere/at/all".into())).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "there is no namespace at /nowhere/at/all: check the path"
-    );
+    assert_eq!(error.to_string(), "there is no namespace at /nowhere/at/all: check the path");
 
     let name = Name::new();
     let made = Netns::create(&name.0).unwrap();
@@ -153,12 +138,7 @@ fn what_is_not_a_network_namespace_is_refused() {
     drop(made);
     fs::write(format!("/run/netns/{}", name.0), "").unwrap();
     let error = Netns::ensure(&name.0).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains(&format!("ip netns del {}", name.0)),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&format!("ip netns del {}", name.0)), "{error}");
     netns::remove(&name.0).unwrap();
 }
 
@@ -171,8 +151,7 @@ fn a_process_leads_to_its_namespace_while_it_lives() {
     let (stop, stopped) = mpsc::channel::<()>();
     let process = thread::spawn(move || {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
-        say.send((gettid().as_raw().unsigned_abs(), here()))
-            .unwrap();
+        say.send((gettid().as_raw().unsigned_abs(), here())).unwrap();
         stopped.recv().unwrap();
     });
     let (pid, theirs) = hear.recv().unwrap();
@@ -185,12 +164,7 @@ fn a_process_leads_to_its_namespace_while_it_lives() {
     process.join().unwrap();
     assert!(!netns.still_exists());
     let error = Netns::open(&Place::Pid(pid)).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("there is no process {pid}")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("there is no process {pid}")), "{error}");
 }
 
 #[test]

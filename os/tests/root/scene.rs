@@ -50,39 +50,23 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) async fn new(offload: bool, queues: usize) -> Self {
         let netns = Netns::anonymous().unwrap();
-        let options = Options {
-            name: "eth0",
-            queues,
-            offload,
-        };
+        let options = Options { name: "eth0", queues, offload };
         let queues = tap::open(&netns, &options).unwrap();
         let links = Links::open(&netns).await.unwrap();
         let device = links.find("eth0").await.unwrap().unwrap();
-        Self {
-            netns,
-            queues,
-            links,
-            device,
-        }
+        Self { netns, queues, links, device }
     }
 
     /// Switches the device on with this address, and nothing to say over IPv6.
     pub(crate) async fn up(&self, address: &str, mtu: u32) {
         os::sysctl::set_in(&self.netns, "net/ipv6/conf/eth0/disable_ipv6", "1").unwrap();
         self.links.set_mtu(self.device.index, mtu).await.unwrap();
-        self.links
-            .add_address(self.device.index, address.parse().unwrap())
-            .await
-            .unwrap();
+        self.links.add_address(self.device.index, address.parse().unwrap()).await.unwrap();
         self.links.set_up(self.device.index).await.unwrap();
     }
 }
 
 /// Runs `test` on a runtime of one thread.
 pub(crate) fn play<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(test)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }

@@ -19,11 +19,7 @@ use crate::scene::{Host, Name, is_root, play};
 const BOTH: [bool; 2] = [true, false];
 
 fn eth0(offload: bool) -> Options<'static> {
-    Options {
-        name: "eth0",
-        queues: 2,
-        offload,
-    }
+    Options { name: "eth0", queues: 2, offload }
 }
 
 #[test]
@@ -41,16 +37,12 @@ fn queues_belong_to_one_device_in_the_namespace() {
             assert_eq!(queue.device().unwrap(), "eth0");
             assert_eq!(queue.read(&mut frame).unwrap(), Received::Empty);
         }
-        let devices = netns
-            .run(|| fs::read_to_string("/proc/thread-self/net/dev"))
-            .unwrap()
-            .unwrap();
+        let devices =
+            netns.run(|| fs::read_to_string("/proc/thread-self/net/dev")).unwrap().unwrap();
         assert_eq!(devices.matches("eth0:").count(), 1, "{devices}");
         drop(queues);
-        let devices = netns
-            .run(|| fs::read_to_string("/proc/thread-self/net/dev"))
-            .unwrap()
-            .unwrap();
+        let devices =
+            netns.run(|| fs::read_to_string("/proc/thread-self/net/dev")).unwrap().unwrap();
         assert_eq!(devices.matches("eth0:").count(), 0, "{devices}");
     }
 }
@@ -70,19 +62,10 @@ fn a_device_that_is_there_is_never_joined() {
         let queues = tap::open(&netns, &eth0(first)).unwrap();
         for second in BOTH {
             let error = tap::open(&netns, &eth0(second)).unwrap_err();
-            assert!(
-                matches!(error, TapError::NameTaken { .. }),
-                "{first} {second}: {error}"
-            );
-            let loopback = Options {
-                name: "lo",
-                ..eth0(second)
-            };
+            assert!(matches!(error, TapError::NameTaken { .. }), "{first} {second}: {error}");
+            let loopback = Options { name: "lo", ..eth0(second) };
             let error = tap::open(&netns, &loopback).unwrap_err();
-            assert!(
-                matches!(error, TapError::NameTaken { .. }),
-                "lo {second}: {error}"
-            );
+            assert!(matches!(error, TapError::NameTaken { .. }), "lo {second}: {error}");
         }
         let raw = queues.first().unwrap().as_fd().as_raw_fd();
         // SAFETY: `queues` keeps the descriptor open; the argument is a flag by value.
@@ -90,10 +73,7 @@ fn a_device_that_is_there_is_never_joined() {
         drop(queues);
         for second in BOTH {
             let error = tap::open(&netns, &eth0(second)).unwrap_err();
-            assert!(
-                matches!(error, TapError::NameTaken { .. }),
-                "left over: {error}"
-            );
+            assert!(matches!(error, TapError::NameTaken { .. }), "left over: {error}");
         }
         play(async {
             let links = os::links::Links::open(&netns).await.unwrap();
@@ -115,14 +95,7 @@ fn the_missing_driver_is_named() {
         unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS).unwrap();
         let private = MsFlags::MS_PRIVATE | MsFlags::MS_REC;
         mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
-        mount(
-            Some("none"),
-            "/dev/net",
-            Some("tmpfs"),
-            MsFlags::empty(),
-            None::<&str>,
-        )
-        .unwrap();
+        mount(Some("none"), "/dev/net", Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
         assert!(matches!(privileges::check(), Err(PrivilegeError::NoTun)));
         for offload in BOTH {
             let error = tap::open(&netns, &eth0(offload)).unwrap_err();
@@ -152,9 +125,7 @@ fn a_device_that_is_down_loses_frames_and_one_that_is_deleted_is_gone() {
 
             host.links.delete(host.device.index).await.unwrap();
             let mut events = Events::with_capacity(4);
-            poller
-                .wait(&mut events, Some(Duration::from_secs(10)))
-                .unwrap();
+            poller.wait(&mut events, Some(Duration::from_secs(10))).unwrap();
             let gone = events.iter().any(|(token, state)| token == 5 && state.gone);
             assert!(gone, "the poller says so");
             let error = queue.write(&mut frame).unwrap_err();
@@ -194,10 +165,7 @@ fn a_frame_without_a_buffer_is_refused_and_the_queue_goes_on() {
         let queue = queues.first().unwrap();
         let error = queue.read(&mut Frame::default()).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
-        assert_eq!(
-            queue.read(&mut Pool::new(1).take()).unwrap(),
-            Received::Empty
-        );
+        assert_eq!(queue.read(&mut Pool::new(1).take()).unwrap(), Received::Empty);
     }
 }
 
@@ -210,10 +178,7 @@ fn a_setting_reaches_its_namespace_only() {
     let (red, blue) = (Netns::anonymous().unwrap(), Netns::anonymous().unwrap());
     sysctl::set_in(&red, path, "77").unwrap();
     let value = |netns: &Netns| {
-        netns
-            .run(|| fs::read_to_string(format!("/proc/sys/{path}")))
-            .unwrap()
-            .unwrap()
+        netns.run(|| fs::read_to_string(format!("/proc/sys/{path}"))).unwrap().unwrap()
     };
     assert_eq!(value(&red).trim(), "77");
     assert_eq!(value(&blue).trim(), "64");

@@ -49,10 +49,7 @@ fn transfers_arrive_intact(offload: bool, queues: usize, mtu: u32) {
         return;
     }
     let (red, blue) = play(async {
-        let (red, blue) = (
-            Host::new(offload, queues).await,
-            Host::new(offload, queues).await,
-        );
+        let (red, blue) = (Host::new(offload, queues).await, Host::new(offload, queues).await);
         red.up("192.0.2.2/24", mtu).await;
         blue.up("192.0.2.3/24", mtu).await;
         (red, blue)
@@ -60,25 +57,13 @@ fn transfers_arrive_intact(offload: bool, queues: usize, mtu: u32) {
     let (red_net, blue_net) = (red.netns, blue.netns);
     let cable = Cable::between(red.queues, blue.queues);
 
-    let listener = blue_net
-        .run(|| TcpListener::bind((BLUE, PORT)))
-        .unwrap()
-        .unwrap();
-    let stream = red_net
-        .run(|| TcpStream::connect((BLUE, PORT)))
-        .unwrap()
-        .unwrap();
+    let listener = blue_net.run(|| TcpListener::bind((BLUE, PORT))).unwrap().unwrap();
+    let stream = red_net.run(|| TcpStream::connect((BLUE, PORT))).unwrap().unwrap();
     let (peer, _) = listener.accept().unwrap();
     tcp(stream, peer);
 
-    let sender = red_net
-        .run(|| UdpSocket::bind((RED, PORT)))
-        .unwrap()
-        .unwrap();
-    let receiver = blue_net
-        .run(|| UdpSocket::bind((BLUE, PORT)))
-        .unwrap()
-        .unwrap();
+    let sender = red_net.run(|| UdpSocket::bind((RED, PORT))).unwrap().unwrap();
+    let receiver = blue_net.run(|| UdpSocket::bind((BLUE, PORT))).unwrap().unwrap();
     udp(&sender, &receiver, mtu as usize - 28);
 
     let seen = cable.cut();
@@ -91,10 +76,7 @@ fn transfers_arrive_intact(offload: bool, queues: usize, mtu: u32) {
             "super-frames stay whole: {seen:?}"
         );
     } else {
-        assert_eq!(
-            (seen.tcp_segments, seen.udp_segments, seen.partial),
-            (0, 0, 0)
-        );
+        assert_eq!((seen.tcp_segments, seen.udp_segments, seen.partial), (0, 0, 0));
         assert!(seen.longest <= mtu as usize + 14, "{seen:?}");
     }
 }
@@ -111,11 +93,7 @@ fn tcp(mut sender: TcpStream, mut receiver: TcpStream) {
     let mut received = Vec::with_capacity(TOTAL);
     receiver.read_to_end(&mut received).unwrap();
     sending.join().unwrap();
-    assert!(
-        received == noise(1),
-        "{} bytes arrived, and they differ",
-        received.len()
-    );
+    assert!(received == noise(1), "{} bytes arrived, and they differ", received.len());
 }
 
 /// 8 MiB in bursts of equal datagrams, each burst one send and confirmed by one datagram, so that none overruns the
@@ -132,10 +110,7 @@ fn udp(sender: &UdpSocket, receiver: &UdpSocket, size: usize) {
         assert_eq!(sender.send(burst).unwrap(), burst.len());
         for piece in burst.chunks(size) {
             let count = receiver.recv(&mut datagram).unwrap();
-            assert!(
-                datagram[..count] == *piece,
-                "a datagram of {count} bytes differs"
-            );
+            assert!(datagram[..count] == *piece, "a datagram of {count} bytes differs");
         }
         receiver.send(&[1]).unwrap();
         sender.recv(&mut datagram).unwrap();
@@ -204,12 +179,7 @@ fn carry(sides: &[Vec<Queue>; 2], waker: &Waker) -> Seen {
             }
             assert!(ready.readable && !ready.gone, "{ready:?}");
             let (number, side) = (token as usize / 2, token as usize % 2);
-            relay(
-                &sides[side][number],
-                &sides[1 - side][number],
-                &mut pool,
-                &mut seen,
-            );
+            relay(&sides[side][number], &sides[1 - side][number], &mut pool, &mut seen);
         }
     }
 }
@@ -225,10 +195,9 @@ fn relay(from: &Queue, to: &Queue, pool: &mut Pool, seen: &mut Seen) {
                 match frame.offload() {
                     Offload::Complete => {}
                     Offload::Checksum(_) => seen.partial += 1,
-                    Offload::Segment {
-                        kind: packet::SegmentKind::Udp,
-                        ..
-                    } => seen.udp_segments += 1,
+                    Offload::Segment { kind: packet::SegmentKind::Udp, .. } => {
+                        seen.udp_segments += 1
+                    }
                     Offload::Segment { .. } => seen.tcp_segments += 1,
                 }
                 match to.write(&mut frame) {
