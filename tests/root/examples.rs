@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use os::links::Links;
-use rtnetlink::LinkVlan;
 
 use crate::daemon::Daemon;
-use crate::host::{Answer, Host, play};
+use crate::host::{Answer, play};
+use crate::raw::Raw;
 use crate::transfer;
 use crate::world::{skip, world};
 
@@ -21,7 +21,7 @@ fn single_namespace_joins_this_machine_and_one_namespace() {
     let to = "192.168.10.254:9000".parse().unwrap();
     let (near, far) = one.connect(to, &listener);
     assert_eq!(far.peer_addr().unwrap().ip(), Ipv4Addr::new(192, 168, 10, 2));
-    transfer::tcp((near, far), 1 << 20);
+    transfer::tcp((near, far), transfer::WHOLE);
     assert!(here.has_address("192.168.10.254"));
     assert_eq!(here.link("lab0").kind.as_deref(), Some("tun"));
     drop(daemon);
@@ -41,7 +41,7 @@ fn two_namespaces_reach_each_other_the_gateway_and_the_outside() {
     let listener = net.listen(80);
     let (near, far) = blue.connect("203.0.113.254:80".parse().unwrap(), &listener);
     assert_eq!(far.peer_addr().unwrap().ip(), Ipv4Addr::new(203, 0, 113, 1));
-    transfer::tcp((near, far), 1 << 20);
+    transfer::tcp((near, far), transfer::WHOLE);
     let flows = world.tapswitch(&["conntrack", "list"]).ok();
     assert!(flows.contains("src=192.168.0.3 dst=203.0.113.254"), "{flows}");
 }
@@ -182,39 +182,14 @@ fn vlans_are_apart_and_routed_and_the_trunk_has_both() {
     // From one VLAN to the other the packet passes the router, and so its TTL counts.
     let ttl_of_one = dev1.probe("10.0.20.2".parse().unwrap(), 1, 56);
     assert_eq!(ttl_of_one, Answer::Error(Ipv4Addr::new(10, 0, 10, 1), 11, 0));
-    for (vlan, own, peer) in [(10, "10.0.10.9/24", "10.0.10.2"), (20, "10.0.20.9/24", "10.0.20.2")]
+    // A VLAN of the trunk hears its own hosts and no other's, whoever is asked first.
+    let [ten, twenty] = [Ipv4Addr::new(10, 0, 10, 2), Ipv4Addr::new(10, 0, 20, 2)];
+    let trunk = Raw::on(&spy);
+    for (vlan, own, peer, other) in
+        [(10, [10, 0, 10, 9], ten, twenty), (20, [10, 0, 20, 9], twenty, ten)]
     {
-        if tagged(&spy, vlan, own) {
-            spy.ping(peer);
-        }
+        trunk.ask(vlan, own.into(), other);
+        trunk.ask(vlan, own.into(), peer);
+        assert_eq!(trunk.answers_until(peer), [peer]);
     }
-}
-
-/// Gives a trunk's far end an address in a VLAN. Says so when this kernel knows no VLAN devices.
-fn tagged(host: &Host, vlan: u16, address: &str) -> bool {
-    let (under, name) = (host.link("eth0").index, format!("eth0.{vlan}"));
-    let made = play(async {
-        let (connection, handle, _) = {
-            let runtime = tokio::runtime::Handle::current();
-            host.run(|| {
-                let _runtime = runtime.enter();
-                rtnetlink::new_connection().unwrap()
-            })
-        };
-        let connection = tokio::spawn(connection);
-        let device = LinkVlan::new(&name, under, vlan).up().build();
-        let made = handle.link().add(device).execute().await;
-        connection.abort();
-        made
-    });
-    if let Err(error) = made {
-        skip(&format!("no VLAN devices: {error}"));
-        return false;
-    }
-    play(async {
-        let links = Links::open(host.netns()).await.unwrap();
-        let index = links.find(&name).await.unwrap().unwrap().index;
-        links.add_address(index, address.parse().unwrap()).await.unwrap();
-    });
-    true
 }

@@ -30,7 +30,7 @@ fn a_firewall_that_forwards_nothing_changes_nothing() {
         None => skip("there is no `nft` to load a ruleset with"),
     }
     let _daemon = Daemon::with(&world, &lab(true, 1500));
-    every_way(&world, 1500, 16 << 20);
+    every_way(&world, 1500, crate::transfer::WHOLE);
     let value = |path: &str| world.run(|| std::fs::read_to_string(format!("/proc/sys/{path}")));
     assert_eq!(value("net/ipv4/ip_forward").unwrap().trim(), "0", "nobody switched it on");
     if let Some(listed) = world.program("nft", &["list", "ruleset"]) {

@@ -130,7 +130,7 @@ fn ipv6_passes_the_bridge() {
                 .ok()
         });
         let (far, _) = listener.accept().unwrap();
-        transfer::tcp((near, far), 16 << 20);
+        transfer::tcp((near, far), WHOLE);
         daemon.stop(nix::sys::signal::Signal::SIGTERM);
     }
 }
@@ -163,7 +163,7 @@ fn the_largest_mtu_carries_the_largest_packets() {
         }
         let listener = net.listen(443);
         let flow = red.connect("203.0.113.254:443".parse().unwrap(), &listener);
-        transfer::tcp(flow, 16 << 20);
+        transfer::tcp(flow, WHOLE);
         daemon.stop(nix::sys::signal::Signal::SIGTERM);
     }
 }

@@ -17,6 +17,7 @@ mod daemon;
 mod host;
 mod http;
 mod process;
+mod raw;
 mod scenery;
 mod transfer;
 mod wait;

@@ -87,7 +87,7 @@ fn a_stream_goes_on_through_a_narrow_path() {
         let (red, net) = (world.host("red"), world.host("net"));
         let listener = net.listen(5001);
         let flow = red.connect("203.0.113.254:5001".parse().unwrap(), &listener);
-        crate::transfer::tcp(flow, 8 << 20);
+        crate::transfer::tcp(flow, crate::transfer::WHOLE);
         daemon.stop(nix::sys::signal::Signal::SIGTERM);
     }
 }

@@ -112,7 +112,7 @@ fn a_linux_bridge_takes_a_port_as_its_own() {
     red.ping("192.168.0.254");
     here.ping("192.168.0.2");
     let listener = here.listen(4000);
-    transfer::tcp(red.connect("192.168.0.254:4000".parse().unwrap(), &listener), 4 << 20);
+    transfer::tcp(red.connect("192.168.0.254:4000".parse().unwrap(), &listener), transfer::WHOLE);
     daemon.stop(Signal::SIGTERM);
     let names: Vec<String> = here.links().into_iter().map(|link| link.name).collect();
     assert_eq!(names, ["lo", "docker0"]);

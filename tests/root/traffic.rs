@@ -67,7 +67,7 @@ pub(crate) fn every_way(world: &World, mtu: u16, total: usize) {
     over_tcp(&net, &red, WAN, RED, OUTSIDE, total);
     // Whom a host sees that is reached from within by its outside address, is the switch's choice.
     by_hairpin(&blue, &red, total);
-    by_hairpin(&red, &red, total / 16);
+    by_hairpin(&red, &red, total);
 
     over_udp(&red, &blue, BLUE, RED, largest, total);
     over_udp(&red, &green, GREEN, RED, largest, total);

@@ -1,0 +1,75 @@
+//! Frames byte by byte on a device, for what no other socket can say: tags.
+
+use std::io::Read;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use packet::arp::{Arp, Operation};
+use packet::{Frame, Mac, Tag, VlanId};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::host::Host;
+
+/// A packet socket on a host's `eth0`. The kernel takes the tags of frames that arrive off their bytes.
+pub(crate) struct Raw {
+    socket: Socket,
+    mac: Mac,
+}
+
+impl Raw {
+    pub(crate) fn on(host: &Host) -> Self {
+        let link = host.link("eth0");
+        let all = (libc::ETH_P_ALL as u16).to_be();
+        let socket = host.run(|| {
+            let protocol = Protocol::from(i32::from(all));
+            Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).unwrap()
+        });
+        // SAFETY: the storage is larger than a sockaddr_ll and zeroed, and the length set is that of one.
+        let (_, address) = unsafe {
+            SockAddr::try_init(|storage, len| {
+                let address = &mut *storage.cast::<libc::sockaddr_ll>();
+                address.sll_family = libc::AF_PACKET as libc::sa_family_t;
+                address.sll_protocol = all;
+                address.sll_ifindex = link.index as i32;
+                *len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+                Ok(())
+            })
+        }
+        .unwrap();
+        socket.bind(&address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        Self { socket, mac: link.mac }
+    }
+
+    /// Asks in a VLAN, as `own`, who has an address.
+    pub(crate) fn ask(&self, vlan: u16, own: Ipv4Addr, target: Ipv4Addr) {
+        let arp = Arp {
+            operation: Operation::Request,
+            sender_mac: self.mac,
+            sender: own,
+            target_mac: Mac::ZERO,
+            target,
+        };
+        let mut frame = Frame::in_buffer(vec![0; 256].into_boxed_slice());
+        assert!(arp.emit(&mut frame, Mac::BROADCAST));
+        frame.set_tag(Some(Tag::new(VlanId::new(vlan).unwrap())));
+        assert!(frame.push_tag());
+        self.socket.send(frame.bytes()).unwrap();
+    }
+
+    /// Whose answers come until that of `last`, which must come in time.
+    pub(crate) fn answers_until(&self, last: Ipv4Addr) -> Vec<Ipv4Addr> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut answers = Vec::new();
+        let mut bytes = [0; 2048];
+        while answers.last() != Some(&last) {
+            assert!(Instant::now() < deadline, "no answer from {last}, only from {answers:?}");
+            let Ok(count) = (&self.socket).read(&mut bytes) else { continue };
+            let heard = bytes.get(14..count).and_then(Arp::parse);
+            if let Some(arp) = heard.filter(|arp| arp.operation == Operation::Reply) {
+                answers.push(arp.sender);
+            }
+        }
+        answers
+    }
+}
