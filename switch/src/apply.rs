@@ -23,8 +23,8 @@ pub(crate) fn apply(
     match change {
         Change::SetBridge(id, settings) => set_bridge(switch, id, settings),
         Change::DeleteBridge(id) => delete_bridge(switch, id),
-        Change::SetPort(id, settings) => set_port(switch, now, id, settings, out),
-        Change::DeletePort(id) => delete_port(switch, now, id, out),
+        Change::SetPort(id, settings) => set_port(switch, id, settings, out),
+        Change::DeletePort(id) => delete_port(switch, id),
         Change::SetInterface(id, settings) => set_interface(switch, now, id, settings, out),
         Change::DeleteInterface(id) => delete_interface(switch, now, id, out),
         Change::SetRoute(route) => {
@@ -87,7 +87,7 @@ pub(crate) fn apply(
             station(mac)?;
             let key = Key::new(id, address);
             let room = switch.router.neighbors.pin(key, mac);
-            switch.release(now, key, mac, out);
+            switch.release(key, mac, out);
             room.then_some(()).ok_or(ChangeError::Full)
         }
         Change::DeleteNeighbor(id, address) => {
@@ -163,7 +163,6 @@ fn delete_bridge(switch: &mut Switch, id: BridgeId) -> Result<(), ChangeError> {
 
 fn set_port(
     switch: &mut Switch,
-    now: Instant,
     id: PortId,
     settings: PortSettings,
     out: &mut Outbox,
@@ -186,7 +185,7 @@ fn set_port(
     }
     switch.ports.set(id, settings);
     if !same_segment {
-        switch.announce_on(now, id, out);
+        switch.announce_on(id, out);
     }
     Ok(())
 }
@@ -211,13 +210,7 @@ fn leave_bridges(switch: &mut Switch, id: PortId) {
     }
 }
 
-fn delete_port(
-    switch: &mut Switch,
-    now: Instant,
-    id: PortId,
-    _out: &mut Outbox,
-) -> Result<(), ChangeError> {
-    let _ = now;
+fn delete_port(switch: &mut Switch, id: PortId) -> Result<(), ChangeError> {
     switch.ports.remove(id).ok_or(ChangeError::NoPort(id))?;
     leave_bridges(switch, id);
     switch.stats.forget(id);

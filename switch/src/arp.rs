@@ -120,7 +120,7 @@ impl Switch {
             self.say(id, &answer, to, out);
         }
         if let Some(key) = hearing.resolved {
-            self.release(now, key, packet.sender_mac, out);
+            self.release(key, packet.sender_mac, out);
         }
         true
     }
@@ -154,7 +154,7 @@ impl Switch {
     }
 
     /// Tells everybody on a port that has come up which addresses are ours.
-    pub(crate) fn announce_on(&mut self, _now: Instant, port: PortId, out: &mut Outbox) {
+    pub(crate) fn announce_on(&mut self, port: PortId, out: &mut Outbox) {
         let Some(settings) = self.ports.get(port).filter(|port| port.up).map(|port| &port.settings)
         else {
             return;

@@ -61,7 +61,7 @@ impl Switch {
     }
 
     /// Sends what waited for a neighbour.
-    pub(crate) fn release(&mut self, _now: Instant, key: Key, mac: Mac, out: &mut Outbox) {
+    pub(crate) fn release(&mut self, key: Key, mac: Mac, out: &mut Outbox) {
         for Waiting { frame, from } in self.router.pending.take(key) {
             match (self.transmit(key.interface(), mac, frame, out), from) {
                 (Ok(fate), Some(_)) => self.stats.release(fate, 1),

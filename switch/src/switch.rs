@@ -56,8 +56,8 @@ impl Switch {
                 self.stats.totals.received += 1;
                 self.stats.drop(port, DropReason::BadOffload);
             }
-            Event::PortUp(port) => self.set_up(now, port, true, out),
-            Event::PortDown(port) => self.set_up(now, port, false, out),
+            Event::PortUp(port) => self.set_up(port, true, out),
+            Event::PortDown(port) => self.set_up(port, false, out),
             Event::Timeout => self.expire(now, out),
         }
     }
@@ -87,7 +87,7 @@ impl Switch {
         others.into_iter().flatten().min()
     }
 
-    fn set_up(&mut self, now: Instant, port: PortId, up: bool, out: &mut Outbox) {
+    fn set_up(&mut self, port: PortId, up: bool, out: &mut Outbox) {
         let Some(state) = self.ports.get_mut(port) else {
             return;
         };
@@ -98,7 +98,7 @@ impl Switch {
             }
         }
         if changed && up {
-            self.announce_on(now, port, out);
+            self.announce_on(port, out);
         }
     }
 
