@@ -55,6 +55,19 @@ reasons! {
     SourceIsOurs = "source-is-ours",
     /// A static entry binds the source address to another port.
     SourceIsStatic = "source-is-static",
+    // VXLAN.
+    /// The datagram is shorter than a VXLAN header, or does not say that its VNI is valid.
+    BadVxlan = "bad-vxlan",
+    /// Reserved bits of the VXLAN header are set, and the tunnel is strict about them.
+    VxlanReservedBits = "vxlan-reserved-bits",
+    /// No tunnel has this VNI.
+    UnknownVni = "unknown-vni",
+    /// The tunnel of this VNI does not have the sender among its remotes.
+    UnknownPeer = "unknown-peer",
+    /// The frame inside is tagged, and the tunnel is no trunk.
+    TaggedInTunnel = "tagged-in-tunnel",
+    /// The way was congested, and the inner sender would not understand (RFC 6040).
+    CongestedNotEcn = "congested-not-ecn",
     // VLAN.
     /// A VLAN tag is cut off by the frame's end.
     PartialTag = "partial-tag",
@@ -69,12 +82,16 @@ reasons! {
     Reserved = "reserved",
     /// The destination was learned on the port the frame came from.
     Reflected = "reflected",
+    /// It came through a tunnel and would leave through one.
+    SplitHorizon = "split-horizon",
     /// No other port may take the frame.
     NoEgress = "no-egress",
     /// Both ports are isolated.
     Isolated = "isolated",
     /// The frame is longer than the outgoing port's MTU.
     ExceedsPortMtu = "exceeds-port-mtu",
+    /// The frame is longer than the tunnel's MTU.
+    ExceedsTunnelMtu = "exceeds-tunnel-mtu",
     /// The outgoing device refused the frame.
     TransmitFailed = "transmit-failed",
     /// The frame on a routed port is for another station.

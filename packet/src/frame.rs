@@ -155,6 +155,20 @@ impl Frame {
         }
     }
 
+    /// Takes `count` bytes off the front, as an outer header is taken off what it carries; spans shift with it.
+    /// `false`, and nothing happens, when the frame is shorter or a tag stands beside it.
+    #[must_use]
+    #[inline]
+    pub fn strip(&mut self, count: usize) -> bool {
+        let Ok(shift) = i16::try_from(count) else { return false };
+        if count > self.len() || self.0.tag.is_some() {
+            return false;
+        }
+        self.0.start += count as u32;
+        self.0.offload = self.0.offload.shifted(-shift);
+        true
+    }
+
     /// Adds zero bytes up to a length of `len`, as far as the buffer goes: a frame's minimum is 60 without FCS.
     pub fn pad(&mut self, len: usize) {
         let end = (self.0.start as usize + len).min(self.0.buffer.len());

@@ -29,7 +29,7 @@ pub mod vnet;
 pub use drop::{DropReason, Dropped};
 pub use ethernet::{EtherType, Ethernet};
 pub use frame::Frame;
-pub use id::{BridgeId, InterfaceId, PortId};
+pub use id::{BridgeId, InterfaceId, PeerId, PortId};
 pub use ipnet::Ipv4Net;
 pub use ipv4::{Ipv4, Protocol};
 pub use mac::Mac;
