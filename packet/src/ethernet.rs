@@ -9,6 +9,8 @@ use crate::vlan::Tag;
 
 /// Length of an Ethernet header without tags.
 pub const HEADER_LEN: usize = 14;
+/// 802.1ad and 802.1Q tags that [`network_header`] looks behind, besides the one beside the bytes.
+const MAX_TAGS: usize = 2;
 /// IPv4's; IPv6's is longer.
 const LEAST_IP_HEADER: usize = 20;
 
@@ -140,4 +142,17 @@ impl Ethernet {
         // `parse` has seen 14 bytes and nothing shortens the frame since; the zeros are never read.
         self.frame.bytes().first_chunk().unwrap_or(&[0; HEADER_LEN])
     }
+}
+
+/// Where the network header starts in a frame of `bytes`, and which it is, behind up to two tags that are still in
+/// them. `None` when that is cut off, or behind more tags. It may start at the frame's end.
+#[inline]
+pub fn network_header(bytes: &[u8]) -> Option<(usize, EtherType)> {
+    (0..=MAX_TAGS).find_map(|tags| {
+        let at = HEADER_LEN + 4 * tags;
+        let ethertype = bytes.get(at - 2..at)?.first_chunk::<2>()?;
+        let ethertype = EtherType(u16::from_be_bytes(*ethertype));
+        let is_tag = ethertype == EtherType::VLAN || ethertype == EtherType::SERVICE_VLAN;
+        (!is_tag).then_some((at, ethertype))
+    })
 }

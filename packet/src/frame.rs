@@ -7,10 +7,11 @@
 //! Buffers come from a [`Pool`](crate::Pool) and go back to it; a frame that is merely dropped frees its buffer.
 
 use core::fmt;
+use core::ops::Range;
 
 use crate::drop::{DropReason, Dropped};
 use crate::offload::Offload;
-use crate::vlan::Tag;
+use crate::vlan::{TPID_8021Q, Tag};
 
 /// Bytes kept free ahead of a received frame: virtio header (12), VLAN tag (4), VXLAN (8), and room to align.
 pub const HEADROOM: usize = 64;
@@ -18,8 +19,6 @@ pub const HEADROOM: usize = 64;
 pub const MAX_FRAME: usize = 65_535 + 14 + 8;
 /// Size of a buffer that takes any frame.
 pub const BUFFER_LEN: usize = HEADROOM + MAX_FRAME + 3;
-
-const TPID_8021Q: [u8; 2] = [0x81, 0x00];
 
 /// An Ethernet frame without FCS, with the duties its sender left open. The default is an empty frame, no buffer.
 ///
@@ -169,6 +168,34 @@ impl Frame {
         true
     }
 
+    /// Makes the frame those of its bytes that lie in `range`, in the same buffer; duties and tag stay as they are.
+    /// Nothing happens when the range is not inside.
+    pub(crate) fn narrow(&mut self, range: Range<usize>) {
+        if range.start <= range.end && range.end <= self.len() {
+            self.0.end = self.0.start + range.end as u32;
+            self.0.start += range.start as u32;
+        }
+    }
+
+    /// Bytes that [`Frame::append`] has room for.
+    #[inline]
+    pub fn room(&self) -> usize {
+        self.0.buffer.len() - self.0.end as usize
+    }
+
+    /// Puts `bytes` behind the last; `false`, and nothing happens, when the buffer has no room for them.
+    #[must_use]
+    #[inline]
+    pub fn append(&mut self, bytes: &[u8]) -> bool {
+        let end = self.0.end as usize;
+        let Some(place) = self.0.buffer.get_mut(end..end + bytes.len()) else {
+            return false;
+        };
+        place.copy_from_slice(bytes);
+        self.0.end += bytes.len() as u32;
+        true
+    }
+
     /// Adds zero bytes up to a length of `len`, as far as the buffer goes: a frame's minimum is 60 without FCS.
     pub fn pad(&mut self, len: usize) {
         let end = (self.0.start as usize + len).min(self.0.buffer.len());
@@ -287,6 +314,19 @@ mod tests {
             let mut frame = Frame::copied_from(&tagged()[..len]);
             assert!(!frame.pop_tag(), "{len}");
         }
+    }
+
+    #[test]
+    fn bytes_are_appended_while_the_buffer_lasts() {
+        let mut frame = Frame::in_buffer(vec![0; HEADROOM + 5].into_boxed_slice());
+        assert!(frame.append(&[1, 2, 3]));
+        assert!(!frame.append(&[4, 5, 6]));
+        assert!(frame.append(&[4, 5]));
+        assert_eq!(frame.bytes(), [1, 2, 3, 4, 5]);
+        frame.narrow(1..4);
+        assert_eq!(frame.bytes(), [2, 3, 4]);
+        frame.narrow(2..4);
+        assert_eq!(frame.bytes(), [2, 3, 4]);
     }
 
     #[test]

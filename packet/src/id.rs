@@ -51,7 +51,3 @@ id!(
     /// A router interface: the router's own end on a VLAN of a bridge, or on a routed port.
     InterfaceId, u16, "interface"
 );
-id!(
-    /// A far tunnel end (VTEP) of a tunnel: one remote address of it. Dense and small; reused after removal.
-    PeerId, u16, "peer"
-);

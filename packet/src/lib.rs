@@ -2,12 +2,14 @@
 //!
 //! Bytes enter as a [`Frame`] and are understood by consuming views: [`Ethernet`], then [`Ipv4`]. A view exists only
 //! when its header has been checked, so later code asks for the view and never for the bytes. [`rewrite`] is the
-//! only editor of addresses and ports. Nothing here reads a clock, allocates per frame or knows of a port's name.
+//! only editor of addresses and ports; [`segment`] cuts super-frames and [`coalesce`] joins them. Nothing here reads a
+//! clock, allocates per frame or knows of a port's name.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod arp;
 pub mod checksum;
+pub mod coalesce;
 pub mod drop;
 pub mod ethernet;
 pub mod fragment;
@@ -29,7 +31,7 @@ pub mod vnet;
 pub use drop::{DropReason, Dropped};
 pub use ethernet::{EtherType, Ethernet};
 pub use frame::Frame;
-pub use id::{BridgeId, InterfaceId, PeerId, PortId};
+pub use id::{BridgeId, InterfaceId, PortId};
 pub use ipnet::Ipv4Net;
 pub use ipv4::{Ipv4, Protocol};
 pub use mac::Mac;

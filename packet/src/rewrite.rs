@@ -3,7 +3,14 @@
 //! Every change mends the IPv4 header checksum and the transport's, incrementally (RFC 1624 equation 3). A partial
 //! checksum (see [`Offload`]) holds the *uncomplemented* sum of the pseudo-header: an address change edits it, a port
 //! change must not, because ports are outside the pseudo-header and will be summed later.
+//! The two other fields that a box in the middle may change are its submodules': the ECN mark and TCP's MSS option.
 //! A UDP checksum of zero means none and stays zero; one that comes out as zero is sent as 0xFFFF (RFC 768).
+
+mod ecn;
+mod mss;
+
+pub use ecn::{Ecn, ecn, set_ecn};
+pub use mss::clamp_mss;
 
 use core::net::Ipv4Addr;
 

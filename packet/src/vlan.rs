@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+/// The EtherType of an 802.1Q tag, as it stands in a frame.
+pub const TPID_8021Q: [u8; 2] = [0x81, 0x00];
+
 /// A VLAN inside a bridge: 1 to 4094, or 0 for frames that carry no VLAN ([`VlanId::UNTAGGED`]).
 ///
 /// 4095 is reserved by the standard and cannot be written.

@@ -6,8 +6,10 @@
 // The name that every other crate knows it by.
 extern crate tapswitch_packet as packet;
 
+mod coalesce;
 mod fragment;
 mod icmp;
+mod mss;
 mod naive;
 mod offload;
 mod parser;

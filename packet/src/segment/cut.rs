@@ -1,0 +1,223 @@
+//! Where a super-frame is cut, and the headers of each piece.
+//!
+//! It writes headers and reads payloads; where the two come to lie is its user's business: in one buffer, or in two
+//! that a socket sends together.
+//!
+//! # Theory of operation
+//! A [`Cut`] is made once a super-frame, from headers that have been compared with each other and with the frame's
+//! duty. Lengths, IPv4 identification, TCP sequence number and checksums are each piece's own, all else is as it was.
+//! The partial checksum less the old length is the part of the pseudo-header that all pieces share, so it is right
+//! behind IPv6 routing headers too, where the destination address is not the one that is summed (RFC 8200 section 8.1).
+
+use core::num::NonZeroU16;
+use core::ops::Range;
+
+use super::MAX_PIECES;
+use crate::checksum;
+use crate::ethernet::{EtherType, network_header};
+use crate::frame::MAX_FRAME;
+use crate::ipv4::{MIN_HEADER, Protocol};
+use crate::offload::{SegmentKind, Span};
+use crate::transport::TcpFlags;
+use crate::vnet::transport_header_len;
+
+const IPV6_HEADER: usize = 40;
+const TCP_CHECKSUM: u16 = 16;
+const UDP_CHECKSUM: u16 = 6;
+
+/// How a super-frame is cut: positions in its bytes, each compared with the headers around it.
+#[derive(Copy, Clone, Debug)]
+pub struct Cut {
+    kind: SegmentKind,
+    ethertype: EtherType,
+    /// Where the IP header starts.
+    network: usize,
+    /// Where the TCP or UDP header starts.
+    transport: usize,
+    /// Where the transport payload starts.
+    payload: usize,
+    /// Where the IP packet ends.
+    end: usize,
+    /// Payload bytes a piece, at least 1.
+    size: usize,
+    /// The pseudo-header's sum without its length.
+    pseudo: u16,
+}
+
+impl Cut {
+    /// How to cut the super-frame `bytes`, whose [`crate::Offload`] is made of the rest; `None` when its headers
+    /// contradict each other or that duty, or when there would be more than [`MAX_PIECES`].
+    pub fn of(bytes: &[u8], kind: SegmentKind, size: NonZeroU16, span: Span) -> Option<Self> {
+        let (network, ethertype) = network_header(bytes)?;
+        let transport = usize::from(span.start);
+        let (protocol, offset) = match kind {
+            SegmentKind::Tcp4 { .. } | SegmentKind::Tcp6 { .. } => (Protocol::TCP, TCP_CHECKSUM),
+            SegmentKind::Udp => (Protocol::UDP, UDP_CHECKSUM),
+        };
+        let header = bytes.get(network..)?;
+        let end = match (kind, ethertype) {
+            (SegmentKind::Tcp4 { .. } | SegmentKind::Udp, EtherType::IPV4) => {
+                network + ipv4_len(header, protocol, transport.checked_sub(network)?)?
+            }
+            (SegmentKind::Tcp6 { .. } | SegmentKind::Udp, EtherType::IPV6) => {
+                network + ipv6_len(header, protocol, transport.checked_sub(network)?)?
+            }
+            _ => return None,
+        };
+        let payload = transport + transport_header_len(kind, span, bytes)?;
+        let partial = bytes.get(span.field()..).and_then(|b| b.first_chunk::<2>())?;
+        if span.offset != offset || payload > end || end > bytes.len() || end > MAX_FRAME {
+            return None;
+        }
+        let length = u16::try_from(end - transport).ok()?;
+        let cut = Self {
+            kind,
+            ethertype,
+            network,
+            transport,
+            payload,
+            end,
+            size: usize::from(size.get()),
+            pseudo: checksum::add(u16::from_be_bytes(*partial), !length),
+        };
+        (cut.pieces() <= MAX_PIECES).then_some(cut)
+    }
+
+    /// Pieces there are: 0 or 1 for a frame that needs its checksum completed and no cutting.
+    pub const fn pieces(&self) -> usize {
+        (self.end - self.payload).div_ceil(self.size)
+    }
+
+    /// Length of the headers that each piece starts with, from the frame's first byte on; an even number more than
+    /// `span.start`.
+    pub const fn headers(&self) -> usize {
+        self.payload
+    }
+
+    /// Payload bytes of each piece but the last, which may be shorter; at least 1.
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Where the payload of all pieces lies in the frame. Ethernet padding is behind it.
+    pub const fn payload(&self) -> Range<usize> {
+        self.payload..self.end
+    }
+
+    /// Makes `headers`, a copy of the frame's first [`Cut::headers`] bytes, those of piece `index`, checksums included.
+    /// `payload` is what the piece carries, and is only read.
+    #[inline]
+    pub fn finish(&self, headers: &mut [u8], payload: &[u8], index: usize) {
+        let Some((ahead, transport)) = headers.split_at_mut_checked(self.transport) else {
+            return;
+        };
+        let length = transport.len() + payload.len();
+        let network = ahead.get_mut(self.network..).unwrap_or_default();
+        if self.ethertype == EtherType::IPV4 {
+            finish_ipv4(network, length, index);
+        } else {
+            finish_ipv6(network, length);
+        }
+        let length = length as u16; // At most 65,535: `of` has seen that the whole is.
+        let last = index + 1 == self.pieces();
+        let offset = match self.kind {
+            SegmentKind::Tcp4 { ecn } | SegmentKind::Tcp6 { ecn } => {
+                // Sequence numbers wrap (RFC 9293 section 3.4).
+                finish_tcp(transport, (index * self.size) as u32, ecn && index > 0, last);
+                TCP_CHECKSUM
+            }
+            SegmentKind::Udp => {
+                finish_udp(transport, length);
+                UDP_CHECKSUM
+            }
+        };
+        // A transport header is an even number of bytes long, so that the payload's words are the segment's.
+        let sum = checksum::sum(transport, checksum::add(self.pseudo, length));
+        let checksum = stored(checksum::sum(payload, sum), offset);
+        let offset = usize::from(offset);
+        if let Some(place) = transport.get_mut(offset..offset + 2) {
+            place.copy_from_slice(&checksum.to_be_bytes());
+        }
+    }
+}
+
+/// Length of the IPv4 packet that starts `header`, when it is whole, carries `protocol` and its header takes
+/// `header_len` bytes.
+fn ipv4_len(header: &[u8], protocol: Protocol, header_len: usize) -> Option<usize> {
+    let header = header.first_chunk::<MIN_HEADER>()?;
+    let is_fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0;
+    let fits = header[0] >> 4 == 4
+        && usize::from(header[0] & 0x0f) * 4 == header_len
+        && header_len >= MIN_HEADER
+        && header[9] == protocol.0
+        && !is_fragment;
+    fits.then_some(usize::from(u16::from_be_bytes([header[2], header[3]])))
+}
+
+/// Length of the IPv6 packet that starts `header`, when its transport header may be `header_len` bytes on. Extension
+/// headers in between are not walked.
+fn ipv6_len(header: &[u8], protocol: Protocol, header_len: usize) -> Option<usize> {
+    let header = header.first_chunk::<IPV6_HEADER>()?;
+    let fits = header[0] >> 4 == 6
+        && (header_len > IPV6_HEADER || header_len == IPV6_HEADER && header[6] == protocol.0);
+    fits.then_some(IPV6_HEADER + usize::from(u16::from_be_bytes([header[4], header[5]])))
+}
+
+/// Writes length and checksum of an IPv4 header with `segment_len` bytes behind it, its identification `index` on.
+#[inline]
+pub(crate) fn finish_ipv4(header: &mut [u8], segment_len: usize, index: usize) {
+    let total = (header.len() + segment_len) as u16; // At most the super-frame's own total length.
+    if let Some(fixed) = header.first_chunk_mut::<MIN_HEADER>() {
+        let identification = u16::from_be_bytes([fixed[4], fixed[5]]).wrapping_add(index as u16);
+        fixed[2..4].copy_from_slice(&total.to_be_bytes());
+        fixed[4..6].copy_from_slice(&identification.to_be_bytes());
+        fixed[10..12].fill(0);
+    }
+    let sum = checksum::of(header);
+    if let Some(fixed) = header.first_chunk_mut::<MIN_HEADER>() {
+        fixed[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
+/// Writes the length of an IPv6 header, and what extends it, with `segment_len` bytes behind it.
+#[inline]
+pub(crate) fn finish_ipv6(header: &mut [u8], segment_len: usize) {
+    let length = (header.len().saturating_sub(IPV6_HEADER) + segment_len) as u16; // As in IPv4.
+    if let Some(fixed) = header.first_chunk_mut::<IPV6_HEADER>() {
+        fixed[4..6].copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// FIN and PSH are the last segment's. Without `clear_cwr` CWR is every segment's: a sender that has not asked for
+/// ECN-aware cutting may count with it (Accurate ECN).
+#[inline]
+fn finish_tcp(segment: &mut [u8], position: u32, clear_cwr: bool, last: bool) {
+    if let Some(header) = segment.first_chunk_mut::<20>() {
+        let sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+        header[4..8].copy_from_slice(&sequence.wrapping_add(position).to_be_bytes());
+        if !last {
+            header[13] &= !(TcpFlags::FIN | TcpFlags::PSH);
+        }
+        if clear_cwr {
+            header[13] &= !TcpFlags::CWR;
+        }
+        header[16..18].fill(0);
+    }
+}
+
+/// Writes a UDP header's length, and a checksum of zero.
+#[inline]
+pub(crate) fn finish_udp(segment: &mut [u8], length: u16) {
+    if let Some(header) = segment.first_chunk_mut::<8>() {
+        header[4..6].copy_from_slice(&length.to_be_bytes());
+        header[6..8].fill(0);
+    }
+}
+
+/// The checksum that stands for `sum`: its complement. UDP's zero means "none", so it is sent as 0xFFFF (RFC 768).
+pub(super) const fn stored(sum: u16, offset: u16) -> u16 {
+    match !sum {
+        0 if offset == UDP_CHECKSUM => 0xffff,
+        other => other,
+    }
+}

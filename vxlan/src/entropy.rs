@@ -1,0 +1,165 @@
+//! A number that is the inner flow's, for the outer source port (RFC 7348 section 5) to be chosen by.
+//!
+//! Routers between the tunnel's ends spread flows over equal paths by the outer ports alone, so one flow has to keep to
+//! one port and different flows should not. It is no defence: whoever picks inner addresses can pick collisions, and
+//! gains one slow path.
+
+use packet::ethernet::network_header;
+use packet::{EtherType, Protocol};
+
+/// The inner flow of a frame of `bytes`: equal for all frames of a flow, spread evenly over all 32 bits.
+///
+/// IPv4 and IPv6: addresses, protocol, and ports where TCP, UDP or SCTP follows at once. All fragments of a datagram
+/// are one flow, without ports. Anything else: both stations and the EtherType. Tags in the bytes are looked behind. Costs
+/// about 5 ns.
+#[inline]
+pub fn flow_hash(bytes: &[u8]) -> u32 {
+    network_header(bytes)
+        .and_then(|(at, ethertype)| {
+            let packet = bytes.get(at..)?;
+            match ethertype {
+                EtherType::IPV4 => ipv4(packet),
+                EtherType::IPV6 => ipv6(packet),
+                _ => None,
+            }
+        })
+        .unwrap_or_else(|| stations(bytes))
+}
+
+fn ipv4(packet: &[u8]) -> Option<u32> {
+    let header = packet.first_chunk::<20>()?;
+    let is_fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0;
+    let protocol = header[9];
+    let behind = packet.get(usize::from(header[0] & 0x0f) * 4..).unwrap_or(&[]);
+    let ports = if is_fragment { 0 } else { ports(protocol, behind) };
+    let addresses = word(header.get(12..)?)?;
+    Some(mix([addresses, u64::from(protocol) << 32 | u64::from(ports)]))
+}
+
+fn ipv6(packet: &[u8]) -> Option<u32> {
+    let (header, behind) = packet.split_first_chunk::<40>()?;
+    // A fragment's next header is the fragment header, in the first as in the others.
+    let protocol = header[6];
+    let ports = ports(protocol, behind);
+    let (words, _) = header.get(8..)?.as_chunks::<8>();
+    let [a, b, c, d] = *words else { return None };
+    let [a, b, c, d] = [a, b, c, d].map(u64::from_be_bytes);
+    Some(mix([a, b, c, d, u64::from(protocol) << 32 | u64::from(ports)]))
+}
+
+/// Both ports, or zero for a protocol that has none there.
+fn ports(protocol: u8, behind: &[u8]) -> u32 {
+    const SCTP: Protocol = Protocol(132);
+    match (Protocol(protocol), behind.first_chunk()) {
+        (Protocol::TCP | Protocol::UDP | SCTP, Some(ports)) => u32::from_be_bytes(*ports),
+        _ => 0,
+    }
+}
+
+fn stations(bytes: &[u8]) -> u32 {
+    let mut first = [0; 16];
+    for (place, byte) in first.iter_mut().zip(bytes.iter().take(14)) {
+        *place = *byte;
+    }
+    let number = u128::from_be_bytes(first);
+    mix([(number >> 64) as u64, number as u64])
+}
+
+fn word(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk().map(|word| u64::from_be_bytes(*word))
+}
+
+/// One wide multiplication a word, its halves folded: every bit of the input reaches the low ones.
+#[inline]
+fn mix<const N: usize>(words: [u64; N]) -> u32 {
+    // The fractions of pi, which have no pattern (as in Blowfish); the second is odd and far from a power of two.
+    const SEED: u64 = 0x243f_6a88_85a3_08d3;
+    const FACTOR: u64 = 0x1319_8a2e_0370_7345;
+    let hash = words.iter().fold(SEED, |hash, word| {
+        let product = u128::from(hash ^ word) * u128::from(FACTOR);
+        (product >> 64) as u64 ^ product as u64
+    });
+    (hash >> 32) as u32 ^ hash as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ipv4_frame(source: u32, ports: u32, protocol: u8, fragment: u16) -> Vec<u8> {
+        let mut bytes = vec![2; 12];
+        bytes.extend([8, 0, 0x45, 0, 0, 40, 0, 7]);
+        bytes.extend(fragment.to_be_bytes());
+        bytes.extend([64, protocol, 0, 0]);
+        bytes.extend(source.to_be_bytes());
+        bytes.extend([10, 0, 0, 2]);
+        bytes.extend(ports.to_be_bytes());
+        bytes.resize(60, 0x55);
+        bytes
+    }
+
+    fn ipv6_frame(next_header: u8, ports: u32) -> Vec<u8> {
+        let mut bytes = vec![2; 12];
+        bytes.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, next_header, 64]);
+        bytes.extend([0xfd; 32]);
+        bytes.extend(ports.to_be_bytes());
+        bytes.resize(80, 0x55);
+        bytes
+    }
+
+    /// VX4.
+    #[test]
+    fn what_differs_within_a_flow_does_not_matter() {
+        for protocol in [6, 17] {
+            for mut bytes in [ipv4_frame(1, 2, protocol, 0), ipv6_frame(protocol, 2)] {
+                let before = flow_hash(&bytes);
+                let (length, behind) = if bytes[12] == 8 { (17, 38) } else { (19, 58) };
+                bytes[length] = 99;
+                bytes[behind] = 99;
+                assert_eq!(flow_hash(&bytes), before);
+                bytes.splice(12..12, [0x81, 0, 0, 5]);
+                assert_eq!(flow_hash(&bytes), before, "behind a tag");
+            }
+        }
+    }
+
+    /// VX4.
+    #[test]
+    fn fragments_of_a_datagram_are_one_flow() {
+        let first = flow_hash(&ipv4_frame(1, 2, 17, 0x2000));
+        assert_eq!(first, flow_hash(&ipv4_frame(1, 0xdead_beef, 17, 0x2001)));
+        assert_eq!(first, flow_hash(&ipv4_frame(1, 0x1234_5678, 17, 0x0100)));
+        assert_eq!(flow_hash(&ipv6_frame(44, 1)), flow_hash(&ipv6_frame(44, 2)));
+    }
+
+    /// VX4.
+    #[test]
+    fn flows_that_differ_by_one_are_spread_over_few_ports() {
+        let count = 4096;
+        let families: [fn(u32) -> Vec<u8>; 4] = [
+            |n| ipv4_frame(n, 80, 6, 0),
+            |n| ipv4_frame(1, n << 16 | 80, 6, 0),
+            |n| ipv6_frame(17, n),
+            |n| n.to_be_bytes().repeat(4),
+        ];
+        for (family, frame) in families.into_iter().enumerate() {
+            for ports in [4, 8, 7] {
+                let mut taken = vec![0; ports];
+                for n in 0..count {
+                    taken[flow_hash(&frame(n)) as usize % ports] += 1;
+                }
+                let fair = count as usize / ports;
+                let even = taken.iter().all(|&n| n > fair * 4 / 5 && n < fair * 6 / 5);
+                assert!(even, "family {family} over {ports}: {taken:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_have_a_hash(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            prop_assert_eq!(flow_hash(&bytes), flow_hash(&bytes));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Which tunnel a datagram belongs to: the far ends that we know, and a count of those that we do not.
+//!
+//! # Theory of operation
+//! A far end is known by three things together: where the datagram came in (the underlay's port), its VNI and its
+//! outer source address. One sorted list holds them all; it changes only when somebody changes a tunnel, and a look-up
+//! is a binary search once per datagram (once per super-frame, where datagrams were joined). Whoever is not in the list
+//! is a stranger: refused before anything of the frame inside is read, and counted by VNI and address in a bounded
+//! table.
+
+use core::net::Ipv4Addr;
+use std::collections::BTreeMap;
+
+use packet::{DropReason, PortId};
+
+use crate::vni::Vni;
+
+/// Strangers counted one by one; what comes from further ones is counted together. 1,024 entries take about 40 KB.
+pub const MAX_STRANGERS: usize = 1024;
+
+/// Where a datagram came from, as far as tunnels care.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FarEnd {
+    /// Where it came in: the port that stands for one UDP port of ours.
+    pub underlay: PortId,
+    /// Its segment.
+    pub vni: Vni,
+    /// Its outer source address.
+    pub remote: Ipv4Addr,
+}
+
+/// All far ends, and the strangers.
+#[derive(Debug, Default)]
+pub struct Tunnels {
+    known: Vec<(FarEnd, PortId)>,
+    strangers: BTreeMap<(Vni, Ipv4Addr), u64>,
+    more_strangers: u64,
+}
+
+impl Tunnels {
+    /// The tunnel that a far end belongs to.
+    ///
+    /// # Errors
+    /// [`DropReason::UnknownVni`] or [`DropReason::UnknownPeer`]; the stranger has been counted.
+    pub fn find(&mut self, far: FarEnd) -> Result<PortId, DropReason> {
+        match self.known.binary_search_by_key(&far, |(known, _)| *known) {
+            Ok(at) => self.known.get(at).map(|(_, tunnel)| *tunnel).ok_or(DropReason::UnknownPeer),
+            Err(at) => {
+                self.count_stranger(far);
+                let same_segment = |known: Option<&(FarEnd, PortId)>| {
+                    known.is_some_and(|(known, _)| {
+                        (known.underlay, known.vni) == (far.underlay, far.vni)
+                    })
+                };
+                let before = at.checked_sub(1).and_then(|at| self.known.get(at));
+                match same_segment(before) || same_segment(self.known.get(at)) {
+                    true => Err(DropReason::UnknownPeer),
+                    false => Err(DropReason::UnknownVni),
+                }
+            }
+        }
+    }
+
+    /// The tunnel other than `tunnel` that has one of these far ends already.
+    pub fn taken(
+        &self,
+        tunnel: PortId,
+        mut ends: impl Iterator<Item = FarEnd>,
+    ) -> Option<(FarEnd, PortId)> {
+        ends.find_map(|far| {
+            let at = self.known.binary_search_by_key(&far, |(known, _)| *known).ok()?;
+            self.known.get(at).copied().filter(|(_, owner)| *owner != tunnel)
+        })
+    }
+
+    /// A tunnel whose datagrams come in on `underlay`.
+    pub fn on(&self, underlay: PortId) -> Option<PortId> {
+        let known = self.known.iter().find(|(far, _)| far.underlay == underlay);
+        known.map(|(_, tunnel)| *tunnel)
+    }
+
+    /// Gives `tunnel` exactly these far ends, none of which another tunnel has.
+    pub fn set(&mut self, tunnel: PortId, ends: impl Iterator<Item = FarEnd>) {
+        self.remove(tunnel);
+        self.known.extend(ends.map(|far| (far, tunnel)));
+        self.known.sort_unstable();
+        self.known.dedup_by_key(|(far, _)| *far);
+    }
+
+    /// Forgets a tunnel.
+    pub fn remove(&mut self, tunnel: PortId) {
+        self.known.retain(|(_, owner)| *owner != tunnel);
+    }
+
+    /// Datagrams refused for their VNI or sender, by both, and those of further strangers together.
+    pub fn strangers(&self) -> (impl Iterator<Item = (Vni, Ipv4Addr, u64)>, u64) {
+        let counted = self.strangers.iter().map(|((vni, remote), count)| (*vni, *remote, *count));
+        (counted, self.more_strangers)
+    }
+
+    fn count_stranger(&mut self, far: FarEnd) {
+        let full = self.strangers.len() >= MAX_STRANGERS;
+        match self.strangers.get_mut(&(far.vni, far.remote)) {
+            Some(count) => *count += 1,
+            None if full => self.more_strangers += 1,
+            None => drop(self.strangers.insert((far.vni, far.remote), 1)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn far(vni: u32, last: u8) -> FarEnd {
+        FarEnd {
+            underlay: PortId::new(9),
+            vni: Vni::new(vni).unwrap(),
+            remote: Ipv4Addr::new(192, 0, 2, last),
+        }
+    }
+
+    /// VX12.
+    #[test]
+    fn a_far_end_is_known_by_underlay_vni_and_address_together() {
+        let mut tunnels = Tunnels::default();
+        tunnels.set(PortId::new(1), [far(42, 1), far(42, 2)].into_iter());
+        tunnels.set(PortId::new(2), [far(43, 1)].into_iter());
+        assert_eq!(tunnels.find(far(42, 2)), Ok(PortId::new(1)));
+        assert_eq!(tunnels.find(far(43, 1)), Ok(PortId::new(2)));
+        assert_eq!(tunnels.find(far(43, 2)), Err(DropReason::UnknownPeer));
+        assert_eq!(tunnels.find(far(42, 0)), Err(DropReason::UnknownPeer));
+        assert_eq!(tunnels.find(far(44, 1)), Err(DropReason::UnknownVni));
+        let elsewhere = FarEnd { underlay: PortId::new(8), ..far(42, 1) };
+        assert_eq!(tunnels.find(elsewhere), Err(DropReason::UnknownVni));
+        tunnels.remove(PortId::new(1));
+        assert_eq!(tunnels.find(far(42, 2)), Err(DropReason::UnknownVni));
+    }
+
+    /// VX12.
+    #[test]
+    fn strangers_are_counted_by_vni_and_address_within_bounds() {
+        let mut tunnels = Tunnels::default();
+        for vni in 0..2000 {
+            assert!(tunnels.find(far(vni, 1)).is_err());
+        }
+        assert!(tunnels.find(far(7, 1)).is_err());
+        let (counted, more) = tunnels.strangers();
+        let counted: Vec<_> = counted.collect();
+        assert_eq!(counted.len(), MAX_STRANGERS);
+        assert_eq!(more, 2000 - MAX_STRANGERS as u64);
+        assert_eq!(counted[7], (Vni::new(7).unwrap(), Ipv4Addr::new(192, 0, 2, 1), 2));
+    }
+
+    /// VX14.
+    #[test]
+    fn two_tunnels_cannot_have_the_same_far_end() {
+        let mut tunnels = Tunnels::default();
+        tunnels.set(PortId::new(1), [far(42, 1)].into_iter());
+        let taken = tunnels.taken(PortId::new(2), [far(42, 2), far(42, 1)].into_iter());
+        assert_eq!(taken, Some((far(42, 1), PortId::new(1))));
+        assert_eq!(tunnels.taken(PortId::new(1), [far(42, 1)].into_iter()), None);
+    }
+}
