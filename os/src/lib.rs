@@ -9,7 +9,9 @@
 //! |---|---|
 //! | [`netns`] | a network namespace: found, made, removed, entered for the length of a closure |
 //! | [`tap`] | a TAP device's queues: frames in and out, with their offload |
-//! | [`links`] | devices, addresses, routes and namespace ids over netlink |
+//! | [`packet_socket`] | an existing interface as a port: frames in and out, with their offload |
+//! | [`underlay`] | UDP sockets that carry tunnels, many datagrams a call |
+//! | [`links`] | devices, addresses, routes and namespace ids over netlink, and what becomes of them |
 //! | [`sysctl`] | one value under `/proc/sys/net` of one namespace |
 //! | [`poller`] | epoll, and a way to wake it |
 //! | [`clock`], [`entropy`] | the time and the seed that the pure crates take as arguments |
@@ -21,9 +23,11 @@ pub mod clock;
 pub mod entropy;
 pub mod links;
 pub mod netns;
+pub mod packet_socket;
 pub mod poller;
 pub mod privileges;
 pub mod sysctl;
 pub mod tap;
+pub mod underlay;
 
 mod tun_ioctl;

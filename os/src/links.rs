@@ -21,9 +21,13 @@ mod address;
 mod error;
 mod nsid;
 mod route;
+mod veth;
+mod vxlan;
+mod watch;
 
 use error::Failure;
 pub use error::LinkError;
+pub use watch::{LinkEvent, LinkEvents, watch};
 
 /// A way to see and change the devices of one namespace. Dropping it ends its background task.
 #[derive(Debug)]
@@ -44,8 +48,11 @@ pub struct Link {
     pub mac: Mac,
     /// The largest IP packet it sends, in bytes.
     pub mtu: u32,
-    /// Whether it is switched on. (A cable may still be missing.)
+    /// Whether it is switched on.
     pub up: bool,
+    /// Whether it is switched on and has a far end: on a veth, the other end is up; on a TAP, a queue is open. It
+    /// follows an instant after the far end, and what is sent on a veth before is lost without a word.
+    pub running: bool,
     /// What it is, as in `ip link add type KIND`: `tun`, `veth`, `bridge`; `None` for hardware and loopback.
     pub kind: Option<String>,
     /// The index of the bridge or bond that it is a port of.
@@ -109,6 +116,15 @@ impl Links {
     pub async fn set_mac(&self, index: u32, mac: Mac) -> Result<(), LinkError> {
         let message = change(index).address(mac.0.to_vec());
         self.set(&format!("set the address {mac} on"), index, message).await
+    }
+
+    /// Limits the super-frames that a device hands over to `bytes` from the Ethernet header on, for IPv4 and for IPv6:
+    /// 65,536 is the kernel's default. TCP then sends in smaller ones; other longer ones are cut by the kernel.
+    pub async fn set_gso_max_size(&self, index: u32, bytes: u32) -> Result<(), LinkError> {
+        let message = change(index)
+            .append_extra_attribute(LinkAttribute::GsoMaxSize(bytes))
+            .append_extra_attribute(LinkAttribute::GsoIpv4MaxSize(bytes));
+        self.set(&format!("limit super-frames to {bytes} bytes on"), index, message).await
     }
 
     /// Makes a device a port of the bridge `master`, or nobody's port.
@@ -196,6 +212,7 @@ fn link(message: &LinkMessage) -> Link {
         mac: Mac::ZERO,
         mtu: 0,
         up: message.header.flags.contains(LinkFlags::Up),
+        running: message.header.flags.contains(LinkFlags::Running),
         kind: None,
         master: None,
     };

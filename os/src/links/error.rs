@@ -20,6 +20,28 @@ impl LinkError {
         Self { operation, netns: netns.into(), words: failure.words(), errno }
     }
 
+    /// `name` cannot be given to a device of `netns`, since one there bears it.
+    pub(super) fn name_taken(operation: String, name: &str, netns: &str) -> Self {
+        let words = format!(
+            "a device `{name}` is there already: choose another name, or delete it with `ip link del {name}`"
+        );
+        Self { operation, netns: netns.into(), words, errno: Some(libc::EEXIST) }
+    }
+
+    /// `name` would make the kernel choose a name of its own.
+    pub(super) fn bad_name(operation: String, name: &str, netns: &str) -> Self {
+        let words = format!(
+            "`{name}` cannot name a device: use printable ASCII without spaces, `/`, `:` and `%`"
+        );
+        Self { operation, netns: netns.into(), words, errno: None }
+    }
+
+    /// The kernel did what was asked, and somebody else undid it.
+    pub(super) fn vanished(operation: String, netns: &str) -> Self {
+        let words = "it was deleted or renamed as soon as it was made".into();
+        Self { operation, netns: netns.into(), words, errno: None }
+    }
+
     /// The kernel's error number, when it was the kernel that refused.
     pub const fn errno(&self) -> Option<i32> {
         self.errno
@@ -28,6 +50,11 @@ impl LinkError {
     /// Whether there is no such device (any more).
     pub fn is_missing_device(&self) -> bool {
         self.errno == Some(libc::ENODEV)
+    }
+
+    /// Whether a device bears a name already that was to be given to another.
+    pub fn is_name_taken(&self) -> bool {
+        self.errno == Some(libc::EEXIST)
     }
 }
 
@@ -38,6 +65,8 @@ pub(super) enum Failure {
     Refused(rtnetlink::Error),
     /// Nothing came back.
     Silence,
+    /// The netlink socket could not be made.
+    NoSocket(io::Error),
 }
 
 impl Failure {
@@ -47,6 +76,7 @@ impl Failure {
             Self::Refused(rtnetlink::Error::NetlinkError(message)) => {
                 Some(message.raw_code().saturating_abs())
             }
+            Self::NoSocket(error) => error.raw_os_error(),
             Self::Refused(_) | Self::Silence => None,
         }
     }
@@ -56,6 +86,7 @@ impl Failure {
             Self::Silence => "the kernel did not answer in time".into(),
             Self::Refused(rtnetlink::Error::NetlinkError(message)) => kernel_words(message),
             Self::Refused(error) => error.to_string(),
+            Self::NoSocket(error) => error.to_string(),
         }
     }
 }

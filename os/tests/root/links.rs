@@ -7,7 +7,7 @@ use os::netns::Netns;
 use packet::Mac;
 use rtnetlink::LinkBridge;
 
-use crate::scene::{Host, is_root, play};
+use crate::scene::{Host, is_root, netlink, play};
 
 #[test]
 fn a_device_shows_what_was_set() {
@@ -129,16 +129,7 @@ fn a_device_becomes_a_port_of_a_bridge_and_is_freed_again() {
     }
     play(async {
         let host = Host::new(true, 1).await;
-        let runtime = tokio::runtime::Handle::current();
-        let (connection, handle) = host
-            .netns
-            .run(|| {
-                let _runtime = runtime.enter();
-                rtnetlink::new_connection().map(|(connection, handle, _)| (connection, handle))
-            })
-            .unwrap()
-            .unwrap();
-        tokio::spawn(connection);
+        let handle = netlink(&host.netns);
         handle.link().add(LinkBridge::new("br0").build()).execute().await.unwrap();
         let bridge = host.links.find("br0").await.unwrap().unwrap();
         assert_eq!(bridge.kind.as_deref(), Some("bridge"));
@@ -183,6 +174,8 @@ fn requests_and_queues_move_between_threads() {
     may_share::<Links>();
     may_share::<Netns>();
     may_share::<os::tap::Queue>();
+    may_share::<os::packet_socket::PacketSocket>();
+    may_share::<os::links::LinkEvents>();
     may_share::<os::poller::Waker>();
     may_share::<os::poller::Poller>();
     if !is_root() {

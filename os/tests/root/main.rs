@@ -7,6 +7,12 @@ extern crate tapswitch_os as os;
 
 mod links;
 mod netns;
+mod packet_socket;
+mod packet_traffic;
 mod scene;
 mod tap;
 mod traffic;
+mod underlay;
+mod underlay_port;
+mod veth;
+mod watch;

@@ -15,9 +15,9 @@ use crate::scene::{Host, is_root, play};
 const RED: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 const BLUE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
 const PORT: u16 = 4000;
-const TOTAL: usize = 8 << 20;
+pub(crate) const TOTAL: usize = 8 << 20;
 /// How long a read or a write may take before the test fails.
-const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));
+pub(crate) const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));
 
 #[test]
 fn transfers_arrive_intact_with_offload() {
@@ -81,8 +81,32 @@ fn transfers_arrive_intact(offload: bool, queues: usize, mtu: u32) {
     }
 }
 
+#[test]
+fn a_limit_on_super_frames_is_kept() {
+    if !is_root() {
+        return;
+    }
+    const LIMIT: u32 = 30_000;
+    let (red, blue) = play(async {
+        let (red, blue) = (Host::new(true, 1).await, Host::new(true, 1).await);
+        for (host, address) in [(&red, "192.0.2.2/24"), (&blue, "192.0.2.3/24")] {
+            host.links.set_gso_max_size(host.device.index, LIMIT).await.unwrap();
+            host.up(address, 1500).await;
+        }
+        (red, blue)
+    });
+    let cable = Cable::between(red.queues, blue.queues);
+    let listener = blue.netns.run(|| TcpListener::bind((BLUE, PORT))).unwrap().unwrap();
+    let stream = red.netns.run(|| TcpStream::connect((BLUE, PORT))).unwrap().unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    tcp(stream, peer);
+    let seen = cable.cut();
+    assert!(seen.tcp_segments > 0 && seen.longest > 1514, "{seen:?}");
+    assert!(seen.longest <= LIMIT as usize, "{seen:?}");
+}
+
 /// One direction of 8 MiB.
-fn tcp(mut sender: TcpStream, mut receiver: TcpStream) {
+pub(crate) fn tcp(mut sender: TcpStream, mut receiver: TcpStream) {
     sender.set_write_timeout(PATIENCE).unwrap();
     receiver.set_read_timeout(PATIENCE).unwrap();
     let sending = thread::spawn(move || {
@@ -118,7 +142,7 @@ fn udp(sender: &UdpSocket, receiver: &UdpSocket, size: usize) {
 }
 
 /// The same bytes for the same seed (xorshift64).
-fn noise(seed: u64) -> Vec<u8> {
+pub(crate) fn noise(seed: u64) -> Vec<u8> {
     let mut state = seed | 1 << 63;
     let mut next = || {
         state ^= state << 13;
