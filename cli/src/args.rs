@@ -13,8 +13,9 @@ use crate::commands::neigh::Neigh;
 use crate::commands::port::Port;
 use crate::commands::publish::Publish;
 use crate::commands::route::Route;
+use crate::commands::tunnel::Tunnel;
 
-/// A virtual switch, router and NAT for Linux labs, in one process and without touching the host's network
+/// A virtual switch, router, NAT and VXLAN gateway for Linux labs, in one process and without touching the host's network
 ///
 /// `tapswitch run lab.toml` is the daemon: it opens a TAP device in each network namespace of the lab and carries
 /// every frame between them. The other verbs ask it over its control socket, and need no restart.
@@ -96,6 +97,9 @@ pub(crate) enum Verb {
     /// Ports: cables between the switch and namespaces
     #[command(subcommand)]
     Port(Port),
+    /// Tunnels: bridges continued at other hosts, over VXLAN
+    #[command(subcommand)]
+    Tunnel(Tunnel),
     /// Routes between segments and to the outside
     #[command(subcommand)]
     Route(Route),
@@ -105,7 +109,7 @@ pub(crate) enum Verb {
     /// Inside services at an address of the switch
     #[command(subcommand)]
     Publish(Publish),
-    /// Stations: which MAC address is behind which port
+    /// Stations: which MAC address is behind which port or peer
     #[command(subcommand)]
     Fdb(Fdb),
     /// Neighbours: which MAC address an IPv4 address has (ARP)
@@ -132,6 +136,7 @@ Examples:
   tapswitch apply lab.toml --dry-run  what would the changed file change?
   tapswitch port list                 who is plugged in where?
   tapswitch port add red --bridge br0 --netns red --address 192.168.0.2/24
+  tapswitch tunnel add vx0 --bridge br0 --vni 42 --remote 192.0.2.1
   tapswitch conntrack list --src-nat  who is masqueraded now?
 
 The control socket speaks HTTP and JSON, for whoever has no tapswitch at hand:

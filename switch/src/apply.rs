@@ -1,16 +1,17 @@
 //! How a change is made: checked first, so that it is all or nothing.
 
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
+use vxlan::FarEnd;
 
 use crate::bridge::{Bridge, BridgeSettings};
 use crate::change::{Change, ChangeError};
-use crate::fdb::{Location, Origin};
 use crate::interface::{InterfaceSettings, Link};
 use crate::limiter::Limiter;
 use crate::neighbors::{Key, NeighborState, NeighborView};
 use crate::outbox::Outbox;
-use crate::port::{PortSettings, Role};
+use crate::port::{PortSettings, Role, Tunnel};
 use crate::routes::Hop;
+use crate::station::{Location, Origin};
 use crate::switch::Switch;
 
 /// Checks a change, then makes it.
@@ -64,7 +65,7 @@ pub(crate) fn apply(
             switch.router.errors = Limiter::new(rate, burst);
             Ok(())
         }
-        Change::PinStation(bridge, vlan, mac, port) => pin(switch, now, bridge, vlan, mac, port),
+        Change::PinStation(bridge, vlan, mac, to) => pin(switch, now, bridge, vlan, mac, to),
         Change::DeleteStation(id, vlan, mac) => {
             let bridge = switch.bridges.get_mut(id).ok_or(ChangeError::NoBridge(id))?;
             let own = matches!(bridge.fdb.find(mac, vlan), Some(Location::Router(_)));
@@ -168,20 +169,33 @@ fn set_port(
     out: &mut Outbox,
 ) -> Result<(), ChangeError> {
     at_least(settings.mtu, 68)?;
-    if let Role::Bridged { bridge, .. } = settings.role {
+    let bridge = settings.role.membership().map(|member| member.bridge);
+    if let Some(bridge) = bridge {
         switch.bridges.get(bridge).ok_or(ChangeError::NoBridge(bridge))?;
     }
     let old = switch.ports.get(id).map(|old| &old.settings.role);
+    if old == Some(&Role::Underlay) && settings.role != Role::Underlay {
+        no_tunnel_on(switch, id)?;
+    }
     let same_segment = old.is_some_and(|old| is_same_segment(old, &settings.role));
+    match &settings.role {
+        Role::Tunnel(_, tunnel) => set_far_ends(switch, id, tunnel)?,
+        Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => switch.tunnels.remove(id),
+    }
     if !same_segment {
         leave_bridges(switch, id);
     }
-    if let Role::Bridged { bridge, .. } = settings.role
-        && let Some(bridge) = switch.bridges.get_mut(bridge)
-        && !bridge.ports.contains(&id)
-    {
-        bridge.ports.push(id);
-        bridge.ports.sort_unstable();
+    if let Some(bridge) = bridge.and_then(|bridge| switch.bridges.get_mut(bridge)) {
+        if !bridge.ports.contains(&id) {
+            bridge.ports.push(id);
+            bridge.ports.sort_unstable();
+        }
+        if let Role::Tunnel(_, Tunnel { remotes, .. }) = &settings.role {
+            bridge.fdb.forget(|place| match place {
+                Location::Peer { tunnel, remote } => tunnel == id && !remotes.contains(&remote),
+                Location::Port(_) | Location::Router(_) => false,
+            });
+        }
     }
     switch.ports.set(id, settings);
     if !same_segment {
@@ -193,13 +207,43 @@ fn set_port(
 /// Whether what was learned on a port still holds when its role changes.
 fn is_same_segment(old: &Role, new: &Role) -> bool {
     match (old, new) {
-        (
-            Role::Bridged { bridge: old, vlans: old_vlans, .. },
-            Role::Bridged { bridge: new, vlans: new_vlans, .. },
-        ) => old == new && old_vlans == new_vlans,
+        (Role::Bridged(old), Role::Bridged(new)) => {
+            old.bridge == new.bridge && old.vlans == new.vlans
+        }
+        (Role::Tunnel(old, old_tunnel), Role::Tunnel(new, new_tunnel)) => {
+            old.bridge == new.bridge
+                && old.vlans == new.vlans
+                && old_tunnel.vni == new_tunnel.vni
+                && old_tunnel.underlay == new_tunnel.underlay
+        }
         (Role::Routed { interface: old }, Role::Routed { interface: new }) => old == new,
-        (Role::Bridged { .. }, Role::Routed { .. })
-        | (Role::Routed { .. }, Role::Bridged { .. }) => false,
+        (Role::Underlay, Role::Underlay) => true,
+        _ => false,
+    }
+}
+
+/// Makes a tunnel's far ends known, or none of them.
+fn set_far_ends(switch: &mut Switch, id: PortId, tunnel: &Tunnel) -> Result<(), ChangeError> {
+    let underlay = switch.ports.get(tunnel.underlay).map(|port| &port.settings.role);
+    if underlay != Some(&Role::Underlay) {
+        return Err(ChangeError::NotUnderlay(tunnel.underlay));
+    }
+    let ends = || {
+        let (underlay, vni) = (tunnel.underlay, tunnel.vni);
+        tunnel.remotes.iter().map(move |&remote| FarEnd { underlay, vni, remote })
+    };
+    if let Some((far, owner)) = switch.tunnels.taken(id, ends()) {
+        return Err(ChangeError::FarEndTaken(far, owner));
+    }
+    switch.tunnels.set(id, ends());
+    Ok(())
+}
+
+/// An underlay that tunnels need cannot go.
+fn no_tunnel_on(switch: &Switch, underlay: PortId) -> Result<(), ChangeError> {
+    match switch.tunnels.on(underlay) {
+        Some(tunnel) => Err(ChangeError::UnderlayInUse(underlay, tunnel)),
+        None => Ok(()),
     }
 }
 
@@ -211,7 +255,9 @@ fn leave_bridges(switch: &mut Switch, id: PortId) {
 }
 
 fn delete_port(switch: &mut Switch, id: PortId) -> Result<(), ChangeError> {
+    no_tunnel_on(switch, id)?;
     switch.ports.remove(id).ok_or(ChangeError::NoPort(id))?;
+    switch.tunnels.remove(id);
     leave_bridges(switch, id);
     switch.stats.forget(id);
     Ok(())
@@ -294,16 +340,24 @@ fn pin(
     id: BridgeId,
     vlan: VlanId,
     mac: Mac,
-    port: PortId,
+    to: Location,
 ) -> Result<(), ChangeError> {
     station(mac)?;
     let bridge = switch.bridges.get_mut(id).ok_or(ChangeError::NoBridge(id))?;
-    if !bridge.ports.contains(&port) {
-        return Err(ChangeError::NotAMember(port, id));
+    let role = to.port().and_then(|port| switch.ports.get(port)).map(|port| &port.settings.role);
+    let fits = match (to, role) {
+        (Location::Peer { remote, .. }, Some(Role::Tunnel(member, tunnel))) => {
+            member.bridge == id && tunnel.remotes.contains(&remote)
+        }
+        (Location::Port(_), Some(Role::Bridged(member))) => member.bridge == id,
+        _ => false,
+    };
+    if !fits {
+        return Err(ChangeError::NotAMember(to, id));
     }
     if matches!(bridge.fdb.find(mac, vlan), Some(Location::Router(_))) {
         return Err(ChangeError::NotAStation(mac));
     }
-    bridge.fdb.pin(now, mac, vlan, Location::Port(port), Origin::Static);
+    bridge.fdb.pin(now, mac, vlan, to, Origin::Static);
     Ok(())
 }

@@ -9,7 +9,7 @@ use packet::{Ethernet, Frame, Instant, InterfaceId, Mac, PortId};
 use crate::datapath::Origin;
 use crate::interface::{Interface, Link};
 use crate::neighbors::{Key, Neighbors};
-use crate::outbox::{Egress, Notice, Outbox};
+use crate::outbox::{Notice, Outbox};
 use crate::port::Role;
 use crate::switch::Switch;
 
@@ -57,10 +57,11 @@ fn hear(
         return hearing;
     }
     let for_us = own.owns(arp.target);
-    if !arp.is_probe() && own.reaches(arp.sender) {
+    if !arp.is_probe() {
         let key = Key::new(id, arp.sender);
         let answered = arp.operation == Operation::Reply && for_us;
-        let add = for_us && arp.operation == Operation::Request;
+        // A route onto the segment may lead beyond our subnets: whoever was asked there may answer.
+        let add = for_us && arp.operation == Operation::Request && own.reaches(arp.sender);
         if neighbors.hear(now, key, arp.sender_mac, answered, add) {
             hearing.resolved = Some(key);
         }
@@ -162,17 +163,19 @@ impl Switch {
         for (_, own) in self.router.interfaces.iter() {
             let tag = match (&settings.role, own.link) {
                 (Role::Routed { .. }, Link::Port(at)) if at == port => None,
-                (
-                    Role::Bridged { bridge, vlans, priority_tags, .. },
-                    Link::Vlan { bridge: on, vlan },
-                ) if *bridge == on && vlans.carries(vlan) => vlans.tag(vlan, None, *priority_tags),
+                (role, Link::Vlan { bridge, vlan }) => match role.membership() {
+                    Some(member) if member.bridge == bridge && member.vlans.carries(vlan) => {
+                        member.vlans.tag(vlan, None, member.priority_tags)
+                    }
+                    _ => continue,
+                },
                 _ => continue,
             };
             for net in &own.addresses {
                 let mut frame = out.pool.take();
                 let copies = out.copies();
                 if announcement(own.mac, net.addr()).emit(&mut frame, Mac::BROADCAST) {
-                    out.copy(Egress { port, tag });
+                    out.copy_all(port, &settings.role, tag);
                 }
                 self.stats.totals.spoken += u64::from(out.send(copies, frame).is_ok());
             }

@@ -3,14 +3,16 @@
 use core::time::Duration;
 
 use ahash::RandomState;
+use packet::DropReason::{ExceedsPortMtu, ExceedsTunnelMtu, Isolated};
 use packet::segment::segment_ip_len;
 use packet::{
     BridgeId, DropReason, Dropped, EtherType, Frame, InterfaceId, Mac, PortId, Tag, VlanId,
 };
 
-use crate::fdb::{Fdb, Location};
+use crate::fdb::Fdb;
 use crate::outbox::{Egress, Outbox};
 use crate::port::{Port, Ports, Role};
+use crate::station::Location;
 use crate::stats::{Fate, Stats};
 
 /// What somebody sets of a bridge.
@@ -43,7 +45,7 @@ pub(crate) struct Bridge {
 /// What the bridge does with a frame.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Decision {
-    Forward(PortId),
+    Forward(Location),
     Flood,
     Router(InterfaceId),
 }
@@ -59,7 +61,7 @@ impl Bridge {
         &self,
         destination: Mac,
         vlan: VlanId,
-        from: Option<PortId>,
+        from: Option<Location>,
     ) -> Result<Decision, DropReason> {
         if destination.is_group() {
             let forwarded = |low: u8| self.settings.forward >> low & 1 == 1;
@@ -71,22 +73,30 @@ impl Bridge {
         match self.fdb.find(destination, vlan) {
             Some(Location::Router(interface)) => Ok(Decision::Router(interface)),
             _ if self.settings.hub => Ok(Decision::Flood),
-            Some(Location::Port(port)) if Some(port) == from => Err(DropReason::Reflected),
-            Some(Location::Port(port)) => Ok(Decision::Forward(port)),
+            Some(to) if Some(to) == from => Err(DropReason::Reflected),
+            Some(to) if to.is_peer() && from.is_some_and(Location::is_peer) => {
+                Err(DropReason::SplitHorizon)
+            }
+            Some(to) => Ok(Decision::Forward(to)),
             None => Ok(Decision::Flood),
         }
     }
 
-    /// Sends a frame to the one port that its station is behind.
+    /// Sends a frame to the one place that its station is at.
     pub(crate) fn forward(
         &self,
         ports: &Ports,
         route: Way,
-        to: PortId,
+        to: Location,
         frame: Frame,
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
         let isolated = route.isolated(ports);
+        let (to, remote) = match to {
+            Location::Port(port) => (port, None),
+            Location::Peer { tunnel, remote } => (tunnel, Some(remote)),
+            Location::Router(_) => return Err(frame.refuse(DropReason::NoEgress)),
+        };
         let tag = match ports.get(to).map_or(Err(DropReason::PortDown), |port| {
             admit(port, route.vlan, frame.tag(), footprint(&frame), isolated)
         }) {
@@ -94,11 +104,12 @@ impl Bridge {
             Err(reason) => return Err(frame.refuse(reason)),
         };
         let copies = out.copies();
-        out.copy(Egress { port: to, tag });
+        out.copy(Egress { port: to, remote, tag });
         sent(out.send(copies, frame))
     }
 
-    /// Sends a frame to every port that may take it, except where it came from. The bytes are not copied.
+    /// Sends a frame to every port that may take it, except where it came from, and to every far end of every tunnel,
+    /// except what came from one (RFC 7348 section 4.2; split horizon). The bytes are not copied.
     pub(crate) fn flood(
         &self,
         ports: &Ports,
@@ -110,11 +121,15 @@ impl Bridge {
         let isolated = route.isolated(ports);
         let len = footprint(&frame);
         let copies = out.copies();
-        for &to in self.ports.iter().filter(|to| Some(**to) != route.from) {
+        let (came_on, from_peer) = (route.port(), route.from.is_some_and(Location::is_peer));
+        for &to in self.ports.iter().filter(|to| Some(**to) != came_on) {
             let Some(port) = ports.get(to) else { continue };
+            if from_peer && matches!(port.settings.role, Role::Tunnel(..)) {
+                continue;
+            }
             match admit(port, route.vlan, frame.tag(), len, isolated) {
-                Ok(tag) => out.copy(Egress { port: to, tag }),
-                Err(reason @ (DropReason::ExceedsPortMtu | DropReason::Isolated)) => {
+                Ok(tag) => out.copy_all(to, &port.settings.role, tag),
+                Err(reason @ (ExceedsPortMtu | ExceedsTunnelMtu | Isolated)) => {
                     stats.drop_copy(to, reason);
                 }
                 // Not a member of the VLAN, or down: no copy was ever meant for it.
@@ -129,13 +144,18 @@ impl Bridge {
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Way {
     pub(crate) vlan: VlanId,
-    pub(crate) from: Option<PortId>,
+    pub(crate) from: Option<Location>,
 }
 
 impl Way {
+    /// The port or tunnel that it came in on; none for the router's own.
+    fn port(self) -> Option<PortId> {
+        self.from.and_then(Location::port)
+    }
+
     fn isolated(self, ports: &Ports) -> bool {
-        let port = self.from.and_then(|from| ports.get(from));
-        port.is_some_and(|port| matches!(port.settings.role, Role::Bridged { isolated: true, .. }))
+        let port = self.port().and_then(|from| ports.get(from));
+        port.and_then(|port| port.settings.role.membership()).is_some_and(|member| member.isolated)
     }
 }
 
@@ -154,22 +174,25 @@ fn admit(
     len: usize,
     from_isolated: bool,
 ) -> Result<Option<Tag>, DropReason> {
-    let Role::Bridged { vlans, priority_tags, isolated, .. } = &port.settings.role else {
+    let Some(member) = port.settings.role.membership() else {
         return Err(DropReason::NoEgress);
     };
     if !port.up {
         return Err(DropReason::PortDown);
     }
-    if !vlans.carries(vlan) {
+    if !member.vlans.carries(vlan) {
         return Err(DropReason::NotInVlan);
     }
-    if from_isolated && *isolated {
-        return Err(DropReason::Isolated);
+    if from_isolated && member.isolated {
+        return Err(Isolated);
     }
     if len > usize::from(port.settings.mtu) {
-        return Err(DropReason::ExceedsPortMtu);
+        return Err(match port.settings.role {
+            Role::Tunnel(..) => ExceedsTunnelMtu,
+            _ => ExceedsPortMtu,
+        });
     }
-    Ok(vlans.tag(vlan, came, *priority_tags))
+    Ok(member.vlans.tag(vlan, came, member.priority_tags))
 }
 
 /// Bytes behind the Ethernet header of the largest frame that this one stands for. A tag still inside (QinQ) is not

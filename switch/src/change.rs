@@ -6,11 +6,13 @@ use core::time::Duration;
 
 use nat::{Lifetimes, Limits, Rules};
 use packet::{BridgeId, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
+use vxlan::FarEnd;
 
 pub use crate::bridge::BridgeSettings;
 pub use crate::interface::{InterfaceSettings, Link};
-pub use crate::port::{PortSettings, Role};
+pub use crate::port::{Membership, PortSettings, Role, Tunnel};
 pub use crate::routes::{Hop, Route};
+use crate::station::Location;
 
 /// One thing to be different. `Set` adds what is not there and changes what is, without disturbing the rest.
 #[derive(Clone, Debug)]
@@ -53,8 +55,8 @@ pub enum Change {
         /// At once.
         burst: u32,
     },
-    /// A station is bound to a port.
-    PinStation(BridgeId, VlanId, Mac, PortId),
+    /// A station is bound to a port, or to a far end of a tunnel.
+    PinStation(BridgeId, VlanId, Mac, Location),
     /// A station is forgotten, learned or bound.
     DeleteStation(BridgeId, VlanId, Mac),
     /// Learned stations are forgotten: of one bridge and port, or all.
@@ -92,8 +94,14 @@ pub enum ChangeError {
     Overlap(Ipv4Net, Ipv4Net),
     /// An MTU under 68 (RFC 791) or a capacity of zero.
     TooSmall,
-    /// The port is not a member of the bridge.
-    NotAMember(PortId, BridgeId),
+    /// The place is not one of the bridge's.
+    NotAMember(Location, BridgeId),
+    /// The port is not one that datagrams come in on.
+    NotUnderlay(PortId),
+    /// Another tunnel has this far end already.
+    FarEndTaken(FarEnd, PortId),
+    /// A tunnel's datagrams come in on the port.
+    UnderlayInUse(PortId, PortId),
     /// The address is not a station's.
     NotAStation(Mac),
     /// The table is full.
@@ -113,7 +121,14 @@ impl fmt::Display for ChangeError {
             Self::SegmentTaken(id) => write!(f, "{id} is on that segment already"),
             Self::Overlap(new, old) => write!(f, "{new} overlaps {old}"),
             Self::TooSmall => f.write_str("an MTU is at least 68 and a capacity at least 1"),
-            Self::NotAMember(port, bridge) => write!(f, "{port} is not a member of {bridge}"),
+            Self::NotAMember(place, bridge) => write!(f, "{place:?} is no place on {bridge}"),
+            Self::NotUnderlay(port) => write!(f, "no datagrams come in on {port}"),
+            Self::FarEndTaken(FarEnd { vni, remote, .. }, tunnel) => {
+                write!(f, "{tunnel} has the remote {remote} with VNI {vni} already")
+            }
+            Self::UnderlayInUse(port, tunnel) => {
+                write!(f, "datagrams of {tunnel} come in on {port}")
+            }
             Self::NotAStation(mac) => write!(f, "{mac} cannot be a station's address"),
             Self::Full => f.write_str("the table is full"),
         }

@@ -17,7 +17,9 @@ use crate::port::Role;
 use crate::refusal::Refusal;
 use crate::router;
 use crate::routes::Target;
+use crate::station::Location;
 use crate::stats::Fate;
+use crate::suppress::Segment;
 use crate::switch::Switch;
 
 /// Where a packet came from: the port, and the router interface that took it in.
@@ -31,7 +33,13 @@ impl Switch {
     /// Takes a frame in and counts what became of it.
     pub(crate) fn receive(&mut self, now: Instant, port: PortId, frame: Frame, out: &mut Outbox) {
         self.stats.totals.received += 1;
-        match self.live(now, port, frame, out) {
+        let outcome = self.live(now, Location::Port(port), frame, out);
+        self.count(port, outcome, out);
+    }
+
+    /// Counts what became of a frame that came in on a port or through a tunnel.
+    pub(crate) fn count(&mut self, port: PortId, outcome: Result<Fate, Dropped>, out: &mut Outbox) {
+        match outcome {
             Ok(fate) => self.stats.count(fate),
             Err(dropped) => {
                 self.stats.drop(port, dropped.reason);
@@ -40,16 +48,18 @@ impl Switch {
         }
     }
 
-    fn live(
+    /// The life of a frame that came in on a port, or from a far end of a tunnel.
+    pub(crate) fn live(
         &mut self,
         now: Instant,
-        from: PortId,
+        from: Location,
         frame: Frame,
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
         // 1 parse Ethernet and VLAN: is it a frame, and in which VLAN?
         let ethernet = Ethernet::parse(frame)?;
-        let Some(port) = self.ports.get(from).filter(|port| port.up) else {
+        let port = from.port().and_then(|port| Some((port, self.ports.get(port)?)));
+        let Some((id, port)) = port.filter(|(_, port)| port.up) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
         if !ethernet.source().is_station() {
@@ -62,13 +72,16 @@ impl Switch {
                 Err(ethernet.refuse(DropReason::NotInVlan))
             }
             Role::Routed { interface } => {
-                let origin = Origin { port: from, interface: *interface };
+                let origin = Origin { port: id, interface: *interface };
                 self.take(now, ethernet, origin, out)
             }
-            Role::Bridged { bridge, vlans, .. } => match vlans.admit(ethernet.tag()) {
-                Ok(vlan) => self.bridge(now, ethernet, *bridge, vlan, from, out),
-                Err(reason) => Err(ethernet.refuse(reason)),
-            },
+            Role::Bridged(member) | Role::Tunnel(member, _) => {
+                match member.vlans.admit(ethernet.tag()) {
+                    Ok(vlan) => self.bridge(now, ethernet, member.bridge, vlan, from, out),
+                    Err(reason) => Err(ethernet.refuse(reason)),
+                }
+            }
+            Role::Underlay => Err(ethernet.refuse(DropReason::BadVxlan)),
         }
     }
 
@@ -79,10 +92,10 @@ impl Switch {
         ethernet: Ethernet,
         id: BridgeId,
         vlan: VlanId,
-        from: PortId,
+        from: Location,
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
-        let Some(bridge) = self.bridges.get_mut(id) else {
+        let (Some(port), Some(bridge)) = (from.port(), self.bridges.get_mut(id)) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
         // 2 learn: who speaks, from where. A reserved frame teaches nothing: its sender may be a bridge's own end.
@@ -90,17 +103,20 @@ impl Switch {
         let reserved = decision == Err(DropReason::Reserved);
         if !bridge.settings.hub
             && !reserved
+            && self.ports.learns(from)
             && let Err(reason) = bridge.fdb.learn(now, ethernet.source(), vlan, from)
         {
             return Err(ethernet.refuse(reason));
         }
-        // 3 listen: ARP, hear and answer for ourselves.
+        // 3 listen: ARP, hear and answer for ourselves, or for who is known to be beyond a tunnel.
         let mut heard = false;
-        if ethernet.ethertype() == EtherType::ARP
-            && !reserved
-            && let Some(interface) = self.router.interfaces.on(id, vlan)
-        {
-            heard = self.listen(now, &ethernet, Origin { port: from, interface }, out);
+        if ethernet.ethertype() == EtherType::ARP && !reserved {
+            if let Some(interface) = self.router.interfaces.on(id, vlan) {
+                heard = self.listen(now, &ethernet, Origin { port, interface }, out);
+            }
+            if self.answers_for_another(&ethernet, Segment { bridge: id, vlan }, from, out) {
+                return Ok(self.consume(ethernet.into_frame(), out));
+            }
         }
         // 4 decide: same segment, forward or flood, or for the router?
         let way = Way { vlan, from: Some(from) };
@@ -110,7 +126,11 @@ impl Switch {
         match decision {
             Err(reason) => Err(ethernet.refuse(reason)),
             Ok(Decision::Forward(to)) => {
-                bridge.forward(&self.ports, way, to, ethernet.into_frame(), out)
+                let mut frame = ethernet.into_frame();
+                self.ports.fit(&mut frame, to);
+                let outcome = bridge.forward(&self.ports, way, to, frame, out);
+                let segment = Segment { bridge: id, vlan };
+                self.told_if_too_big(now, outcome, segment, from, to, out)
             }
             Ok(Decision::Flood) => {
                 let frame = ethernet.into_frame();
@@ -120,7 +140,7 @@ impl Switch {
                 }
             }
             Ok(Decision::Router(interface)) => {
-                self.take(now, ethernet, Origin { port: from, interface }, out)
+                self.take(now, ethernet, Origin { port, interface }, out)
             }
         }
     }
@@ -149,7 +169,7 @@ impl Switch {
                 let bridged = self
                     .ports
                     .get(origin.port)
-                    .is_some_and(|port| matches!(port.settings.role, Role::Bridged { .. }));
+                    .is_some_and(|port| port.settings.role.membership().is_some());
                 match bridged || self.listen(now, &ethernet, origin, out) {
                     true => Ok(self.consume(ethernet.into_frame(), out)),
                     false => Err(ethernet.refuse(DropReason::BadArp)),

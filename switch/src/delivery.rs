@@ -142,7 +142,7 @@ impl Switch {
         let reason = match self.ports.get(port) {
             Some(state) if state.up && footprint(&frame) <= usize::from(state.settings.mtu) => {
                 let copies = out.copies();
-                out.copy(Egress { port, tag: None });
+                out.copy(Egress::port(port, None));
                 match out.send(copies, frame) {
                     Ok(()) => return Ok(Fate::Sent),
                     Err(frame) => return Err(frame.refuse(DropReason::NoEgress)),

@@ -1,5 +1,7 @@
 //! What happens to the switch, as told by whoever drives it.
 
+use core::net::Ipv4Addr;
+
 use packet::{Frame, PortId};
 
 /// One thing that happened.
@@ -11,6 +13,18 @@ pub enum Event {
         port: PortId,
         /// What came.
         frame: Frame,
+    },
+    /// A datagram came in on a UDP port of ours: a VXLAN header, then a frame. Consecutive segments of one flow may have
+    /// been joined behind one header; the frame's duties then count from the header's first byte.
+    Datagram {
+        /// The port with [`Role::Underlay`](crate::port::Role::Underlay).
+        port: PortId,
+        /// Its outer source address.
+        remote: Ipv4Addr,
+        /// Its outer traffic class (DSCP and ECN).
+        traffic_class: u8,
+        /// What came.
+        datagram: Frame,
     },
     /// A port's device delivered a frame that contradicts its own header; nothing of it is kept.
     Malformed {

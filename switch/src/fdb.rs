@@ -12,46 +12,13 @@ use core::time::Duration;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
-use packet::{DropReason, Instant, InterfaceId, Mac, PortId, VlanId};
+use packet::{DropReason, Instant, Mac, PortId, VlanId};
+
+use crate::station::{Location, Origin, Station};
 
 /// How much older than said an entry may look when it ages out.
 const GRANULARITY: Duration = Duration::from_secs(1);
 const NONE: u32 = u32::MAX;
-
-/// Where a station is.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Location {
-    /// Behind a port.
-    Port(PortId),
-    /// It is the router's own end.
-    Router(InterfaceId),
-}
-
-/// How an entry came to be.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
-    /// Heard speaking.
-    Learned,
-    /// Written by somebody.
-    Static,
-    /// The router's own address.
-    Own,
-}
-
-/// One line of a listing.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Station {
-    /// Its address.
-    pub mac: Mac,
-    /// The VLAN it is in.
-    pub vlan: VlanId,
-    /// Where it is.
-    pub location: Location,
-    /// How the entry came to be.
-    pub origin: Origin,
-    /// Since it was last heard.
-    pub age: Duration,
-}
 
 /// Counts since the bridge was made.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
@@ -134,28 +101,29 @@ impl Fdb {
         Some(slot.location)
     }
 
-    /// Notes that a station spoke on `port`.
+    /// Notes that a station spoke from `here`.
     ///
     /// # Errors
-    /// The station is the router itself, or bound to another port by a static entry.
+    /// The station is the router itself, or bound to another place by a static entry.
     pub(crate) fn learn(
         &mut self,
         now: Instant,
         mac: Mac,
         vlan: VlanId,
-        port: PortId,
+        here: Location,
     ) -> Result<(), DropReason> {
+        let Some(port) = here.port() else { return Err(DropReason::SourceIsOurs) };
         let key = key(mac, vlan);
         let hash = self.hasher.hash_one(key);
         let Some(slot) = self.index.find_mut(hash, |slot| slot.key == key) else {
-            self.insert_learned(now, key, hash, port);
+            self.insert_learned(now, key, hash, here, port);
             return Ok(());
         };
         let at = slot.entry;
         let Some(entry) = self.entries.get_mut(at as usize) else {
             return Ok(());
         };
-        if entry.location == Location::Port(port) {
+        if entry.location == here {
             if entry.origin == Origin::Learned && now.since(entry.heard) >= GRANULARITY {
                 entry.heard = now;
                 self.unlink(at, port);
@@ -163,30 +131,29 @@ impl Fdb {
             }
             return Ok(());
         }
-        match (entry.origin, entry.location) {
-            (Origin::Learned, Location::Port(old)) => {
+        match (entry.origin, entry.location.port()) {
+            (Origin::Learned, Some(old)) => {
                 entry.heard = now;
-                entry.location = Location::Port(port);
-                slot.location = Location::Port(port);
+                entry.location = here;
+                slot.location = here;
                 self.unlink(at, old);
                 self.link(at, port);
                 self.counts.moved += 1;
                 Ok(())
             }
-            (Origin::Own, _) | (_, Location::Router(_)) => Err(DropReason::SourceIsOurs),
-            (Origin::Static, _) => {
+            (Origin::Own, _) | (_, None) => Err(DropReason::SourceIsOurs),
+            (Origin::Static, Some(_)) => {
                 self.counts.refused += 1;
                 Err(DropReason::SourceIsStatic)
             }
         }
     }
 
-    fn insert_learned(&mut self, now: Instant, key: u64, hash: u64, port: PortId) {
+    fn insert_learned(&mut self, now: Instant, key: u64, hash: u64, here: Location, port: PortId) {
         if self.learned >= self.capacity {
             self.evict();
         }
-        let location = Location::Port(port);
-        let at = self.insert(now, key, hash, location, Origin::Learned);
+        let at = self.insert(now, key, hash, here, Origin::Learned);
         self.link(at, port);
         self.learned += 1;
         self.counts.learned += 1;
@@ -246,7 +213,7 @@ impl Fdb {
         };
         let (slot, _) = slot.remove();
         if let Some(entry) = self.entries.get(slot.entry as usize)
-            && let (Origin::Learned, Location::Port(port)) = (entry.origin, entry.location)
+            && let (Origin::Learned, Some(port)) = (entry.origin, entry.location.port())
         {
             self.unlink(slot.entry, port);
             self.learned -= 1;
@@ -271,11 +238,16 @@ impl Fdb {
     /// Forgets everything about `port`, static entries too: it is being removed.
     pub(crate) fn remove_port(&mut self, port: PortId) {
         self.flush(Some(port));
-        let mut bound: Vec<u64> = Vec::new();
-        bound.extend(
-            self.index.iter().filter(|s| s.location == Location::Port(port)).map(|s| s.key),
-        );
-        for key in bound {
+        self.forget(|location| location.port() == Some(port));
+    }
+
+    /// Forgets every station whose place is `gone`, static ones too.
+    pub(crate) fn forget(&mut self, gone: impl Fn(Location) -> bool) {
+        let slots = self.index.iter().filter(|slot| gone(slot.location));
+        let mut keys: Vec<u64> = slots.map(|slot| slot.key).collect();
+        // In an order that does not depend on hashing, since freed entries are reused.
+        keys.sort_unstable();
+        for key in keys {
             self.remove_key(key);
         }
     }

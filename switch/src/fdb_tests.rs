@@ -26,8 +26,8 @@ const V0: VlanId = VlanId::UNTAGGED;
 #[test]
 fn a_station_is_known_by_address_and_vlan() {
     let mut fdb = fdb(10);
-    fdb.learn(Instant::ZERO, mac(1), V0, P1).unwrap();
-    fdb.learn(Instant::ZERO, mac(1), VlanId::MAX, P2).unwrap();
+    fdb.learn(Instant::ZERO, mac(1), V0, Location::Port(P1)).unwrap();
+    fdb.learn(Instant::ZERO, mac(1), VlanId::MAX, Location::Port(P2)).unwrap();
     assert_eq!(fdb.find(mac(1), V0), Some(Location::Port(P1)));
     assert_eq!(fdb.find(mac(1), VlanId::MAX), Some(Location::Port(P2)));
     assert_eq!(fdb.find(mac(2), V0), None);
@@ -37,8 +37,8 @@ fn a_station_is_known_by_address_and_vlan() {
 #[test]
 fn a_station_moves_at_once_and_the_move_is_counted() {
     let mut fdb = fdb(10);
-    fdb.learn(Instant::ZERO, mac(1), V0, P1).unwrap();
-    fdb.learn(Instant::ZERO, mac(1), V0, P2).unwrap();
+    fdb.learn(Instant::ZERO, mac(1), V0, Location::Port(P1)).unwrap();
+    fdb.learn(Instant::ZERO, mac(1), V0, Location::Port(P2)).unwrap();
     assert_eq!(fdb.find(mac(1), V0), Some(Location::Port(P2)));
     assert_eq!((fdb.counts.moved, fdb.len()), (1, 1));
     assert_eq!(fdb.flush(Some(P1)), 0);
@@ -52,11 +52,17 @@ fn static_and_own_entries_never_move_age_or_give_way() {
     fdb.pin(Instant::ZERO, mac(1), V0, Location::Port(P1), Origin::Static);
     let own = Location::Router(InterfaceId::new(0));
     fdb.pin(Instant::ZERO, mac(2), V0, own, Origin::Own);
-    assert_eq!(fdb.learn(Instant::ZERO, mac(1), V0, P2), Err(DropReason::SourceIsStatic));
-    assert_eq!(fdb.learn(Instant::ZERO, mac(2), V0, P2), Err(DropReason::SourceIsOurs));
-    assert_eq!(fdb.learn(Instant::ZERO, mac(1), V0, P1), Ok(()));
-    fdb.learn(Instant::ZERO, mac(3), V0, P2).unwrap();
-    fdb.learn(Instant::ZERO, mac(4), V0, P2).unwrap();
+    assert_eq!(
+        fdb.learn(Instant::ZERO, mac(1), V0, Location::Port(P2)),
+        Err(DropReason::SourceIsStatic)
+    );
+    assert_eq!(
+        fdb.learn(Instant::ZERO, mac(2), V0, Location::Port(P2)),
+        Err(DropReason::SourceIsOurs)
+    );
+    assert_eq!(fdb.learn(Instant::ZERO, mac(1), V0, Location::Port(P1)), Ok(()));
+    fdb.learn(Instant::ZERO, mac(3), V0, Location::Port(P2)).unwrap();
+    fdb.learn(Instant::ZERO, mac(4), V0, Location::Port(P2)).unwrap();
     fdb.expire(Instant::from_secs(10_000));
     fdb.flush(None);
     assert_eq!(fdb.find(mac(1), V0), Some(Location::Port(P1)));
@@ -68,8 +74,8 @@ fn static_and_own_entries_never_move_age_or_give_way() {
 #[test]
 fn a_silent_station_is_forgotten_after_the_ageing_time_and_not_before() {
     let mut fdb = fdb(10);
-    fdb.learn(Instant::ZERO, mac(1), V0, P1).unwrap();
-    fdb.learn(Instant::from_secs(200), mac(1), V0, P1).unwrap();
+    fdb.learn(Instant::ZERO, mac(1), V0, Location::Port(P1)).unwrap();
+    fdb.learn(Instant::from_secs(200), mac(1), V0, Location::Port(P1)).unwrap();
     fdb.expire(Instant::from_secs(499));
     assert!(fdb.find(mac(1), V0).is_some());
     let at = fdb.next_timeout().unwrap();
@@ -83,12 +89,12 @@ fn a_silent_station_is_forgotten_after_the_ageing_time_and_not_before() {
 #[test]
 fn a_full_table_evicts_the_oldest_of_the_port_that_has_most() {
     let mut fdb = fdb(10);
-    fdb.learn(Instant::ZERO, mac(0), V0, P2).unwrap();
+    fdb.learn(Instant::ZERO, mac(0), V0, Location::Port(P2)).unwrap();
     for number in 1..10 {
-        fdb.learn(Instant::from_secs(number), mac(number), V0, P1).unwrap();
+        fdb.learn(Instant::from_secs(number), mac(number), V0, Location::Port(P1)).unwrap();
     }
-    fdb.learn(Instant::from_secs(20), mac(1), V0, P1).unwrap();
-    fdb.learn(Instant::from_secs(30), mac(100), V0, P2).unwrap();
+    fdb.learn(Instant::from_secs(20), mac(1), V0, Location::Port(P1)).unwrap();
+    fdb.learn(Instant::from_secs(30), mac(100), V0, Location::Port(P2)).unwrap();
     assert_eq!(fdb.find(mac(2), V0), None, "the least recently heard on port 1");
     assert!(fdb.find(mac(0), V0).is_some() && fdb.find(mac(1), V0).is_some());
     assert_eq!((fdb.counts.evicted, fdb.len()), (1, 10));
@@ -99,8 +105,8 @@ fn a_full_table_evicts_the_oldest_of_the_port_that_has_most() {
 fn a_removed_port_takes_its_static_entries_along() {
     let mut fdb = fdb(10);
     fdb.pin(Instant::ZERO, mac(1), V0, Location::Port(P1), Origin::Static);
-    fdb.learn(Instant::ZERO, mac(2), V0, P1).unwrap();
-    fdb.learn(Instant::ZERO, mac(3), V0, P2).unwrap();
+    fdb.learn(Instant::ZERO, mac(2), V0, Location::Port(P1)).unwrap();
+    fdb.learn(Instant::ZERO, mac(3), V0, Location::Port(P2)).unwrap();
     fdb.remove_port(P1);
     assert_eq!(fdb.stations(Instant::ZERO).len(), 1);
 }
@@ -131,7 +137,7 @@ proptest! {
         for act in acts {
             match act {
                 Act::Learn(number, port) => {
-                    fdb.learn(Instant::from_secs(now), mac(number), V0, PortId::new(port)).unwrap();
+                    fdb.learn(Instant::from_secs(now), mac(number), V0, Location::Port(PortId::new(port))).unwrap();
                     model.retain(|(known, _, _)| *known != number);
                     model.push((number, port, now));
                 }

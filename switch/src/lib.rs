@@ -5,7 +5,7 @@
 //! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
-//! [`port`], `bridge` and `fdb`, `arp` and `neighbors` with `pending`, `router` with `routes` (and `fib`) and `local`,
+//! [`port`], `bridge`, `station` and `fdb`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router` with `routes` (and `fib`) and `local`,
 //! [`change`], [`view`] (read-only listings) and [`stats`].
 #![forbid(unsafe_code)]
 
@@ -29,8 +29,11 @@ pub mod port;
 mod refusal;
 mod router;
 mod routes;
+mod station;
 pub mod stats;
+mod suppress;
 mod switch;
+mod tunnel;
 pub mod view;
 pub mod vlan;
 

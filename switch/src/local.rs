@@ -210,7 +210,7 @@ impl Switch {
 
 /// Whom to tell about `cause`, unless it is an ICMP error, a later fragment, or from or to what is not one host
 /// (RFC 1812 section 4.3.2.7).
-fn sender_to_tell(cause: &[u8]) -> Option<Ipv4Addr> {
+pub(crate) fn sender_to_tell(cause: &[u8]) -> Option<Ipv4Addr> {
     let header = cause.first_chunk::<20>()?;
     let [_, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
     let (sender, destination) = (Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3));

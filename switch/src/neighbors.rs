@@ -137,6 +137,11 @@ impl Neighbors {
         }
     }
 
+    /// The neighbour's MAC address, if it has one; asks nobody.
+    pub(crate) fn known(&self, key: Key) -> Option<Mac> {
+        self.table.get(&key).map(|neighbor| neighbor.mac).filter(|mac| mac.is_station())
+    }
+
     /// What to do with a packet for `key`, now.
     pub(crate) fn resolve(&mut self, now: Instant, key: Key) -> Resolution {
         let Some(neighbor) = self.table.get(&key) else {

@@ -4,13 +4,24 @@ use core::net::Ipv4Addr;
 
 use packet::{Frame, InterfaceId, Mac, Pool, PortId, Tag};
 
+use crate::port::Role;
+
 /// One copy of a frame: where it goes, and with which tag.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Egress {
-    /// The port to send it on.
+    /// The port or tunnel to send it on.
     pub port: PortId,
+    /// Of a tunnel, the far end.
+    pub remote: Option<Ipv4Addr>,
     /// The tag to put in front, or none.
     pub tag: Option<Tag>,
+}
+
+impl Egress {
+    /// A copy for a port that is no tunnel.
+    pub(crate) const fn port(port: PortId, tag: Option<Tag>) -> Self {
+        Self { port, remote: None, tag }
+    }
 }
 
 /// Something a person may want to know; rare by construction.
@@ -95,6 +106,19 @@ impl Outbox {
 
     pub(crate) fn copy(&mut self, egress: Egress) {
         self.egress.push(egress);
+    }
+
+    /// Adds a copy for a port, or one for each far end of a tunnel.
+    pub(crate) fn copy_all(&mut self, port: PortId, role: &Role, tag: Option<Tag>) {
+        match role {
+            Role::Tunnel(_, tunnel) => {
+                let far = tunnel.remotes.iter();
+                self.egress.extend(far.map(|&far| Egress { port, remote: Some(far), tag }));
+            }
+            Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => {
+                self.copy(Egress::port(port, tag));
+            }
+        }
     }
 
     /// Sends `frame` to all copies added since `copies`; gives it back when there is none.

@@ -1,6 +1,10 @@
 //! One end of a cable, as the switch knows it.
 
+use core::net::Ipv4Addr;
+
 use packet::{BridgeId, InterfaceId, PortId};
+use vxlan::Vni;
+use vxlan::header::Reserved;
 
 use crate::vlan::{PriorityTags, VlanMode};
 
@@ -8,16 +12,11 @@ use crate::vlan::{PriorityTags, VlanMode};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Role {
     /// A member of a bridge.
-    Bridged {
-        /// The bridge.
-        bridge: BridgeId,
-        /// The VLANs it carries.
-        vlans: VlanMode,
-        /// Tags for priority alone.
-        priority_tags: PriorityTags,
-        /// Whether it may talk only to ports that are not isolated (Docker's `icc=false`).
-        isolated: bool,
-    },
+    Bridged(Membership),
+    /// A VXLAN tunnel: a member of a bridge whose far side is in other switches.
+    Tunnel(Membership, Tunnel),
+    /// A UDP port of ours that datagrams of tunnels come in on; no bridge has it.
+    Underlay,
     /// A cable that ends in the router.
     Routed {
         /// The router's end.
@@ -25,12 +24,54 @@ pub enum Role {
     },
 }
 
+impl Role {
+    /// The place in a bridge.
+    pub const fn membership(&self) -> Option<&Membership> {
+        match self {
+            Self::Bridged(member) | Self::Tunnel(member, _) => Some(member),
+            Self::Routed { .. } | Self::Underlay => None,
+        }
+    }
+}
+
+/// A place in a bridge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Membership {
+    /// The bridge.
+    pub bridge: BridgeId,
+    /// The VLANs it carries.
+    pub vlans: VlanMode,
+    /// Tags for priority alone.
+    pub priority_tags: PriorityTags,
+    /// Whether it may talk only to ports that are not isolated (Docker's `icc=false`).
+    pub isolated: bool,
+}
+
+/// What a tunnel is, besides its place in a bridge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tunnel {
+    /// Where its datagrams come in: a port with [`Role::Underlay`].
+    pub underlay: PortId,
+    /// Its segment.
+    pub vni: Vni,
+    /// The far ends (VTEPs), each once. What goes to everybody goes to each of them.
+    pub remotes: Vec<Ipv4Addr>,
+    /// Whether reserved bits of the header matter.
+    pub reserved: Reserved,
+    /// Whether stations are learned behind the far ends that they speak from.
+    pub learning: bool,
+    /// Whether ARP requests for stations known beyond it are answered here.
+    pub suppress_arp: bool,
+    /// Whether the MSS of TCP connections through it is lowered to what fits.
+    pub clamp_mss: bool,
+}
+
 /// What somebody sets of a port.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PortSettings {
     /// What it is for.
     pub role: Role,
-    /// Largest IP packet it takes, in bytes; a frame may be 14 longer, and a tag's 4.
+    /// Largest IP packet it takes, in bytes; a frame may be 14 longer, and a tag's 4. Of a tunnel: inside.
     pub mtu: u16,
 }
 
@@ -39,6 +80,8 @@ pub struct PortSettings {
 pub(crate) struct Port {
     pub(crate) settings: PortSettings,
     pub(crate) up: bool,
+    /// Of a tunnel: datagrams that were its own, and their bytes. Devices are counted where they are read.
+    pub(crate) received: (u64, u64),
 }
 
 /// All ports, by number.
@@ -60,8 +103,9 @@ impl Ports {
             self.0.resize_with(port.index() + 1, || None);
         }
         if let Some(slot) = self.0.get_mut(port.index()) {
-            let up = slot.as_ref().is_some_and(|old| old.up);
-            *slot = Some(Port { settings, up });
+            let (up, received) =
+                slot.as_ref().map_or_else(Default::default, |old| (old.up, old.received));
+            *slot = Some(Port { settings, up, received });
         }
     }
 

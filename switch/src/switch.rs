@@ -3,6 +3,7 @@
 use ahash::RandomState;
 use nat::{Nat, Reassembly};
 use packet::{DropReason, Frame, Instant, PortId};
+use vxlan::Tunnels;
 
 use crate::apply;
 use crate::bridge::Bridges;
@@ -13,6 +14,8 @@ use crate::outbox::Outbox;
 use crate::port::Ports;
 use crate::router::Router;
 use crate::stats::Stats;
+use crate::suppress::Heard;
+use crate::tunnel::Outer;
 
 /// Everything between the cables: bridges, router and NAT.
 ///
@@ -26,6 +29,9 @@ pub struct Switch {
     pub(crate) router: Router,
     pub(crate) nat: Nat,
     pub(crate) reassembly: Reassembly,
+    pub(crate) tunnels: Tunnels,
+    /// Who has which address, as heard in ARP on bridges whose tunnels suppress it.
+    pub(crate) heard: Heard,
     pub(crate) stats: Stats,
     /// Pieces of one packet on their way out; empty between packets.
     pub(crate) pieces: Vec<Frame>,
@@ -42,6 +48,8 @@ impl Switch {
             router: Router::new(&mut seeds),
             nat: Nat::new(seeds.next()),
             reassembly: Reassembly::new(),
+            tunnels: Tunnels::default(),
+            heard: Heard::default(),
             stats: Stats::default(),
             pieces: Vec::new(),
             seeds,
@@ -52,6 +60,9 @@ impl Switch {
     pub fn step(&mut self, now: Instant, event: Event, out: &mut Outbox) {
         match event {
             Event::Frame { port, frame } => self.receive(now, port, frame, out),
+            Event::Datagram { port, remote, traffic_class, datagram } => {
+                self.receive_datagram(now, port, Outer { remote, traffic_class }, datagram, out);
+            }
             Event::Malformed { port } => {
                 self.stats.totals.received += 1;
                 self.stats.drop(port, DropReason::BadOffload);

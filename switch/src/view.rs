@@ -1,12 +1,17 @@
 //! Read-only listings of the switch, in a stable order.
 
+use core::net::Ipv4Addr;
+
 use nat::FlowView;
 use packet::{BridgeId, DropReason, Instant, Ipv4Net, PortId};
+use vxlan::Vni;
 
-pub use crate::fdb::{FdbCounts, Location, Origin, Station};
+pub use crate::fdb::FdbCounts;
 pub use crate::neighbors::{NeighborState, NeighborView};
 pub use crate::routes::Target;
+pub use crate::station::{Location, Origin, Station};
 
+use crate::port::Role;
 use crate::stats::Totals;
 use crate::switch::Switch;
 
@@ -50,6 +55,18 @@ impl Switch {
     /// Counts of NAT.
     pub fn nat_stats(&self) -> nat::Stats {
         self.nat.stats()
+    }
+
+    /// Frames that came through a tunnel, those refused included, and their bytes. A super-frame counts as one.
+    pub fn received_through(&self, tunnel: PortId) -> Option<(u64, u64)> {
+        let port = self.ports.get(tunnel)?;
+        matches!(port.settings.role, Role::Tunnel(..)).then_some(port.received)
+    }
+
+    /// Datagrams refused for their VNI or their sender: by both, and of further strangers together.
+    pub fn strangers(&self) -> (Vec<(Vni, Ipv4Addr, u64)>, u64) {
+        let (counted, more) = self.tunnels.strangers();
+        (counted.collect(), more)
     }
 
     /// Whether a port is there, and up.

@@ -7,7 +7,7 @@ use lab::{Lab, Port};
 use packet::{DropReason, Mac, PortId, VlanId};
 use proptest::prelude::*;
 use switch::change::BridgeSettings;
-use switch::view::FdbCounts;
+use switch::view::{FdbCounts, Location};
 use switch::{Change, ChangeError};
 
 use crate::common::{hello, segment, shout, speak, stranger};
@@ -144,7 +144,7 @@ fn a_port_that_goes_down_is_forgotten_at_once() {
 fn a_deleted_port_is_forgotten_with_its_static_entries() {
     let mut lab = segment(1);
     let (bridge, port) = (lab.bridge_id("br0"), lab.port_id("b"));
-    lab.change(Change::PinStation(bridge, VlanId::UNTAGGED, stranger(1), port));
+    lab.change(Change::PinStation(bridge, VlanId::UNTAGGED, stranger(1), Location::Port(port)));
     shout(&mut lab, "b");
     lab.change(Change::DeletePort(port));
     assert!(lab.switch().stations(lab.now(), bridge).is_empty());
@@ -156,7 +156,7 @@ fn a_static_station_neither_moves_nor_ages_nor_gives_way() {
     let mut lab = segment(1);
     lab.bridge_with("br0", BridgeSettings { capacity: 1, ..BridgeSettings::default() });
     let (bridge, port, mac) = (lab.bridge_id("br0"), lab.port_id("b"), lab.mac("b"));
-    lab.change(Change::PinStation(bridge, VlanId::UNTAGGED, mac, port));
+    lab.change(Change::PinStation(bridge, VlanId::UNTAGGED, mac, Location::Port(port)));
     let spoofed = hello(Mac::BROADCAST, mac);
     lab.send("c", &spoofed);
     assert_eq!(lab.drops(), [("c", DropReason::SourceIsStatic, 1)]);
@@ -183,13 +183,13 @@ fn impossible_static_stations_are_refused() {
     lab.station("d", Port::on("br1"));
     let (br0, br1, d) = (lab.bridge_id("br0"), lab.bridge_id("br1"), lab.port_id("d"));
     let vlan = VlanId::UNTAGGED;
-    let wrong = lab.try_change(Change::PinStation(br0, vlan, stranger(1), d));
-    assert_eq!(wrong, Err(ChangeError::NotAMember(d, br0)));
-    let wrong = lab.try_change(Change::PinStation(br1, vlan, Mac::BROADCAST, d));
+    let wrong = lab.try_change(Change::PinStation(br0, vlan, stranger(1), Location::Port(d)));
+    assert_eq!(wrong, Err(ChangeError::NotAMember(Location::Port(d), br0)));
+    let wrong = lab.try_change(Change::PinStation(br1, vlan, Mac::BROADCAST, Location::Port(d)));
     assert_eq!(wrong, Err(ChangeError::NotAStation(Mac::BROADCAST)));
     let own = lab.router_mac("br1");
     assert_eq!(
-        lab.try_change(Change::PinStation(br1, vlan, own, d)),
+        lab.try_change(Change::PinStation(br1, vlan, own, Location::Port(d))),
         Err(ChangeError::NotAStation(own))
     );
     let unknown = lab.try_change(Change::DeleteStation(br0, vlan, stranger(1)));
@@ -274,7 +274,7 @@ proptest! {
         let mut model: Model<(u16, Mac), PortId> = Model::new(capacity, ageing);
         for vlan in [10, 20] {
             let (bridge, id) = (lab.bridge_id("br0"), lab.port_id("p3"));
-            lab.change(Change::PinStation(bridge, VlanId::new(vlan).unwrap(), SEEKER, id));
+            lab.change(Change::PinStation(bridge, VlanId::new(vlan).unwrap(), SEEKER, Location::Port(id)));
             model.fix(lab.now(), (vlan, SEEKER), id);
         }
         for act in acts {
@@ -308,7 +308,7 @@ proptest! {
                 }
                 Act::Fix { mac, vlan, port } => {
                     let (bridge, id) = (lab.bridge_id("br0"), lab.port_id(PORTS[port]));
-                    lab.change(Change::PinStation(bridge, VlanId::new(vlan).unwrap(), stranger(mac), id));
+                    lab.change(Change::PinStation(bridge, VlanId::new(vlan).unwrap(), stranger(mac), Location::Port(id)));
                     model.fix(lab.now(), (vlan, stranger(mac)), id);
                 }
             }
@@ -319,8 +319,8 @@ proptest! {
                 .iter()
                 .map(|s| ((s.vlan.number(), s.mac), s.location))
                 .map(|(station, location)| match location {
-                    switch::view::Location::Port(port) => (station, port),
-                    switch::view::Location::Router(_) => unreachable!("this bridge has no router"),
+                    Location::Port(port) => (station, port),
+                    other => unreachable!("this bridge has ports alone: {other:?}"),
                 })
                 .collect();
             prop_assert_eq!(got, expected);

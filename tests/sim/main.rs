@@ -21,4 +21,5 @@ mod pieces;
 mod publish;
 mod refusals;
 mod routing;
+mod tunnels;
 mod vlans;

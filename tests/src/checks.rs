@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nat::Rules;
 use packet::{Frame, Instant, InterfaceId, Mac, Offload, PortId, Tag, VlanId};
 use switch::Egress;
-use switch::change::{InterfaceSettings, Link, PortSettings, Role};
+use switch::change::{InterfaceSettings, Link, PortSettings, Role, Tunnel};
 use switch::vlan::{PriorityTags, VlanMode};
 
 use crate::wire::{Packet, Seen, sum};
@@ -42,8 +42,8 @@ impl Checks {
     pub(crate) fn judge(&self, came: Option<&(PortId, Frame)>, frame: &Frame, copies: &[Egress]) {
         assert!(frame.len() >= 14, "a runt leaves: {frame:?}");
         assert!(!copies.is_empty(), "a frame leaves for nowhere: {frame:?}");
-        let ports: BTreeSet<PortId> = copies.iter().map(|copy| copy.port).collect();
-        assert_eq!(ports.len(), copies.len(), "a port gets two copies: {copies:?}");
+        let places: BTreeSet<_> = copies.iter().map(|copy| (copy.port, copy.remote)).collect();
+        assert_eq!(places.len(), copies.len(), "a place gets two copies: {copies:?}");
         for copy in copies {
             let port = self
                 .ports
@@ -74,7 +74,10 @@ impl Checks {
                 let own = self.interfaces.get(interface);
                 return own.filter(|_| tag.is_none()).map(|own| own.link);
             }
-            Role::Bridged { bridge, vlans, priority_tags, .. } => (*bridge, vlans, *priority_tags),
+            Role::Bridged(member) | Role::Tunnel(member, _) => {
+                (member.bridge, &member.vlans, member.priority_tags)
+            }
+            Role::Underlay => return None,
         };
         let named = tag.map(|tag| tag.vlan().expect("VLAN 4095 never leaves"));
         let untagged = named.is_none_or(VlanId::is_untagged);
@@ -105,21 +108,45 @@ impl Checks {
         segment: Link,
     ) {
         let Some((from, original)) = came else { panic!("a frame of nobody's leaves: {frame:?}") };
-        assert_ne!(*from, to, "reflected: {frame:?}");
-        assert_eq!(frame.bytes(), original.bytes(), "a bridged frame changed");
-        assert_eq!(frame.offload(), original.offload(), "a bridged frame's duty changed");
-        let (Role::Bridged { bridge, vlans, isolated, .. }, Role::Bridged { isolated: beyond, .. }) =
-            (&self.ports[from].role, &self.ports[&to].role)
-        else {
+        let (here, there) = (&self.ports[from].role, &self.ports[&to].role);
+        let (Some(member), Some(beyond)) = (here.membership(), there.membership()) else {
             panic!("a routed port bridges: {frame:?}");
         };
-        assert!(!(*isolated && *beyond), "isolated ports talk: {frame:?}");
-        let vlan = vlans.admit(original.tag()).expect("what is refused does not leave");
+        let tunnels = |role: &&Role| matches!(role, Role::Tunnel(..));
+        assert!(![here, there].iter().all(tunnels), "from far end to far end: {frame:?}");
+        if *from == to && self.is_answer(frame, original) {
+            return;
+        }
+        assert_ne!(*from, to, "reflected: {frame:?}");
+        if !self.may_clamp() {
+            assert_eq!(frame.bytes(), original.bytes(), "a bridged frame changed");
+        }
+        assert_eq!(frame.offload(), original.offload(), "a bridged frame's duty changed");
+        assert!(!(member.isolated && beyond.isolated), "isolated ports talk: {frame:?}");
+        let vlan = member.vlans.admit(original.tag()).expect("what is refused does not leave");
         assert_eq!(
             segment,
-            Link::Vlan { bridge: *bridge, vlan },
+            Link::Vlan { bridge: member.bridge, vlan },
             "a frame changed its segment: {frame:?}"
         );
+    }
+
+    /// Whether this is what a tunnel makes the switch say in a station's name: an ARP reply for it, or that a packet
+    /// for it was too large.
+    fn is_answer(&self, frame: &Frame, original: &Frame) -> bool {
+        let (answer, asked) = (seen(frame), seen(original));
+        let tunnels = || self.ports.values().filter_map(|port| tunnel(&port.role));
+        if answer.ethertype() == 0x0806 {
+            return tunnels().any(|tunnel| tunnel.suppress_arp)
+                && answer.destination() == asked.source();
+        }
+        let told = answer.packet().is_some_and(|packet| packet.is_error());
+        told && tunnels().next().is_some() && answer.destination() == asked.source()
+    }
+
+    /// Whether a tunnel lowers the MSS of what passes.
+    fn may_clamp(&self) -> bool {
+        self.ports.values().filter_map(|port| tunnel(&port.role)).any(|tunnel| tunnel.clamp_mss)
     }
 
     fn judge_spoken(&self, out: InterfaceId, own: &InterfaceSettings, frame: &Frame) {
@@ -159,6 +186,13 @@ impl Checks {
             let leaks = rule.source.contains(&packet.source) && !excepted;
             assert!(!leaks, "an inside address leaves untranslated: {packet:?}");
         }
+    }
+}
+
+fn tunnel(role: &Role) -> Option<&Tunnel> {
+    match role {
+        Role::Tunnel(_, tunnel) => Some(tunnel),
+        Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => None,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::link::Link;
 use crate::rng::Rng;
 use crate::topology::Names;
+use crate::tunnel::Datagram;
 use crate::turns::Flight;
 use crate::wire::{Packet, Seen, frame};
 
@@ -35,6 +36,7 @@ pub struct Lab {
     pub(crate) queue: BTreeMap<(Instant, u64), Flight>,
     pub(crate) sequence: u64,
     notices: Vec<Notice>,
+    pub(crate) datagrams: Vec<Datagram>,
     digest: u64,
     trace: VecDeque<String>,
 }
@@ -82,6 +84,7 @@ impl Lab {
             queue: BTreeMap::new(),
             sequence: 0,
             notices: Vec::new(),
+            datagrams: Vec::new(),
             digest: 0xcbf2_9ce4_8422_2325,
             trace: VecDeque::new(),
         }
@@ -145,6 +148,13 @@ impl Lab {
                     came = Some((*port, original));
                 }
                 self.log("in", *port, frame);
+            }
+            Event::Datagram { port, remote, datagram, .. } => {
+                came = self.inside(*port, *remote, datagram);
+                if let Some((_, frame)) = &came {
+                    self.checks.hear(frame);
+                }
+                self.log("in", *port, datagram);
             }
             Event::PortUp(port) => {
                 if self.checks.ports.contains_key(port) {
@@ -262,6 +272,9 @@ impl Lab {
 
     /// Gives one copy to its cable, as its end can take it.
     fn hand_out(&mut self, frame: &Frame, copy: Egress) {
+        if let Some(remote) = copy.remote {
+            return self.hand_to_peer(frame.clone(), copy, remote);
+        }
         let Some(offload) = self.cables.get(&copy.port).map(|cable| cable.offload) else { return };
         let mut frame = frame.clone();
         frame.set_tag(copy.tag);

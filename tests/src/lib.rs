@@ -5,7 +5,7 @@
 //! no frame is lost from the books and that every frame that leaves is one that may leave (see `checks`).
 //!
 //! The code map: [`lab`] (the value and its steps) with `turns` (its clock), [`topology`] (what is connected, by name)
-//! with `nat_rules`, [`talk`] (what hosts say: pings, datagrams, transfers), [`wire`] (frames and packets as tests
+//! with `nat_rules` and [`tunnel`], [`talk`] (what hosts say: pings, datagrams, transfers), [`wire`] (frames and packets as tests
 //! write them), [`link`] (cables), [`model`] (a naive forwarding database), [`rng`].
 #![forbid(unsafe_code)]
 // This is test code: a lab that cannot be built should stop the test there.
@@ -21,6 +21,7 @@ mod nat_rules;
 pub mod rng;
 pub mod talk;
 pub mod topology;
+pub mod tunnel;
 mod turns;
 pub mod wire;
 
@@ -28,4 +29,5 @@ pub use lab::Lab;
 pub use link::Link;
 pub use talk::Connection;
 pub use topology::Port;
+pub use tunnel::{Datagram, Tunnel};
 pub use wire::{Packet, Seen};

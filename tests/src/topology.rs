@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
 use switch::change::{
-    BridgeSettings, Hop, InterfaceSettings, Link as Segment, PortSettings, Role, Route,
+    BridgeSettings, Hop, InterfaceSettings, Link as Segment, Membership, PortSettings, Role, Route,
 };
 use switch::view::{Location, NeighborState, Origin};
 use switch::vlan::{PriorityTags, VlanMode, VlanSet};
@@ -225,23 +225,28 @@ impl Lab {
 
     /// Adds a port, down and with nothing at its end, or changes its settings.
     pub fn port(&mut self, name: &str, port: &Port) {
-        if position(&self.names.ports, name).is_none() {
-            self.names.ports.push(name.into());
-        }
-        let id = self.names.port(name);
+        let id = self.number_port(name);
         let role = match &port.bridge {
-            Some(bridge) => Role::Bridged {
+            Some(bridge) => Role::Bridged(Membership {
                 bridge: self.bridge_id(bridge),
                 vlans: port.vlans.clone(),
                 priority_tags: port.priority_tags,
                 isolated: port.isolated,
-            },
+            }),
             None => {
                 self.interface(name, Segment::Port(id), &port.addresses, port.mtu);
                 Role::Routed { interface: self.interface_id(name) }
             }
         };
         self.change(Change::SetPort(id, PortSettings { role, mtu: port.mtu }));
+    }
+
+    /// The number of a port, given now if it has none.
+    pub(crate) fn number_port(&mut self, name: &str) -> PortId {
+        if position(&self.names.ports, name).is_none() {
+            self.names.ports.push(name.into());
+        }
+        self.names.port(name)
     }
 
     /// A port's device comes up.
@@ -303,10 +308,11 @@ impl Lab {
     pub(crate) fn router_beside(&self, port: &str) -> Mac {
         let segment = match &self.checks.ports[&self.names.port(port)].role {
             Role::Routed { interface } => return self.checks.interfaces[interface].mac,
-            Role::Bridged { bridge, vlans, .. } => {
-                let vlan = vlans.admit(None).unwrap_or(VlanId::UNTAGGED);
-                Segment::Vlan { bridge: *bridge, vlan }
+            Role::Bridged(member) | Role::Tunnel(member, _) => {
+                let vlan = member.vlans.admit(None).unwrap_or(VlanId::UNTAGGED);
+                Segment::Vlan { bridge: member.bridge, vlan }
             }
+            Role::Underlay => panic!("{port} is in no segment"),
         };
         let own = self.checks.interfaces.values().find(|own| own.link == segment);
         own.unwrap_or_else(|| panic!("no router beside {port}")).mac
@@ -317,8 +323,20 @@ impl Lab {
         let stations = self.switch.stations(self.now, self.bridge_id(bridge));
         let station = stations.into_iter().find(|s| s.mac == mac && s.vlan.number() == vlan)?;
         match station.location {
-            Location::Port(port) => Some(self.names.port_name(port)),
+            Location::Port(port) | Location::Peer { tunnel: port, .. } => {
+                Some(self.names.port_name(port))
+            }
             Location::Router(_) => Some("router"),
+        }
+    }
+
+    /// The far end behind which a bridge knows a station.
+    pub fn vtep(&self, bridge: &str, vlan: u16, mac: Mac) -> Option<Ipv4Addr> {
+        let stations = self.switch.stations(self.now, self.bridge_id(bridge));
+        let station = stations.into_iter().find(|s| s.mac == mac && s.vlan.number() == vlan)?;
+        match station.location {
+            Location::Peer { remote, .. } => Some(remote),
+            Location::Port(_) | Location::Router(_) => None,
         }
     }
 
@@ -326,11 +344,9 @@ impl Lab {
     pub fn learned(&self, bridge: &str) -> Vec<(Mac, u16, &str, Duration)> {
         let stations = self.switch.stations(self.now, self.bridge_id(bridge)).into_iter();
         let learned = stations.filter(|station| station.origin == Origin::Learned);
-        let line = |station: switch::view::Station| match station.location {
-            Location::Port(port) => {
-                Some((station.mac, station.vlan.number(), self.names.port_name(port), station.age))
-            }
-            Location::Router(_) => None,
+        let line = |station: switch::view::Station| {
+            let port = self.names.port_name(station.location.port()?);
+            Some((station.mac, station.vlan.number(), port, station.age))
         };
         learned.filter_map(line).collect()
     }

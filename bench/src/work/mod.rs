@@ -6,7 +6,7 @@ mod routed;
 mod translated;
 
 use packet::{BridgeId, Instant, Mac, PortId, VlanId};
-use switch::change::{PortSettings, Role};
+use switch::change::{Membership, PortSettings, Role};
 use switch::vlan::{PriorityTags, VlanMode};
 use switch::{Change, Event, Outbox, Switch};
 
@@ -42,12 +42,12 @@ impl Site {
 
     /// Adds an untagged port of a bridge, up.
     fn member(&mut self, port: PortId, bridge: BridgeId) {
-        let role = Role::Bridged {
+        let role = Role::Bridged(Membership {
             bridge,
             vlans: VlanMode::Access(VlanId::UNTAGGED),
             priority_tags: PriorityTags::Never,
             isolated: false,
-        };
+        });
         self.port(port, role);
     }
 }

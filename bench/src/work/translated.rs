@@ -10,6 +10,7 @@ use nat::{Limits, Masquerade, Rules};
 use packet::{BridgeId, Frame, InterfaceId, Ipv4Net, PortId, VlanId};
 use switch::Change;
 use switch::change::{BridgeSettings, Hop, InterfaceSettings, Link, Role, Route};
+use switch::view::Location;
 
 use super::{SEED, Site, router, start, station};
 use crate::frames::{ACK, SYN, Segment, Talk};
@@ -175,7 +176,12 @@ fn site(flows: usize) -> Site {
     site.port(OUTSIDE, Role::Routed { interface: without });
     for host in 0..HOSTS {
         site.apply(Change::PinNeighbor(within, host_address(host), station(host)));
-        site.apply(Change::PinStation(bridge, VlanId::UNTAGGED, station(host), INSIDE));
+        site.apply(Change::PinStation(
+            bridge,
+            VlanId::UNTAGGED,
+            station(host),
+            Location::Port(INSIDE),
+        ));
     }
     site.apply(Change::PinNeighbor(without, GATEWAY, station(GATEWAY_STATION)));
     let everywhere = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0);

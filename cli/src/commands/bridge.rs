@@ -12,12 +12,12 @@ use crate::render::tables;
 pub(crate) enum Bridge {
     /// Add a bridge: `tapswitch bridge add br0 --router 192.168.0.1/24`
     Add {
-        /// A name that no bridge and no port has
+        /// A name that no bridge, port or tunnel has
         name: String,
         #[command(flatten)]
         keys: BridgeKeys,
     },
-    /// Delete a bridge that has no ports
+    /// Delete a bridge that has no ports and no tunnels
     #[command(visible_alias = "delete")]
     Del {
         /// Its name

@@ -20,17 +20,22 @@ pub(crate) enum Fdb {
         /// Only on this bridge
         #[arg(long)]
         bridge: Option<String>,
-        /// Only behind this port
+        /// Only behind this port or tunnel
         #[arg(long)]
         port: Option<String>,
     },
     /// Bind a station to a port: `tapswitch fdb add 02:00:00:00:00:09 --port red`
+    ///
+    /// Behind a tunnel, to one of its peers: `--port vx0 --remote 192.0.2.1`
     Add {
         /// The station
         mac: String,
-        /// The port it is behind
+        /// The port or tunnel it is behind
         #[arg(long)]
         port: String,
+        /// Behind a tunnel, the peer that has it [default: the only one]
+        #[arg(long, value_name = "ADDRESS")]
+        remote: Option<String>,
         /// The bridge [default: the port's]
         #[arg(long)]
         bridge: Option<String>,
@@ -63,8 +68,8 @@ impl Fdb {
             Self::Flush { bridge, port } => {
                 context.done(client.flush_stations(bridge.as_deref(), port.as_deref())).await
             }
-            Self::Add { mac, port, bridge, vlan } => {
-                let station = StationSpec { mac, port, bridge, vlan };
+            Self::Add { mac, port, remote, bridge, vlan } => {
+                let station = StationSpec { mac, port, remote, bridge, vlan };
                 context.change(client.bind_station(&station)).await
             }
             Self::Del { mac, bridge, vlan } => {

@@ -1,7 +1,7 @@
 //! Keys of the lab file on the command line: given ones to set, named ones to take away.
 
 use anyhow::Result;
-use daemon::config::BoolOrText;
+use daemon::config::{BoolOrText, NumberOrText};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -32,6 +32,14 @@ pub(crate) fn bool_or_text(text: &str) -> Result<BoolOrText, std::convert::Infal
         "true" => BoolOrText::Bool(true),
         "false" => BoolOrText::Bool(false),
         text => BoolOrText::Text(text.to_owned()),
+    })
+}
+
+/// A number or a text, as in a lab file.
+pub(crate) fn number_or_text(text: &str) -> Result<NumberOrText, std::convert::Infallible> {
+    Ok(match text.parse() {
+        Ok(number) => NumberOrText::Number(number),
+        Err(_) => NumberOrText::Text(text.to_owned()),
     })
 }
 

@@ -35,6 +35,7 @@ fn summary(lab: &Lab) -> String {
     let counts = [
         (lab.bridges.len(), "bridge", "bridges"),
         (lab.ports.len(), "port", "ports"),
+        (lab.tunnels.len(), "tunnel", "tunnels"),
         (lab.statics.len(), "static entry", "static entries"),
         (lab.routes.len(), "route", "routes"),
         (lab.masquerade.len(), "masquerade rule", "masquerade rules"),

@@ -22,6 +22,7 @@ pub(crate) mod neigh;
 pub(crate) mod port;
 pub(crate) mod publish;
 pub(crate) mod route;
+pub(crate) mod tunnel;
 
 /// Does what was typed.
 pub(crate) fn run(args: Args) -> Result<()> {
@@ -51,6 +52,7 @@ async fn ask(verb: Verb, context: &Context) -> Result<()> {
         Verb::Show { toml: false } => context.list(&context.client.show().await?, tree::show),
         Verb::Bridge(verb) => verb.run(context).await,
         Verb::Port(verb) => verb.run(context).await,
+        Verb::Tunnel(verb) => verb.run(context).await,
         Verb::Route(verb) => verb.run(context).await,
         Verb::Masquerade(verb) => verb.run(context).await,
         Verb::Publish(verb) => verb.run(context).await,

@@ -12,10 +12,11 @@ use crate::render::tables;
 pub(crate) enum Port {
     /// Plug a namespace in: `tapswitch port add red --bridge br0 --netns red --address 192.168.0.2/24`
     ///
-    /// The device is made inside the namespace, which is made too when there is none of that name. With --router in
-    /// place of --bridge the port is a segment of its own.
+    /// The device is made inside the namespace, which is made too when there is none of that name; --interface takes an
+    /// existing device of this namespace instead, as it is. With --router in place of --bridge the port is a segment
+    /// of its own.
     Add {
-        /// A name that no bridge and no port has
+        /// A name that no bridge, port or tunnel has
         name: String,
         #[command(flatten)]
         keys: PortKeys,
@@ -28,8 +29,8 @@ pub(crate) enum Port {
     },
     /// Change keys of a port: `tapswitch port set red --mtu 9000`
     ///
-    /// Addresses, gateway, MAC address, MTU and VLANs change in place; another namespace, device, bridge or offload
-    /// makes the device anew.
+    /// Addresses, gateway, MAC address, MTU and VLANs change in place; another namespace, device, link, bridge or
+    /// offload makes the device anew.
     Set {
         /// Its name
         name: String,
@@ -64,6 +65,12 @@ pub(crate) struct PortKeys {
     /// The far end is in the daemon's own namespace
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     host: Option<bool>,
+    /// An existing device of the daemon's own namespace, which becomes the port as it is
+    #[arg(long, value_name = "DEVICE")]
+    interface: Option<String>,
+    /// What joins a namespace: tap, or veth for a real pair [default: tap]
+    #[arg(long, value_name = "KIND")]
+    link: Option<String>,
     /// With --host: the Linux bridge that the device is enslaved to
     #[arg(long, value_name = "BRIDGE")]
     master: Option<String>,
@@ -73,7 +80,7 @@ pub(crate) struct PortKeys {
     /// Ethernet address of the far end's device
     #[arg(long)]
     mac: Option<String>,
-    /// Largest IPv4 packet, in bytes
+    /// Largest IPv4 packet, in bytes [default: the bridge's, or that of its smallest tunnel, or 1500]
     #[arg(long)]
     mtu: Option<i64>,
     /// The far end's address, with its prefix length; more than one may be given
@@ -114,6 +121,8 @@ impl From<PortKeys> for PortSpec {
             netns: keys.netns,
             pid: keys.pid,
             host: keys.host,
+            interface: keys.interface,
+            link: keys.link,
             master: keys.master,
             device: keys.device,
             mac: keys.mac,
@@ -184,6 +193,14 @@ mod tests {
             ..PortSpec::default()
         };
         assert_eq!(spec, expected);
+    }
+
+    #[test]
+    fn a_far_end_may_be_a_found_device_or_a_pair() {
+        let found = spec("port add up --router 10.0.0.1/24 --interface eth1");
+        assert_eq!((found.interface.as_deref(), found.link), (Some("eth1"), None));
+        let pair = spec("port add red --bridge br0 --netns red --link veth");
+        assert_eq!((pair.interface, pair.link.as_deref()), (None, Some("veth")));
     }
 
     #[test]

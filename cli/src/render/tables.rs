@@ -2,7 +2,7 @@
 
 use daemon::config::{MasqueradeSpec, PublishSpec};
 use daemon::engine::views::{
-    BridgeView, FlowEntry, NeighborEntry, PortView, RouteView, StationView,
+    BridgeView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, TunnelView,
 };
 
 use super::{Column, list, or_none, table};
@@ -40,6 +40,48 @@ pub(crate) fn ports(ports: &[PortView]) -> String {
         }
     }
     text
+}
+
+/// `tunnel list`; why a tunnel is down stands below, where there is room.
+pub(crate) fn tunnels(tunnels: &[TunnelView]) -> String {
+    let columns = [
+        Text("tunnel"),
+        Text("bridge"),
+        Number("VNI"),
+        Number("port"),
+        Text("local"),
+        Text("remotes"),
+        Number("MTU"),
+        Text("VLAN"),
+        Text("state"),
+    ];
+    let row = |tunnel: &TunnelView| {
+        let (state, _) = split_state(&tunnel.state);
+        let remotes: Vec<String> = tunnel.remotes.iter().map(ToString::to_string).collect();
+        vec![
+            tunnel.name.clone(),
+            tunnel.bridge.clone(),
+            tunnel.vni.to_string(),
+            tunnel.port.to_string(),
+            or_none(tunnel.local),
+            list(&remotes),
+            tunnel.mtu.to_string(),
+            if tunnel.trunk { "all".to_owned() } else { or_none(tagged(tunnel)) },
+            state.to_owned(),
+        ]
+    };
+    let mut text = table(&columns, tunnels.iter().map(row).collect());
+    for tunnel in tunnels {
+        if let (word, Some(why)) = split_state(&tunnel.state) {
+            text += &format!("\n{} is {word}: {why}", tunnel.name);
+        }
+    }
+    text
+}
+
+/// The VLAN that a tunnel carries, when it is one.
+pub(super) fn tagged(tunnel: &TunnelView) -> Option<u16> {
+    tunnel.vlan.filter(|vlan| *vlan != 0)
 }
 
 /// "lost: namespace `red` vanished" is a word and a reason.
@@ -119,19 +161,33 @@ pub(crate) fn publish(rules: &[PublishSpec]) -> String {
     table(&columns, (1..).zip(rules).map(row).collect())
 }
 
-/// `fdb list`
+/// `fdb list`; who is behind which peer, when somebody is behind a tunnel.
 pub(crate) fn stations(stations: &[StationView]) -> String {
-    let columns =
-        [Text("bridge"), Text("port"), Number("VLAN"), Text("MAC"), Number("age"), Text("origin")];
+    let has_peers = stations.iter().any(|station| station.peer.is_some());
+    let mut columns = vec![
+        Text("bridge"),
+        Text("port"),
+        Number("VLAN"),
+        Text("MAC"),
+        Number("age"),
+        Text("origin"),
+    ];
+    if has_peers {
+        columns.insert(2, Text("peer"));
+    }
     let row = |station: &StationView| {
-        vec![
+        let mut row = vec![
             station.bridge.clone(),
             station.port.clone(),
             station.vlan.to_string(),
             station.mac.clone(),
             or_none(station.age),
             station.origin.clone(),
-        ]
+        ];
+        if has_peers {
+            row.insert(2, or_none(station.peer));
+        }
+        row
     };
     table(&columns, stations.iter().map(row).collect())
 }
@@ -158,6 +214,10 @@ pub(crate) fn flows(flows: &[FlowEntry]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use daemon::config::NumberOrText;
+
     use super::*;
 
     fn port(name: &str, state: &str) -> PortView {
@@ -198,6 +258,73 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[1].ends_with("  lost"), "{text}");
         assert_eq!(lines[2], "red is lost: namespace `red` vanished");
+    }
+
+    fn tunnel(name: &str, state: &str) -> TunnelView {
+        TunnelView {
+            name: name.into(),
+            state: state.into(),
+            bridge: "br0".into(),
+            vni: 42,
+            remotes: vec![Ipv4Addr::new(192, 168, 10, 164)],
+            local: None,
+            port: 4789,
+            vlan: Some(0),
+            trunk: false,
+            mtu: 1450,
+            ttl: NumberOrText::Number(64),
+            dscp: NumberOrText::Number(0),
+            df: true,
+            checksum: true,
+            strict_reserved: false,
+            arp_suppression: false,
+            mss_clamp: false,
+            learning: true,
+            isolated: false,
+        }
+    }
+
+    #[test]
+    fn a_tunnel_list_fits_a_screen_and_says_why_below() {
+        let trunk = TunnelView { trunk: true, vlan: None, ..tunnel("vx1", "up") };
+        let bound = TunnelView {
+            vlan: Some(10),
+            local: Some(Ipv4Addr::new(192, 168, 10, 163)),
+            ..tunnel("vx2", "down: no route to 192.168.10.164")
+        };
+        assert_eq!(
+            tunnels(&[tunnel("vx0", "up"), trunk, bound]),
+            "tunnel  bridge  VNI  port  local           remotes          MTU  VLAN  state\n\
+             vx0     br0      42  4789  -               192.168.10.164  1450  -     up\n\
+             vx1     br0      42  4789  -               192.168.10.164  1450  all   up\n\
+             vx2     br0      42  4789  192.168.10.163  192.168.10.164  1450  10    down\n\
+             vx2 is down: no route to 192.168.10.164"
+        );
+    }
+
+    #[test]
+    fn a_station_behind_a_tunnel_has_a_peer() {
+        let station = |port: &str, peer| StationView {
+            bridge: "br0".into(),
+            port: port.into(),
+            peer,
+            vlan: 0,
+            mac: "02:00:00:00:00:01".into(),
+            age: Some(3),
+            origin: "learned".into(),
+        };
+        let (red, far) = (station("red", None), station("vx0", Some(Ipv4Addr::new(192, 0, 2, 1))));
+        assert_eq!(
+            stations(std::slice::from_ref(&red)),
+            "bridge  port  VLAN  MAC                age  origin\n\
+             br0     red      0  02:00:00:00:00:01    3  learned"
+        );
+        assert_eq!(
+            stations(&[red, far]),
+            "bridge  port  peer       VLAN  MAC                age  origin\n\
+             br0     red   -             0  02:00:00:00:00:01    3  learned\n\
+             br0     vx0   192.0.2.1     0  02:00:00:00:00:01    3  learned"
+        );
     }
 
     #[test]

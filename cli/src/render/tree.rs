@@ -2,9 +2,9 @@
 
 use daemon::api::message::Show;
 use daemon::config::{MasqueradeSpec, PublishSpec};
-use daemon::engine::views::{BridgeView, PortView, RouteView};
+use daemon::engine::views::{BridgeView, PortView, RouteView, TunnelView};
 
-use super::tables::masquerade_options;
+use super::tables::{masquerade_options, tagged};
 
 /// The tree. Whatever there is none of is left out.
 pub(crate) fn show(show: &Show) -> String {
@@ -12,6 +12,9 @@ pub(crate) fn show(show: &Show) -> String {
     tree.line(0, format!("tapswitch {}", show.version));
     for bridge in &show.bridges {
         tree.bridge(bridge, &show.ports);
+        for tunnel in show.tunnels.iter().filter(|tunnel| tunnel.bridge == bridge.name) {
+            tree.tunnel(tunnel);
+        }
     }
     for port in show.ports.iter().filter(|port| port.bridge.is_none()) {
         tree.line(1, format!("Routed port {}", port.name));
@@ -37,6 +40,12 @@ pub(crate) fn show(show: &Show) -> String {
     }
     for PublishSpec { listen, to } in &show.publish {
         tree.line(2, format!("{listen} to {to}"));
+    }
+    if !show.warnings.is_empty() {
+        tree.line(1, "Warnings".into());
+    }
+    for warning in &show.warnings {
+        tree.line(2, warning.clone());
     }
     tree.0
 }
@@ -70,8 +79,32 @@ impl Tree {
         }
     }
 
+    fn tunnel(&mut self, tunnel: &TunnelView) {
+        self.line(2, format!("Tunnel {}", tunnel.name));
+        let remotes: Vec<String> = tunnel.remotes.iter().map(ToString::to_string).collect();
+        let mut path = format!("vni {} to {}", tunnel.vni, remotes.join(", "));
+        if let Some(local) = tunnel.local {
+            path += &format!(" from {local}");
+        }
+        self.line(3, format!("{path}, port {}, mtu {}", tunnel.port, tunnel.mtu));
+        let mut traits = Vec::new();
+        traits.extend(tagged(tunnel).map(|vlan| format!("access {vlan}")));
+        traits.extend(tunnel.trunk.then(|| "trunk all".to_owned()));
+        traits.extend(tunnel.isolated.then(|| "isolated".to_owned()));
+        if !traits.is_empty() {
+            self.line(3, traits.join(", "));
+        }
+        if tunnel.state != "up" {
+            self.line(3, tunnel.state.clone());
+        }
+    }
+
     fn far_end(&mut self, depth: usize, port: &PortView) {
-        let mut device = format!("{}, device {}", port.attach, port.device);
+        let mut device = port.attach.clone();
+        // An existing device is named by the attachment itself.
+        if !port.attach.starts_with("interface ") {
+            device += &format!(", device {}", port.device);
+        }
         if let Some(ifindex) = port.ifindex {
             device += &format!(", ifindex {ifindex}");
         }
@@ -125,6 +158,8 @@ fn masquerade_line(number: usize, rule: &MasqueradeSpec) -> String {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use daemon::config::NumberOrText;
+
     use super::*;
 
     fn port(name: &str) -> PortView {
@@ -154,6 +189,7 @@ mod tests {
             mac: "02:00:00:00:00:02".into(),
             router: vec!["192.168.0.1/24".into()],
             ports: vec!["red".into(), "blue".into()],
+            tunnels: vec!["vx0".into()],
             ageing: 300,
             stations: 2,
             fdb_size: 8192,
@@ -163,6 +199,30 @@ mod tests {
             expired: 0,
             evicted: 0,
             moved: 0,
+        }
+    }
+
+    fn tunnel() -> TunnelView {
+        TunnelView {
+            name: "vx0".into(),
+            state: "down: no route to 192.0.2.1".into(),
+            bridge: "br0".into(),
+            vni: 42,
+            remotes: vec![Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)],
+            local: Some(Ipv4Addr::new(192, 0, 2, 9)),
+            port: 4789,
+            vlan: Some(10),
+            trunk: false,
+            mtu: 1450,
+            ttl: NumberOrText::Number(64),
+            dscp: NumberOrText::Text("inherit".into()),
+            df: true,
+            checksum: true,
+            strict_reserved: false,
+            arp_suppression: false,
+            mss_clamp: false,
+            learning: true,
+            isolated: true,
         }
     }
 
@@ -179,10 +239,19 @@ mod tests {
             nsid: None,
             ..port("wan")
         };
+        let found = PortView {
+            attach: "interface eth1".into(),
+            device: "eth1".into(),
+            nsid: None,
+            address: Vec::new(),
+            gateway: None,
+            ..port("found")
+        };
         let text = show(&Show {
             version: "0.1.0".into(),
             bridges: vec![bridge()],
-            ports: vec![port("red"), blue, green, wan],
+            ports: vec![port("red"), blue, green, found, wan],
+            tunnels: vec![tunnel()],
             routes: vec![RouteView {
                 to: "0.0.0.0/0".into(),
                 via: Some(Ipv4Addr::new(203, 0, 113, 254)),
@@ -200,6 +269,7 @@ mod tests {
                 listen: "203.0.113.1:8080/tcp".into(),
                 to: "192.168.0.2:80".into(),
             }],
+            warnings: vec!["tunnel vx0 has mtu 1500".into()],
         });
         let expected = "\
 tapswitch 0.1.0
@@ -217,6 +287,13 @@ tapswitch 0.1.0
             isolated
             netns green, device eth0, ifindex 2, nsid 0
             02:00:00:00:00:01, 192.168.0.2/24, gateway 192.168.0.1
+        Port found
+            interface eth1, ifindex 2
+            02:00:00:00:00:01
+        Tunnel vx0
+            vni 42 to 192.0.2.1, 192.0.2.2 from 192.0.2.9, port 4789, mtu 1450
+            access 10, isolated
+            down: no route to 192.0.2.1
     Routed port wan
         router: 203.0.113.1/24
         netns wan, device eth0
@@ -228,6 +305,8 @@ tapswitch 0.1.0
         1: 192.168.0.0/24 out wan except 10.0.0.0/8
     Publish
         203.0.113.1:8080/tcp to 192.168.0.2:80
+    Warnings
+        tunnel vx0 has mtu 1500
 ";
         assert_eq!(text, expected);
     }

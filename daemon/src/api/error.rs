@@ -46,6 +46,7 @@ impl From<EngineError> for ApiError {
             EngineError::Config(_) => StatusCode::BAD_REQUEST,
             EngineError::Unknown(_) => StatusCode::NOT_FOUND,
             EngineError::Conflict(_) => StatusCode::CONFLICT,
+            EngineError::Tunnel { .. } | EngineError::Narrow { .. } => StatusCode::CONFLICT,
             EngineError::Port { .. } | EngineError::Attach { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -70,6 +71,9 @@ const fn of_switch(refusal: ChangeError) -> StatusCode {
         | ChangeError::SegmentTaken(_)
         | ChangeError::Overlap(_, _)
         | ChangeError::NotAMember(_, _)
+        | ChangeError::NotUnderlay(_)
+        | ChangeError::FarEndTaken(_, _)
+        | ChangeError::UnderlayInUse(_, _)
         | ChangeError::Full => StatusCode::CONFLICT,
     }
 }

@@ -72,9 +72,11 @@ pub(super) async fn show(State(engine): State<Arc<Engine>>) -> Json<Show> {
         version: VERSION.to_owned(),
         bridges: engine.bridges().await,
         ports: engine.ports().await,
+        tunnels: engine.tunnels().await,
         routes: engine.routes().await,
         masquerade: spec.masquerade,
         publish: spec.publish,
+        warnings: engine.warnings().await,
     })
 }
 

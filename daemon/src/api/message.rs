@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{LabSpec, MasqueradeSpec, PublishSpec};
-use crate::engine::views::{BridgeView, PortView, RouteView};
+use crate::engine::views::{BridgeView, PortView, RouteView, TunnelView};
 
 /// The answer to a change: one line a step, none when nothing differed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,22 +41,29 @@ pub struct Show {
     pub bridges: Vec<BridgeView>,
     /// By name, routed ports too.
     pub ports: Vec<PortView>,
+    /// By name.
+    pub tunnels: Vec<TunnelView>,
     /// By prefix.
     pub routes: Vec<RouteView>,
     /// In the order of their trial.
     pub masquerade: Vec<MasqueradeSpec>,
     /// As written.
     pub publish: Vec<PublishSpec>,
+    /// What is legal and will not work as it is written, a sentence each.
+    pub warnings: Vec<String>,
 }
 
-/// A station to bind to a port.
+/// A station to bind to a port or a tunnel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StationSpec {
     /// The station's Ethernet address.
     pub mac: String,
-    /// The port it is behind.
+    /// The port or the tunnel it is behind.
     pub port: String,
+    /// Behind a tunnel, the peer that has it; left out: the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// The bridge; left out: the port's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridge: Option<String>,

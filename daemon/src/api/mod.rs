@@ -6,13 +6,13 @@
 //! | `GET /v1/show` | everything that runs, in one answer |
 //! | `GET /v1/lab[?format=toml]` | the running lab as it would be written |
 //! | `PUT /v1/lab[?dry_run=true]` | makes the running lab what the body says: a lab file, or the same as JSON |
-//! | `GET /v1/bridges`, `/v1/ports` | what runs |
-//! | `GET POST PUT PATCH DELETE /v1/bridges/NAME`, `/v1/ports/NAME` | one of them; POST refuses a name in use, PATCH changes the keys it gets and forgets those that are null |
+//! | `GET /v1/bridges`, `/v1/ports`, `/v1/tunnels` | what runs |
+//! | `GET POST PUT PATCH DELETE /v1/bridges/NAME`, `/v1/ports/NAME`, `/v1/tunnels/NAME` | one of them; POST refuses a name in use, PATCH changes the keys it gets and forgets those that are null |
 //! | `GET POST PUT /v1/routes`, `/v1/publish` | the rules; POST refuses a destination in use, PUT replaces it |
 //! | `DELETE /v1/routes?to=`, `/v1/publish?listen=` | one of them; or `?index=`, which counts from 1 |
 //! | `GET POST[?at=] PUT?index= DELETE?index= /v1/masquerade` | the rules, first match wins; DELETE takes `?source=&out=` too |
 //! | `GET /v1/fdb[?bridge=]` | stations |
-//! | `POST /v1/fdb` | binds a station to a port |
+//! | `POST /v1/fdb` | binds a station to a port, or to a peer of a tunnel |
 //! | `DELETE /v1/fdb[?bridge=&port=]` | forgets what was learned |
 //! | `DELETE /v1/fdb/MAC?bridge=[&vlan=]` | forgets one station, learned or bound |
 //! | `GET /v1/neighbors` | neighbours |
@@ -105,8 +105,8 @@ pub fn router(engine: Arc<Engine>) -> Router {
 
 async fn no_such_path(uri: Uri) -> ApiError {
     let sentence = format!(
-        "there is nothing at {}: the paths are /v1/lab, show, bridges, ports, routes, masquerade, publish, fdb, \
-         neighbors, conntrack, stats, drops and version",
+        "there is nothing at {}: the paths are /v1/lab, show, bridges, ports, tunnels, routes, masquerade, publish, \
+         fdb, neighbors, conntrack, stats, drops and version",
         uri.path()
     );
     ApiError::new(StatusCode::NOT_FOUND, sentence)

@@ -1,4 +1,4 @@
-//! What has a name of its own in a lab: bridges and ports, with the same verbs.
+//! What has a name of its own in a lab: bridges, ports and tunnels, with the same verbs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use super::body;
 use super::error::ApiError;
 use super::message::Changes;
 use super::query::Named;
-use crate::config::{BridgeSpec, LabSpec, PortSpec};
-use crate::engine::views::{BridgeView, PortView};
+use crate::config::{BridgeSpec, LabSpec, PortSpec, TunnelSpec};
+use crate::engine::views::{BridgeView, PortView, TunnelView};
 use crate::engine::{Engine, EngineError};
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-/// `/bridges` and `/ports`.
+/// `/bridges`, `/ports` and `/tunnels`.
 pub(super) fn router() -> Router<Arc<Engine>> {
     let bridge = get(bridge)
         .post(add::<BridgeSpec>)
@@ -32,11 +32,18 @@ pub(super) fn router() -> Router<Arc<Engine>> {
         .put(put::<PortSpec>)
         .patch(alter::<PortSpec>)
         .delete(delete::<PortSpec>);
+    let tunnel = get(tunnel)
+        .post(add::<TunnelSpec>)
+        .put(put::<TunnelSpec>)
+        .patch(alter::<TunnelSpec>)
+        .delete(delete::<TunnelSpec>);
     Router::new()
         .route("/bridges", get(bridges))
         .route("/bridges/{name}", bridge)
         .route("/ports", get(ports))
         .route("/ports/{name}", port)
+        .route("/tunnels", get(tunnels))
+        .route("/tunnels/{name}", tunnel)
 }
 
 /// A table of the lab file whose keys are names.
@@ -45,8 +52,8 @@ trait Table: Serialize + DeserializeOwned + Send + 'static {
 
     fn all(spec: &mut LabSpec) -> &mut BTreeMap<String, Self>;
 
-    /// The names of what is plugged into `name`.
-    fn members<'a>(spec: &'a LabSpec, name: &str) -> Vec<&'a str>;
+    /// What is plugged into `name`, as `port red`.
+    fn members(spec: &LabSpec, name: &str) -> Vec<String>;
 }
 
 impl Table for BridgeSpec {
@@ -56,9 +63,11 @@ impl Table for BridgeSpec {
         &mut spec.bridge
     }
 
-    fn members<'a>(spec: &'a LabSpec, name: &str) -> Vec<&'a str> {
-        let on = spec.port.iter().filter(|(_, port)| port.bridge.as_deref() == Some(name));
-        on.map(|(port, _)| port.as_str()).collect()
+    fn members(spec: &LabSpec, name: &str) -> Vec<String> {
+        let ports = spec.port.iter().filter(|(_, port)| port.bridge.as_deref() == Some(name));
+        let tunnels = spec.tunnel.iter().filter(|(_, t)| t.bridge.as_deref() == Some(name));
+        let ports = ports.map(|(port, _)| format!("port {port}"));
+        ports.chain(tunnels.map(|(tunnel, _)| format!("tunnel {tunnel}"))).collect()
     }
 }
 
@@ -69,7 +78,19 @@ impl Table for PortSpec {
         &mut spec.port
     }
 
-    fn members<'a>(_: &'a LabSpec, _: &str) -> Vec<&'a str> {
+    fn members(_: &LabSpec, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl Table for TunnelSpec {
+    const KIND: &'static str = "tunnel";
+
+    fn all(spec: &mut LabSpec) -> &mut BTreeMap<String, Self> {
+        &mut spec.tunnel
+    }
+
+    fn members(_: &LabSpec, _: &str) -> Vec<String> {
         Vec::new()
     }
 }
@@ -90,6 +111,15 @@ async fn ports(State(engine): State<Arc<Engine>>) -> Json<Vec<PortView>> {
 async fn port(State(engine): State<Arc<Engine>>, Named(name): Named) -> Answer<PortView> {
     let found = engine.ports().await.into_iter().find(|port| port.name == name);
     found.map(Json).ok_or_else(|| unknown::<PortSpec>(&name).into())
+}
+
+async fn tunnels(State(engine): State<Arc<Engine>>) -> Json<Vec<TunnelView>> {
+    Json(engine.tunnels().await)
+}
+
+async fn tunnel(State(engine): State<Arc<Engine>>, Named(name): Named) -> Answer<TunnelView> {
+    let found = engine.tunnels().await.into_iter().find(|tunnel| tunnel.name == name);
+    found.map(Json).ok_or_else(|| unknown::<TunnelSpec>(&name).into())
 }
 
 async fn add<T: Table>(
@@ -159,7 +189,7 @@ async fn delete<T: Table>(
         if left.is_empty() {
             return Ok(());
         }
-        let sentence = format!("{what} still has ports: delete {} first", left.join(", "));
+        let sentence = format!("{what} is still in use: delete {} first", left.join(", "));
         Err(EngineError::Conflict(sentence))
     });
     let changes = changes.await.map_err(|error| ApiError::of_removal(&what, error))?;

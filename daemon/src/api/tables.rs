@@ -46,12 +46,15 @@ pub(super) async fn bind_station(
 ) -> Answer<Changes> {
     let mac: Mac = value("mac", &wanted.mac)?;
     let changes = engine.edit(false, |spec| {
-        let StationSpec { port, bridge, vlan, .. } = wanted;
-        let written = spec.port.get(&port);
-        let written = written.ok_or_else(|| no("port", &port))?;
+        let StationSpec { port, remote, bridge, vlan, .. } = wanted;
+        let home = match (spec.port.get(&port), spec.tunnel.get(&port)) {
+            (Some(written), _) => written.bridge.clone(),
+            (None, Some(written)) => written.bridge.clone(),
+            (None, None) => return Err(no("port", &port)),
+        };
         let routed = || EngineError::Conflict(format!("port {port:?} is on no bridge"));
-        let name = bridge.or_else(|| written.bridge.clone()).ok_or_else(routed)?;
-        let entry = StaticSpec { mac: mac.to_string(), port, vlan };
+        let name = bridge.or(home).ok_or_else(routed)?;
+        let entry = StaticSpec { mac: mac.to_string(), port, remote, vlan };
         let vlan = vlan_of(spec, &entry);
         if bound(spec, &name, mac, vlan).is_some() {
             let sentence = format!("{mac} is bound on bridge {name:?} already: delete it first");
@@ -203,10 +206,11 @@ fn bound(spec: &LabSpec, bridge: &str, mac: Mac, vlan: i64) -> Option<usize> {
     entries.iter().position(|entry| entry.mac.parse() == Ok(mac) && vlan_of(spec, entry) == vlan)
 }
 
-/// The VLAN of a static entry: its own, or the one in which its port's far end lives without tags.
+/// The VLAN of a static entry: its own, or the one that its port or tunnel has without tags.
 fn vlan_of(spec: &LabSpec, entry: &StaticSpec) -> i64 {
     let of_port = || spec.port.get(&entry.port).and_then(|port| port.vlan.or(port.native));
-    entry.vlan.or_else(of_port).unwrap_or(0)
+    let of_tunnel = || spec.tunnel.get(&entry.port).and_then(|tunnel| tunnel.vlan);
+    entry.vlan.or_else(of_port).or_else(of_tunnel).unwrap_or(0)
 }
 
 fn no(kind: &str, name: &str) -> EngineError {

@@ -16,6 +16,8 @@ use crate::client::{Client, ClientError};
 use crate::config::{BridgeSpec, LabSpec, MasqueradeSpec, RouteSpec};
 use crate::dataplane::Dataplane;
 
+mod tunnels;
+
 struct Running {
     client: Client,
     socket: PathBuf,
@@ -297,6 +299,8 @@ async fn wrong_paths_methods_and_queries_get_sentences() {
         ("GET", "/v1/nothing", 404),
         ("GET", "/v1/bridges/br0", 404),
         ("GET", "/v1/ports/%ff", 400),
+        ("GET", "/v1/tunnels/vx0", 404),
+        ("DELETE", "/v1/tunnels", 405),
         ("DELETE", "/v1/lab", 405),
         ("POST", "/v1/stats", 405),
         ("PUT", "/v1/lab?dry=true", 400),

@@ -7,9 +7,12 @@ use serde_json::Value;
 
 use super::{Client, ClientError, JSON};
 use crate::api::message::{Changes, LabBody, NeighborSpec, Show, StationSpec, Version};
-use crate::config::{BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec};
+use crate::config::{
+    BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec, TunnelSpec,
+};
 use crate::engine::views::{
     BridgeView, DropView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StatsView,
+    TunnelView,
 };
 
 type Answer<T> = Result<T, ClientError>;
@@ -58,7 +61,7 @@ impl Client {
         self.send(Method::PATCH, &under("/v1/bridges", name), patch).await
     }
 
-    /// Deletes a bridge that has no ports.
+    /// Deletes a bridge that has no ports and no tunnels.
     pub async fn delete_bridge(&self, name: &str) -> Answer<Changes> {
         self.delete(&under("/v1/bridges", name), &[]).await
     }
@@ -81,6 +84,26 @@ impl Client {
     /// Deletes a port.
     pub async fn delete_port(&self, name: &str) -> Answer<Changes> {
         self.delete(&under("/v1/ports", name), &[]).await
+    }
+
+    /// Every tunnel.
+    pub async fn tunnels(&self) -> Answer<Vec<TunnelView>> {
+        self.read("/v1/tunnels").await
+    }
+
+    /// Adds a tunnel whose name is new.
+    pub async fn add_tunnel(&self, name: &str, wanted: &TunnelSpec) -> Answer<Changes> {
+        self.send(Method::POST, &under("/v1/tunnels", name), wanted).await
+    }
+
+    /// Changes the keys of a tunnel that are in `patch`; null takes one away.
+    pub async fn set_tunnel(&self, name: &str, patch: &Value) -> Answer<Changes> {
+        self.send(Method::PATCH, &under("/v1/tunnels", name), patch).await
+    }
+
+    /// Deletes a tunnel.
+    pub async fn delete_tunnel(&self, name: &str) -> Answer<Changes> {
+        self.delete(&under("/v1/tunnels", name), &[]).await
     }
 
     /// Every route in force, and those that wait.
@@ -161,7 +184,7 @@ impl Client {
         self.read(&format!("/v1/fdb{}", query(&[("bridge", bridge)]))).await
     }
 
-    /// Binds a station to a port.
+    /// Binds a station to a port, or to a peer of a tunnel.
     pub async fn bind_station(&self, wanted: &StationSpec) -> Answer<Changes> {
         self.send(Method::POST, "/v1/fdb", wanted).await
     }

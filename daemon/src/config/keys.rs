@@ -13,7 +13,7 @@ use super::place::{Place, Tree, Turn};
 use super::problem::{Fault, Problem, SOUGHT, quoted};
 use super::spec::{
     BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec, StaticSpec, SwitchSpec,
-    TimeoutsSpec, VlanSpec,
+    TimeoutsSpec, TunnelSpec, VlanSpec,
 };
 
 /// Every unknown key of the file, in its order.
@@ -34,7 +34,7 @@ fn in_table(tree: &Tree<'_>, place: &Place, table: &DeTable<'_>, problems: &mut 
             if problems.len() >= SOUGHT {
                 return;
             }
-            let problem = Problem::new(place.clone(), unknown_key(place, name, known));
+            let problem = Problem::new(place.clone(), unknown_key(name, known));
             problems.push(problem.at(tree.position(key.span().start)));
             continue;
         }
@@ -64,33 +64,13 @@ fn in_value(
     }
 }
 
-fn unknown_key(place: &Place, name: &str, known: &[&str]) -> Fault {
-    let (wrong, remedy) = match (place.turns().is_empty(), name) {
-        (true, "tunnel") => {
-            ("tunnels are not in this version".to_owned(), "delete the table".to_owned())
-        }
-        (false, "interface") if is_port(place) => (
-            "`interface`, an existing device as a port, is not in this version".to_owned(),
-            "write netns, pid or host = true".to_owned(),
-        ),
-        (false, "link") if is_port(place) => (
-            "`link`, a veth pair as a port, is not in this version".to_owned(),
-            "delete the line: the port becomes a TAP in the namespace".to_owned(),
-        ),
-        _ => {
-            let meant = synonym(name, known).or_else(|| nearest(name, known.iter().copied()));
-            let remedy = match meant {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("write one of {}", known.join(", ")),
-            };
-            (format!("unknown key {}", quoted(name)), remedy)
-        }
+fn unknown_key(name: &str, known: &[&str]) -> Fault {
+    let meant = synonym(name, known).or_else(|| nearest(name, known.iter().copied()));
+    let remedy = match meant {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("write one of {}", known.join(", ")),
     };
-    Fault::new(wrong, remedy)
-}
-
-fn is_port(place: &Place) -> bool {
-    place.turns().first().and_then(Turn::as_key) == Some("port")
+    Fault::new(format!("unknown key {}", quoted(name)), remedy)
 }
 
 /// Words of other tools for the same thing.
@@ -100,7 +80,7 @@ fn synonym<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     known.iter().copied().find(|key| key == ours)
 }
 
-const SYNONYMS: [(&str, &str); 19] = [
+const SYNONYMS: [(&str, &str); 30] = [
     ("dev", "out"),
     ("interface", "out"),
     ("gateway", "via"),
@@ -120,6 +100,17 @@ const SYNONYMS: [(&str, &str); 19] = [
     ("gateway", "router"),
     ("aging", "ageing"),
     ("threads", "workers"),
+    ("ifname", "interface"),
+    ("id", "vni"),
+    ("key", "vni"),
+    ("peers", "remotes"),
+    ("remote_ip", "remotes"),
+    ("local_ip", "local"),
+    ("dstport", "port"),
+    ("dst_port", "port"),
+    ("tos", "dscp"),
+    ("df_default", "df"),
+    ("csum", "checksum"),
 ];
 
 /// The keys of the table at a place; `None` where names are free or the value is no table of ours.
@@ -134,6 +125,7 @@ fn keys_at(turns: &[Turn]) -> Option<&'static [&'static str]> {
         ["bridge", _, "vlan", _] => keys_of::<VlanSpec>(),
         ["bridge", _, "static", "#"] => keys_of::<StaticSpec>(),
         ["port", _] => keys_of::<PortSpec>(),
+        ["tunnel", _] => keys_of::<TunnelSpec>(),
         ["route", "#"] => keys_of::<RouteSpec>(),
         ["masquerade", "#"] => keys_of::<MasqueradeSpec>(),
         ["publish", "#"] => keys_of::<PublishSpec>(),
@@ -237,14 +229,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_later_version_brings_is_said_so() {
+    fn a_tunnel_s_keys_have_other_names_elsewhere() {
         assert_eq!(
-            sentences("[tunnel.vx0]\nvni = 42\n[port.a]\ninterface = \"eth1\"\nlink = \"veth\"\n"),
-            "1:2: tunnels are not in this version; delete the table\n\
-             4:1: port \"a\": `interface`, an existing device as a port, is not in this version; \
-             write netns, pid or host = true\n\
-             5:1: port \"a\": `link`, a veth pair as a port, is not in this version; delete the \
-             line: the port becomes a TAP in the namespace"
+            sentences(
+                "[tunnel.vx0]\nkey = 42\nremote = \"192.0.2.1\"\ndstport = 4789\ntrunks = 1\n"
+            ),
+            "2:1: tunnel \"vx0\": unknown key \"key\"; did you mean `vni`?\n\
+             3:1: tunnel \"vx0\": unknown key \"remote\"; did you mean `remotes`?\n\
+             4:1: tunnel \"vx0\": unknown key \"dstport\"; did you mean `port`?\n\
+             5:1: tunnel \"vx0\": unknown key \"trunks\"; did you mean `trunk`?"
         );
     }
 

@@ -29,13 +29,14 @@ pub use lab::nat::{
 pub use lab::port::{Attach, Membership, Netns, Port, PriorityTags, Segment, VlanMode};
 pub use lab::route::{NextHop, Reject};
 pub use lab::settings::{Settings, Timeouts};
+pub use lab::tunnel::{Dscp, Ttl, Tunnel, TunnelVlans};
 pub use problem::{ConfigError, Position, Problem};
 pub(crate) use text::MAX_BYTES;
 
-pub use spec::texts::{BoolOrText, Texts};
+pub use spec::texts::{BoolOrText, NumberOrText, Texts};
 pub use spec::{
     BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec, StaticSpec, SwitchSpec,
-    TimeoutsSpec, VlanSpec,
+    TimeoutsSpec, TunnelSpec, VlanSpec,
 };
 
 /// Reads and checks a whole lab file; `file_name` only heads the sentences of the error.

@@ -64,7 +64,9 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quoted = super::problem::quoted;
         match self.0.as_slice() {
-            [Turn::Key(kind), Turn::Key(name), rest @ ..] if kind == "bridge" || kind == "port" => {
+            [Turn::Key(kind), Turn::Key(name), rest @ ..]
+                if matches!(kind.as_str(), "bridge" | "port" | "tunnel") =>
+            {
                 write!(f, "{kind} {}", quoted(name))?;
                 match rest {
                     [Turn::Key(key), Turn::Key(vlan), ..] if key == "vlan" => {

@@ -52,6 +52,12 @@ impl Counters {
         self.sent.add(1, bytes);
     }
 
+    /// `failed` of `count` frames did not leave.
+    pub(super) fn sent_many(&self, count: u64, bytes: u64, failed: u64) {
+        self.sent.add(count.saturating_sub(failed), bytes);
+        self.failed.fetch_add(failed, Ordering::Relaxed);
+    }
+
     pub(super) fn failed(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }

@@ -18,18 +18,23 @@ use std::time::{Duration, Instant as Deadline};
 use dashmap::DashMap;
 use os::clock;
 use os::poller::{Poller, Waker};
-use os::tap::Queue;
-use packet::{Pool, PortId};
+use os::underlay::Listener;
+use packet::PortId;
 use switch::{Change, ChangeError, Event, Notice, Outbox, Switch};
 use tokio::sync::mpsc::UnboundedSender;
 
 mod counters;
 mod table;
 mod transmit;
+mod tunnel;
 mod worker;
 
 pub use counters::{Counters, PortCounts};
-pub(crate) use table::{Cable, Table};
+pub use table::Queue;
+pub(crate) use table::{Cable, Entry, Table};
+use transmit::Sending;
+pub use tunnel::Exit;
+use tunnel::{Tunnel, Underlay};
 
 /// What a worker tells the control plane.
 #[derive(Debug)]
@@ -152,13 +157,39 @@ impl Dataplane {
     /// # Errors
     /// A system call's; the port then stays down.
     pub fn attach(&self, port: PortId, queues: Vec<Queue>) -> io::Result<()> {
-        let counters = self.shared.counters.entry(port).or_default().clone();
-        let cable = Arc::new(Cable { port, queues, counters });
-        self.shared.publish(|table| table.with(Arc::clone(&cable)));
+        let counters = self.counters(port);
+        self.open(Entry::Cable(Arc::new(Cable { port, queues, counters })))
+    }
+
+    /// Joins sockets, one a worker, to a port that datagrams come in on. The port must be known to the switch.
+    ///
+    /// # Errors
+    /// A system call's; the port then stays down.
+    pub fn attach_underlay(&self, port: PortId, listeners: Vec<Listener>) -> io::Result<()> {
+        let counters = self.counters(port);
+        self.open(Entry::Underlay(Arc::new(Underlay { port, listeners, counters })))
+    }
+
+    /// Lets a tunnel's frames leave, or leave otherwise than before. The port must be known to the switch.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn attach_tunnel(&self, port: PortId, exit: Exit) -> io::Result<()> {
+        let counters = self.counters(port);
+        self.open(Entry::Tunnel(Arc::new(Tunnel { port, exit, counters })))
+    }
+
+    fn counters(&self, port: PortId) -> Arc<Counters> {
+        self.shared.counters.entry(port).or_default().clone()
+    }
+
+    fn open(&self, entry: Entry) -> io::Result<()> {
+        let port = entry.port();
+        self.shared.publish(|table| table.with(entry.clone()));
         self.event(Event::PortUp(port));
         for (number, end) in self.shared.ends.iter().enumerate() {
-            if let Some(queue) = cable.read_by(number, self.queues()) {
-                end.poller.add(queue, u64::from(port.number()))?;
+            if let Some(source) = entry.read_by(number, self.queues()) {
+                end.poller.add(&source, u64::from(port.number()))?;
             }
         }
         Ok(())
@@ -167,12 +198,12 @@ impl Dataplane {
     /// Takes a port down and closes its queues; its device is gone when this returns. Blocks for a batch's time.
     pub fn detach(&self, port: PortId) {
         self.event(Event::PortDown(port));
-        let cable = self.shared.table().get(port).cloned();
-        if let Some(cable) = cable {
+        let entry = self.shared.table().get(port).cloned();
+        if let Some(entry) = entry {
             for (number, end) in self.shared.ends.iter().enumerate() {
-                if let Some(queue) = cable.read_by(number, self.queues()) {
+                if let Some(source) = entry.read_by(number, self.queues()) {
                     // Fails only when a worker saw the device go and has removed it already.
-                    let _ = end.poller.remove(queue);
+                    let _ = end.poller.remove(&source);
                 }
             }
         }
@@ -247,7 +278,7 @@ impl Shared {
     /// Sends what the control plane caused, on each port's first queue.
     fn send_from_control(&self, out: &mut Outbox) {
         let table = self.table();
-        transmit::flush(out, &table, 0, &mut Pool::new(1));
+        Sending::default().flush(out, &table, 0);
         for notice in out.notices() {
             // Nobody listens only while the process is ending.
             let _ = self.reports.send(Report::Notice(notice));

@@ -1,11 +1,67 @@
 //! The ports that workers read and write, as an immutable table by port number.
 
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use os::tap::Queue;
-use packet::PortId;
+use os::packet_socket::PacketSocket;
+use os::tap::{self, Received};
+use packet::{Frame, PortId};
 
 use super::counters::Counters;
+use super::tunnel::{Tunnel, Underlay};
+
+/// One queue of a port's device.
+#[derive(Debug)]
+pub enum Queue {
+    /// Of a TAP that was made for the port.
+    Tap(tap::Queue),
+    /// A packet socket on a device that was there.
+    Packet(PacketSocket),
+}
+
+impl Queue {
+    /// Takes the next frame out; see [`tap::Queue::read`].
+    pub(crate) fn read(&self, frame: &mut Frame) -> io::Result<Received> {
+        match self {
+            Self::Tap(queue) => queue.read(frame),
+            Self::Packet(socket) => socket.read(frame),
+        }
+    }
+
+    /// Hands a frame to the far end; see [`tap::Queue::write`].
+    pub(crate) fn write(&self, frame: &mut Frame) -> io::Result<()> {
+        match self {
+            Self::Tap(queue) => queue.write(frame),
+            Self::Packet(socket) => socket.write(frame),
+        }
+    }
+
+    /// Whether frames keep their offload across it.
+    pub(crate) const fn offloads(&self) -> bool {
+        match self {
+            Self::Tap(queue) => queue.offloads(),
+            Self::Packet(_) => true,
+        }
+    }
+
+    /// Whether an error says that the device is gone for good.
+    pub(crate) fn is_gone(&self, error: &io::Error) -> bool {
+        match self {
+            Self::Tap(_) => tap::is_gone(error),
+            Self::Packet(socket) => socket.is_gone(error),
+        }
+    }
+}
+
+impl AsFd for Queue {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tap(queue) => queue.as_fd(),
+            Self::Packet(socket) => socket.as_fd(),
+        }
+    }
+}
 
 /// One port's device, open.
 #[derive(Debug)]
@@ -16,11 +72,9 @@ pub(crate) struct Cable {
 }
 
 impl Cable {
-    /// The queue that worker `number` of `workers` reads. A device with fewer queues is read by as many workers, and
-    /// ports are spread over them by number.
-    pub(crate) fn read_by(&self, number: usize, workers: usize) -> Option<&Queue> {
-        let shift = if self.queues.len() < workers { self.port.index() } else { 0 };
-        self.queues.get((number + shift) % workers.max(1))
+    /// Whether its device was made for it.
+    pub(crate) fn is_tap(&self) -> bool {
+        matches!(self.queues.first(), Some(Queue::Tap(_)))
     }
 
     /// The queue that worker `number` writes. Queues are safe to share: a frame is one system call.
@@ -29,23 +83,78 @@ impl Cable {
     }
 }
 
+/// What a port's number stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum Entry {
+    /// A device.
+    Cable(Arc<Cable>),
+    /// A UDP port that datagrams come in on.
+    Underlay(Arc<Underlay>),
+    /// A tunnel that datagrams go out through.
+    Tunnel(Arc<Tunnel>),
+}
+
+impl Entry {
+    pub(crate) fn port(&self) -> PortId {
+        match self {
+            Self::Cable(cable) => cable.port,
+            Self::Underlay(underlay) => underlay.port,
+            Self::Tunnel(tunnel) => tunnel.port,
+        }
+    }
+
+    /// What worker `number` of `workers` reads. A device with fewer queues is read by as many workers, and ports are
+    /// spread over them by number.
+    pub(crate) fn read_by(&self, number: usize, workers: usize) -> Option<Readable<'_>> {
+        let (count, port) = match self {
+            Self::Cable(cable) => (cable.queues.len(), cable.port),
+            Self::Underlay(underlay) => (underlay.listeners.len(), underlay.port),
+            Self::Tunnel(_) => return None,
+        };
+        let shift = if count < workers { port.index() } else { 0 };
+        let at = (number + shift) % workers.max(1);
+        match self {
+            Self::Cable(cable) => cable.queues.get(at).map(Readable::Queue),
+            Self::Underlay(underlay) => underlay.listeners.get(at).map(Readable::Listener),
+            Self::Tunnel(_) => None,
+        }
+    }
+}
+
+/// What a worker reads frames from.
+pub(crate) enum Readable<'a> {
+    /// A device's queue.
+    Queue(&'a Queue),
+    /// A socket.
+    Listener(&'a os::underlay::Listener),
+}
+
+impl AsFd for Readable<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Queue(queue) => queue.as_fd(),
+            Self::Listener(listener) => listener.as_fd(),
+        }
+    }
+}
+
 /// All ports that are open, by number. Cloned and replaced whole when one comes or goes.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Table(Vec<Option<Arc<Cable>>>);
+pub(crate) struct Table(Vec<Option<Entry>>);
 
 impl Table {
-    pub(crate) fn get(&self, port: PortId) -> Option<&Arc<Cable>> {
+    pub(crate) fn get(&self, port: PortId) -> Option<&Entry> {
         self.0.get(port.index())?.as_ref()
     }
 
-    pub(crate) fn with(&self, cable: Arc<Cable>) -> Self {
+    pub(crate) fn with(&self, entry: Entry) -> Self {
         let mut table = self.clone();
-        let at = cable.port.index();
+        let at = entry.port().index();
         if table.0.len() <= at {
             table.0.resize(at + 1, None);
         }
         if let Some(slot) = table.0.get_mut(at) {
-            *slot = Some(cable);
+            *slot = Some(entry);
         }
         table
     }

@@ -4,19 +4,43 @@ use packet::segment::{Pieces, complete_checksum};
 use packet::{Frame, Offload, Pool};
 use switch::{Egress, Outbox};
 
-use super::table::{Cable, Table};
+use super::table::{Cable, Entry, Table};
+use super::tunnel::Departures;
 
-/// Sends every frame of `out` on the queues of worker `number` and takes the buffers back. Pieces of super-frames are
-/// made in a buffer from `pieces`, one at a time.
-pub(super) fn flush(out: &mut Outbox, table: &Table, number: usize, pieces: &mut Pool) {
-    out.drain(|frame, copies| {
-        for (at, egress) in copies.iter().enumerate() {
-            let last = at + 1 == copies.len();
-            if let Some(cable) = table.get(egress.port) {
-                send(frame, *egress, last, cable, number, pieces);
+/// What sending needs besides the frames; kept from batch to batch.
+#[derive(Debug)]
+pub(super) struct Sending {
+    /// The buffer that pieces of super-frames are made in, one at a time.
+    pieces: Pool,
+    departures: Departures,
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self { pieces: Pool::new(1), departures: Departures::default() }
+    }
+}
+
+impl Sending {
+    /// Sends every frame of `out` on the queues of worker `number` and takes the buffers back.
+    pub(super) fn flush(&mut self, out: &mut Outbox, table: &Table, number: usize) {
+        let Self { pieces, departures } = self;
+        out.drain(|frame, copies| {
+            let through_tunnel = copies.iter().any(|copy| copy.remote.is_some());
+            for (at, egress) in copies.iter().enumerate() {
+                if let Some(Entry::Cable(cable)) = table.get(egress.port) {
+                    let last = !through_tunnel && at + 1 == copies.len();
+                    send(frame, *egress, last, cable, number, pieces);
+                }
             }
+            if through_tunnel {
+                departures.add(core::mem::take(frame), copies, table);
+            }
+        });
+        if !departures.is_empty() {
+            departures.leave(&mut out.pool);
         }
-    });
+    }
 }
 
 fn send(

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use os::clock;
 use os::poller::Events;
-use os::tap::{self, Received};
-use packet::{Instant, Pool, PortId};
+use os::tap::Received;
+use os::underlay::{BATCH, Datagrams, Listener, Slots};
+use packet::{Instant, PortId};
 use switch::{Event, Outbox};
 
-use super::table::{Cable, Table};
-use super::{Report, Shared, WAKE, transmit};
+use super::table::{Cable, Entry, Queue, Readable, Table};
+use super::transmit::Sending;
+use super::tunnel::{self, Underlay};
+use super::{Report, Shared, WAKE};
 
 /// Frames taken from one queue before the next has its turn: one flooding port cannot starve the others.
 const PER_QUEUE: usize = 32;
@@ -37,8 +40,10 @@ struct Worker<'a> {
     /// When the switch's timers are looked at next. Worker 0 runs them; the others never do.
     timers: Instant,
     out: Outbox,
-    /// The buffer that pieces of super-frames are made in.
-    pieces: Pool,
+    sending: Sending,
+    /// Where datagrams are received.
+    slots: Slots,
+    datagrams: Vec<Datagrams>,
 }
 
 /// Runs worker `number` until the dataplane stops.
@@ -52,7 +57,9 @@ pub(super) fn run(shared: &Shared, number: usize) {
         batch: Vec::new(),
         timers: if number == 0 { Instant::ZERO } else { Instant::MAX },
         out: Outbox::new(BUFFERS),
-        pieces: Pool::new(1),
+        sending: Sending::default(),
+        slots: Slots::new(),
+        datagrams: Vec::new(),
     };
     if let Err(error) = worker.work() {
         tracing::error!("worker {number} ends: {error}");
@@ -74,7 +81,10 @@ impl Worker<'_> {
                     continue;
                 }
                 let port = PortId::new(token as u32);
-                if readiness.gone {
+                // On a socket an error is news to be read; on a TAP it is the end.
+                if readiness.gone
+                    && matches!(self.table.get(port), Some(Entry::Cable(cable)) if cable.is_tap())
+                {
                     self.lose(port);
                 } else if !self.busy.contains(&port) {
                     self.busy.push(port);
@@ -95,8 +105,16 @@ impl Worker<'_> {
     fn turn(&mut self) {
         let busy = core::mem::take(&mut self.busy);
         for port in &busy {
-            let Some(cable) = self.table.get(*port).cloned() else { continue };
-            if self.read(&cable) {
+            let workers = self.shared.ends.len();
+            let Some(entry) = self.table.get(*port).cloned() else { continue };
+            let more = match (&entry, entry.read_by(self.number, workers)) {
+                (Entry::Cable(cable), Some(Readable::Queue(queue))) => self.read(cable, queue),
+                (Entry::Underlay(underlay), Some(Readable::Listener(listener))) => {
+                    self.receive(underlay, listener)
+                }
+                _ => false,
+            };
+            if more {
                 self.busy.push(*port);
             }
         }
@@ -105,7 +123,7 @@ impl Worker<'_> {
         if timers || !self.batch.is_empty() {
             self.step(now, timers);
         }
-        transmit::flush(&mut self.out, &self.table, self.number, &mut self.pieces);
+        self.sending.flush(&mut self.out, &self.table, self.number);
         for notice in self.out.notices() {
             let _ = self.shared.reports.send(Report::Notice(notice));
         }
@@ -126,9 +144,7 @@ impl Worker<'_> {
     }
 
     /// Takes a bounded number of frames from a port; whether there may be more.
-    fn read(&mut self, cable: &Cable) -> bool {
-        let workers = self.shared.ends.len();
-        let Some(queue) = cable.read_by(self.number, workers) else { return false };
+    fn read(&mut self, cable: &Cable, queue: &Queue) -> bool {
         let (mut frames, mut bytes) = (0, 0);
         let port = cable.port;
         let more = loop {
@@ -153,7 +169,7 @@ impl Worker<'_> {
                 }
                 Err(error) => {
                     self.out.pool.give(frame);
-                    if tap::is_gone(&error) {
+                    if queue.is_gone(&error) {
                         self.lose(port);
                     }
                     break false;
@@ -166,14 +182,45 @@ impl Worker<'_> {
         more
     }
 
+    /// Takes a bounded number of datagrams from a UDP port; whether there may be more.
+    fn receive(&mut self, underlay: &Underlay, listener: &Listener) -> bool {
+        let (mut frames, mut bytes) = (0, 0);
+        let more = loop {
+            if frames >= PER_QUEUE || bytes >= PER_QUEUE_BYTES {
+                break true;
+            }
+            let datagrams = &mut self.datagrams;
+            let received = listener.receive(&mut self.slots, &mut self.out.pool, |datagram| {
+                datagrams.push(datagram);
+            });
+            for datagrams in self.datagrams.drain(..) {
+                frames += 1;
+                bytes += datagrams.frame.len();
+                tunnel::arrive(underlay.port, datagrams, &mut self.out.pool, &mut self.batch);
+            }
+            match received {
+                Ok(count) if count == BATCH => {}
+                Ok(_) => break false,
+                Err(error) => {
+                    tracing::warn!("datagrams cannot be received: {error}");
+                    break false;
+                }
+            }
+        };
+        if frames > 0 {
+            underlay.counters.received(frames as u64, bytes as u64);
+        }
+        more
+    }
+
     /// A device is gone: the port goes down, and the control plane hears of it.
     fn lose(&mut self, port: PortId) {
-        let Some(cable) = self.table.get(port).cloned() else { return };
-        if let (Some(end), Some(queue)) =
-            (self.shared.ends.get(self.number), cable.read_by(self.number, self.shared.ends.len()))
+        let Some(entry) = self.table.get(port).cloned() else { return };
+        if let (Some(end), Some(source)) =
+            (self.shared.ends.get(self.number), entry.read_by(self.number, self.shared.ends.len()))
         {
             // Fails when the control plane is removing the port at this moment.
-            let _ = end.poller.remove(queue);
+            let _ = end.poller.remove(&source);
         }
         self.shared.switch().step(clock::now(), Event::PortDown(port), &mut self.out);
         let _ = self.shared.reports.send(Report::Gone(port));

@@ -1,12 +1,15 @@
-//! The far end of a port: a TAP made in its namespace and given its address. It goes with its queues.
+//! The far end of a port: a TAP or veth pair made in its namespace and given its address, or a device that was there.
+//! What was made goes with the port.
 
 use os::links::{LinkError, Links};
 use os::netns::{Netns, NetnsError, Place};
-use os::tap::{self, Queue, TapError};
+use os::packet_socket::{PacketSocket, PacketSocketError};
+use os::tap::{self, TapError};
 use packet::Ipv4Net;
 
 use super::places;
 use crate::config::{Attach, Port};
+use crate::dataplane::Queue;
 
 /// Why a port's far end could not be made as the lab wants it.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +20,9 @@ pub enum CableError {
     /// The device.
     #[error(transparent)]
     Tap(#[from] TapError),
+    /// A device that should be there.
+    #[error(transparent)]
+    Interface(#[from] PacketSocketError),
     /// Its settings.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -52,7 +58,7 @@ pub enum CableError {
     },
 }
 
-/// A far end that is up. The device goes with its queues.
+/// A far end that is up. A TAP goes with its queues; a veth pair with [`FarEnd::remove`].
 #[derive(Debug)]
 pub(crate) struct FarEnd {
     pub(crate) netns: Netns,
@@ -60,12 +66,28 @@ pub(crate) struct FarEnd {
     pub(crate) index: u32,
     /// The namespace's number as seen from ours.
     pub(crate) nsid: Option<i32>,
+    /// The near end of a veth pair, in our namespace.
+    near: Option<(Links, u32)>,
+    /// Whether it was there before us, and is nobody's to change.
+    found: bool,
 }
 
 impl FarEnd {
-    /// Makes the device in `netns` with `queues` queues, and gives it all that the lab says. On an error the device is
-    /// gone again.
+    /// Makes the device in `netns` with `queues` queues, and gives it all that the lab says; or opens one that is
+    /// there. On an error what was made is gone again.
     pub(crate) async fn make(
+        port: &Port,
+        netns: Netns,
+        queues: usize,
+    ) -> Result<(Self, Vec<Queue>), CableError> {
+        match &port.attach {
+            Attach::Netns(_) | Attach::Host { .. } => Self::tap(port, netns, queues).await,
+            Attach::Veth(_) => Self::veth(port, netns).await,
+            Attach::Interface(device) => Self::found(device.as_str(), netns).await,
+        }
+    }
+
+    async fn tap(
         port: &Port,
         netns: Netns,
         queues: usize,
@@ -73,30 +95,76 @@ impl FarEnd {
         let device = port.device.as_str();
         let options = tap::Options { name: device, queues, offload: port.offload };
         let queues = tap::open(&netns, &options)?;
-        let links = places::open(&netns).await?;
-        let vanished = || CableError::Vanished { device: device.into(), place: netns.to_string() };
-        let link = links.find(device).await?.ok_or_else(vanished)?;
-        let mut end = Self { netns, links, index: link.index, nsid: None };
+        let mut end = Self::of(device, netns).await?;
         end.links.set_mac(end.index, port.mac).await?;
         end.links.set_mtu(end.index, u32::from(port.mtu)).await?;
         if let Attach::Host { master: Some(master) } = &port.attach {
             end.enslave(master.as_str()).await?;
         }
-        if let Attach::Netns(_) = port.attach {
-            end.links.loopback_up().await?;
+        end.dress(port).await?;
+        Ok((end, queues.into_iter().map(Queue::Tap).collect()))
+    }
+
+    async fn veth(port: &Port, netns: Netns) -> Result<(Self, Vec<Queue>), CableError> {
+        let own = Netns::open(&Place::Current)?;
+        let links = places::open(&own).await?;
+        let vanished =
+            || CableError::Vanished { device: port.device.to_string(), place: netns.to_string() };
+        let ours = port.near_device().ok_or_else(vanished)?;
+        let device = port.device.as_str();
+        let made =
+            links.make_veth(ours.as_str(), &netns, device, u32::from(port.mtu), port.mac).await?;
+        let dressed = async {
+            let mut end = Self::of(device, netns).await?;
+            end.dress(port).await?;
+            let socket = PacketSocket::open(&own, ours.as_str())?;
+            Ok::<_, CableError>((end, socket))
+        };
+        match dressed.await {
+            Ok((mut end, socket)) => {
+                end.near = Some((links, made.index));
+                Ok((end, vec![Queue::Packet(socket)]))
+            }
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = links.delete(made.index).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn found(device: &str, netns: Netns) -> Result<(Self, Vec<Queue>), CableError> {
+        let socket = PacketSocket::open(&netns, device)?;
+        let mut end = Self::of(device, netns).await?;
+        (end.found, end.index) = (true, socket.index());
+        Ok((end, vec![Queue::Packet(socket)]))
+    }
+
+    /// The device called `device` in `netns`, as it is.
+    async fn of(device: &str, netns: Netns) -> Result<Self, CableError> {
+        let links = places::open(&netns).await?;
+        let vanished = || CableError::Vanished { device: device.into(), place: netns.to_string() };
+        let link = links.find(device).await?.ok_or_else(vanished)?;
+        Ok(Self { netns, links, index: link.index, nsid: None, near: None, found: false })
+    }
+
+    /// Gives the device its addresses and switches it on.
+    async fn dress(&mut self, port: &Port) -> Result<(), CableError> {
+        if port.attach.netns().is_some() {
+            self.links.loopback_up().await?;
         }
         for net in &port.address {
-            end.links.add_address(end.index, *net).await?;
+            self.links.add_address(self.index, *net).await?;
         }
-        end.links.set_up(end.index).await?;
+        self.links.set_up(self.index).await?;
         if let Some(gateway) = port.gateway {
-            end.links.set_default_route(gateway, end.index).await?;
+            self.links.set_default_route(gateway, self.index).await?;
         }
-        if let Attach::Netns(_) = port.attach {
+        if port.attach.netns().is_some() {
             let own = Netns::open(&Place::Current)?;
-            end.nsid = Some(places::open(&own).await?.assign_nsid(&end.netns).await?);
+            self.nsid = Some(places::open(&own).await?.assign_nsid(&self.netns).await?);
         }
-        Ok((end, queues))
+        Ok(())
     }
 
     async fn enslave(&self, master: &str) -> Result<(), CableError> {
@@ -108,13 +176,19 @@ impl FarEnd {
         Ok(self.links.set_master(self.index, Some(bridge.index)).await?)
     }
 
-    /// Changes addresses, gateway, MAC address and MTU in place.
+    /// Changes addresses, gateway, MAC address and MTU in place. A device that was found keeps its own.
     pub(crate) async fn alter(&mut self, old: &Port, new: &Port) -> Result<(), CableError> {
+        if self.found {
+            return Ok(());
+        }
         if old.mac != new.mac {
             self.links.set_mac(self.index, new.mac).await?;
         }
         if old.mtu != new.mtu {
             self.links.set_mtu(self.index, u32::from(new.mtu)).await?;
+            if let Some((links, index)) = &self.near {
+                links.set_mtu(*index, u32::from(new.mtu)).await?;
+            }
         }
         let gone = |net: &&Ipv4Net| !new.address.contains(net);
         for net in old.address.iter().filter(gone) {
@@ -132,5 +206,26 @@ impl FarEnd {
             Some(_) | None => {}
         }
         Ok(())
+    }
+
+    /// Whether a device that was found, or the near end of a pair, is still there. A TAP's queues tell that themselves.
+    pub(crate) async fn is_there(&self) -> bool {
+        let (links, index) = match &self.near {
+            Some((links, index)) => (links, *index),
+            None if self.found => (&self.links, self.index),
+            None => return true,
+        };
+        // An error says nothing about the device.
+        links.list().await.map_or(true, |all| all.iter().any(|link| link.index == index))
+    }
+
+    /// Deletes what does not go with its queues.
+    pub(crate) async fn remove(self) {
+        if let Some((links, index)) = self.near
+            && let Err(error) = links.delete(index).await
+            && !error.is_missing_device()
+        {
+            tracing::warn!("a veth pair cannot be deleted: {error}");
+        }
     }
 }

@@ -5,13 +5,19 @@ use std::collections::BTreeSet;
 use nat::{Lifetimes, Limits, Rules};
 use packet::{Protocol, VlanId};
 use switch::Change;
-use switch::change::{BridgeSettings, Hop, InterfaceSettings, Link, PortSettings, Role, Route};
+use switch::change::{
+    BridgeSettings, Hop, InterfaceSettings, Link, Membership, PortSettings, Role, Route,
+};
+use switch::view::Location;
 use switch::vlan::{self, VlanSet};
 
-use super::ids::Ids;
+use vxlan::header::Reserved;
+
+use super::ids::{Ids, UdpPort};
+use super::tunnels::{is_reopened, udp_ports};
 use crate::config::{
-    Bridge, Filtering, Interface, Lab, ListenScope, Mapping, NextHop, Port, PriorityTags, Reject,
-    Segment, Settings, Transport, VlanMode,
+    Bridge, Filtering, Interface, Lab, ListenScope, Mapping, Name, NextHop, Port, PriorityTags,
+    Reject, Segment, Settings, Transport, Tunnel, TunnelVlans, VlanMode,
 };
 
 /// The changes that make a switch that is `old` into one that is `new`, to be made under one lock. Numbers are given
@@ -83,6 +89,16 @@ fn removals(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {
         changes.push(Change::DeletePort(ids.port(name)));
         ids.free_port(name);
     }
+    for (name, tunnel) in &old.tunnels {
+        if new.tunnels.get(name).is_none_or(|new| is_reopened(tunnel, new)) {
+            changes.push(Change::DeletePort(ids.port(name)));
+            ids.free_port(name);
+        }
+    }
+    for udp in udp_ports(old).difference(&udp_ports(new)) {
+        changes.push(Change::DeletePort(ids.udp_port(*udp)));
+        ids.free_udp_port(*udp);
+    }
     // Bridges go last: their ports may move to another bridge first.
     for interface in old.interfaces().iter().filter(|old| conflicts(old, &kept)) {
         changes.push(Change::DeleteInterface(ids.interface(&interface.name)));
@@ -111,6 +127,7 @@ fn additions(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {
             changes.push(Change::SetPort(ids.port(name), port_settings(port, ids)));
         }
     }
+    tunnel_additions(changes, old, new, ids);
     for name in old.bridges.keys().filter(|name| !new.bridges.contains_key(*name)) {
         changes.push(Change::DeleteBridge(ids.bridge(name)));
         ids.free_bridge(name);
@@ -141,13 +158,79 @@ fn additions(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {
         .collect();
     for added in &new.statics {
         // A port that changes its place loses what was bound to it.
-        if !old.statics.contains(added) || moved.contains(&added.port) {
+        let reopened = old.tunnels.get(&added.port).zip(new.tunnels.get(&added.port));
+        let reopened = reopened.is_some_and(|(old, new)| {
+            is_reopened(old, new) || old.vni != new.vni || old.vlans != new.vlans
+        });
+        if !old.statics.contains(added) || moved.contains(&added.port) || reopened {
             let (bridge, port) = (ids.bridge(&added.bridge), ids.port(&added.port));
-            changes.push(Change::PinStation(bridge, added.vlan, added.mac, port));
+            let place = match added.remote {
+                Some(remote) => Location::Peer { tunnel: port, remote },
+                None => Location::Port(port),
+            };
+            changes.push(Change::PinStation(bridge, added.vlan, added.mac, place));
         }
     }
     // Rules name interfaces by number: numbers may have changed though the rules have not.
     changes.push(Change::SetRules(rules(new, ids)));
+}
+
+fn tunnel_additions(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {
+    for udp in udp_ports(new).difference(&udp_ports(old)) {
+        let settings = PortSettings { role: Role::Underlay, mtu: u16::MAX };
+        changes.push(Change::SetPort(ids.udp_port(*udp), settings));
+    }
+    // A far end passes from one tunnel to another only when the first has given it up.
+    let changed = || {
+        let tunnels = new.tunnels.iter();
+        tunnels.filter(|(name, tunnel)| old.tunnels.get(*name) != Some(*tunnel))
+    };
+    for (name, tunnel) in changed() {
+        if old.tunnels.get(name).is_some_and(|old| !is_reopened(old, tunnel)) {
+            let mut settings = tunnel_settings(tunnel, ids);
+            if let Role::Tunnel(_, tunnel) = &mut settings.role {
+                tunnel.remotes.clear();
+            }
+            if gives_up(old, new, name) {
+                changes.push(Change::SetPort(ids.port(name), settings));
+            }
+        }
+    }
+    for (name, tunnel) in changed() {
+        changes.push(Change::SetPort(ids.port(name), tunnel_settings(tunnel, ids)));
+    }
+}
+
+/// Whether another tunnel gets a far end that this one has had.
+fn gives_up(old: &Lab, new: &Lab, name: &Name) -> bool {
+    let Some(had) = old.tunnels.get(name) else { return false };
+    new.tunnels.iter().any(|(other, tunnel)| {
+        other != name
+            && (tunnel.vni, tunnel.port, tunnel.local) == (had.vni, had.port, had.local)
+            && tunnel.remotes.iter().any(|remote| had.remotes.contains(remote))
+    })
+}
+
+fn tunnel_settings(tunnel: &Tunnel, ids: &mut Ids) -> PortSettings {
+    let member = Membership {
+        bridge: ids.bridge(&tunnel.bridge),
+        vlans: match tunnel.vlans {
+            TunnelVlans::Access(vlan) => vlan::VlanMode::Access(vlan),
+            TunnelVlans::Trunk => vlan::VlanMode::Trunk(VlanSet::All),
+        },
+        priority_tags: vlan::PriorityTags::Never,
+        isolated: tunnel.isolated,
+    };
+    let settings = switch::change::Tunnel {
+        underlay: ids.udp_port(UdpPort::of(tunnel)),
+        vni: tunnel.vni,
+        remotes: tunnel.remotes.clone(),
+        reserved: if tunnel.strict_reserved { Reserved::Refused } else { Reserved::Ignored },
+        learning: tunnel.learning,
+        suppress_arp: tunnel.arp_suppression,
+        clamp_mss: tunnel.mss_clamp,
+    };
+    PortSettings { role: Role::Tunnel(member, settings), mtu: tunnel.mtu }
 }
 
 fn bridge_settings(bridge: &Bridge) -> BridgeSettings {
@@ -161,7 +244,7 @@ fn bridge_settings(bridge: &Bridge) -> BridgeSettings {
 
 fn port_settings(port: &Port, ids: &mut Ids) -> PortSettings {
     let role = match &port.segment {
-        Segment::Bridged(member) => Role::Bridged {
+        Segment::Bridged(member) => Role::Bridged(Membership {
             bridge: ids.bridge(&member.bridge),
             vlans: vlan_mode(&member.vlan_mode),
             priority_tags: match member.priority_tags {
@@ -170,7 +253,7 @@ fn port_settings(port: &Port, ids: &mut Ids) -> PortSettings {
                 PriorityTags::Always => vlan::PriorityTags::Always,
             },
             isolated: member.isolated,
-        },
+        }),
         Segment::Routed { .. } => {
             let name =
                 crate::config::InterfaceName { owner: port.name.clone(), vlan: VlanId::UNTAGGED };

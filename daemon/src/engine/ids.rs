@@ -4,15 +4,48 @@
 //! name is gone.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::net::Ipv4Addr;
 
-use crate::config::{InterfaceName, Name};
+use crate::config::{InterfaceName, Name, Tunnel};
 use packet::{BridgeId, InterfaceId, PortId};
+
+/// A UDP port that datagrams of tunnels come in on. Ordered, and shown, by port and address.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct UdpPort {
+    pub(crate) port: u16,
+    /// The own address that is listened at; every one when none.
+    pub(crate) local: Option<Ipv4Addr>,
+}
+
+impl UdpPort {
+    /// Where a tunnel's datagrams come in.
+    pub(crate) fn of(tunnel: &Tunnel) -> Self {
+        Self { port: tunnel.port.get(), local: tunnel.local }
+    }
+}
+
+impl fmt::Display for UdpPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.local {
+            Some(local) => write!(f, "udp {local}:{}", self.port),
+            None => write!(f, "udp {}", self.port),
+        }
+    }
+}
+
+/// What has a port's number: what people call port or tunnel, or a UDP port that tunnels need.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum PortName {
+    Named(Name),
+    Udp(UdpPort),
+}
 
 /// The numbers in use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
     bridges: BTreeMap<Name, u16>,
-    ports: BTreeMap<Name, u32>,
+    ports: BTreeMap<PortName, u32>,
     interfaces: BTreeMap<InterfaceName, u16>,
 }
 
@@ -22,9 +55,14 @@ impl Ids {
         BridgeId::new(number(&mut self.bridges, name))
     }
 
-    /// The number of a port, given now if it has none.
+    /// The number of a port or tunnel, given now if it has none.
     pub(crate) fn port(&mut self, name: &Name) -> PortId {
-        PortId::new(number(&mut self.ports, name))
+        PortId::new(number(&mut self.ports, &PortName::Named(name.clone())))
+    }
+
+    /// The number of a UDP port, given now if it has none.
+    pub(crate) fn udp_port(&mut self, udp: UdpPort) -> PortId {
+        PortId::new(number(&mut self.ports, &PortName::Udp(udp)))
     }
 
     /// The number of an interface, given now if it has none.
@@ -37,7 +75,12 @@ impl Ids {
     }
 
     pub(crate) fn known_port(&self, name: &str) -> Option<PortId> {
-        self.ports.get(name).copied().map(PortId::new)
+        let name = PortName::Named(name.parse().ok()?);
+        self.ports.get(&name).copied().map(PortId::new)
+    }
+
+    pub(crate) fn known_udp_port(&self, udp: UdpPort) -> Option<PortId> {
+        self.ports.get(&PortName::Udp(udp)).copied().map(PortId::new)
     }
 
     pub(crate) fn known_interface(&self, name: &InterfaceName) -> Option<InterfaceId> {
@@ -49,15 +92,34 @@ impl Ids {
     }
 
     pub(crate) fn free_port(&mut self, name: &Name) {
-        self.ports.remove(name);
+        self.ports.remove(&PortName::Named(name.clone()));
+    }
+
+    pub(crate) fn free_udp_port(&mut self, udp: UdpPort) {
+        self.ports.remove(&PortName::Udp(udp));
     }
 
     pub(crate) fn free_interface(&mut self, name: &InterfaceName) {
         self.interfaces.remove(name);
     }
 
-    /// The name behind a port's number.
+    /// The name behind a number, of a port or tunnel.
     pub(crate) fn port_name(&self, port: PortId) -> Option<&Name> {
+        match self.numbered(port)? {
+            PortName::Named(name) => Some(name),
+            PortName::Udp(_) => None,
+        }
+    }
+
+    /// What people read for a port's number: its name, or `udp 4789`.
+    pub(crate) fn port_label(&self, port: PortId) -> Option<String> {
+        self.numbered(port).map(|name| match name {
+            PortName::Named(name) => name.to_string(),
+            PortName::Udp(udp) => udp.to_string(),
+        })
+    }
+
+    fn numbered(&self, port: PortId) -> Option<&PortName> {
         self.ports.iter().find(|(_, number)| **number == port.number()).map(|(name, _)| name)
     }
 

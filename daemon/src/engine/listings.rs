@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use os::underlay;
 use switch::view::{Location, NeighborState, Origin, Target};
 
+use super::tunnels::inner_mtus;
 use super::views::{
     BridgeView, DropView, FlowEntry, NeighborEntry, PortStats, PortView, RouteView, StationView,
-    StatsView,
+    StatsView, TunnelView,
 };
 use super::{Engine, State};
-use crate::config::{Attach, InterfaceName, NextHop, Segment};
+use crate::config::{
+    Attach, Dscp, InterfaceName, NextHop, NumberOrText, Segment, Ttl, Tunnel, TunnelVlans,
+};
 
 impl Engine {
     /// Every port, by name.
@@ -48,6 +52,18 @@ impl Engine {
         ports.collect()
     }
 
+    /// Every tunnel, by name.
+    pub async fn tunnels(&self) -> Vec<TunnelView> {
+        let running = self.running.lock().await;
+        running.lab.tunnels.values().map(tunnel_view).collect()
+    }
+
+    /// What the running lab asks for and cannot have, a sentence each.
+    pub async fn warnings(&self) -> Vec<String> {
+        let running = self.running.lock().await;
+        running.lab.mtu_warnings(&inner_mtus(&running.lab))
+    }
+
     /// Every bridge, by name.
     pub async fn bridges(&self) -> Vec<BridgeView> {
         let running = self.running.lock().await;
@@ -60,11 +76,13 @@ impl Engine {
                 .iter()
                 .flat_map(|(vlan, nets)| nets.iter().map(move |net| format!("vlan {vlan}: {net}")));
             let ports = running.lab.ports.values().filter(|port| port.bridge() == Some(name));
+            let tunnels = running.lab.tunnels.values().filter(|tunnel| tunnel.bridge == *name);
             BridgeView {
                 name: name.to_string(),
                 mac: bridge.mac.to_string(),
                 router: bridge.router.iter().map(ToString::to_string).chain(vlans).collect(),
                 ports: ports.map(|port| port.name.to_string()).collect(),
+                tunnels: tunnels.map(|tunnel| tunnel.name.to_string()).collect(),
                 ageing: bridge.ageing.as_secs(),
                 stations,
                 fdb_size,
@@ -128,7 +146,9 @@ impl Engine {
         {
             for station in self.plane.look(|now, switch| switch.stations(now, id)) {
                 let port = match station.location {
-                    Location::Port(port) => running.ids.port_name(port).map(ToString::to_string),
+                    Location::Port(port) | Location::Peer { tunnel: port, .. } => {
+                        running.ids.port_name(port).map(ToString::to_string)
+                    }
                     Location::Router(_) => Some("router".to_owned()),
                 };
                 let origin = match station.origin {
@@ -139,6 +159,10 @@ impl Engine {
                 views.push(StationView {
                     bridge: name.to_string(),
                     port: port.unwrap_or_default(),
+                    peer: match station.location {
+                        Location::Peer { remote, .. } => Some(remote),
+                        Location::Port(_) | Location::Router(_) => None,
+                    },
                     vlan: station.vlan.number(),
                     mac: station.mac.to_string(),
                     age: (station.origin == Origin::Learned).then_some(station.age.as_secs()),
@@ -190,10 +214,12 @@ impl Engine {
         let (totals, drops) = self.plane.look(|_, switch| (switch.totals(), switch.drops()));
         let ports = self.plane.counts().into_iter().filter_map(|(port, counts)| {
             let dropped = drops.iter().filter(|(at, _, _)| *at == port).map(|(_, _, n)| n);
+            let through = self.plane.look(|_, switch| switch.received_through(port));
+            let received = through.unwrap_or((counts.received_frames, counts.received_bytes));
             Some(PortStats {
-                port: running.ids.port_name(port)?.to_string(),
-                received_frames: counts.received_frames,
-                received_bytes: counts.received_bytes,
+                port: running.ids.port_label(port)?,
+                received_frames: received.0,
+                received_bytes: received.1,
                 sent_frames: counts.sent_frames,
                 sent_bytes: counts.sent_bytes,
                 dropped_frames: dropped.sum::<u64>() + counts.failed_frames,
@@ -225,7 +251,7 @@ impl Engine {
         }));
         drops.sort_unstable();
         let view = |(port, reason, frames): (_, packet::DropReason, _)| DropView {
-            port: running.ids.port_name(port).map_or_else(|| port.to_string(), ToString::to_string),
+            port: running.ids.port_label(port).unwrap_or_else(|| port.to_string()),
             reason: reason.name().to_owned(),
             meaning: reason.describe().trim().to_owned(),
             frames,
@@ -242,5 +268,48 @@ impl Engine {
             .iter()
             .map(|(name, port)| (name.to_string(), port.attach.clone()))
             .collect()
+    }
+}
+
+/// Whether every far end can be reached now, as far as routes tell.
+fn state_of(tunnel: &Tunnel) -> String {
+    let mut paths = tunnel.remotes.iter().map(|remote| underlay::path(*remote, tunnel.local));
+    match paths.find_map(Result::err) {
+        Some(error) => format!("down: {error}"),
+        None => "up".to_owned(),
+    }
+}
+
+fn tunnel_view(tunnel: &Tunnel) -> TunnelView {
+    let inherit = || NumberOrText::Text("inherit".to_owned());
+    TunnelView {
+        name: tunnel.name.to_string(),
+        state: state_of(tunnel),
+        bridge: tunnel.bridge.to_string(),
+        vni: tunnel.vni.number(),
+        remotes: tunnel.remotes.clone(),
+        local: tunnel.local,
+        port: tunnel.port.get(),
+        vlan: match tunnel.vlans {
+            TunnelVlans::Access(vlan) => Some(vlan.number()),
+            TunnelVlans::Trunk => None,
+        },
+        trunk: tunnel.vlans == TunnelVlans::Trunk,
+        mtu: tunnel.mtu,
+        ttl: match tunnel.ttl {
+            Ttl::Fixed(ttl) => NumberOrText::Number(ttl.get().into()),
+            Ttl::Inherit => inherit(),
+        },
+        dscp: match tunnel.dscp {
+            Dscp::Fixed(dscp) => NumberOrText::Number(dscp.into()),
+            Dscp::Inherit => inherit(),
+        },
+        df: tunnel.df,
+        checksum: tunnel.checksum,
+        strict_reserved: tunnel.strict_reserved,
+        arp_suppression: tunnel.arp_suppression,
+        mss_clamp: tunnel.mss_clamp,
+        learning: tunnel.learning,
+        isolated: tunnel.isolated,
     }
 }

@@ -14,11 +14,12 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use os::underlay::UnderlayError;
 use packet::PortId;
 use switch::ChangeError;
 use tokio::sync::Mutex;
 
-use crate::config::{ConfigError, Lab, LabSpec, Name};
+use crate::config::{Attach, ConfigError, Lab, LabSpec, Name};
 use crate::dataplane::Dataplane;
 use crate::plan::Plan;
 
@@ -29,6 +30,7 @@ mod listings;
 mod places;
 mod prepare;
 mod tables;
+mod tunnels;
 pub mod views;
 
 pub use cable::CableError;
@@ -36,6 +38,7 @@ use cable::FarEnd;
 use ids::Ids;
 use places::Places;
 use prepare::Prepared;
+use tunnels::Senders;
 
 /// Why a lab cannot be made what was wanted. The running lab is as it was, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +59,27 @@ pub enum EngineError {
         port: Name,
         /// What stands in the way.
         error: CableError,
+    },
+    /// A tunnel's sockets cannot be had, or a remote not be reached.
+    #[error("tunnel {tunnel}: {error}")]
+    Tunnel {
+        /// The tunnel.
+        tunnel: Name,
+        /// What stands in the way.
+        error: UnderlayError,
+    },
+    /// A tunnel's path carries packets that are too small.
+    #[error(
+        "tunnel {tunnel}: the path to its remotes carries packets of {path} bytes, so {inner} inside, and the least is \
+         {LEAST_INNER}: raise the MTU of the devices on the way"
+    )]
+    Narrow {
+        /// The tunnel.
+        tunnel: Name,
+        /// What the path carries.
+        path: u16,
+        /// What is left inside.
+        inner: u16,
     },
     /// The switch refused.
     #[error("the switch refuses: {0}")]
@@ -84,6 +108,7 @@ struct Running {
     ids: Ids,
     ends: BTreeMap<Name, State>,
     places: Places,
+    senders: Senders,
 }
 
 /// What became of a port's far end.
@@ -152,7 +177,38 @@ impl Engine {
             State::Up(_) | State::Lost(_) => None,
         });
         for (name, netns) in gone.collect::<Vec<_>>() {
-            self.lose(&mut running, &name, format!("{netns} vanished"));
+            self.lose(&mut running, &name, format!("{netns} vanished")).await;
+        }
+        let mut deleted = Vec::new();
+        for (name, state) in &running.ends {
+            if let State::Up(end) = state
+                && !end.is_there().await
+            {
+                deleted.push(name.clone());
+            }
+        }
+        for name in deleted {
+            self.lose_device(&mut running, &name).await;
+        }
+        self.look_for_returned(&mut running).await;
+    }
+
+    /// Takes up again the devices that somebody else deleted and made anew: nobody needs to ask for that.
+    async fn look_for_returned(&self, running: &mut Running) {
+        let waiting: Vec<Name> = running
+            .ends
+            .iter()
+            .filter(|(name, state)| {
+                let port = running.lab.ports.get(*name);
+                let attach = port.map(|port| &port.attach);
+                matches!(state, State::Lost(_)) && matches!(attach, Some(Attach::Interface(_)))
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in waiting {
+            if self.plug_again(running, name.clone()).await {
+                tracing::info!("port {name} is back: its device is there again");
+            }
         }
     }
 
@@ -160,17 +216,25 @@ impl Engine {
     pub async fn device_gone(&self, port: PortId) {
         let mut running = self.running.lock().await;
         let Some(name) = running.ids.port_name(port).cloned() else { return };
-        let device = running.lab.ports.get(&name).map(|port| port.device.to_string());
-        let up = matches!(running.ends.get(&name), Some(State::Up(_)));
-        if up {
-            let why = format!("device {} was deleted", device.unwrap_or_default());
-            self.lose(&mut running, &name, why);
+        if matches!(running.ends.get(&name), Some(State::Up(_))) {
+            self.lose_device(&mut running, &name).await;
         }
     }
 
-    fn lose(&self, running: &mut Running, name: &Name, why: String) {
-        tracing::warn!("port {name} is lost: {why}; apply the lab again to make it anew");
-        self.unplug(running, name);
+    async fn lose_device(&self, running: &mut Running, name: &Name) {
+        let device = running.lab.ports.get(name).map(|port| port.device.to_string());
+        let why = format!("device {} was deleted", device.unwrap_or_default());
+        self.lose(running, name, why).await;
+    }
+
+    async fn lose(&self, running: &mut Running, name: &Name, why: String) {
+        let port = running.lab.ports.get(name);
+        let remedy = match port.map(|port| &port.attach) {
+            Some(Attach::Interface(_)) => "it is taken up again when it is back",
+            _ => "apply the lab again to make it anew",
+        };
+        tracing::warn!("port {name} is lost: {why}; {remedy}");
+        self.unplug(running, name).await;
         running.ends.insert(name.clone(), State::Lost(why));
     }
 
@@ -180,7 +244,8 @@ impl Engine {
         wanted: LabSpec,
         dry_run: bool,
     ) -> Result<Vec<String>, EngineError> {
-        let lab = Lab::try_from(&wanted)?;
+        let mut lab = Lab::try_from(&wanted)?;
+        self.measure(running, &mut lab).await?;
         let plan = Plan::between(&running.lab, &lab);
         let mut lines: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
         let lost = running.ends.iter().filter(|(name, state)| {
@@ -196,7 +261,14 @@ impl Engine {
             lines.extend(lost.iter().map(|name| format!("+ port {name} again, which was lost")));
             return Ok(lines);
         }
-        let prepared = self.prepare(running, &lab).await?;
+        let opened = self.open_sockets(running, &lab)?;
+        let prepared = match self.prepare(running, &lab).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                self.close_again(running, opened);
+                return Err(error);
+            }
+        };
         lines.extend(lost.iter().map(|name| match running.ends.get(name) {
             Some(State::Lost(why)) if !prepared.iter().any(|made| made.name == *name) => {
                 format!("! port {name} stays lost: {why}")
@@ -213,20 +285,22 @@ impl Engine {
             .cloned()
             .collect();
         for name in &gone {
-            self.unplug(running, name);
+            self.unplug(running, name).await;
         }
+        self.close_unused(running, &lab);
         for name in &gone {
             running.places.leave(name).await;
         }
         if let Err(refusal) = self.plane.apply(changes) {
             // The lab was checked, so this is a fault of ours; what was made beside the running lab goes again.
             self.discard(running, prepared).await;
+            self.close_again(running, opened);
             return Err(refusal.into());
         }
         running.ids = ids;
         running.lab = lab;
         running.spec = wanted;
-        let mut outcome = Ok(lines);
+        let mut outcome = self.use_sockets(running, opened).map(|()| lines);
         for Prepared { name, end, queues } in prepared {
             let state = match self.plane.attach(running.ids.port(&name), queues) {
                 Ok(()) => State::Up(end),
@@ -242,11 +316,17 @@ impl Engine {
     }
 
     /// Closes a port's device. The port stays in its namespace until it leaves the lab.
-    fn unplug(&self, running: &mut Running, name: &Name) {
-        running.ends.remove(name);
+    async fn unplug(&self, running: &mut Running, name: &Name) {
+        let end = running.ends.remove(name);
         if let Some(port) = running.ids.known_port(name.as_str()) {
             // Waits for the workers to let go: some microseconds, or a batch's time.
             self.plane.detach(port);
         }
+        if let Some(State::Up(end)) = end {
+            end.remove().await;
+        }
     }
 }
+
+/// What a tunnel must carry inside: every host takes packets of 576 bytes (RFC 791 section 3.1).
+const LEAST_INNER: u16 = 576;

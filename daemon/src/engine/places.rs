@@ -119,7 +119,7 @@ async fn note(netns: &Netns, attach: &Attach, made: Option<String>) -> Result<En
     let default_route = links.default_route().await?;
     let lo = links.find("lo").await?;
     // The daemon's own `lo` is never touched.
-    let in_netns = matches!(attach, Attach::Netns(_));
+    let in_netns = attach.netns().is_some();
     let loopback_was_down = in_netns && lo.is_some_and(|lo| !lo.up);
     let (netns, ports) = (netns.clone(), BTreeSet::new());
     Ok(Entered { netns, ports, made, loopback_was_down, default_route })
@@ -127,15 +127,15 @@ async fn note(netns: &Netns, attach: &Attach, made: Option<String>) -> Result<En
 
 fn find(attach: &Attach) -> Result<(Netns, Option<String>), NetnsError> {
     match attach {
-        Attach::Host { .. } => Ok((Netns::open(&Place::Current)?, None)),
-        Attach::Netns(config::Netns::Name(name)) => {
-            let (netns, made) = Netns::ensure(name)?;
-            Ok((netns, made.then(|| name.clone())))
-        }
-        Attach::Netns(config::Netns::Path(path)) => {
-            Ok((Netns::open(&Place::Path(path.clone()))?, None))
-        }
-        Attach::Netns(config::Netns::Pid(pid)) => Ok((Netns::open(&Place::Pid(*pid))?, None)),
+        Attach::Host { .. } | Attach::Interface(_) => Ok((Netns::open(&Place::Current)?, None)),
+        Attach::Netns(netns) | Attach::Veth(netns) => match netns {
+            config::Netns::Name(name) => {
+                let (netns, made) = Netns::ensure(name)?;
+                Ok((netns, made.then(|| name.clone())))
+            }
+            config::Netns::Path(path) => Ok((Netns::open(&Place::Path(path.clone()))?, None)),
+            config::Netns::Pid(pid) => Ok((Netns::open(&Place::Pid(*pid))?, None)),
+        },
     }
 }
 

@@ -1,10 +1,9 @@
 //! The first stage of a change: everything that the kernel may refuse is made beside what runs, or undone.
 
-use os::tap::Queue;
-
 use super::cable::{CableError, FarEnd};
 use super::{Engine, EngineError, Running, State};
-use crate::config::{Attach, Lab, Name, Port};
+use crate::config::{Lab, Name, Port};
+use crate::dataplane::Queue;
 
 /// A far end that is made and not plugged in yet.
 pub(super) struct Prepared {
@@ -39,7 +38,9 @@ impl Engine {
                 }
             }
             for name in unplugged {
-                self.plug_again(running, name).await;
+                if !self.plug_again(running, name.clone()).await {
+                    tracing::error!("port {name} cannot be put back as it was");
+                }
             }
             return Err(error);
         }
@@ -70,7 +71,7 @@ impl Engine {
                 }
                 // The old device may have the name that the new one needs.
                 Some(_) if up => {
-                    self.unplug(running, name);
+                    self.unplug(running, name).await;
                     unplugged.push(name.clone());
                 }
                 Some(_) | None => {}
@@ -90,9 +91,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes a port again as the running lab has it, after a change that was to replace it failed.
-    async fn plug_again(&self, running: &mut Running, name: Name) {
-        let Some(port) = running.lab.ports.get(&name).cloned() else { return };
+    /// Makes a port again as the running lab has it; whether that went well.
+    pub(super) async fn plug_again(&self, running: &mut Running, name: Name) -> bool {
+        let Some(port) = running.lab.ports.get(&name).cloned() else { return false };
         let state = match self.make(running, &name, &port).await {
             Ok((end, queues)) => match self.plane.attach(running.ids.port(&name), queues) {
                 Ok(()) => State::Up(end),
@@ -100,10 +101,9 @@ impl Engine {
             },
             Err(error) => State::Lost(error.to_string()),
         };
-        if let State::Lost(why) = &state {
-            tracing::error!("port {name} cannot be put back as it was: {why}");
-        }
+        let is_up = matches!(state, State::Up(_));
         running.ends.insert(name, state);
+        is_up
     }
 
     /// Makes the far end of a port, in a namespace that is made where there is none.
@@ -121,7 +121,10 @@ impl Engine {
     /// running lab does not have leave their namespaces.
     pub(super) async fn discard(&self, running: &mut Running, prepared: Vec<Prepared>) {
         let names: Vec<Name> = prepared.iter().map(|prepared| prepared.name.clone()).collect();
-        drop(prepared);
+        for Prepared { end, queues, .. } in prepared {
+            drop(queues);
+            end.remove().await;
+        }
         for name in names.iter().filter(|name| !running.lab.ports.contains_key(*name)) {
             running.places.leave(name).await;
         }
@@ -130,12 +133,7 @@ impl Engine {
 
 /// Whether a port's device must be made anew to become `new`.
 fn is_remade(old: &Port, new: &Port) -> bool {
-    let same_place = match (&old.attach, &new.attach) {
-        (Attach::Netns(old), Attach::Netns(new)) => old == new,
-        (Attach::Host { master: old }, Attach::Host { master: new }) => old == new,
-        (Attach::Netns(_), Attach::Host { .. }) | (Attach::Host { .. }, Attach::Netns(_)) => false,
-    };
-    !same_place || old.device != new.device || old.offload != new.offload
+    old.attach != new.attach || old.device != new.device || old.offload != new.offload
 }
 
 /// Whether a port's device must be changed in place to become `new`.

@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::NumberOrText;
+
 /// One port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PortView {
@@ -22,7 +24,7 @@ pub struct PortView {
     pub isolated: bool,
     /// The router's own addresses on it; for routed ports.
     pub router: Vec<String>,
-    /// Where its far end is: `netns red`, `pid 1557`, `host`.
+    /// Where its far end is: `netns red`, `pid 1557`, `netns red, veth`, `host`, `interface eth1`.
     pub attach: String,
     /// The namespace's number, as `ip netns list-id` shows it.
     pub nsid: Option<i32>,
@@ -42,6 +44,49 @@ pub struct PortView {
     pub offload: bool,
 }
 
+/// One tunnel, in the words of the lab file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TunnelView {
+    /// Its name.
+    pub name: String,
+    /// `up`, or `down` with the reason behind a colon.
+    pub state: String,
+    /// The bridge that it continues.
+    pub bridge: String,
+    /// The segment.
+    pub vni: u32,
+    /// The peers.
+    pub remotes: Vec<Ipv4Addr>,
+    /// The own address, when one is written.
+    pub local: Option<Ipv4Addr>,
+    /// The UDP port.
+    pub port: u16,
+    /// The VLAN that is carried without tags; none for a trunk, 0 for frames without a VLAN.
+    pub vlan: Option<u16>,
+    /// Whether all VLANs are carried with their tags.
+    pub trunk: bool,
+    /// Largest IP packet inside.
+    pub mtu: u16,
+    /// Time to live of the outer packet, or `inherit`.
+    pub ttl: NumberOrText,
+    /// DSCP of the outer packet, or `inherit`.
+    pub dscp: NumberOrText,
+    /// Whether the outer packet may not be cut.
+    pub df: bool,
+    /// Whether the outer UDP checksum is filled in.
+    pub checksum: bool,
+    /// Whether reserved bits of the VXLAN header are refused.
+    pub strict_reserved: bool,
+    /// Whether ARP requests for far stations are answered here.
+    pub arp_suppression: bool,
+    /// Whether the MSS of TCP connections is lowered.
+    pub mss_clamp: bool,
+    /// Whether stations are learned from what arrives.
+    pub learning: bool,
+    /// Whether it is out of reach for the isolated ports.
+    pub isolated: bool,
+}
+
 /// One bridge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BridgeView {
@@ -53,6 +98,8 @@ pub struct BridgeView {
     pub router: Vec<String>,
     /// Its ports.
     pub ports: Vec<String>,
+    /// Its tunnels.
+    pub tunnels: Vec<String>,
     /// Seconds until a silent station is forgotten.
     pub ageing: u64,
     /// Stations known.
@@ -93,8 +140,10 @@ pub struct RouteView {
 pub struct StationView {
     /// The bridge.
     pub bridge: String,
-    /// The port behind which it is; `router` for the router's own address.
+    /// The port or tunnel behind which it is; `router` for the router's own address.
     pub port: String,
+    /// Behind a tunnel, the peer that has it.
+    pub peer: Option<Ipv4Addr>,
     /// Its VLAN; 0 for none.
     pub vlan: u16,
     /// Its address.

@@ -8,16 +8,18 @@
 //! |---|---|---|
 //! | 1 | `-` publish, route, static entry | they refer to ports and interfaces |
 //! | 2 | `+` masquerade | before any new source can reach its way out |
-//! | 3 | `-` port, then `-` bridge | devices and subnets become free |
-//! | 4 | `~` settings, bridge, port | in place: devices stay, flows stay |
-//! | 5 | `+` bridge, then `+` port | into the free place |
+//! | 3 | `-` tunnel, `-` port, then `-` bridge | sockets, devices and subnets become free |
+//! | 4 | `~` settings, bridge, port, tunnel | in place: devices stay, flows stay |
+//! | 5 | `+` bridge, `+` port, then `+` tunnel | into the free place |
 //! | 6 | `-` masquerade | when no old source is left |
 //! | 7 | `+` static entry, `+` `~` route, `+` `~` publish | everything they refer to is there |
 //!
 //! A masquerade rule may thus name an interface that is not there yet or no longer; it rests. Whoever brings an
 //! interface up makes its rules work in the same breath, or an inside address could slip out untranslated.
 //!
-//! A port keeps its device unless its namespace, device, offload or bridge changes; then it is removed and added.
+//! A port keeps its device unless its namespace, device, offload or bridge changes; then it is removed and added. So is
+//! a tunnel whose bridge, UDP port or local address changes, or that takes over a remote and VNI of another tunnel: no
+//! two tunnels claim one peer's segment between two steps.
 //! A subnet that moves from one interface to another in place is first cleared from the old one, so that no two
 //! interfaces overlap between two steps.
 
@@ -49,9 +51,9 @@ impl Plan {
         let mut steps = Vec::new();
         comparison.remove_rules(&mut steps);
         comparison.add_masquerades(&mut steps);
-        comparison.remove_ports_and_bridges(&mut steps);
+        comparison.remove_members_and_bridges(&mut steps);
         comparison.set_in_place(&mut steps);
-        comparison.add_bridges_and_ports(&mut steps);
+        comparison.add_bridges_and_members(&mut steps);
         comparison.remove_masquerades(&mut steps);
         comparison.add_rules(&mut steps);
         Self { steps }
@@ -87,7 +89,7 @@ impl fmt::Display for Plan {
 struct Comparison<'a> {
     current: &'a Lab,
     wanted: &'a Lab,
-    /// Ports that are removed and added again.
+    /// Ports and tunnels that are removed and added again.
     recreated: BTreeSet<&'a Name>,
     /// Bridges that lose moving subnets before anything else is set, as they are in between.
     cleared: Vec<Bridge>,
@@ -106,6 +108,7 @@ impl<'a> Comparison<'a> {
                 recreated.insert(name);
             }
         }
+        recreated.extend(moves::remade_tunnels(current, wanted));
         let moving = moves::moving(current, wanted);
         for (name, _) in &moving {
             if let Some((port, _)) = current.ports.get_key_value(&name.owner) {
@@ -160,7 +163,12 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn remove_ports_and_bridges(&self, steps: &mut Vec<Step>) {
+    fn remove_members_and_bridges(&self, steps: &mut Vec<Step>) {
+        for (name, tunnel) in &self.current.tunnels {
+            if !self.wanted.tunnels.contains_key(name) || self.recreated.contains(name) {
+                steps.push(Step::RemoveTunnel(tunnel.clone()));
+            }
+        }
         for (name, port) in &self.current.ports {
             if !self.wanted.ports.contains_key(name) || self.recreated.contains(name) {
                 steps.push(Step::RemovePort(port.clone()));
@@ -197,9 +205,16 @@ impl<'a> Comparison<'a> {
                 steps.push(Step::SetPort { from: from.clone(), to: to.clone() });
             }
         }
+        for (name, from) in &self.current.tunnels {
+            if let Some(to) = self.wanted.tunnels.get(name).filter(|to| *to != from)
+                && !self.recreated.contains(name)
+            {
+                steps.push(Step::SetTunnel { from: from.clone(), to: to.clone() });
+            }
+        }
     }
 
-    fn add_bridges_and_ports(&self, steps: &mut Vec<Step>) {
+    fn add_bridges_and_members(&self, steps: &mut Vec<Step>) {
         for (name, bridge) in &self.wanted.bridges {
             if !self.current.bridges.contains_key(name) {
                 steps.push(Step::AddBridge(bridge.clone()));
@@ -208,6 +223,11 @@ impl<'a> Comparison<'a> {
         for (name, port) in &self.wanted.ports {
             if !self.current.ports.contains_key(name) || self.recreated.contains(name) {
                 steps.push(Step::AddPort(port.clone()));
+            }
+        }
+        for (name, tunnel) in &self.wanted.tunnels {
+            if !self.current.tunnels.contains_key(name) || self.recreated.contains(name) {
+                steps.push(Step::AddTunnel(tunnel.clone()));
             }
         }
     }

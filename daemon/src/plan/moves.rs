@@ -1,11 +1,11 @@
-//! What cannot stay while the rest changes: devices to be made anew, addresses that move between interfaces.
+//! What cannot stay while the rest changes: devices and tunnels to be made anew, addresses that move between interfaces.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use packet::Ipv4Net;
 
-use crate::config::{Bridge, Interface, InterfaceName, Lab, Name, Port, Segment};
+use crate::config::{Bridge, Interface, InterfaceName, Lab, Name, Port, Segment, Tunnel};
 
 /// Whether a port can become `wanted` without a new device.
 pub(super) fn same_device(current: &Port, wanted: &Port) -> bool {
@@ -20,6 +20,31 @@ pub(super) fn same_device(current: &Port, wanted: &Port) -> bool {
             (Segment::Bridged(_), Segment::Routed { .. })
             | (Segment::Routed { .. }, Segment::Bridged(_)) => false,
         }
+}
+
+/// The tunnels, there before and after, that cannot become what is wanted in place: another socket, another bridge, or
+/// a peer's segment that another tunnel still has.
+pub(super) fn remade_tunnels<'a>(current: &'a Lab, wanted: &Lab) -> Vec<&'a Name> {
+    let mut owners: BTreeMap<_, &Name> = BTreeMap::new();
+    for tunnel in current.tunnels.values() {
+        owners.extend(segments(tunnel).map(|segment| (segment, &tunnel.name)));
+    }
+    let is_remade = |from: &Tunnel, to: &Tunnel| {
+        let taken = |segment| owners.get(&segment).is_some_and(|owner| **owner != from.name);
+        (&from.bridge, from.port, from.local) != (&to.bridge, to.port, to.local)
+            || segments(to).any(taken)
+    };
+    let both = current.tunnels.iter().filter_map(|(name, from)| {
+        let to = wanted.tunnels.get(name)?;
+        is_remade(from, to).then_some(name)
+    });
+    both.collect()
+}
+
+/// By what datagrams are known to be a tunnel's.
+fn segments(tunnel: &Tunnel) -> impl Iterator<Item = (Ipv4Addr, u32, u16)> + '_ {
+    let of_tunnel = (tunnel.vni.number(), tunnel.port.get());
+    tunnel.remotes.iter().map(move |remote| (*remote, of_tunnel.0, of_tunnel.1))
 }
 
 /// Addresses that an interface gives up while another one, there before and after, gets an overlapping subnet.

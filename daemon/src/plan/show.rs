@@ -3,10 +3,10 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use packet::Ipv4Net;
+use packet::{Ipv4Net, VlanId};
 
 use super::Step;
-use crate::config::{Bridge, Port, Segment, Settings};
+use crate::config::{Attach, Bridge, Port, Segment, Settings, Tunnel, TunnelVlans};
 
 impl Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,6 +15,7 @@ impl Display for Step {
             Self::RemoveRoute(to, hop) => write!(f, "- route {to} {hop}"),
             Self::RemoveStatic(entry) => write!(f, "- {entry}"),
             Self::AddMasquerade { rule, .. } => write!(f, "+ masquerade {rule}"),
+            Self::RemoveTunnel(tunnel) => write!(f, "- tunnel {}", whole_tunnel(tunnel)),
             Self::RemovePort(port) => write!(f, "- port {}", whole_port(port)),
             Self::RemoveBridge(bridge) => write!(f, "- bridge {}", bridge.name),
             Self::SetSettings { from, to } => write!(f, "~ switch: {}", settings(from, to)),
@@ -24,8 +25,12 @@ impl Display for Step {
             Self::SetPort { from, to } => {
                 write!(f, "~ port {}: {}", to.name, changed_port(from, to))
             }
+            Self::SetTunnel { from, to } => {
+                write!(f, "~ tunnel {}: {}", to.name, changed_tunnel(from, to))
+            }
             Self::AddBridge(bridge) => write!(f, "+ bridge {}", whole_bridge(bridge)),
             Self::AddPort(port) => write!(f, "+ port {}", whole_port(port)),
+            Self::AddTunnel(tunnel) => write!(f, "+ tunnel {}", whole_tunnel(tunnel)),
             Self::RemoveMasquerade { rule, .. } => write!(f, "- masquerade {rule}"),
             Self::AddStatic(entry) => write!(f, "+ {entry}"),
             Self::SetRoute { to, from, hop } => write!(f, "~ route {to}: {from} -> {hop}"),
@@ -38,9 +43,14 @@ impl Display for Step {
     }
 }
 
-/// "red (netns red, eth0, 192.168.0.2/24) on br0"
+/// "red (netns red, eth0, 192.168.0.2/24) on br0", or "wan (interface eth1) routed by 203.0.113.1/24"
 fn whole_port(port: &Port) -> String {
-    let mut far = format!("{}, {}", port.attach, port.device);
+    let mut far = match &port.attach {
+        Attach::Interface(_) => port.attach.to_string(),
+        Attach::Netns(_) | Attach::Veth(_) | Attach::Host { .. } => {
+            format!("{}, {}", port.attach, port.device)
+        }
+    };
     if !port.address.is_empty() {
         far += &format!(", {}", nets(&port.address));
     }
@@ -76,6 +86,25 @@ fn whole_bridge(bridge: &Bridge) -> String {
     text
 }
 
+/// "vx0 vni 42 on br0 to 192.168.10.164 from 192.168.10.163, access 10"
+fn whole_tunnel(tunnel: &Tunnel) -> String {
+    let Tunnel { name, vni, bridge, .. } = tunnel;
+    let mut text = format!("{name} vni {vni} on {bridge} to {}", list(&tunnel.remotes));
+    if let Some(local) = tunnel.local {
+        text += &format!(" from {local}");
+    }
+    if tunnel.port.get() != VXLAN {
+        text += &format!(", port {}", tunnel.port);
+    }
+    if tunnel.vlans != TunnelVlans::Access(VlanId::UNTAGGED) {
+        text += &format!(", {}", tunnel.vlans);
+    }
+    if tunnel.isolated {
+        text += ", isolated";
+    }
+    text
+}
+
 fn changed_bridge(from: &Bridge, to: &Bridge) -> String {
     let mut changes = Changes::default();
     changes.add("router", nets(&from.router), nets(&to.router));
@@ -98,7 +127,7 @@ fn changed_port(from: &Port, to: &Port) -> String {
     let mut changes = Changes::default();
     changes.add("address", nets(&from.address), nets(&to.address));
     changes.add("gateway", optional(from.gateway, "none"), optional(to.gateway, "none"));
-    changes.add("mtu", from.mtu, to.mtu);
+    changes.mtu((from.mtu, from.mtu_written), (to.mtu, to.mtu_written));
     changes.add("mac", from.mac, to.mac);
     match (&from.segment, &to.segment) {
         (Segment::Bridged(from), Segment::Bridged(to)) => {
@@ -116,6 +145,25 @@ fn changed_port(from: &Port, to: &Port) -> String {
         (Segment::Bridged(_), Segment::Routed { .. })
         | (Segment::Routed { .. }, Segment::Bridged(_)) => {}
     }
+    changes.text()
+}
+
+/// Without bridge, port and local address: a change of these makes the tunnel anew.
+fn changed_tunnel(from: &Tunnel, to: &Tunnel) -> String {
+    let mut changes = Changes::default();
+    changes.add("vni", from.vni, to.vni);
+    changes.add("remotes", list(&from.remotes), list(&to.remotes));
+    changes.mtu((from.mtu, from.mtu_written), (to.mtu, to.mtu_written));
+    changes.add("vlan", from.vlans, to.vlans);
+    changes.add("ttl", from.ttl, to.ttl);
+    changes.add("dscp", from.dscp, to.dscp);
+    changes.add("df", from.df, to.df);
+    changes.add("checksum", from.checksum, to.checksum);
+    changes.add("strict_reserved", from.strict_reserved, to.strict_reserved);
+    changes.add("arp_suppression", from.arp_suppression, to.arp_suppression);
+    changes.add("mss_clamp", from.mss_clamp, to.mss_clamp);
+    changes.add("learning", from.learning, to.learning);
+    changes.add("isolated", from.isolated, to.isolated);
     changes.text()
 }
 
@@ -153,6 +201,15 @@ impl Changes {
         }
     }
 
+    /// An MTU and whether it is written: the same number may come to stand there for another reason.
+    fn mtu(&mut self, from: (u16, bool), to: (u16, bool)) {
+        let reason = |written| if written { "as written" } else { "by default" };
+        self.add("mtu", from.0, to.0);
+        if from.0 == to.0 {
+            self.add(&format!("mtu {}", to.0), reason(from.1), reason(to.1));
+        }
+    }
+
     fn text(self) -> String {
         self.0.join(", ")
     }
@@ -174,3 +231,6 @@ fn optional<T: Display>(value: Option<T>, otherwise: &str) -> String {
 fn seconds(time: Duration) -> String {
     format!("{}s", time.as_secs())
 }
+
+/// RFC 7348 section 5; worth no word.
+const VXLAN: u16 = 4_789;

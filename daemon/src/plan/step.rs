@@ -2,7 +2,9 @@
 
 use packet::Ipv4Net;
 
-use crate::config::{Bridge, Lab, Listener, Masquerade, NextHop, Port, Settings, Static, Target};
+use crate::config::{
+    Bridge, Lab, Listener, Masquerade, NextHop, Port, Settings, Static, Target, Tunnel,
+};
 
 /// What to do, with all that is needed to do it. Shown as one line: `+` comes, `-` goes, `~` changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +22,11 @@ pub enum Step {
         /// Its `out` may be an interface that comes with a later step.
         rule: Masquerade,
     },
+    /// A tunnel ends.
+    RemoveTunnel(Tunnel),
     /// A port ends, with its device.
     RemovePort(Port),
-    /// A bridge ends; no port is on it.
+    /// A bridge ends; no port and no tunnel is on it.
     RemoveBridge(Bridge),
     /// Limits and timers change.
     SetSettings {
@@ -45,10 +49,19 @@ pub enum Step {
         /// As it will be; the same name, namespace, device, offload and bridge.
         to: Port,
     },
+    /// A tunnel changes in place; its socket stays.
+    SetTunnel {
+        /// As it is.
+        from: Tunnel,
+        /// As it will be; the same name, bridge, UDP port and local address.
+        to: Tunnel,
+    },
     /// A bridge comes.
     AddBridge(Bridge),
     /// A port comes, with its device.
     AddPort(Port),
+    /// A tunnel comes.
+    AddTunnel(Tunnel),
     /// A rule ends, at this index of the list.
     RemoveMasquerade {
         /// Index before removal.
@@ -94,6 +107,7 @@ impl Step {
             Self::AddMasquerade { at, rule } => {
                 lab.masquerade.insert((*at).min(lab.masquerade.len()), rule.clone());
             }
+            Self::RemoveTunnel(tunnel) => drop(lab.tunnels.remove(&tunnel.name)),
             Self::RemovePort(port) => drop(lab.ports.remove(&port.name)),
             Self::RemoveBridge(bridge) => drop(lab.bridges.remove(&bridge.name)),
             Self::SetSettings { to, .. } => lab.settings = to.clone(),
@@ -102,6 +116,9 @@ impl Step {
             }
             Self::SetPort { to, .. } | Self::AddPort(to) => {
                 drop(lab.ports.insert(to.name.clone(), to.clone()));
+            }
+            Self::SetTunnel { to, .. } | Self::AddTunnel(to) => {
+                drop(lab.tunnels.insert(to.name.clone(), to.clone()));
             }
             Self::RemoveMasquerade { at, .. } => {
                 if *at < lab.masquerade.len() {

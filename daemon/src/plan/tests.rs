@@ -1,11 +1,13 @@
 //! Plans between labs: by hand for their words, at random for their effect.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::{Plan, Step};
 use crate::config::{Lab, LabSpec, ListenScope, parse};
+
+mod tunnels;
 
 const DOCKER: &str = include_str!("../../../examples/docker-bridge.toml");
 const DOCKER_225: &str = include_str!("../../../examples/docker-bridge-225.toml");
@@ -58,9 +60,12 @@ fn a_network_moves_in_place_and_is_masqueraded_throughout() {
     assert_eq!(
         Plan::between(&lab(DOCKER), &lab(DOCKER_225)).to_string(),
         "+ masquerade 192.168.225.0/24 out wan\n\
-         ~ bridge docker0: router 172.17.0.1/16 -> 192.168.225.1/24\n\
-         ~ port app: address 172.17.0.3/16 -> 192.168.225.3/24, gateway 172.17.0.1 -> 192.168.225.1\n\
-         ~ port web: address 172.17.0.2/16 -> 192.168.225.2/24, gateway 172.17.0.1 -> 192.168.225.1\n\
+         ~ bridge docker0: router 172.17.0.1/16 -> 192.168.225.1/24, \
+         mac 02:d5:e7:bc:af:99 -> 02:68:ff:83:5e:42\n\
+         ~ port app: address 172.17.0.3/16 -> 192.168.225.3/24, gateway 172.17.0.1 -> 192.168.225.1, \
+         mac 02:93:02:ce:e7:3e -> 02:e7:a0:79:ba:e3\n\
+         ~ port web: address 172.17.0.2/16 -> 192.168.225.2/24, gateway 172.17.0.1 -> 192.168.225.1, \
+         mac 02:98:f4:03:26:02 -> 02:50:81:7c:d3:8b\n\
          - masquerade 172.17.0.0/16 out wan\n\
          ~ publish 203.0.113.1:8080/tcp: 172.17.0.2:80 -> 192.168.225.2:80"
     );
@@ -88,8 +93,8 @@ fn bridges_that_swap_their_subnets_never_overlap() {
         Plan::between(&lab(before), &lab(after)).to_string(),
         "~ bridge a: router 10.0.0.1/24 -> none\n\
          ~ bridge b: router 10.0.1.1/24 -> none\n\
-         ~ bridge a: router none -> 10.0.1.1/24\n\
-         ~ bridge b: router none -> 10.0.0.1/24"
+         ~ bridge a: router none -> 10.0.1.1/24, mac 02:c7:e5:62:b3:f1 -> 02:d9:f1:b2:6c:eb\n\
+         ~ bridge b: router none -> 10.0.0.1/24, mac 02:c5:82:9f:fd:e8 -> 02:6f:56:b9:12:79"
     );
 }
 
@@ -120,8 +125,8 @@ fn settings_and_bridges_have_their_words() {
     assert_eq!(
         Plan::between(&lab("[bridge.b]\n"), &lab(after)).to_string(),
         "~ switch: workers auto -> 2, timeout udp 300s -> 60s\n\
-         ~ bridge b: VLAN 10 router none -> 10.0.0.1/24, hub false -> true, ageing 300s -> 60s, \
-         forward none -> lldp"
+         ~ bridge b: VLAN 10 router none -> 10.0.0.1/24, mac 02:c5:fd:e9:03:2d -> 02:6f:56:b9:12:79, \
+         hub false -> true, ageing 300s -> 60s, forward none -> lldp"
     );
 }
 
@@ -148,8 +153,28 @@ fn consistent(lab: &Lab, step: &Step) -> Result<(), TestCaseError> {
         prop_assert!(port.bridge().is_none_or(|bridge| lab.bridges.contains_key(bridge)), "{step}");
     }
     for entry in &lab.statics {
-        let port = lab.ports.get(&entry.port);
-        prop_assert!(port.is_some_and(|port| port.bridge() == Some(&entry.bridge)), "{step}");
+        let there = match entry.remote {
+            None => {
+                let port = lab.ports.get(&entry.port);
+                port.is_some_and(|port| port.bridge() == Some(&entry.bridge))
+            }
+            Some(remote) => {
+                let tunnel = lab.tunnels.get(&entry.port).filter(|t| t.bridge == entry.bridge);
+                tunnel.is_some_and(|tunnel| tunnel.remotes.contains(&remote))
+            }
+        };
+        prop_assert!(there, "{step}: {entry}");
+    }
+    let mut segments = BTreeSet::new();
+    let mut sockets = BTreeMap::new();
+    for tunnel in lab.tunnels.values() {
+        prop_assert!(lab.bridges.contains_key(&tunnel.bridge), "{step}");
+        prop_assert!(!lab.ports.contains_key(&tunnel.name), "{step}");
+        for remote in &tunnel.remotes {
+            prop_assert!(segments.insert((remote, tunnel.vni, tunnel.port)), "{step}");
+        }
+        let local = *sockets.entry(tunnel.port).or_insert(tunnel.local.is_some());
+        prop_assert_eq!(local, tunnel.local.is_some(), "{}", step);
     }
     for hop in lab.routes.values() {
         prop_assert!(hop.out().is_none_or(|out| lab.interface(out).is_some()), "{step}: {hop}");
@@ -181,7 +206,7 @@ fn consistent(lab: &Lab, step: &Step) -> Result<(), TestCaseError> {
 fn labs() -> impl Strategy<Value = Lab> {
     let segments = prop::sample::subsequence(vec!["b", "b.10", "c", "c.10", "w", "x"], 0..=6);
     let subnets = Just((0..6_u8).collect::<Vec<_>>()).prop_shuffle();
-    (segments, subnets, prop::collection::vec(any::<u8>(), 64)).prop_map(
+    (segments, subnets, prop::collection::vec(any::<u8>(), 128)).prop_map(
         |(segments, subnets, dice)| {
             let text = written(&segments, &subnets, &mut dice.into_iter());
             lab(&text)
@@ -262,6 +287,8 @@ fn written(segments: &[&str], subnets: &[u8], dice: &mut dyn Iterator<Item = u8>
     if roll(2) == 0 {
         rules += "[[route]]\nto = \"default\"\nreject = \"prohibit\"\n";
     }
+    let homes: Vec<&str> = ["b", "c"].into_iter().filter(|bridge| on(bridge)).collect();
+    rules += &tunnels::written(&homes, &rules, &mut roll);
     text + &rules
 }
 

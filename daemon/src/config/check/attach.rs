@@ -9,7 +9,7 @@ use crate::config::place::Place;
 use crate::config::problem::{Fault, quoted};
 use crate::config::spec::PortSpec;
 
-/// One of `netns`, `pid` and `host`.
+/// One of `netns`, `pid`, `host` and `interface`.
 pub(super) fn check(written: &PortSpec, place: &Place, findings: &mut Findings) -> Option<Attach> {
     let host = written.host == Some(true);
     if written.master.is_some() && !host {
@@ -20,29 +20,45 @@ pub(super) fn check(written: &PortSpec, place: &Place, findings: &mut Findings) 
         );
         return None;
     }
-    match (&written.netns, written.pid, host) {
-        (Some(netns), None, false) => {
-            findings.keep(place.key("netns"), self::netns(netns)).map(Attach::Netns)
+    let in_netns = written.netns.is_some() || written.pid.is_some();
+    if written.link.is_some() && !in_netns {
+        findings.refuse(
+            place.key("link"),
+            "`link` is for ports in a namespace",
+            "write netns = \"NAME\" beside it, or delete it",
+        );
+        return None;
+    }
+    match (&written.netns, written.pid, host, &written.interface) {
+        (Some(netns), None, false, None) => {
+            let netns = findings.keep(place.key("netns"), self::netns(netns));
+            linked(written, netns, place, findings)
         }
-        (None, Some(pid), false) => {
-            let pid = value::number("pid", pid, 1..=MOST_PIDS);
-            findings.keep(place.key("pid"), pid).map(|pid| Attach::Netns(Netns::Pid(pid)))
+        (None, Some(pid), false, None) => {
+            let pid = findings.keep(place.key("pid"), value::number("pid", pid, 1..=MOST_PIDS));
+            linked(written, pid.map(Netns::Pid), place, findings)
         }
-        (None, None, true) => {
+        (None, None, true, None) => {
             let master = written.master.as_deref().map(|text| device_name("master", text));
             let master = findings.keep_option(place.key("master"), master)?;
             Some(Attach::Host { master })
         }
-        (None, None, false) => {
+        (None, None, false, Some(interface)) => existing(interface, written, place, findings),
+        (None, None, false, None) => {
             findings.refuse(
                 place.clone(),
                 "nothing says where its far end is",
-                "write netns = \"NAME\", pid = NUMBER or host = true",
+                "write netns = \"NAME\", pid = NUMBER, host = true or interface = \"DEVICE\"",
             );
             None
         }
-        (netns, pid, host) => {
-            let given = [("netns", netns.is_some()), ("pid", pid.is_some()), ("host", host)];
+        (netns, pid, host, interface) => {
+            let given = [
+                ("netns", netns.is_some()),
+                ("pid", pid.is_some()),
+                ("host", host),
+                ("interface", interface.is_some()),
+            ];
             let given = given.iter().filter(|(_, given)| *given).map(|(key, _)| format!("`{key}`"));
             findings.refuse(
                 place.clone(),
@@ -54,13 +70,68 @@ pub(super) fn check(written: &PortSpec, place: &Place, findings: &mut Findings) 
     }
 }
 
-/// The far end's device: as written, else "eth0" in a namespace and the port's name on the host.
+/// A namespace, and what joins it to the switch.
+fn linked(
+    written: &PortSpec,
+    netns: Option<Netns>,
+    place: &Place,
+    findings: &mut Findings,
+) -> Option<Attach> {
+    let link = written.link.as_deref().unwrap_or("tap");
+    let link = findings.keep(place.key("link"), value::word("link", link, &LINKS))?;
+    if link == Link::Veth && written.offload == Some(false) {
+        findings.refuse(
+            place.key("offload"),
+            "offload = false is for a TAP, and link = \"veth\" makes none",
+            "delete it, or write link = \"tap\"",
+        );
+        return None;
+    }
+    match link {
+        Link::Tap => netns.map(Attach::Netns),
+        Link::Veth => netns.map(Attach::Veth),
+    }
+}
+
+/// A device that is there already, of which the switch sets nothing.
+fn existing(
+    interface: &str,
+    written: &PortSpec,
+    place: &Place,
+    findings: &mut Findings,
+) -> Option<Attach> {
+    let keys = [
+        ("device", written.device.is_some()),
+        ("mac", written.mac.is_some()),
+        ("address", !written.address.is_empty()),
+        ("gateway", written.gateway.is_some()),
+        ("offload", written.offload.is_some()),
+    ];
+    let mut fits = true;
+    for (key, _) in keys.iter().filter(|(_, given)| *given) {
+        findings.refuse(
+            place.key(key),
+            format!("`{key}` is for devices that the switch makes, and this port has `interface`"),
+            "delete it: the device stays as it is found",
+        );
+        fits = false;
+    }
+    let device = findings.keep(place.key("interface"), device_name("interface", interface))?;
+    fits.then_some(Attach::Interface(device))
+}
+
+/// The far end's device: as written, else "eth0" in a namespace and the port's name on the host. An existing device is
+/// its own far end.
 pub(super) fn device(
     name: &str,
     written: &PortSpec,
     place: &Place,
     findings: &mut Findings,
 ) -> Option<Device> {
+    if let Some(interface) = &written.interface {
+        // Whether it is a device at all is said where the attachment is checked.
+        return interface.parse().ok();
+    }
     let device = match (&written.device, written.host == Some(true)) {
         (Some(device), _) => device_name("device", device),
         (None, false) => device_name("device", "eth0"),
@@ -113,6 +184,14 @@ fn netns(text: &str) -> Result<Netns, Fault> {
         _ => Ok(Netns::Name(text.to_owned())),
     }
 }
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Tap,
+    Veth,
+}
+
+const LINKS: [(&str, Link); 2] = [("tap", Link::Tap), ("veth", Link::Veth)];
 
 /// The kernel's PID_MAX_LIMIT on 64-bit machines.
 const MOST_PIDS: i64 = 4_194_304;

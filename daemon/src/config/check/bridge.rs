@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use packet::{Ipv4Net, Mac, VlanId};
 
-use super::{Findings, name, value};
+use super::{Findings, names, value};
 use crate::config::lab::Lab;
 use crate::config::lab::bridge::{Bridge, Reserved};
 use crate::config::lab::derived::{self, Role};
@@ -23,7 +23,7 @@ pub(super) fn check(spec: &LabSpec, lab: &mut Lab, findings: &mut Findings) {
             return;
         }
         let place = bridges.key(text);
-        let name = findings.keep(place.clone(), name(text));
+        let name = findings.keep(place.clone(), names::name(text));
         let parts = parts(written, &place, findings);
         let (Some(name), Some(parts)) = (name, parts) else {
             continue;
@@ -47,7 +47,13 @@ struct Parts {
 impl Parts {
     fn named(self, name: Name) -> Bridge {
         Bridge {
-            mac: self.mac.unwrap_or_else(|| derived::mac(Role::Bridge, name.as_str())),
+            mac: self.mac.unwrap_or_else(|| {
+                let addresses = match self.router.is_empty() {
+                    true => self.vlans.values().next().map_or(&[][..], Vec::as_slice),
+                    false => &self.router,
+                };
+                derived::mac(Role::Bridge, name.as_str(), addresses)
+            }),
             name,
             mtu: self.mtu,
             hub: self.hub,

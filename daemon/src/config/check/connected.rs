@@ -69,6 +69,9 @@ pub(super) fn interface(
     if spec.port.contains_key(text) {
         return of_port(key, text, lab);
     }
+    if spec.tunnel.contains_key(text) {
+        return of_tunnel(key, text, lab);
+    }
     if let Some((owner, vlan)) = text.rsplit_once('.')
         && spec.bridge.contains_key(owner)
     {
@@ -126,4 +129,13 @@ fn of_port(key: &str, text: &str, lab: &Lab) -> Result<Option<InterfaceName>, Fa
             Err(Fault::new(wrong, format!("write \"{bridge}\", or a routed port's name")))
         }
     }
+}
+
+fn of_tunnel(key: &str, text: &str, lab: &Lab) -> Result<Option<InterfaceName>, Fault> {
+    let Some(tunnel) = lab.tunnels.get(text) else {
+        return Ok(None);
+    };
+    let bridge = &tunnel.bridge;
+    let wrong = format!("`{key}` names tunnel \"{text}\", which is on bridge \"{bridge}\"");
+    Err(Fault::new(wrong, format!("write \"{bridge}\", or a routed port's name")))
 }

@@ -2,15 +2,17 @@
 //!
 //! # Theory of operation
 //!
-//! Parts are checked from the ground up, because later ones refer to earlier ones: settings, bridges, ports, then the
-//! segments as a whole (subnets, addresses, devices), then static entries, routes, masquerade and publish. A part
-//! with a fault is left out of the lab, and whoever refers to it stays silent: one mistake earns one sentence. What
-//! depends on all subnets together (is this address reachable?) is asked only while no fault has been found.
+//! Parts are checked from the ground up, because later ones refer to earlier ones: settings, bridges, ports, tunnels,
+//! then the segments as a whole (subnets, addresses, devices, peers), then static entries, routes, masquerade and
+//! publish. A part with a fault is left out of the lab, and whoever refers to it stays silent: one mistake earns one
+//! sentence. What depends on all subnets together (is this address reachable?) is asked only while no fault has been
+//! found.
 
 mod attach;
 mod bridge;
 mod connected;
 mod masquerade;
+mod names;
 mod port;
 mod publish;
 mod route;
@@ -18,12 +20,15 @@ mod segment;
 mod settings;
 mod shared;
 mod statics;
+mod tunnel;
+mod underlay;
 mod value;
 
+use std::collections::BTreeMap;
+
 use super::lab::Lab;
-use super::lab::name::Name;
 use super::place::Place;
-use super::problem::{Fault, Problem, SOUGHT, quoted};
+use super::problem::{Fault, Problem, SOUGHT};
 use super::spec::LabSpec;
 
 use connected::Connected;
@@ -38,11 +43,14 @@ pub(super) fn lab(spec: &LabSpec) -> Result<Lab, Vec<Problem>> {
     let mut lab = Lab { settings: settings::check(spec, &mut findings), ..Lab::default() };
     bridge::check(spec, &mut lab, &mut findings);
     port::check(spec, &mut lab, &mut findings);
+    tunnel::check(spec, &mut lab, &mut findings);
+    lab.derive_mtus(&BTreeMap::new());
     interfaces(&lab, &mut findings);
     if findings.is_full() {
         return Err(findings.0);
     }
     shared::check(&lab, &mut findings);
+    underlay::check(&lab, &mut findings);
     statics::check(spec, &mut lab, &mut findings);
     let connected = Connected::of(&lab);
     route::check(spec, &connected, &mut lab, &mut findings);
@@ -114,6 +122,7 @@ fn sizes(spec: &LabSpec, findings: &mut Findings) {
     let counts = [
         ("bridge", spec.bridge.len(), MAX_BRIDGES),
         ("port", spec.port.len(), MAX_PORTS),
+        ("tunnel", spec.tunnel.len(), MAX_TUNNELS),
         ("route", spec.route.len(), MAX_ROUTES),
         ("masquerade", spec.masquerade.len(), MAX_MASQUERADES),
         ("publish", spec.publish.len(), MAX_PUBLISHES),
@@ -143,17 +152,10 @@ fn interfaces(lab: &Lab, findings: &mut Findings) {
     }
 }
 
-/// The name of a bridge or port, unlike any other.
-fn name(text: &str) -> Result<Name, Fault> {
-    text.parse().map_err(|error| {
-        let remedy = "write a name such as \"red\" or \"br0\"";
-        Fault::new(format!("{} is not a name: {error}", quoted(text)), remedy)
-    })
-}
-
 /// Far above any lab on one host; together under 100 MiB of switch and plan.
 const MAX_BRIDGES: usize = 1_024;
 const MAX_PORTS: usize = 4_096;
+const MAX_TUNNELS: usize = 1_024;
 const MAX_INTERFACES: usize = 8_192;
 const MAX_ROUTES: usize = 65_536;
 const MAX_PUBLISHES: usize = 16_384;

@@ -2,9 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use packet::{Ipv4Net, Mac};
+use packet::Ipv4Net;
 
-use super::{Findings, attach, bridge, name, segment, value};
+use super::{Findings, attach, bridge, names, segment, value};
 use crate::config::lab::Lab;
 use crate::config::lab::derived::{self, Role};
 use crate::config::lab::name::Name;
@@ -22,7 +22,8 @@ pub(super) fn check(spec: &LabSpec, lab: &mut Lab, findings: &mut Findings) {
             return;
         }
         let place = ports.key(text);
-        let name = findings.keep(place.clone(), name(text).and_then(|name| unshared(name, spec)));
+        let name = names::name(text).and_then(|name| names::of_port(name, spec));
+        let name = findings.keep(place.clone(), name);
         let port = port(text, name, written, &place, Surroundings { spec, lab }, findings);
         if let Some(port) = port {
             lab.ports.insert(port.name.clone(), port);
@@ -35,22 +36,6 @@ pub(super) fn check(spec: &LabSpec, lab: &mut Lab, findings: &mut Findings) {
 pub(super) struct Surroundings<'a> {
     pub(super) spec: &'a LabSpec,
     pub(super) lab: &'a Lab,
-}
-
-/// A name that no bridge has, and that is not how one of its VLANs is called.
-fn unshared(name: Name, spec: &LabSpec) -> Result<Name, Fault> {
-    let remedy = "give the port another name";
-    if spec.bridge.contains_key(name.as_str()) {
-        return Err(Fault::new("a bridge has this name too", remedy));
-    }
-    if let Some((owner, vlan)) = name.as_str().rsplit_once('.')
-        && spec.bridge.contains_key(owner)
-        && vlan.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        let wrong = format!("this is how VLAN {vlan} of bridge \"{owner}\" is called");
-        return Err(Fault::new(wrong, remedy));
-    }
-    Ok(name)
 }
 
 fn port(
@@ -73,30 +58,28 @@ fn port(
     enslaved_without_address(&attach, &address, place, findings)?;
     let routers = routers(&segment, around.lab);
     let default = match attach {
-        Attach::Netns(_) => default_gateway(&address, routers),
-        Attach::Host { .. } => None,
+        Attach::Netns(_) | Attach::Veth(_) => default_gateway(&address, routers),
+        Attach::Host { .. } | Attach::Interface(_) => None,
     };
     let gateway = gateway(written, &address, default);
     let gateway = findings.keep(place.key("gateway"), gateway);
-    let of_bridge = || match &segment {
-        Segment::Bridged(membership) => around.lab.bridges.get(&membership.bridge)?.mtu,
-        Segment::Routed { .. } => None,
+    let of_bridge = || match (&attach, &segment) {
+        (Attach::Interface(_), _) | (_, Segment::Routed { .. }) => None,
+        (_, Segment::Bridged(membership)) => around.lab.bridges.get(&membership.bridge)?.mtu,
     };
+    let mtu = mtu?.or_else(of_bridge);
     Some(Port {
         name: name?,
         attach,
         device: device?,
-        mac: mac?.unwrap_or_else(|| derived_mac(text)),
-        mtu: mtu?.or_else(of_bridge).unwrap_or(DEFAULT_MTU),
+        mac: mac?.unwrap_or_else(|| derived::mac(Role::Port, text, &address)),
+        mtu: mtu.unwrap_or(DEFAULT_MTU),
+        mtu_written: mtu.is_some(),
         address,
         gateway: gateway?,
         offload: written.offload.unwrap_or(true),
         segment,
     })
-}
-
-fn derived_mac(name: &str) -> Mac {
-    derived::mac(Role::Port, name)
 }
 
 fn enslaved_without_address(

@@ -78,7 +78,7 @@ fn routed(
     let mac = written.router_mac.as_deref().map(|text| value::station("router_mac", text));
     let mac = findings.keep_option(place.key("router_mac"), mac);
     let (router, mac) = (router?, mac?);
-    let router_mac = mac.unwrap_or_else(|| derived::mac(Role::Router, name));
+    let router_mac = mac.unwrap_or_else(|| derived::mac(Role::Router, name, &router));
     fits.then_some(Segment::Routed { router, router_mac })
 }
 

@@ -11,7 +11,7 @@ use crate::config::lab::Lab;
 use crate::config::lab::device::Device;
 use crate::config::lab::interface::InterfaceName;
 use crate::config::lab::name::Name;
-use crate::config::lab::port::{Attach, Port, Segment};
+use crate::config::lab::port::{Attach, Netns, Port, Segment};
 use crate::config::place::Place;
 
 /// Compares all bridges and ports of the lab with each other.
@@ -134,6 +134,9 @@ fn stations(lab: &Lab, findings: &mut Findings) {
                 &port.name
             }
         };
+        if let Attach::Interface(_) = port.attach {
+            continue;
+        }
         match taken.get(&(owner, port.mac)) {
             Some(other) => findings.refuse(
                 Place::root().key("port").key(port.name.as_str()).key("mac"),
@@ -147,25 +150,40 @@ fn stations(lab: &Lab, findings: &mut Findings) {
     }
 }
 
+/// Far ends where they are, and near ends and existing devices in the daemon's own namespace.
 fn devices(lab: &Lab, findings: &mut Findings) {
-    let mut taken: BTreeMap<(Option<PathBuf>, &Device), &Name> = BTreeMap::new();
+    let mut taken: BTreeMap<(Option<PathBuf>, Device), &Name> = BTreeMap::new();
     for port in lab.ports.values() {
-        let namespace = match &port.attach {
-            Attach::Netns(netns) => Some(netns.file()),
-            Attach::Host { .. } => None,
-        };
-        match taken.get(&(namespace.clone(), &port.device)) {
-            Some(other) => findings.refuse(
-                Place::root().key("port").key(port.name.as_str()).key("device"),
-                format!(
-                    "device \"{}\" is that of port \"{other}\" in the same namespace",
-                    port.device
-                ),
-                "write device = \"...\" with another name",
-            ),
-            None => {
-                taken.insert((namespace, &port.device), &port.name);
+        let far = (port.attach.netns().map(Netns::file), port.device.clone());
+        let near = port.near_device().map(|device| (None, device)).filter(|near| *near != far);
+        for (namespace, device) in std::iter::once(far).chain(near) {
+            match taken.get(&(namespace.clone(), device.clone())) {
+                Some(other) => taken_device(port, &device, other, findings),
+                None => drop(taken.insert((namespace, device), &port.name)),
             }
+        }
+    }
+}
+
+fn taken_device(port: &Port, device: &Device, other: &Name, findings: &mut Findings) {
+    let place = Place::root().key("port").key(port.name.as_str());
+    let owned = format!("is that of port \"{other}\" in the same namespace");
+    let wrong = format!("device \"{device}\" {owned}");
+    match &port.attach {
+        Attach::Interface(_) => {
+            findings.refuse(
+                place.key("interface"),
+                wrong,
+                "write another device, or delete the port",
+            );
+        }
+        Attach::Veth(_) if port.device != *device => findings.refuse(
+            place.key("link"),
+            format!("the near end of its pair, device \"{device}\", {owned}"),
+            "give the port another name",
+        ),
+        Attach::Netns(_) | Attach::Veth(_) | Attach::Host { .. } => {
+            findings.refuse(place.key("device"), wrong, "write device = \"...\" with another name");
         }
     }
 }

@@ -1,18 +1,22 @@
 //! `[[bridge.NAME.static]]`: stations known without being heard.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::net::Ipv4Addr;
 
 use packet::{Mac, VlanId};
 
 use super::{Findings, value};
 use crate::config::lab::Lab;
 use crate::config::lab::bridge::{Bridge, Static};
+use crate::config::lab::name::Name;
 use crate::config::lab::port::Membership;
+use crate::config::lab::tunnel::Tunnel;
 use crate::config::place::Place;
 use crate::config::problem::{Fault, quoted};
 use crate::config::spec::{LabSpec, StaticSpec};
 
-/// Adds every legal entry to the lab, whose bridges and ports are known.
+/// Adds every legal entry to the lab, whose bridges, ports and tunnels are known.
 pub(super) fn check(spec: &LabSpec, lab: &mut Lab, findings: &mut Findings) {
     let mut entries = BTreeSet::new();
     for (name, written) in &spec.bridge {
@@ -71,9 +75,10 @@ fn entry(
     let member = value::present("port", &written.port, "NAME")
         .and_then(|text| member(text, bridge, spec, lab));
     let member = findings.keep(place.key("port"), member)??;
-    let vlan = findings.keep(place.key("vlan"), in_vlan(vlan?, &written.port, member))?;
-    let (port, _) = lab.ports.get_key_value(written.port.as_str())?;
-    Some(Static { bridge: bridge.name.clone(), vlan, mac: mac?, port: port.clone() })
+    let remote = findings.keep(place.key("remote"), remote(written.remote.as_deref(), member));
+    let vlan = findings.keep(place.key("vlan"), in_vlan(vlan?, member))?;
+    let port = member.name().clone();
+    Some(Static { bridge: bridge.name.clone(), vlan, mac: mac?, port, remote: remote? })
 }
 
 fn foreign(mac: Mac, bridge: &Bridge) -> Result<Mac, Fault> {
@@ -84,38 +89,123 @@ fn foreign(mac: Mac, bridge: &Bridge) -> Result<Mac, Fault> {
     Ok(mac)
 }
 
-/// The port as a member of the bridge; `Ok(None)` when the port is itself at fault.
+/// What a station may be behind.
+#[derive(Clone, Copy)]
+enum Member<'a> {
+    Port(&'a Name, &'a Membership),
+    Tunnel(&'a Tunnel),
+}
+
+impl<'a> Member<'a> {
+    fn name(self) -> &'a Name {
+        match self {
+            Self::Port(name, _) => name,
+            Self::Tunnel(tunnel) => &tunnel.name,
+        }
+    }
+
+    fn passes(self, vlan: VlanId) -> bool {
+        match self {
+            Self::Port(_, membership) => membership.vlan_mode.passes(vlan),
+            Self::Tunnel(tunnel) => tunnel.vlans.passes(vlan),
+        }
+    }
+
+    fn untagged(self) -> Option<VlanId> {
+        match self {
+            Self::Port(_, membership) => membership.vlan_mode.untagged(),
+            Self::Tunnel(tunnel) => Some(tunnel.vlans.untagged()),
+        }
+    }
+}
+
+/// As `port "red" (access 8)`.
+impl fmt::Display for Member<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(name, membership) => write!(f, "port \"{name}\" ({})", membership.vlan_mode),
+            Self::Tunnel(tunnel) => write!(f, "tunnel \"{}\" ({})", tunnel.name, tunnel.vlans),
+        }
+    }
+}
+
+/// The port or tunnel as a member of the bridge; `Ok(None)` when it is itself at fault.
 fn member<'a>(
     text: &str,
     bridge: &Bridge,
     spec: &LabSpec,
     lab: &'a Lab,
-) -> Result<Option<&'a Membership>, Fault> {
-    let membership = lab.ports.get(text).and_then(|port| port.membership());
-    let there = |membership: &&Membership| membership.bridge == bridge.name;
-    if let Some(membership) = membership.filter(there) {
-        return Ok(Some(membership));
+) -> Result<Option<Member<'a>>, Fault> {
+    if let Some(port) = lab.ports.get(text)
+        && let Some(membership) = port.membership()
+        && membership.bridge == bridge.name
+    {
+        return Ok(Some(Member::Port(&port.name, membership)));
     }
-    if spec.port.contains_key(text) && !lab.ports.contains_key(text) {
+    if let Some(tunnel) = lab.tunnels.get(text)
+        && tunnel.bridge == bridge.name
+    {
+        return Ok(Some(Member::Tunnel(tunnel)));
+    }
+    let is_faulty = spec.port.contains_key(text) && !lab.ports.contains_key(text)
+        || spec.tunnel.contains_key(text) && !lab.tunnels.contains_key(text);
+    if is_faulty {
         return Ok(None);
     }
-    let members = lab.ports.values().filter(|port| port.bridge() == Some(&bridge.name));
-    let remedy = value::meant(text, members.map(|port| port.name.as_str()));
+    let ports = lab.ports.values().filter(|port| port.bridge() == Some(&bridge.name));
+    let tunnels = lab.tunnels.values().filter(|tunnel| tunnel.bridge == bridge.name);
+    let members = ports.map(|port| &port.name).chain(tunnels.map(|tunnel| &tunnel.name));
+    let remedy = value::meant(text, members.map(Name::as_str));
     Err(Fault::new(format!("`port` {} is no port of this bridge", quoted(text)), remedy))
 }
 
-fn in_vlan(vlan: Option<VlanId>, port: &str, member: &Membership) -> Result<VlanId, Fault> {
-    let mode = &member.vlan_mode;
-    match (vlan, mode.untagged()) {
-        (Some(vlan), _) if mode.passes(vlan) => Ok(vlan),
+/// The peer that has the station, where it is behind a tunnel.
+fn remote(written: Option<&str>, member: Member<'_>) -> Result<Option<Ipv4Addr>, Fault> {
+    let tunnel = match (member, written) {
+        (Member::Port(_, _), None) => return Ok(None),
+        (Member::Port(name, _), Some(_)) => {
+            let wrong =
+                format!("`remote` is for stations behind a tunnel, and \"{name}\" is a port");
+            return Err(Fault::new(wrong, "delete it"));
+        }
+        (Member::Tunnel(tunnel), _) => tunnel,
+    };
+    let names: Vec<String> = tunnel.remotes.iter().map(Ipv4Addr::to_string).collect();
+    let names = names.iter().map(String::as_str);
+    match (written, tunnel.remotes.as_slice()) {
+        (None, [only]) => Ok(Some(*only)),
+        (None, many) => {
+            let wrong = format!(
+                "`remote` is missing, and tunnel \"{}\" has {} of them",
+                tunnel.name,
+                many.len()
+            );
+            let remedy = match value::choices("", names) {
+                Some(choices) => format!("write remote = {choices}"),
+                None => "write remote = \"ADDRESS\"".to_owned(),
+            };
+            Err(Fault::new(wrong, remedy))
+        }
+        (Some(text), remotes) => match value::address("remote", text)? {
+            remote if remotes.contains(&remote) => Ok(Some(remote)),
+            remote => {
+                let wrong = format!("`remote` {remote} is no remote of tunnel \"{}\"", tunnel.name);
+                Err(Fault::new(wrong, value::meant(text, names)))
+            }
+        },
+    }
+}
+
+fn in_vlan(vlan: Option<VlanId>, member: Member<'_>) -> Result<VlanId, Fault> {
+    match (vlan, member.untagged()) {
+        (Some(vlan), _) if member.passes(vlan) => Ok(vlan),
         (Some(vlan), _) => {
-            let wrong = format!("VLAN {vlan} does not pass port \"{port}\" ({mode})");
+            let wrong = format!("VLAN {vlan} does not pass {member}");
             Err(Fault::new(wrong, "write a VLAN that does"))
         }
         (None, Some(untagged)) => Ok(untagged),
         (None, None) => {
-            let wrong =
-                format!("`vlan` is missing, and port \"{port}\" has no untagged one ({mode})");
+            let wrong = format!("`vlan` is missing, and {member} has no untagged one");
             Err(Fault::new(wrong, "write vlan = NUMBER"))
         }
     }

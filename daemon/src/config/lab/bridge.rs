@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use packet::{Ipv4Net, Mac, VlanId};
@@ -51,8 +52,10 @@ pub struct Static {
     pub vlan: VlanId,
     /// The station.
     pub mac: Mac,
-    /// The port it is behind; it belongs to `bridge`.
+    /// The port or the tunnel it is behind; it belongs to `bridge`.
     pub port: Name,
+    /// Behind a tunnel, the peer that has it, one of the tunnel's remotes; none for a port.
+    pub remote: Option<Ipv4Addr>,
 }
 
 impl fmt::Display for Static {
@@ -61,7 +64,10 @@ impl fmt::Display for Static {
         if !self.vlan.is_untagged() {
             write!(f, " VLAN {}", self.vlan)?;
         }
-        write!(f, " at port {}", self.port)
+        match self.remote {
+            Some(remote) => write!(f, " at tunnel {} to {remote}", self.port),
+            None => write!(f, " at port {}", self.port),
+        }
     }
 }
 

@@ -11,6 +11,13 @@ use std::str::FromStr;
 pub struct Device(String);
 
 impl Device {
+    /// "ts-" and at most twelve more bytes that the name of a bridge or port may have, all of which a device's may too.
+    pub(super) fn near_end(rest: &str) -> Self {
+        let mut name = format!("ts-{rest}");
+        name.truncate(LONGEST);
+        Self(name)
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

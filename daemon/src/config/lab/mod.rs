@@ -7,11 +7,13 @@ pub(crate) mod bridge;
 pub(crate) mod derived;
 pub(crate) mod device;
 pub(crate) mod interface;
+mod mtu;
 pub(crate) mod name;
 pub(crate) mod nat;
 pub(crate) mod port;
 pub(crate) mod route;
 pub(crate) mod settings;
+pub(crate) mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +26,7 @@ use nat::{Listener, Masquerade, Target};
 use port::{Port, Segment};
 use route::NextHop;
 use settings::Settings;
+use tunnel::Tunnel;
 
 /// Everything a switch is told to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Lab {
     pub bridges: BTreeMap<Name, Bridge>,
     /// `[port.NAME]`; shares its names with the bridges.
     pub ports: BTreeMap<Name, Port>,
+    /// `[tunnel.NAME]`; shares its names with bridges and ports. No two have a remote, VNI and UDP port in common.
+    pub tunnels: BTreeMap<Name, Tunnel>,
     /// `[[bridge.NAME.static]]`; at most one for an address in a VLAN of a bridge.
     pub statics: BTreeSet<Static>,
     /// `[[route]]`, by destination.
@@ -99,14 +104,5 @@ impl Lab {
             Some(Segment::Routed { router, .. }) if name.vlan.is_untagged() => router,
             Some(Segment::Routed { .. } | Segment::Bridged(_)) | None => &[],
         }
-    }
-
-    /// What a packet to a bridge's segment may measure: as written, else the least of its ports.
-    fn bridge_mtu(&self, bridge: &Bridge) -> u16 {
-        let of_ports = || {
-            let ports = self.ports.values().filter(|port| port.bridge() == Some(&bridge.name));
-            ports.map(|port| port.mtu).min()
-        };
-        bridge.mtu.or_else(of_ports).unwrap_or(port::DEFAULT_MTU)
     }
 }

@@ -1,4 +1,4 @@
-//! Names of bridges and ports, which are one family: `out = "wan"` may mean either.
+//! Names of bridges, ports and tunnels, which are one family: `out = "wan"` may mean either of the first two.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -39,7 +39,7 @@ impl Borrow<str> for Name {
     }
 }
 
-/// The text cannot be the name of a bridge or a port.
+/// The text cannot be the name of a bridge, a port or a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a name has 1 to 63 letters, digits, '.', '_' and '-', and starts with a letter or a digit"

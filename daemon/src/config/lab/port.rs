@@ -1,4 +1,7 @@
 //! A port as the lab defines it: how its far end attaches, and what it is plugged into on our side.
+//!
+//! An existing device (`interface`) is its own far end: the switch sets nothing of it, so address, MAC address and
+//! gateway are for whoever made it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,6 +10,7 @@ use std::path::PathBuf;
 
 use packet::{Ipv4Net, Mac, VlanId};
 
+use super::derived;
 use super::device::Device;
 use super::name::Name;
 
@@ -19,10 +23,13 @@ pub struct Port {
     pub attach: Attach,
     /// The far end's device.
     pub device: Device,
-    /// The far end's Ethernet address.
+    /// The far end's Ethernet address; without meaning for an existing device, which keeps its own.
     pub mac: Mac,
-    /// Largest IPv4 packet, 68 to 65521 bytes.
+    /// Largest IPv4 packet, 68 to 65521 bytes. Unless it is written, [`Lab::derive_mtus`](super::Lab::derive_mtus)
+    /// sets it, and an existing device has the one that it has.
     pub mtu: u16,
+    /// Whether the port, or the bridge it is on, says so.
+    pub mtu_written: bool,
     /// The far end's addresses; may be empty.
     pub address: Vec<Ipv4Net>,
     /// The far end's default gateway, inside a subnet of `address`.
@@ -39,6 +46,16 @@ impl Port {
         self.membership().map(|membership| &membership.bridge)
     }
 
+    /// The device in the daemon's own namespace that the switch reads through a packet socket: an existing one, or the
+    /// near end of a veth pair. A TAP has none.
+    pub fn near_device(&self) -> Option<Device> {
+        match &self.attach {
+            Attach::Interface(device) => Some(device.clone()),
+            Attach::Veth(_) => Some(derived::veth(&self.name)),
+            Attach::Netns(_) | Attach::Host { .. } => None,
+        }
+    }
+
     /// How it is plugged into its bridge.
     pub fn membership(&self) -> Option<&Membership> {
         match &self.segment {
@@ -53,19 +70,35 @@ impl Port {
 pub enum Attach {
     /// A TAP inside a network namespace.
     Netns(Netns),
+    /// One end of a veth pair inside a network namespace; see [`Port::near_device`] for the other.
+    Veth(Netns),
     /// A TAP in the daemon's own namespace.
     Host {
         /// An existing Linux bridge that the TAP is enslaved to.
         master: Option<Device>,
     },
+    /// An existing device in the daemon's own namespace, as it is found.
+    Interface(Device),
+}
+
+impl Attach {
+    /// The namespace that the far end is made in; none when it is the daemon's own.
+    pub fn netns(&self) -> Option<&Netns> {
+        match self {
+            Self::Netns(netns) | Self::Veth(netns) => Some(netns),
+            Self::Host { .. } | Self::Interface(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Attach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Netns(netns) => netns.fmt(f),
+            Self::Veth(netns) => write!(f, "{netns}, veth"),
             Self::Host { master: None } => f.write_str("host"),
             Self::Host { master: Some(master) } => write!(f, "host, master {master}"),
+            Self::Interface(device) => write!(f, "interface {device}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use texts::{BoolOrText, Texts};
+use texts::{BoolOrText, NumberOrText, Texts};
 
 /// A whole lab file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct LabSpec {
     /// `[port.NAME]`
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub port: BTreeMap<String, PortSpec>,
+    /// `[tunnel.NAME]`
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tunnel: BTreeMap<String, TunnelSpec>,
     /// `[[route]]`
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub route: Vec<RouteSpec>,
@@ -90,14 +93,17 @@ pub struct VlanSpec {
 pub struct StaticSpec {
     /// The station's Ethernet address.
     pub mac: String,
-    /// The port it is behind.
+    /// The port or the tunnel it is behind.
     pub port: String,
+    /// Behind a tunnel, the peer that has it; may be left out when there is only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// The VLAN it is in; left out: the port's own untagged one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan: Option<i64>,
 }
 
-/// `[port.NAME]`: a cable between the switch and a namespace.
+/// `[port.NAME]`: a cable between the switch and a namespace, or an existing device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PortSpec {
@@ -119,6 +125,12 @@ pub struct PortSpec {
     /// The far end is in the daemon's own namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<bool>,
+    /// An existing device of the daemon's own namespace, which becomes the port as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// What joins the namespace to the switch: "tap" (default), or "veth" for a real pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// With `host`: the Linux bridge that the device is enslaved to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<String>,
@@ -128,7 +140,7 @@ pub struct PortSpec {
     /// Ethernet address of the far end's device; derived from the port's name when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
-    /// Largest IPv4 packet, in bytes: the bridge's, or 1500.
+    /// Largest IPv4 packet, in bytes: the bridge's, or that of its smallest tunnel, or 1500.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<i64>,
     /// The far end's addresses, as "192.168.0.2/24".
@@ -158,6 +170,63 @@ pub struct PortSpec {
     /// Whether frames leave with a tag for their priority alone: false, true ("if-nonzero") or "always".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority_tags: Option<BoolOrText>,
+}
+
+/// `[tunnel.NAME]`: a bridge continued at other hosts, over VXLAN (RFC 7348).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TunnelSpec {
+    /// The bridge that is continued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<String>,
+    /// The number of the segment, the same at every peer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vni: Option<i64>,
+    /// The peers' addresses.
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub remotes: Texts,
+    /// The own address that datagrams leave from and arrive at; left out: as the kernel routes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<String>,
+    /// The UDP port, here and at the peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<i64>,
+    /// The one VLAN that is carried, without tags inside; left out: frames without a VLAN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<i64>,
+    /// Carry every VLAN, with its tags inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<bool>,
+    /// Largest IPv4 packet inside, in bytes; derived from the path to the peers when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<i64>,
+    /// Time to live of the outer packet, or "inherit" for that of the packet inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<NumberOrText>,
+    /// DSCP of the outer packet, or "inherit" for that of the packet inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dscp: Option<NumberOrText>,
+    /// Forbid routers on the way to cut the outer packet (default).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub df: Option<bool>,
+    /// Outer UDP checksum: true ("on", default), or false ("zero") for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<BoolOrText>,
+    /// Drop datagrams that set reserved bits of the VXLAN header, as Open vSwitch does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strict_reserved: Option<bool>,
+    /// Answer ARP requests for known far stations here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arp_suppression: Option<bool>,
+    /// Lower the MSS of TCP connections to what fits the tunnel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mss_clamp: Option<bool>,
+    /// Learn from what arrives which peer has which station (default).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning: Option<bool>,
+    /// Out of reach for the isolated ports of the bridge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolated: Option<bool>,
 }
 
 /// `[[route]]`: one of `via`, `out` and `reject` says what happens to packets for `to`.

@@ -1,4 +1,4 @@
-//! Values that may be written in two ways: a text or a list of texts, a truth or a text.
+//! Values that may be written in two ways: a text or a list of texts, a truth or a text, a number or a text.
 //!
 //! Each remembers nothing of which way was used, except that a lone text is written back without a list.
 
@@ -109,6 +109,53 @@ impl Visitor<'_> for BoolOrTextVisitor {
     }
 }
 
+/// `7` or `"a"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NumberOrText {
+    /// A number.
+    Number(i64),
+    /// A text.
+    Text(String),
+}
+
+impl Serialize for NumberOrText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => serializer.serialize_i64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for NumberOrText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberOrTextVisitor)
+    }
+}
+
+struct NumberOrTextVisitor;
+
+impl Visitor<'_> for NumberOrTextVisitor {
+    type Value = NumberOrText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number or a string")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<NumberOrText, E> {
+        Ok(NumberOrText::Number(number))
+    }
+
+    /// JSON has positive numbers as unsigned ones; beyond [`i64`] all are equally wrong.
+    fn visit_u64<E: Error>(self, number: u64) -> Result<NumberOrText, E> {
+        Ok(NumberOrText::Number(i64::try_from(number).unwrap_or(i64::MAX)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<NumberOrText, E> {
+        Ok(NumberOrText::Text(text.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +180,17 @@ mod tests {
     fn a_number_is_neither() {
         let error = serde_json::from_str::<BoolOrText>("7").unwrap_err();
         assert!(error.to_string().contains("expected a string, true or false"), "{error}");
+    }
+
+    #[test]
+    fn a_number_and_a_text_stay_what_they_are() {
+        for json in ["64", "-1", r#""inherit""#] {
+            let value: NumberOrText = serde_json::from_str(json).unwrap();
+            assert_eq!(serde_json::to_string(&value).unwrap(), json);
+        }
+        let huge: NumberOrText = serde_json::from_str("18446744073709551615").unwrap();
+        assert_eq!(huge, NumberOrText::Number(i64::MAX));
+        let error = serde_json::from_str::<NumberOrText>("true").unwrap_err();
+        assert!(error.to_string().contains("expected a whole number or a string"), "{error}");
     }
 }

@@ -113,6 +113,45 @@ fn a_namespace_is_a_name_a_path_or_a_process() {
 }
 
 #[test]
+fn an_existing_device_is_both_ends_of_its_port() {
+    let lab = lab(&format!(
+        "{BASE}[port.up]\nrouter = \"10.0.0.1/24\"\ninterface = \"eth1\"\n[port.in]\nbridge = \"br0\"\n\
+         interface = \"veth_sw0\"\nmtu = 1400\nvlan = 10\n"
+    ));
+    let up = &lab.ports["up"];
+    assert_eq!(up.attach.to_string(), "interface eth1");
+    assert_eq!(up.device.as_str(), "eth1");
+    assert_eq!(up.near_device().as_ref(), Some(&up.device));
+    assert_eq!((up.mtu, up.mtu_written, up.gateway), (1500, false, None));
+    assert!(up.attach.netns().is_none() && up.bridge().is_none());
+    assert_eq!((lab.ports["in"].mtu, lab.ports["in"].mtu_written), (1400, true));
+}
+
+#[test]
+fn an_existing_device_keeps_its_mtu_whatever_the_bridge_says() {
+    let text = "[bridge.b]\nmtu = 9000\n[port.p]\nbridge = \"b\"\ninterface = \"eth1\"\n";
+    let port = &lab(text).ports["p"];
+    assert_eq!((port.mtu, port.mtu_written), (1500, false));
+}
+
+#[test]
+fn a_namespace_is_joined_by_a_tap_or_a_veth_pair() {
+    let port = |line: &str| {
+        let text = format!("[bridge.b]\n[port.p]\nbridge = \"b\"\nnetns = \"red\"\n{line}");
+        lab(&text).ports["p"].clone()
+    };
+    let netns = Netns::Name("red".into());
+    assert_eq!(port("link = \"tap\""), port(""));
+    assert_eq!(port("").near_device(), None);
+    let veth = port("link = \"veth\"\noffload = true");
+    assert_eq!(veth.attach, Attach::Veth(netns.clone()));
+    assert_eq!(veth.attach.netns(), Some(&netns));
+    assert_eq!(veth.attach.to_string(), "netns red, veth");
+    assert_eq!(veth.device.as_str(), "eth0");
+    assert_eq!(veth.near_device().map(|near| near.to_string()).as_deref(), Some("ts-p"));
+}
+
+#[test]
 fn vlan_modes_follow_from_the_keys() {
     let mode = |lines: &str| {
         let lab = lab(&format!("[bridge.b]\n[port.p]\nbridge = \"b\"\nnetns = \"p\"\n{lines}"));

@@ -4,6 +4,7 @@ mod examples;
 mod meaning;
 mod robust;
 mod sentences;
+mod tunnels;
 
 use super::{ConfigError, Lab, parse};
 

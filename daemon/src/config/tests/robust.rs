@@ -59,6 +59,36 @@ bridge = "br0"
 host = true
 master = "docker0"
 vlan = 10
+[port.d]
+bridge = "br0"
+interface = "veth_sw0"
+mtu = 1400
+[port.e]
+bridge = "br0"
+netns = "e"
+link = "veth"
+[tunnel.vx0]
+bridge = "br0"
+vni = 42
+remotes = ["192.0.2.1", "192.0.2.2"]
+local = "192.0.2.9"
+port = 4790
+vlan = 10
+trunk = false
+mtu = 1400
+ttl = "inherit"
+dscp = 46
+df = false
+checksum = "zero"
+strict_reserved = true
+arp_suppression = true
+mss_clamp = true
+learning = false
+isolated = true
+[[bridge.br0.static]]
+mac = "02:00:00:00:00:98"
+port = "vx0"
+remote = "192.0.2.2"
 [[route]]
 to = "198.51.100.0/24"
 via = "203.0.113.2"
@@ -92,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn random_words_of_a_lab_file_are_judged(text in "([\\[\\]=\"., 0-9/a\n-]|port|bridge|br0|netns|router|route|to|via|true|10\\.0\\.0\\.1/24){0,60}") {
+    fn random_words_of_a_lab_file_are_judged(text in "([\\[\\]=\"., 0-9/a\n-]|port|tunnel|vni|remotes|bridge|br0|netns|router|route|to|via|true|10\\.0\\.0\\.1/24){0,60}") {
         judge(text.as_bytes());
     }
 
@@ -129,7 +159,7 @@ proptest! {
     }
 
     #[test]
-    fn a_random_request_is_judged(text in "\\{(\"(port|bridge|route|switch)\":(\\{\"a\":\\{\\}\\}|\\[\\{\\}\\]|\\{\\}|7),?)*\\}") {
+    fn a_random_request_is_judged(text in "\\{(\"(port|bridge|tunnel|route|switch)\":(\\{\"a\":\\{\\}\\}|\\[\\{\\}\\]|\\{\\}|7),?)*\\}") {
         if let Ok(spec) = serde_json::from_str::<LabSpec>(&text)
             && let Err(error) = Lab::try_from(&spec)
         {

@@ -2,6 +2,7 @@
 
 mod ports;
 mod rules;
+mod tunnels;
 
 use super::{BASE, refusal};
 use crate::config::{Lab, LabSpec, PortSpec};
@@ -214,6 +215,13 @@ fn a_sentence_never_carries_control_characters() {
         port(&format!("bridge = \"br0\"\nvlan_mode = \"{escape}\"\npriority_tags = \"{escape}\"")),
         format!("[port.\"{escape}\"]\nhost = true\nmaster = \"{escape}\"\n"),
         format!("[bridge.\"{escape}\"]\nrouter = \"{escape}\"\nforward = \"{escape}\"\n"),
+        format!("[port.p]\nbridge = \"br0\"\ninterface = \"{escape}\"\n"),
+        port(&format!("bridge = \"br0\"\nlink = \"{escape}\"")),
+        format!("[tunnel.\"{escape}\"]\nbridge = \"{escape}\"\nremotes = \"{escape}\"\n"),
+        format!(
+            "[tunnel.t]\nbridge = \"br0\"\nvni = 1\nremotes = \"192.0.2.1\"\nlocal = \"{escape}\"\nttl = \
+             \"{escape}\"\ndscp = \"{escape}\"\nchecksum = \"{escape}\"\n"
+        ),
         format!("[bridge.b.vlan.\"{escape}\"]\n\"{escape}\" = 1\n"),
         format!("[bridge.b.vlan.\"{escape}\"]\nrouter = 7\n"),
         format!("[[route]]\nto = \"{escape}\"\nvia = \"{escape}\"\nout = \"{escape}\"\n"),

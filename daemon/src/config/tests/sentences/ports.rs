@@ -48,8 +48,8 @@ fn a_port_has_one_far_end() {
     refused(&[
         (
             &port(""),
-            "port \"p\": nothing says where its far end is; write netns = \"NAME\", pid = NUMBER or \
-             host = true",
+            "port \"p\": nothing says where its far end is; write netns = \"NAME\", pid = NUMBER, \
+             host = true or interface = \"DEVICE\"",
         ),
         (
             &port("netns = \"p\"\npid = 7"),
@@ -175,6 +175,84 @@ fn addresses_and_gateways_fit_their_subnet() {
             &port("gateway = true"),
             "port \"p\": `gateway` is true; write an address, or false for none; left out, it is the \
              switch's own",
+        ),
+    ]);
+}
+
+#[test]
+fn an_existing_device_stays_as_it_is_found() {
+    let port = |line: &str| format!("[port.p]\nbridge = \"br0\"\ninterface = \"eth1\"\n{line}");
+    let excluded = |key: &str| {
+        format!(
+            "port \"p\": `{key}` is for devices that the switch makes, and this port has `interface`; \
+             delete it: the device stays as it is found"
+        )
+    };
+    for (line, key) in [
+        ("device = \"eth0\"", "device"),
+        ("mac = \"2:0:0:0:0:1\"", "mac"),
+        ("address = \"192.168.0.7/24\"", "address"),
+        ("gateway = false", "gateway"),
+        ("offload = true", "offload"),
+    ] {
+        refused(&[(&port(line), &excluded(key))]);
+    }
+    refused(&[
+        (
+            &port("netns = \"p\""),
+            "port \"p\": `netns` and `interface` exclude each other; keep one of them",
+        ),
+        (
+            &port("pid = 7\nhost = true"),
+            "port \"p\": `pid` and `host` and `interface` exclude each other; keep one of them",
+        ),
+        (
+            &port("link = \"veth\""),
+            "port \"p\": `link` is for ports in a namespace; write netns = \"NAME\" beside it, or \
+             delete it",
+        ),
+        (
+            "[port.p]\nbridge = \"br0\"\ninterface = \"lo\"",
+            "port \"p\": `interface` \"lo\" is taken by the kernel; write a name such as \"eth0\", at \
+             most 15 characters",
+        ),
+        (
+            &(port("") + "[port.q]\nrouter = \"10.0.0.1/24\"\ninterface = \"eth1\""),
+            "port \"q\": device \"eth1\" is that of port \"p\" in the same namespace; write another \
+             device, or delete the port",
+        ),
+        (
+            "[port.eth1]\nbridge = \"br0\"\nhost = true\n[port.q]\nbridge = \"br0\"\ninterface = \"eth1\"",
+            "port \"q\": device \"eth1\" is that of port \"eth1\" in the same namespace; write another \
+             device, or delete the port",
+        ),
+    ]);
+}
+
+#[test]
+fn a_veth_pair_has_two_free_ends() {
+    let port = |line: &str| format!("[port.p]\nbridge = \"br0\"\nnetns = \"p\"\n{line}\n");
+    refused(&[
+        (&port("link = \"vteh\""), "port \"p\": `link` is \"vteh\"; write \"veth\""),
+        (
+            &port("link = \"veth\"\noffload = false"),
+            "port \"p\": offload = false is for a TAP, and link = \"veth\" makes none; delete it, or \
+             write link = \"tap\"",
+        ),
+        (
+            "[port.p]\nbridge = \"br0\"\nhost = true\nlink = \"veth\"",
+            "port \"p\": `link` is for ports in a namespace; write netns = \"NAME\" beside it, or \
+             delete it",
+        ),
+        (
+            &(port("link = \"veth\"") + "[port.ts-p]\nbridge = \"br0\"\nhost = true"),
+            "port \"ts-p\": device \"ts-p\" is that of port \"p\" in the same namespace; write device \
+             = \"...\" with another name",
+        ),
+        (
+            &(port("link = \"veth\"") + "[port.a]\nbridge = \"br0\"\ninterface = \"ts-p\""),
+            "port \"p\": the near end of its pair, device \"ts-p\", is that of port \"a\" in the same \
+             namespace; give the port another name",
         ),
     ]);
 }

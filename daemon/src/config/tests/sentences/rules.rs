@@ -27,8 +27,8 @@ fn static_entries_name_a_station_and_a_port_of_the_bridge() {
         (
             &(entry("mac = \"2:0:0:0:0:1\"\nport = \"p\"\n")
                 + "[port.p]\nbridge = \"br0\"\nnetns = \"p\"\ntrunks = [8]"),
-            "bridge \"br0\" static entry 1: `vlan` is missing, and port \"p\" has no untagged one \
-             (trunk 8); write vlan = NUMBER",
+            "bridge \"br0\" static entry 1: `vlan` is missing, and port \"p\" (trunk 8) has no \
+             untagged one; write vlan = NUMBER",
         ),
         (
             &(entry("mac = \"2:0:0:0:0:1\"\nport = \"red\"\n")

@@ -1,0 +1,166 @@
+//! Tunnels at the edge of the switch: datagrams received, joined where they continue one another, and frames cut and
+//! sent behind VXLAN headers.
+//!
+//! # Theory of operation
+//! What leaves through tunnels is collected while a batch is written and sent at its end, so that one system call
+//! carries many frames ([`Departures`]). A frame that goes to several far ends of a tunnel is cut once. What arrives
+//! comes as trains of equal datagrams; each is joined, outside the lock, into as few frames as it makes, and the
+//! switch opens them.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use os::underlay::{Datagrams, Listener, Outbound, Scratch, Sender};
+use packet::{Frame, Pool, PortId, coalesce};
+use switch::{Egress, Event};
+use vxlan::Vni;
+use vxlan::encap::{Limits, Train};
+use vxlan::entropy::flow_hash;
+use vxlan::header;
+use vxlan::outer::{Dscp, Outer, Ttl, outer};
+
+use super::counters::Counters;
+use super::table::{Entry, Table};
+
+/// A UDP port that datagrams come in on: a socket for each worker.
+#[derive(Debug)]
+pub(crate) struct Underlay {
+    pub(crate) port: PortId,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// How a tunnel's frames leave.
+#[derive(Clone, Debug)]
+pub struct Exit {
+    /// Its segment.
+    pub vni: Vni,
+    /// The far ends' UDP port.
+    pub udp_port: u16,
+    /// The sockets; tunnels that leave alike share them.
+    pub sender: Arc<Sender>,
+    /// Of the outer header.
+    pub ttl: Ttl,
+    /// Of the outer header.
+    pub dscp: Dscp,
+}
+
+/// A tunnel, open.
+#[derive(Debug)]
+pub(crate) struct Tunnel {
+    pub(crate) port: PortId,
+    pub(crate) exit: Exit,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// Makes events of what was received in one piece.
+pub(super) fn arrive(port: PortId, datagrams: Datagrams, pool: &mut Pool, batch: &mut Vec<Event>) {
+    let Datagrams { frame, size, from, tos, truncated } = datagrams;
+    if truncated {
+        pool.give(frame);
+        return batch.push(Event::Malformed { port });
+    }
+    coalesce::join_train(frame, size, header::LEN, pool, &mut |datagram| {
+        batch.push(Event::Datagram { port, remote: *from.ip(), traffic_class: tos, datagram });
+    });
+}
+
+/// Frames on their way into tunnels until the end of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Departures {
+    frames: Vec<Frame>,
+    departures: Vec<Departure>,
+    remotes: Vec<Ipv4Addr>,
+    /// Trains to cut into, so that nothing is allocated once warm.
+    spare: Vec<Train>,
+    scratch: Scratch,
+}
+
+/// One frame for some far ends of one tunnel.
+#[derive(Debug)]
+struct Departure {
+    tunnel: Arc<Tunnel>,
+    frame: usize,
+    train: Train,
+    outer: Outer,
+    hash: u32,
+    first_remote: usize,
+    remotes: usize,
+}
+
+impl Departures {
+    /// Takes a frame for those of its copies that leave through tunnels.
+    pub(super) fn add(&mut self, mut frame: Frame, copies: &[Egress], table: &Table) {
+        let through = copies.iter().filter(|copy| copy.remote.is_some());
+        let mut last: Option<&Egress> = None;
+        for copy in through {
+            let Some(remote) = copy.remote else { continue };
+            let same = last.is_some_and(|last| (last.port, last.tag) == (copy.port, copy.tag));
+            last = Some(copy);
+            self.remotes.push(remote);
+            if same && let Some(departure) = self.departures.last_mut() {
+                departure.remotes += 1;
+                continue;
+            }
+            let Some(Entry::Tunnel(tunnel)) = table.get(copy.port) else { continue };
+            let mut train = self.spare.pop().unwrap_or_default();
+            frame.set_tag(copy.tag);
+            if train.cut(tunnel.exit.vni, &frame).is_err() {
+                tunnel.counters.failed();
+                self.spare.push(train);
+                last = None;
+                continue;
+            }
+            self.departures.push(Departure {
+                outer: outer(tunnel.exit.ttl, tunnel.exit.dscp, frame.bytes()),
+                hash: flow_hash(frame.bytes()),
+                tunnel: Arc::clone(tunnel),
+                frame: self.frames.len(),
+                train,
+                first_remote: self.remotes.len() - 1,
+                remotes: 1,
+            });
+        }
+        self.frames.push(frame);
+    }
+
+    /// Sends everything and gives the buffers back.
+    pub(super) fn leave(&mut self, pool: &mut Pool) {
+        let Self { frames, departures, remotes, spare, scratch } = self;
+        for group in departures.chunk_by(|a, b| Arc::ptr_eq(&a.tunnel, &b.tunnel)) {
+            let Some(first) = group.first() else { continue };
+            let tunnel = &first.tunnel;
+            let (mut count, mut bytes) = (0, 0);
+            for departure in group {
+                let len = frames.get(departure.frame).map_or(0, Frame::len);
+                count += departure.remotes as u64;
+                bytes += (len * departure.remotes) as u64;
+            }
+            let messages = group.iter().flat_map(|departure| {
+                let Departure { first_remote, remotes: many, .. } = *departure;
+                let far = remotes.get(first_remote..first_remote + many).unwrap_or_default();
+                let frame = frames.get(departure.frame);
+                let pairs = far.iter().flat_map(move |remote| frame.map(|frame| (remote, frame)));
+                pairs.flat_map(move |(remote, frame)| {
+                    departure.train.sends(frame, Limits::BATCH).map(move |batch| Outbound {
+                        lane: departure.hash as usize,
+                        to: SocketAddrV4::new(*remote, departure.tunnel.exit.udp_port),
+                        ttl: departure.outer.ttl,
+                        tos: departure.outer.tos,
+                        segment: batch.segment_size(),
+                        parts: batch.parts().flat_map(|(headers, payload)| [headers, payload]),
+                    })
+                })
+            });
+            let report = tunnel.exit.sender.send(messages, scratch);
+            tunnel.counters.sent_many(count, bytes, report.failed as u64);
+        }
+        spare.extend(departures.drain(..).map(|departure| departure.train));
+        frames.drain(..).for_each(|frame| pool.give(frame));
+        remotes.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+}

@@ -1,0 +1,63 @@
+//! A station as the forwarding database knows it: where it is, and how that came to be known.
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use packet::{InterfaceId, Mac, PortId, VlanId};
+
+/// Where a station is.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Location {
+    /// Behind a port.
+    Port(PortId),
+    /// Behind a far end of a tunnel.
+    Peer {
+        /// The tunnel.
+        tunnel: PortId,
+        /// The far end's address (VTEP).
+        remote: Ipv4Addr,
+    },
+    /// It is the router's own end.
+    Router(InterfaceId),
+}
+
+impl Location {
+    /// The port or tunnel; none for the router's own end.
+    pub const fn port(self) -> Option<PortId> {
+        match self {
+            Self::Port(port) | Self::Peer { tunnel: port, .. } => Some(port),
+            Self::Router(_) => None,
+        }
+    }
+
+    /// Whether it is beyond a tunnel.
+    pub const fn is_peer(self) -> bool {
+        matches!(self, Self::Peer { .. })
+    }
+}
+
+/// How an entry came to be.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Heard speaking.
+    Learned,
+    /// Written by somebody.
+    Static,
+    /// The router's own address.
+    Own,
+}
+
+/// One line of a listing.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Station {
+    /// Its address.
+    pub mac: Mac,
+    /// The VLAN it is in.
+    pub vlan: VlanId,
+    /// Where it is.
+    pub location: Location,
+    /// How the entry came to be.
+    pub origin: Origin,
+    /// Since it was last heard.
+    pub age: Duration,
+}

@@ -1,0 +1,122 @@
+//! Answering ARP for stations beyond a tunnel, so that the question need not go to every far end.
+//!
+//! # Theory of operation
+//! On bridges that ask for it, every ARP packet teaches who has which address. A request from a local port is answered
+//! here, in the name of the station asked for, when the forwarding database knows that station beyond a tunnel; the
+//! router's neighbour table is asked too. An answer is only as old as the station's own entry, since a station that
+//! the forwarding database has forgotten is asked for again. Nothing here ages by itself: when the table is full,
+//! entries of forgotten stations go first, and while there are none, new ones are not taken.
+
+use core::net::Ipv4Addr;
+use std::collections::BTreeMap;
+
+use packet::arp::{Arp, Operation};
+use packet::{BridgeId, Ethernet, Mac, VlanId};
+
+use crate::bridge::Way;
+use crate::neighbors::Key;
+use crate::outbox::Outbox;
+use crate::port::Role;
+use crate::station::Location;
+use crate::switch::Switch;
+
+/// Addresses remembered, about 64 bytes each.
+const CAPACITY: usize = 8192;
+
+/// A VLAN of a bridge.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Segment {
+    pub(crate) bridge: BridgeId,
+    pub(crate) vlan: VlanId,
+}
+
+/// Who has which address, as heard.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(BTreeMap<(Segment, Ipv4Addr), Mac>);
+
+impl Switch {
+    /// Hears an ARP packet where a tunnel asks for suppression, and answers a request for a station that is known to
+    /// be beyond one; whether it did.
+    pub(crate) fn answers_for_another(
+        &mut self,
+        ethernet: &Ethernet,
+        segment: Segment,
+        from: Location,
+        out: &mut Outbox,
+    ) -> bool {
+        if !self.suppresses(segment.bridge) {
+            return false;
+        }
+        let Some(arp) = Arp::parse(ethernet.payload()) else { return false };
+        if arp.sender_mac != ethernet.source() || !arp.sender_mac.is_station() {
+            return false;
+        }
+        if !arp.is_probe() {
+            self.remember(segment, arp.sender, arp.sender_mac);
+        }
+        let asks = arp.operation == Operation::Request && arp.target != arp.sender;
+        if !asks || from.is_peer() {
+            return false;
+        }
+        let Some(mac) = self.known_beyond(segment, arp.target) else { return false };
+        let reply = Arp {
+            operation: Operation::Reply,
+            sender_mac: mac,
+            sender: arp.target,
+            target_mac: arp.sender_mac,
+            target: arp.sender,
+        };
+        let mut frame = out.pool.take();
+        let Some(bridge) =
+            self.bridges.get(segment.bridge).filter(|_| reply.emit(&mut frame, arp.sender_mac))
+        else {
+            out.pool.give(frame);
+            return false;
+        };
+        let way = Way { vlan: segment.vlan, from: None };
+        match bridge.forward(&self.ports, way, from, frame, out) {
+            Ok(_) => {
+                self.stats.totals.spoken += 1;
+                true
+            }
+            Err(dropped) => {
+                out.pool.give(dropped.frame);
+                false
+            }
+        }
+    }
+
+    fn suppresses(&self, bridge: BridgeId) -> bool {
+        let members = self.bridges.get(bridge).map_or(&[][..], |bridge| &bridge.ports);
+        members.iter().filter_map(|port| self.ports.get(*port)).any(
+            |port| matches!(&port.settings.role, Role::Tunnel(_, tunnel) if tunnel.suppress_arp),
+        )
+    }
+
+    /// The MAC address of who has `address`, when that station is beyond a tunnel.
+    fn known_beyond(&self, segment: Segment, address: Ipv4Addr) -> Option<Mac> {
+        let heard = self.heard.0.get(&(segment, address)).copied();
+        let neighbor = || {
+            let interface = self.router.interfaces.on(segment.bridge, segment.vlan)?;
+            self.router.neighbors.known(Key::new(interface, address))
+        };
+        let mac = heard.or_else(neighbor)?;
+        let place = self.bridges.get(segment.bridge)?.fdb.find(mac, segment.vlan)?;
+        place.is_peer().then_some(mac)
+    }
+
+    fn remember(&mut self, segment: Segment, address: Ipv4Addr, mac: Mac) {
+        let heard = &mut self.heard.0;
+        if heard.len() >= CAPACITY && !heard.contains_key(&(segment, address)) {
+            let bridges = &self.bridges;
+            heard.retain(|(segment, _), mac| {
+                let bridge = bridges.get(segment.bridge);
+                bridge.is_some_and(|bridge| bridge.fdb.find(*mac, segment.vlan).is_some())
+            });
+            if heard.len() >= CAPACITY {
+                return;
+            }
+        }
+        heard.insert((segment, address), mac);
+    }
+}

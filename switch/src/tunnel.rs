@@ -1,0 +1,219 @@
+//! The two ends of a tunnel in a packet's life: a datagram opened ahead of step 1, and what a tunnel asks of a frame
+//! that enters it. Which far end gets a frame is the bridge's decision; the outer headers are made by whoever sends.
+
+use core::net::Ipv4Addr;
+
+use packet::icmp::IcmpError;
+use packet::vlan::TPID_8021Q;
+use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Mac, PortId, rewrite};
+use vxlan::header::{self, Reserved};
+use vxlan::{FarEnd, outer};
+
+use crate::bridge::Way;
+use crate::interface::InterfaceSettings;
+use crate::local::sender_to_tell;
+use crate::outbox::Outbox;
+use crate::port::{Port, Ports, Role, Tunnel};
+use crate::station::Location;
+use crate::stats::Fate;
+use crate::suppress::Segment;
+use crate::switch::Switch;
+use crate::vlan::VlanMode;
+
+const ETHERNET: usize = 14;
+/// IPv4 and TCP headers without options: what an MSS leaves out (RFC 6691).
+const IPV4_TCP: u16 = 40;
+
+/// What is kept of a datagram's outer headers.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Outer {
+    pub(crate) remote: Ipv4Addr,
+    pub(crate) traffic_class: u8,
+}
+
+impl Switch {
+    /// Takes a datagram in and counts what became of its frame: under its tunnel, once that is known.
+    pub(crate) fn receive_datagram(
+        &mut self,
+        now: Instant,
+        underlay: PortId,
+        outer: Outer,
+        datagram: Frame,
+        out: &mut Outbox,
+    ) {
+        self.stats.totals.received += 1;
+        let (port, outcome) = match self.open(underlay, outer, datagram) {
+            Ok((tunnel, frame)) => {
+                if let Some(port) = self.ports.get_mut(tunnel) {
+                    port.received.0 += 1;
+                    port.received.1 += frame.len() as u64;
+                }
+                let from = Location::Peer { tunnel, remote: outer.remote };
+                (tunnel, self.live(now, from, frame, out))
+            }
+            Err((port, dropped)) => (port, Err(dropped)),
+        };
+        self.count(port, outcome, out);
+    }
+
+    /// The tunnel that a datagram belongs to, and the frame inside it. A refusal says at which port it is counted.
+    fn open(
+        &mut self,
+        underlay: PortId,
+        outer: Outer,
+        mut datagram: Frame,
+    ) -> Result<(PortId, Frame), (PortId, Dropped)> {
+        let port = self.ports.get(underlay).filter(|port| port.up);
+        if !port.is_some_and(|port| port.settings.role == Role::Underlay) {
+            return Err((underlay, datagram.refuse(DropReason::PortDown)));
+        }
+        let Some((vni, _)) = header::parse(datagram.bytes(), Reserved::Ignored) else {
+            return Err((underlay, datagram.refuse(DropReason::BadVxlan)));
+        };
+        let id = match self.tunnels.find(FarEnd { underlay, vni, remote: outer.remote }) {
+            Ok(id) => id,
+            Err(reason) => return Err((underlay, datagram.refuse(reason))),
+        };
+        let refuse = |frame: Frame, reason| Err((id, frame.refuse(reason)));
+        let Some((port, vlans, tunnel)) = self.ports.tunnel(id) else {
+            return refuse(datagram, DropReason::PortDown);
+        };
+        if header::parse(datagram.bytes(), tunnel.reserved).is_none() {
+            return refuse(datagram, DropReason::VxlanReservedBits);
+        }
+        if !datagram.strip(header::LEN) {
+            return refuse(datagram, DropReason::BadVxlan);
+        }
+        let mut frame = datagram;
+        let tagged = frame.bytes().get(12..14) == Some(&TPID_8021Q);
+        if tagged && matches!(vlans, VlanMode::Access(_)) {
+            return refuse(frame, DropReason::TaggedInTunnel);
+        }
+        if let Err(reason) = outer::congestion(outer.traffic_class, &mut frame) {
+            return refuse(frame, reason);
+        }
+        clamp(&mut frame, tunnel, port.settings.mtu);
+        Ok((id, frame))
+    }
+
+    /// When a frame was refused because it is too large for the tunnel that it was to enter, tells its sender, if that
+    /// is an IPv4 host that must know (RFC 1191): from the router's address, or where the segment has none, from the
+    /// address that the frame was for.
+    pub(crate) fn told_if_too_big(
+        &mut self,
+        now: Instant,
+        outcome: Result<Fate, Dropped>,
+        segment: Segment,
+        from: Location,
+        to: Location,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        if let Err(dropped) = &outcome
+            && dropped.reason == DropReason::ExceedsTunnelMtu
+        {
+            self.tell_too_big(now, &dropped.frame, segment, from, to, out);
+        }
+        outcome
+    }
+
+    fn tell_too_big(
+        &mut self,
+        now: Instant,
+        frame: &Frame,
+        segment: Segment,
+        from: Location,
+        to: Location,
+        out: &mut Outbox,
+    ) {
+        let tunnel = to.port().and_then(|to| self.ports.get(to));
+        let (Some(tunnel), Some(cause)) = (tunnel, Cause::of(frame)) else { return };
+        let mtu = tunnel.settings.mtu;
+        let own = self.router.interfaces.on(segment.bridge, segment.vlan);
+        let own = own.and_then(|id| self.router.interfaces.get(id));
+        let address = own.and_then(|own: &InterfaceSettings| own.address_towards(cause.sender));
+        let (mac, address) = match (own, address) {
+            (Some(own), Some(address)) => (own.mac, address),
+            _ => (cause.to_mac, cause.destination),
+        };
+        if !self.router.errors.allow(now) {
+            self.stats.totals.errors_suppressed += 1;
+            return;
+        }
+        let mut error = out.pool.take();
+        let told = IcmpError::FragmentationNeeded { mtu }.emit(&mut error, address, cause.packet);
+        let Some(bridge) = self.bridges.get(segment.bridge).filter(|_| told) else {
+            return out.pool.give(error);
+        };
+        Ethernet::emit(&mut error, cause.from_mac, mac, EtherType::IPV4);
+        let way = Way { vlan: segment.vlan, from: None };
+        match bridge.forward(&self.ports, way, from, error, out) {
+            Ok(_) => self.stats.totals.spoken += 1,
+            Err(dropped) => out.pool.give(dropped.frame),
+        }
+    }
+}
+
+/// A packet whose sender must hear that it was too large.
+struct Cause<'a> {
+    from_mac: Mac,
+    to_mac: Mac,
+    sender: Ipv4Addr,
+    destination: Ipv4Addr,
+    packet: &'a [u8],
+}
+
+impl<'a> Cause<'a> {
+    /// `None` for what is not IPv4, may be fragmented, or must not be answered.
+    fn of(frame: &'a Frame) -> Option<Self> {
+        let (ethernet, packet) = frame.bytes().split_first_chunk::<ETHERNET>()?;
+        let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *ethernet;
+        let header = packet.first_chunk::<20>()?;
+        let dont_fragment = header[6] & 0x40 != 0;
+        if EtherType(u16::from_be_bytes([t0, t1])) != EtherType::IPV4
+            || header[0] >> 4 != 4
+            || !dont_fragment
+        {
+            return None;
+        }
+        let sender = sender_to_tell(packet)?;
+        let [.., a, b, c, d] = *header;
+        let destination = Ipv4Addr::new(a, b, c, d);
+        let (from_mac, to_mac) = (Mac([s0, s1, s2, s3, s4, s5]), Mac([d0, d1, d2, d3, d4, d5]));
+        Some(Self { from_mac, to_mac, sender, destination, packet })
+    }
+}
+
+impl Ports {
+    /// Whether stations are learned from what comes from there.
+    pub(crate) fn learns(&self, from: Location) -> bool {
+        match from {
+            Location::Peer { tunnel, .. } => {
+                self.tunnel(tunnel).is_some_and(|(_, _, tunnel)| tunnel.learning)
+            }
+            Location::Port(_) | Location::Router(_) => true,
+        }
+    }
+
+    /// Lowers the MSS of a connection that begins through a tunnel which asks for that.
+    pub(crate) fn fit(&self, frame: &mut Frame, to: Location) {
+        if let Location::Peer { tunnel, .. } = to
+            && let Some((port, _, tunnel)) = self.tunnel(tunnel)
+        {
+            clamp(frame, tunnel, port.settings.mtu);
+        }
+    }
+
+    fn tunnel(&self, id: PortId) -> Option<(&Port, &VlanMode, &Tunnel)> {
+        let port = self.get(id)?;
+        match &port.settings.role {
+            Role::Tunnel(member, tunnel) => Some((port, &member.vlans, tunnel)),
+            Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => None,
+        }
+    }
+}
+
+fn clamp(frame: &mut Frame, tunnel: &Tunnel, mtu: u16) {
+    if tunnel.clamp_mss {
+        rewrite::clamp_mss(frame, mtu.saturating_sub(IPV4_TCP));
+    }
+}
