@@ -22,7 +22,7 @@ mod error;
 mod nsid;
 mod route;
 mod veth;
-mod vxlan;
+
 mod watch;
 
 use error::Failure;

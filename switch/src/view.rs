@@ -1,10 +1,8 @@
 //! Read-only listings of the switch, in a stable order.
 
-use core::net::Ipv4Addr;
-
 use nat::FlowView;
 use packet::{BridgeId, DropReason, Instant, Ipv4Net, PortId};
-use vxlan::Vni;
+use vxlan::Stranger;
 
 pub use crate::fdb::FdbCounts;
 pub use crate::neighbors::{NeighborState, NeighborView};
@@ -64,7 +62,7 @@ impl Switch {
     }
 
     /// Datagrams refused for their VNI or their sender: by both, and of further strangers together.
-    pub fn strangers(&self) -> (Vec<(Vni, Ipv4Addr, u64)>, u64) {
+    pub fn strangers(&self) -> (Vec<Stranger>, u64) {
         let (counted, more) = self.tunnels.strangers();
         (counted.collect(), more)
     }

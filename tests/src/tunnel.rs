@@ -199,7 +199,10 @@ impl Lab {
     /// Who sent datagrams that no tunnel wanted: VNI, address and how many.
     pub fn strangers(&self) -> Vec<(u32, Ipv4Addr, u64)> {
         let (strangers, _) = self.switch().strangers();
-        strangers.into_iter().map(|(vni, remote, count)| (vni.number(), remote, count)).collect()
+        let line = |stranger: vxlan::Stranger| {
+            (stranger.far.vni.number(), stranger.far.remote, stranger.count)
+        };
+        strangers.into_iter().map(line).collect()
     }
 
     /// The tunnel that a datagram will be found to belong to, and the frame inside.

@@ -13,5 +13,5 @@ pub mod outer;
 pub mod tunnels;
 mod vni;
 
-pub use tunnels::{FarEnd, Tunnels};
+pub use tunnels::{FarEnd, Stranger, Tunnels};
 pub use vni::Vni;

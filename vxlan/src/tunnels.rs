@@ -32,8 +32,19 @@ pub struct FarEnd {
 #[derive(Debug, Default)]
 pub struct Tunnels {
     known: Vec<(FarEnd, PortId)>,
-    strangers: BTreeMap<(Vni, Ipv4Addr), u64>,
+    strangers: BTreeMap<FarEnd, (DropReason, u64)>,
     more_strangers: u64,
+}
+
+/// Datagrams that no tunnel wanted.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Stranger {
+    /// Whose.
+    pub far: FarEnd,
+    /// Why, at last: [`DropReason::UnknownVni`] or [`DropReason::UnknownPeer`].
+    pub reason: DropReason,
+    /// How many.
+    pub count: u64,
 }
 
 impl Tunnels {
@@ -45,17 +56,18 @@ impl Tunnels {
         match self.known.binary_search_by_key(&far, |(known, _)| *known) {
             Ok(at) => self.known.get(at).map(|(_, tunnel)| *tunnel).ok_or(DropReason::UnknownPeer),
             Err(at) => {
-                self.count_stranger(far);
                 let same_segment = |known: Option<&(FarEnd, PortId)>| {
                     known.is_some_and(|(known, _)| {
                         (known.underlay, known.vni) == (far.underlay, far.vni)
                     })
                 };
                 let before = at.checked_sub(1).and_then(|at| self.known.get(at));
-                match same_segment(before) || same_segment(self.known.get(at)) {
-                    true => Err(DropReason::UnknownPeer),
-                    false => Err(DropReason::UnknownVni),
-                }
+                let reason = match same_segment(before) || same_segment(self.known.get(at)) {
+                    true => DropReason::UnknownPeer,
+                    false => DropReason::UnknownVni,
+                };
+                self.count_stranger(far, reason);
+                Err(reason)
             }
         }
     }
@@ -92,17 +104,22 @@ impl Tunnels {
     }
 
     /// Datagrams refused for their VNI or sender, by both, and those of further strangers together.
-    pub fn strangers(&self) -> (impl Iterator<Item = (Vni, Ipv4Addr, u64)>, u64) {
-        let counted = self.strangers.iter().map(|((vni, remote), count)| (*vni, *remote, *count));
+    pub fn strangers(&self) -> (impl Iterator<Item = Stranger>, u64) {
+        let counted = self.strangers.iter();
+        let counted = counted.map(|(far, (reason, count))| Stranger {
+            far: *far,
+            reason: *reason,
+            count: *count,
+        });
         (counted, self.more_strangers)
     }
 
-    fn count_stranger(&mut self, far: FarEnd) {
+    fn count_stranger(&mut self, far: FarEnd, reason: DropReason) {
         let full = self.strangers.len() >= MAX_STRANGERS;
-        match self.strangers.get_mut(&(far.vni, far.remote)) {
-            Some(count) => *count += 1,
+        match self.strangers.get_mut(&far) {
+            Some(stranger) => *stranger = (reason, stranger.1 + 1),
             None if full => self.more_strangers += 1,
-            None => drop(self.strangers.insert((far.vni, far.remote), 1)),
+            None => drop(self.strangers.insert(far, (reason, 1))),
         }
     }
 }
@@ -148,7 +165,8 @@ mod tests {
         let counted: Vec<_> = counted.collect();
         assert_eq!(counted.len(), MAX_STRANGERS);
         assert_eq!(more, 2000 - MAX_STRANGERS as u64);
-        assert_eq!(counted[7], (Vni::new(7).unwrap(), Ipv4Addr::new(192, 0, 2, 1), 2));
+        let expected = Stranger { far: far(7, 1), reason: DropReason::UnknownVni, count: 2 };
+        assert_eq!(counted[7], expected);
     }
 
     /// VX14.

@@ -40,6 +40,8 @@ pub(crate) enum Tunnel {
     },
     /// List tunnels with bridge, VNI, port, addresses, MTU and VLAN
     List,
+    /// Who sends datagrams that no tunnel wants: by VNI and address
+    Strangers,
 }
 
 /// The keys of `[tunnel.NAME]`.
@@ -135,6 +137,9 @@ impl Tunnel {
                 context.change(client.set_tunnel(&name, &patch)).await
             }
             Self::List => context.list(&client.tunnels().await?, |all| tables::tunnels(all)),
+            Self::Strangers => {
+                context.list(&client.strangers().await?, |all| tables::strangers(all))
+            }
         }
     }
 }

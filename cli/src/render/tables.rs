@@ -2,7 +2,8 @@
 
 use daemon::config::{MasqueradeSpec, PublishSpec};
 use daemon::engine::views::{
-    BridgeView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, TunnelView,
+    BridgeView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StrangerView,
+    TunnelView,
 };
 
 use super::{Column, list, or_none, table};
@@ -40,6 +41,21 @@ pub(crate) fn ports(ports: &[PortView]) -> String {
         }
     }
     text
+}
+
+/// `tunnel strangers`
+pub(crate) fn strangers(strangers: &[StrangerView]) -> String {
+    let columns = [Text("port"), Number("VNI"), Text("from"), Text("reason"), Number("datagrams")];
+    let row = |stranger: &StrangerView| {
+        vec![
+            stranger.port.clone(),
+            or_none(stranger.vni),
+            or_none(stranger.peer),
+            stranger.reason.clone(),
+            stranger.datagrams.to_string(),
+        ]
+    };
+    table(&columns, strangers.iter().map(row).collect())
 }
 
 /// `tunnel list`; why a tunnel is down stands below, where there is room.

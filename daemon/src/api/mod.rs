@@ -21,6 +21,7 @@
 //! | `GET /v1/conntrack[?src_nat=true&dst_nat=true]` | flows |
 //! | `DELETE /v1/conntrack` | forgets all flows |
 //! | `GET /v1/stats`, `/v1/drops` | counters |
+//! | `GET /v1/strangers` | who sends datagrams that no tunnel wants |
 //!
 //! A change is answered by `{"changes": ["+ port red ...", ...]}`, and every refusal by `{"error": "a sentence"}` with a
 //! status that tells its kind: 400 a wrong request, 404 no such thing, 409 in the way of what is there, 413 too much,
@@ -88,7 +89,8 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/neighbors/{address}", axum::routing::delete(tables::forget_neighbor))
         .route("/conntrack", get(tables::flows).delete(tables::flush_flows))
         .route("/stats", get(tables::stats))
-        .route("/drops", get(tables::drops));
+        .route("/drops", get(tables::drops))
+        .route("/strangers", get(tables::strangers));
     let whole = Router::new()
         .route("/version", get(lab::version))
         .route("/show", get(lab::show))
@@ -106,7 +108,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
 async fn no_such_path(uri: Uri) -> ApiError {
     let sentence = format!(
         "there is nothing at {}: the paths are /v1/lab, show, bridges, ports, tunnels, routes, masquerade, publish, \
-         fdb, neighbors, conntrack, stats, drops and version",
+         fdb, neighbors, conntrack, stats, drops, strangers and version",
         uri.path()
     );
     ApiError::new(StatusCode::NOT_FOUND, sentence)

@@ -13,7 +13,9 @@ use super::error::ApiError;
 use super::message::{Changes, NeighborSpec, StationSpec};
 use super::query::{Asked, Named, value};
 use crate::config::{LabSpec, StaticSpec};
-use crate::engine::views::{DropView, FlowEntry, NeighborEntry, StationView, StatsView};
+use crate::engine::views::{
+    DropView, FlowEntry, NeighborEntry, StationView, StatsView, StrangerView,
+};
 use crate::engine::{Engine, EngineError};
 
 type Shared = State<Arc<Engine>>;
@@ -198,6 +200,11 @@ pub(super) async fn stats(State(engine): Shared) -> Json<StatsView> {
 /// `GET /v1/drops`
 pub(super) async fn drops(State(engine): Shared) -> Json<Vec<DropView>> {
     Json(engine.drops().await)
+}
+
+/// `GET /v1/strangers`
+pub(super) async fn strangers(State(engine): Shared) -> Json<Vec<StrangerView>> {
+    Json(engine.strangers().await)
 }
 
 /// The place of a static entry among its bridge's.

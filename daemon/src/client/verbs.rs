@@ -12,7 +12,7 @@ use crate::config::{
 };
 use crate::engine::views::{
     BridgeView, DropView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StatsView,
-    TunnelView,
+    StrangerView, TunnelView,
 };
 
 type Answer<T> = Result<T, ClientError>;
@@ -248,6 +248,11 @@ impl Client {
     /// What was dropped, and why.
     pub async fn drops(&self) -> Answer<Vec<DropView>> {
         self.read("/v1/drops").await
+    }
+
+    /// Who sends datagrams that no tunnel wants.
+    pub async fn strangers(&self) -> Answer<Vec<StrangerView>> {
+        self.read("/v1/strangers").await
     }
 
     async fn delete(&self, path: &str, asked: &[(&str, Option<&str>)]) -> Answer<Changes> {

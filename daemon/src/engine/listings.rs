@@ -8,7 +8,7 @@ use switch::view::{Location, NeighborState, Origin, Target};
 use super::tunnels::inner_mtus;
 use super::views::{
     BridgeView, DropView, FlowEntry, NeighborEntry, PortStats, PortView, RouteView, StationView,
-    StatsView, TunnelView,
+    StatsView, StrangerView, TunnelView,
 };
 use super::{Engine, State};
 use crate::config::{
@@ -257,6 +257,27 @@ impl Engine {
             frames,
         };
         drops.into_iter().map(view).collect()
+    }
+
+    /// Who sends datagrams that no tunnel wants, by VNI and address.
+    pub async fn strangers(&self) -> Vec<StrangerView> {
+        let running = self.running.lock().await;
+        let (strangers, more) = self.plane.look(|_, switch| switch.strangers());
+        let view = |stranger: vxlan::Stranger| StrangerView {
+            port: running.ids.port_label(stranger.far.underlay).unwrap_or_default(),
+            vni: Some(stranger.far.vni.number()),
+            peer: Some(stranger.far.remote),
+            reason: stranger.reason.name().to_owned(),
+            datagrams: stranger.count,
+        };
+        let others = (more > 0).then(|| StrangerView {
+            port: String::new(),
+            vni: None,
+            peer: None,
+            reason: "unknown-vni or unknown-peer".to_owned(),
+            datagrams: more,
+        });
+        strangers.into_iter().map(view).chain(others).collect()
     }
 
     /// How the ports of namespaces are attached, for whoever opens sockets in them: port name to attachment.

@@ -102,7 +102,7 @@ impl Running {
     }
 
     fn port(&self, name: &str) -> Result<PortId, EngineError> {
-        let unknown = || EngineError::Unknown(format!("there is no port {name:?}"));
+        let unknown = || EngineError::Unknown(format!("there is no port and no tunnel {name:?}"));
         self.ids.known_port(name).ok_or_else(unknown)
     }
 

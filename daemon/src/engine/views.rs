@@ -204,6 +204,21 @@ pub struct StatsView {
     pub totals: BTreeMap<String, u64>,
 }
 
+/// Datagrams of somebody that no tunnel wanted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StrangerView {
+    /// Where they came in: `udp 4789`.
+    pub port: String,
+    /// The VNI that they name; none for those of all further strangers together.
+    pub vni: Option<u32>,
+    /// Who sent them.
+    pub peer: Option<Ipv4Addr>,
+    /// `unknown-vni` or `unknown-peer`.
+    pub reason: String,
+    /// How many.
+    pub datagrams: u64,
+}
+
 /// Frames of one port that ended for one reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DropView {

@@ -5,9 +5,8 @@ use std::fs;
 use os::links::{Links, watch};
 use os::netns::Netns;
 use packet::Mac;
-use rtnetlink::LinkVxlan;
 
-use crate::scene::{is_root, netlink, play};
+use crate::scene::{is_root, play};
 use crate::watch::changed;
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 7]);
@@ -75,25 +74,5 @@ fn a_pair_that_cannot_be_made_leaves_nothing_behind() {
             assert!(!error.is_name_taken(), "{error}");
         }
         assert_eq!((links.list().await.unwrap(), far_links.list().await.unwrap()), before);
-    });
-}
-
-#[test]
-fn a_vxlan_device_that_is_up_holds_its_port() {
-    if !is_root() {
-        return;
-    }
-    play(async {
-        let netns = Netns::anonymous().unwrap();
-        let links = Links::open(&netns).await.unwrap();
-        let device = LinkVxlan::new("vx0", 42).port(4789).build();
-        if let Err(error) = netlink(&netns).link().add(device).execute().await {
-            println!("skipped: this kernel makes no VXLAN device: {error}");
-            return;
-        }
-        assert_eq!(links.vxlan_devices().await.unwrap(), []);
-        let device = links.find("vx0").await.unwrap().unwrap();
-        links.set_up(device.index).await.unwrap();
-        assert_eq!(links.vxlan_devices().await.unwrap(), [("vx0".to_owned(), 4789)]);
     });
 }
