@@ -28,7 +28,7 @@ pub use lab::nat::{
 };
 pub use lab::port::{Attach, Membership, Netns, Port, PriorityTags, Segment, VlanMode};
 pub use lab::route::{NextHop, Reject};
-pub use lab::settings::{Settings, Timeouts};
+pub use lab::settings::{Settings, Timeouts, Timers};
 pub use lab::tunnel::{Dscp, Ttl, Tunnel, TunnelVlans};
 pub use problem::{ConfigError, Position, Problem};
 pub(crate) use text::MAX_BYTES;

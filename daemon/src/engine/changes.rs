@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use nat::{Lifetimes, Limits, Rules};
+use nat::{Limits, Rules};
 use packet::{Protocol, VlanId};
 use switch::Change;
 use switch::change::{
@@ -51,24 +51,8 @@ fn settings_changes(
         flows: new.flows as usize,
         flows_per_host: new.flows_per_host as usize,
     }));
-    changes.push(Change::SetLifetimes(lifetimes(new)));
+    changes.push(Change::SetLifetimes(new.timeouts.flows));
     true
-}
-
-fn lifetimes(settings: &Settings) -> Lifetimes {
-    let timeouts = &settings.timeouts;
-    Lifetimes {
-        udp_unreplied: timeouts.udp,
-        udp_stream: timeouts.udp,
-        tcp_opening: timeouts.tcp_transitory,
-        tcp_established: timeouts.tcp_established,
-        tcp_closing: timeouts.tcp_transitory,
-        tcp_time_wait: timeouts.tcp_transitory,
-        tcp_close: timeouts.tcp_transitory,
-        icmp_unreplied: timeouts.icmp,
-        icmp_replied: timeouts.icmp,
-        ..Lifetimes::RFC
-    }
 }
 
 fn removals(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {

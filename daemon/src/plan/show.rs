@@ -175,11 +175,18 @@ fn settings(from: &Settings, to: &Settings) -> String {
     changes.add("neighbors", from.neighbors, to.neighbors);
     changes.add("icmp_errors", from.icmp_errors, to.icmp_errors);
     let (from, to) = (&from.timeouts, &to.timeouts);
+    let (old, new) = (&from.flows, &to.flows);
     let times = [
-        ("udp", from.udp, to.udp),
-        ("tcp_established", from.tcp_established, to.tcp_established),
-        ("tcp_transitory", from.tcp_transitory, to.tcp_transitory),
-        ("icmp", from.icmp, to.icmp),
+        ("udp_unreplied", old.udp_unreplied, new.udp_unreplied),
+        ("udp_stream", old.udp_stream, new.udp_stream),
+        ("tcp_opening", old.tcp_opening, new.tcp_opening),
+        ("tcp_established", old.tcp_established, new.tcp_established),
+        ("tcp_closing", old.tcp_closing, new.tcp_closing),
+        ("tcp_time_wait", old.tcp_time_wait, new.tcp_time_wait),
+        ("tcp_close", old.tcp_close, new.tcp_close),
+        ("icmp_unreplied", old.icmp_unreplied, new.icmp_unreplied),
+        ("icmp_replied", old.icmp_replied, new.icmp_replied),
+        ("other", old.other, new.other),
         ("neighbor_reachable", from.neighbor_reachable, to.neighbor_reachable),
         ("neighbor_stale", from.neighbor_stale, to.neighbor_stale),
     ];

@@ -124,7 +124,7 @@ fn settings_and_bridges_have_their_words() {
                  forward = \"lldp\"\nhub = true\n[bridge.b.vlan.10]\nrouter = \"10.0.0.1/24\"\n";
     assert_eq!(
         Plan::between(&lab("[bridge.b]\n"), &lab(after)).to_string(),
-        "~ switch: workers auto -> 2, timeout udp 300s -> 60s\n\
+        "~ switch: workers auto -> 2, timeout udp_unreplied 300s -> 60s, timeout udp_stream 300s -> 60s\n\
          ~ bridge b: VLAN 10 router none -> 10.0.0.1/24, mac 02:c5:fd:e9:03:2d -> 02:6f:56:b9:12:79, \
          hub false -> true, ageing 300s -> 60s, forward none -> lldp"
     );

@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Findings, value};
-use crate::config::lab::settings::{Settings, Timeouts};
+use crate::config::lab::settings::{Settings, Timeouts, Timers};
 use crate::config::place::Place;
+use crate::config::problem::{Fault, quoted};
 use crate::config::spec::{LabSpec, TimeoutsSpec};
 
 /// The settings as far as they are legal, the defaults elsewhere.
@@ -40,33 +41,60 @@ pub(super) fn check(spec: &LabSpec, findings: &mut Findings) -> Settings {
             settings.flows_per_host = value;
         }
     }
+    if let Some(text) = &written.timers {
+        let timers = findings.keep(place.key("timers"), timers(text));
+        settings.timeouts.flows = timers.unwrap_or_default().lifetimes();
+    }
     if let Some(written) = &written.timeouts {
         timeouts(written, &place.key("timeouts"), &mut settings.timeouts, findings);
     }
     settings
 }
 
+fn timers(text: &str) -> Result<Timers, Fault> {
+    let known = Timers::ALL.into_iter().find(|timers| timers.to_string() == text);
+    known.ok_or_else(|| {
+        let wrong = format!("`timers` is {}", quoted(text));
+        Fault::new(wrong, "write \"rfc\", \"linux\" or \"ovs\"")
+    })
+}
+
+/// Each key with the times that it sets; those of one state come behind those of a kind, and so win.
 fn timeouts(
     written: &TimeoutsSpec,
     place: &Place,
     timeouts: &mut Timeouts,
     findings: &mut Findings,
 ) {
-    let times: [(&str, Option<i64>, &mut Duration); 6] = [
-        ("udp", written.udp, &mut timeouts.udp),
-        ("tcp_established", written.tcp_established, &mut timeouts.tcp_established),
-        ("tcp_transitory", written.tcp_transitory, &mut timeouts.tcp_transitory),
-        ("icmp", written.icmp, &mut timeouts.icmp),
-        ("neighbor_reachable", written.neighbor_reachable, &mut timeouts.neighbor_reachable),
-        ("neighbor_stale", written.neighbor_stale, &mut timeouts.neighbor_stale),
-    ];
-    for (key, value, time) in times {
+    let flows = &mut timeouts.flows;
+    let mut set = |key: &str, value: Option<i64>, times: &mut [&mut Duration]| {
         if let Some(value) = value
             && let Some(value) = findings.keep(place.key(key), value::seconds(key, value, TIMEOUT))
         {
-            *time = value;
+            times.iter_mut().for_each(|time| **time = value);
         }
-    }
+    };
+    set("udp", written.udp, &mut [&mut flows.udp_unreplied, &mut flows.udp_stream]);
+    set("udp_unreplied", written.udp_unreplied, &mut [&mut flows.udp_unreplied]);
+    set("udp_stream", written.udp_stream, &mut [&mut flows.udp_stream]);
+    set("tcp_established", written.tcp_established, &mut [&mut flows.tcp_established]);
+    let transitory: &mut [&mut Duration] = &mut [
+        &mut flows.tcp_opening,
+        &mut flows.tcp_closing,
+        &mut flows.tcp_time_wait,
+        &mut flows.tcp_close,
+    ];
+    set("tcp_transitory", written.tcp_transitory, transitory);
+    set("tcp_opening", written.tcp_opening, &mut [&mut flows.tcp_opening]);
+    set("tcp_closing", written.tcp_closing, &mut [&mut flows.tcp_closing]);
+    set("tcp_time_wait", written.tcp_time_wait, &mut [&mut flows.tcp_time_wait]);
+    set("tcp_close", written.tcp_close, &mut [&mut flows.tcp_close]);
+    set("icmp", written.icmp, &mut [&mut flows.icmp_unreplied, &mut flows.icmp_replied]);
+    set("icmp_unreplied", written.icmp_unreplied, &mut [&mut flows.icmp_unreplied]);
+    set("icmp_replied", written.icmp_replied, &mut [&mut flows.icmp_replied]);
+    set("other", written.other, &mut [&mut flows.other]);
+    set("neighbor_reachable", written.neighbor_reachable, &mut [&mut timeouts.neighbor_reachable]);
+    set("neighbor_stale", written.neighbor_stale, &mut [&mut timeouts.neighbor_stale]);
 }
 
 /// 16 million flows are about 4 GiB of table.

@@ -1,7 +1,10 @@
 //! Limits and timers of the switch as a whole.
 
+use std::fmt;
 use std::num::NonZeroU16;
 use std::time::Duration;
+
+use nat::Lifetimes;
 
 /// `[switch]`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,17 +23,47 @@ pub struct Settings {
     pub timeouts: Timeouts,
 }
 
-/// `[switch.timeouts]`
+/// Whose timers hold where none is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timers {
+    /// The RFCs': patient.
+    #[default]
+    Rfc,
+    /// Those of Linux's `nf_conntrack`.
+    Linux,
+    /// Those of Open vSwitch's userspace connection tracker.
+    Ovs,
+}
+
+impl Timers {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Rfc, Self::Linux, Self::Ovs];
+
+    /// The idle times of flows.
+    pub const fn lifetimes(self) -> Lifetimes {
+        match self {
+            Self::Rfc => Lifetimes::RFC,
+            Self::Linux => Lifetimes::LINUX,
+            Self::Ovs => Lifetimes::OVS,
+        }
+    }
+}
+
+impl fmt::Display for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Rfc => "rfc",
+            Self::Linux => "linux",
+            Self::Ovs => "ovs",
+        })
+    }
+}
+
+/// `timers` and `[switch.timeouts]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// An idle UDP flow.
-    pub udp: Duration,
-    /// An idle, established TCP connection.
-    pub tcp_established: Duration,
-    /// A TCP connection that opens or closes.
-    pub tcp_transitory: Duration,
-    /// An ICMP query without an answer.
-    pub icmp: Duration,
+    /// When idle flows end.
+    pub flows: Lifetimes,
     /// A neighbour is trusted this long without a new proof.
     pub neighbor_reachable: Duration,
     /// A neighbour that nobody asks for is forgotten.
@@ -50,14 +83,11 @@ impl Default for Settings {
     }
 }
 
-/// RFC 4787 REQ-5, RFC 5382 REQ-5, RFC 5508 REQ-2; for neighbours, RFC 4861's reachable time and Linux' patience.
+/// For flows, those of the RFCs; for neighbours, RFC 4861's reachable time and Linux' patience.
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            udp: Duration::from_secs(300),
-            tcp_established: Duration::from_secs(7_440),
-            tcp_transitory: Duration::from_secs(240),
-            icmp: Duration::from_secs(60),
+            flows: Timers::default().lifetimes(),
             neighbor_reachable: Duration::from_secs(30),
             neighbor_stale: Duration::from_secs(600),
         }

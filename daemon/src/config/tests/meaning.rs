@@ -253,8 +253,31 @@ fn settings_have_the_rfcs_timers() {
     let settings = lab("[switch]\nworkers = 2\nflows = 1000\n[switch.timeouts]\nudp = 30").settings;
     assert_eq!(settings.workers.map(|workers| workers.get()), Some(2));
     assert_eq!((settings.flows, settings.flows_per_host), (1000, 1000));
-    assert_eq!(settings.timeouts.udp, Duration::from_secs(30));
-    assert_eq!(settings.timeouts.tcp_established, Duration::from_secs(7440));
+    let flows = settings.timeouts.flows;
+    assert_eq!(flows.udp_unreplied, Duration::from_secs(30));
+    assert_eq!(flows.udp_stream, Duration::from_secs(30));
+    assert_eq!(flows.tcp_established, Duration::from_secs(7440));
+}
+
+#[test]
+fn timers_are_chosen_as_a_set_and_changed_singly() {
+    let flows = |text: &str| lab(&format!("[switch]\n{text}")).settings.timeouts.flows;
+    assert_eq!(flows("timers = \"rfc\""), nat::Lifetimes::RFC);
+    assert_eq!(flows("timers = \"ovs\""), nat::Lifetimes::OVS);
+    let linux = nat::Lifetimes::LINUX;
+    assert_eq!(flows("timers = \"linux\""), linux);
+    let seconds = Duration::from_secs;
+    let changed = nat::Lifetimes {
+        tcp_opening: seconds(7),
+        tcp_closing: seconds(5),
+        tcp_time_wait: seconds(5),
+        tcp_close: seconds(5),
+        other: seconds(9),
+        ..linux
+    };
+    let text =
+        "timers = \"linux\"\n[switch.timeouts]\ntcp_opening = 7\ntcp_transitory = 5\nother = 9\n";
+    assert_eq!(flows(text), changed);
 }
 
 #[test]

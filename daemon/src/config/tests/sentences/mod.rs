@@ -166,6 +166,10 @@ fn nothing_is_had_twice() {
 fn settings_are_within_their_limits() {
     refused(&[
         ("[switch]\nworkers = 65", "switch: `workers` is 65; write a number from 1 to 64"),
+        (
+            "[switch]\ntimers = \"bsd\"",
+            "switch: `timers` is \"bsd\"; write \"rfc\", \"linux\" or \"ovs\"",
+        ),
         ("[switch]\nflows = 0", "switch: `flows` is 0; write a number from 64 to 16777216"),
         (
             "[switch]\nflows = 100\nflows_per_host = 101",
