@@ -124,6 +124,7 @@ mod tests {
             prop_assert!(got == expected || (got.is_multiple_of(0xffff) && expected.is_multiple_of(0xffff)));
         }
 
+        /// RT12.
         #[test]
         fn an_incremental_update_equals_a_full_recompute(
             mut bytes in prop::collection::vec(any::<u8>(), 2..64), at in any::<prop::sample::Index>(), new: u16
@@ -139,6 +140,7 @@ mod tests {
         }
     }
 
+    /// RT12.
     #[test]
     fn rfc_1624_example_gives_plus_zero() {
         // RFC 1624 section 4: HC = 0xDD2F, m = 0x5555, m' = 0x3285 gives 0x0000, not 0xFFFF.

@@ -1,5 +1,7 @@
 //! How a change is made: checked first, so that it is all or nothing.
 
+use std::collections::BTreeSet;
+
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
 use vxlan::FarEnd;
 
@@ -165,10 +167,14 @@ fn delete_bridge(switch: &mut Switch, id: BridgeId) -> Result<(), ChangeError> {
 fn set_port(
     switch: &mut Switch,
     id: PortId,
-    settings: PortSettings,
+    mut settings: PortSettings,
     out: &mut Outbox,
 ) -> Result<(), ChangeError> {
     at_least(settings.mtu, 68)?;
+    if let Role::Tunnel(_, Tunnel { remotes, .. }) = &mut settings.role {
+        let mut known = BTreeSet::new();
+        remotes.retain(|remote| known.insert(*remote));
+    }
     let bridge = settings.role.membership().map(|member| member.bridge);
     if let Some(bridge) = bridge {
         switch.bridges.get(bridge).ok_or(ChangeError::NoBridge(bridge))?;
@@ -225,7 +231,7 @@ fn is_same_segment(old: &Role, new: &Role) -> bool {
 /// Makes a tunnel's far ends known, or none of them.
 fn set_far_ends(switch: &mut Switch, id: PortId, tunnel: &Tunnel) -> Result<(), ChangeError> {
     let underlay = switch.ports.get(tunnel.underlay).map(|port| &port.settings.role);
-    if underlay != Some(&Role::Underlay) {
+    if underlay != Some(&Role::Underlay) || tunnel.underlay == id {
         return Err(ChangeError::NotUnderlay(tunnel.underlay));
     }
     let ends = || {
@@ -241,7 +247,7 @@ fn set_far_ends(switch: &mut Switch, id: PortId, tunnel: &Tunnel) -> Result<(), 
 
 /// An underlay that tunnels need cannot go.
 fn no_tunnel_on(switch: &Switch, underlay: PortId) -> Result<(), ChangeError> {
-    match switch.tunnels.on(underlay) {
+    match switch.ports.tunnel_over(underlay) {
         Some(tunnel) => Err(ChangeError::UnderlayInUse(underlay, tunnel)),
         None => Ok(()),
     }

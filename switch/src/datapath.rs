@@ -101,11 +101,15 @@ impl Switch {
         // 2 learn: who speaks, from where. A reserved frame teaches nothing: its sender may be a bridge's own end.
         let decision = bridge.decide(ethernet.destination(), vlan, Some(from));
         let reserved = decision == Err(DropReason::Reserved);
-        if !bridge.settings.hub
-            && !reserved
-            && self.ports.learns(from)
-            && let Err(reason) = bridge.fdb.learn(now, ethernet.source(), vlan, from)
-        {
+        let source = ethernet.source();
+        let spoken = if reserved {
+            Ok(())
+        } else if !bridge.settings.hub && self.ports.learns(from) {
+            bridge.fdb.learn(now, source, vlan, from)
+        } else {
+            bridge.fdb.allow(source, vlan, from)
+        };
+        if let Err(reason) = spoken {
             return Err(ethernet.refuse(reason));
         }
         // 3 listen: ARP, hear and answer for ourselves, or for who is known to be beyond a tunnel.

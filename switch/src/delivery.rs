@@ -115,7 +115,7 @@ impl Switch {
     pub(crate) fn leave(
         &mut self,
         interface: InterfaceId,
-        frame: Frame,
+        mut frame: Frame,
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
         let Some(own) = self.router.interfaces.get(interface) else {
@@ -131,7 +131,10 @@ impl Switch {
         let way = Way { vlan, from: None };
         let destination = frame.bytes().first_chunk().map_or(Mac::BROADCAST, |mac| Mac(*mac));
         match bridge.decide(destination, vlan, None) {
-            Ok(Decision::Forward(to)) => bridge.forward(&self.ports, way, to, frame, out),
+            Ok(Decision::Forward(to)) => {
+                self.ports.fit(&mut frame, to);
+                bridge.forward(&self.ports, way, to, frame, out)
+            }
             Ok(Decision::Flood) => bridge.flood(&self.ports, way, frame, &mut self.stats, out),
             Ok(Decision::Router(_)) => Err(frame.refuse(DropReason::Reflected)),
             Err(reason) => Err(frame.refuse(reason)),

@@ -149,6 +149,26 @@ impl Fdb {
         }
     }
 
+    /// Whether a station may speak from `here`, where nothing is learned: refused as by [`Fdb::learn`].
+    pub(crate) fn allow(
+        &mut self,
+        mac: Mac,
+        vlan: VlanId,
+        here: Location,
+    ) -> Result<(), DropReason> {
+        let key = key(mac, vlan);
+        let slot = self.index.find(self.hasher.hash_one(key), |slot| slot.key == key);
+        let entry = slot.and_then(|slot| self.entries.get(slot.entry as usize));
+        match entry.map(|entry| (entry.origin, entry.location)) {
+            Some((Origin::Own, _)) => Err(DropReason::SourceIsOurs),
+            Some((Origin::Static, bound)) if bound != here => {
+                self.counts.refused += 1;
+                Err(DropReason::SourceIsStatic)
+            }
+            Some((Origin::Learned | Origin::Static, _)) | None => Ok(()),
+        }
+    }
+
     fn insert_learned(&mut self, now: Instant, key: u64, hash: u64, here: Location, port: PortId) {
         if self.learned >= self.capacity {
             self.evict();

@@ -54,7 +54,7 @@ pub struct Tunnel {
     pub underlay: PortId,
     /// Its segment.
     pub vni: Vni,
-    /// The far ends (VTEPs), each once. What goes to everybody goes to each of them.
+    /// The far ends (VTEPs); one named twice counts once. What goes to everybody goes to each of them.
     pub remotes: Vec<Ipv4Addr>,
     /// Whether reserved bits of the header matter.
     pub reserved: Reserved,
@@ -95,6 +95,16 @@ impl Ports {
 
     pub(crate) fn get_mut(&mut self, port: PortId) -> Option<&mut Port> {
         self.0.get_mut(port.index())?.as_mut()
+    }
+
+    /// A tunnel whose datagrams come in on `underlay`.
+    pub(crate) fn tunnel_over(&self, underlay: PortId) -> Option<PortId> {
+        let over = |port: &Port| match &port.settings.role {
+            Role::Tunnel(_, tunnel) => tunnel.underlay == underlay,
+            Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => false,
+        };
+        let at = self.0.iter().position(|port| port.as_ref().is_some_and(over))?;
+        Some(PortId::new(at as u32))
     }
 
     /// Adds a port, down, or changes its settings and keeps its state.

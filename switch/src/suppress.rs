@@ -55,7 +55,8 @@ impl Switch {
             self.remember(segment, arp.sender, arp.sender_mac);
         }
         let asks = arp.operation == Operation::Request && arp.target != arp.sender;
-        if !asks || from.is_peer() {
+        // The router answers for its own addresses, whoever else may have claimed them.
+        if !asks || from.is_peer() || self.is_routers(segment, arp.target) {
             return false;
         }
         let Some(mac) = self.known_beyond(segment, arp.target) else { return false };
@@ -84,6 +85,11 @@ impl Switch {
                 false
             }
         }
+    }
+
+    fn is_routers(&self, segment: Segment, address: Ipv4Addr) -> bool {
+        let own = self.router.interfaces.on(segment.bridge, segment.vlan);
+        own.and_then(|id| self.router.interfaces.get(id)).is_some_and(|own| own.owns(address))
     }
 
     fn suppresses(&self, bridge: BridgeId) -> bool {

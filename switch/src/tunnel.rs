@@ -3,6 +3,7 @@
 
 use core::net::Ipv4Addr;
 
+use packet::ethernet::network_header;
 use packet::icmp::IcmpError;
 use packet::vlan::TPID_8021Q;
 use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Mac, PortId, rewrite};
@@ -21,8 +22,9 @@ use crate::switch::Switch;
 use crate::vlan::VlanMode;
 
 const ETHERNET: usize = 14;
-/// IPv4 and TCP headers without options: what an MSS leaves out (RFC 6691).
+/// IP and TCP headers without options: what an MSS leaves out (RFC 6691).
 const IPV4_TCP: u16 = 40;
+const IPV6_TCP: u16 = 60;
 
 /// What is kept of a datagram's outer headers.
 #[derive(Copy, Clone, Debug)]
@@ -214,6 +216,10 @@ impl Ports {
 
 fn clamp(frame: &mut Frame, tunnel: &Tunnel, mtu: u16) {
     if tunnel.clamp_mss {
-        rewrite::clamp_mss(frame, mtu.saturating_sub(IPV4_TCP));
+        let headers = match network_header(frame.bytes()) {
+            Some((_, EtherType::IPV6)) => IPV6_TCP,
+            _ => IPV4_TCP,
+        };
+        rewrite::clamp_mss(frame, mtu.saturating_sub(headers));
     }
 }

@@ -2,8 +2,9 @@
 
 use core::num::NonZeroU16;
 
+use lab::tunnel::encapsulated;
 use lab::wire::{frame, pseudo};
-use lab::{Lab, Packet, Port};
+use lab::{Lab, Packet, Port, Tunnel};
 use packet::{Frame, Mac, Offload, SegmentKind, Span};
 
 /// An EtherType for local experiments (IEEE 802, clause 9.2.3): nobody looks inside.
@@ -92,4 +93,36 @@ pub(crate) fn masqueraded() -> Lab {
     let mut lab = home();
     lab.masquerade("192.168.0.0/24", "wan");
     lab
+}
+
+/// Far ends of [`tunnelled`].
+pub(crate) const FAR: &str = "192.0.2.2";
+pub(crate) const FARTHER: &str = "192.0.2.3";
+
+/// Stations red and blue on `br0`, and over the underlay "udp" a tunnel "vx0" of VNI 42, shaped by `shape`, to [`FAR`]
+/// and [`FARTHER`].
+pub(crate) fn tunnelled_with(shape: impl Fn(Tunnel) -> Tunnel) -> Lab {
+    let mut lab = Lab::new(7);
+    lab.bridge("br0");
+    lab.station("red", Port::on("br0"));
+    lab.station("blue", Port::on("br0"));
+    lab.underlay("udp");
+    lab.tunnel("vx0", &shape(Tunnel::on("br0", 42).to(FAR).to(FARTHER)));
+    lab
+}
+
+/// [`tunnelled_with`] nothing special.
+pub(crate) fn tunnelled() -> Lab {
+    tunnelled_with(|tunnel| tunnel)
+}
+
+/// Takes what left through tunnels, and gives the tunnel and far end of each datagram.
+pub(crate) fn sent_to(lab: &mut Lab) -> Vec<(String, String)> {
+    let datagrams = lab.datagrams().into_iter();
+    datagrams.map(|datagram| (datagram.tunnel, datagram.remote.to_string())).collect()
+}
+
+/// Lets a far end's station say hello to another, on VNI 42.
+pub(crate) fn far_hello(lab: &mut Lab, remote: &str, to: Mac, from: Mac) {
+    lab.from_peer(remote, &encapsulated(42, &hello(to, from)));
 }

@@ -50,6 +50,18 @@ fn a_flooded_frame_arrives_everywhere_as_it_was() {
     assert_eq!(lab.switch().totals().sent, 1, "one frame, whatever the copies");
 }
 
+#[test]
+fn a_hub_lets_nobody_speak_in_the_router_s_name() {
+    let mut lab = segment(1);
+    lab.bridge_with("br0", BridgeSettings { hub: true, ..BridgeSettings::default() });
+    lab.router("br0", "192.168.0.1/24");
+    lab.clear();
+    let bytes = hello(Mac::BROADCAST, lab.router_mac("br0"));
+    lab.send("a", &bytes);
+    assert_eq!(lab.drops(), [("a", DropReason::SourceIsOurs, 1)]);
+    assert!(lab.heard().is_empty());
+}
+
 /// BR7.
 #[test]
 fn reserved_addresses_are_dropped_by_default_and_forwarded_one_by_one() {

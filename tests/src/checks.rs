@@ -11,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use nat::Rules;
 use packet::{Frame, Instant, InterfaceId, Mac, Offload, PortId, Tag, VlanId};
 use switch::Egress;
-use switch::change::{InterfaceSettings, Link, PortSettings, Role, Tunnel};
+use switch::change::{InterfaceSettings, Link, Membership, PortSettings, Role, Tunnel};
 use switch::vlan::{PriorityTags, VlanMode};
 
+use crate::beyond;
 use crate::wire::{Packet, Seen, sum};
 
 /// The lab's own idea of the switch's settings, to judge frames by.
@@ -45,6 +46,7 @@ impl Checks {
         let places: BTreeSet<_> = copies.iter().map(|copy| (copy.port, copy.remote)).collect();
         assert_eq!(places.len(), copies.len(), "a place gets two copies: {copies:?}");
         for copy in copies {
+            self.judge_place(copy);
             let port = self
                 .ports
                 .get(&copy.port)
@@ -65,6 +67,17 @@ impl Checks {
                 _ => self.judge_bridged(came, frame, copy.port, segment),
             }
         }
+    }
+
+    /// A copy for a tunnel is for one of its far ends, and no other copy is for any.
+    fn judge_place(&self, copy: &Egress) {
+        let tunnel = self.ports.get(&copy.port).and_then(|port| tunnel(&port.role));
+        let right = match (tunnel, copy.remote) {
+            (None, None) => true,
+            (Some(tunnel), Some(remote)) => tunnel.remotes.contains(&remote),
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        assert!(right, "no such place: {copy:?}");
     }
 
     /// The segment a frame with this tag is on behind a port; nothing when the port must not carry it so.
@@ -114,12 +127,14 @@ impl Checks {
         };
         let tunnels = |role: &&Role| matches!(role, Role::Tunnel(..));
         assert!(![here, there].iter().all(tunnels), "from far end to far end: {frame:?}");
-        if *from == to && self.is_answer(frame, original) {
+        if *from == to && self.is_answer(frame, original, member) {
             return;
         }
         assert_ne!(*from, to, "reflected: {frame:?}");
-        if !self.may_clamp() {
-            assert_eq!(frame.bytes(), original.bytes(), "a bridged frame changed");
+        if frame.bytes() != original.bytes() {
+            let may = [here, there].into_iter().filter_map(tunnel).any(|tunnel| tunnel.clamp_mss);
+            let lowered = may && beyond::is_lowered(original.bytes(), frame.bytes());
+            assert!(lowered, "a bridged frame changed: {original:?} to {frame:?}");
         }
         assert_eq!(frame.offload(), original.offload(), "a bridged frame's duty changed");
         assert!(!(member.isolated && beyond.isolated), "isolated ports talk: {frame:?}");
@@ -131,22 +146,17 @@ impl Checks {
         );
     }
 
-    /// Whether this is what a tunnel makes the switch say in a station's name: an ARP reply for it, or that a packet
-    /// for it was too large.
-    fn is_answer(&self, frame: &Frame, original: &Frame) -> bool {
+    /// Whether this is what a tunnel of the same bridge makes the switch say in a station's name.
+    fn is_answer(&self, frame: &Frame, original: &Frame, member: &Membership) -> bool {
         let (answer, asked) = (seen(frame), seen(original));
-        let tunnels = || self.ports.values().filter_map(|port| tunnel(&port.role));
-        if answer.ethertype() == 0x0806 {
-            return tunnels().any(|tunnel| tunnel.suppress_arp)
-                && answer.destination() == asked.source();
-        }
-        let told = answer.packet().is_some_and(|packet| packet.is_error());
-        told && tunnels().next().is_some() && answer.destination() == asked.source()
-    }
-
-    /// Whether a tunnel lowers the MSS of what passes.
-    fn may_clamp(&self) -> bool {
-        self.ports.values().filter_map(|port| tunnel(&port.role)).any(|tunnel| tunnel.clamp_mss)
+        self.ports.values().any(|port| match &port.role {
+            Role::Tunnel(at, tunnel) if at.bridge == member.bridge => {
+                tunnel.suppress_arp && beyond::is_reply_to(&asked, &answer)
+                    || footprint(original) > usize::from(port.mtu)
+                        && beyond::is_too_big_for(port.mtu, &asked, &answer)
+            }
+            _ => false,
+        })
     }
 
     fn judge_spoken(&self, out: InterfaceId, own: &InterfaceSettings, frame: &Frame) {

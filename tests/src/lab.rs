@@ -30,6 +30,8 @@ pub struct Lab {
     pub(crate) names: Names,
     pub(crate) cables: BTreeMap<PortId, Cable>,
     pub(crate) checks: Checks,
+    /// Which of several labs this is: a byte of all its MAC addresses.
+    pub(crate) site: u8,
     seed: u64,
     pub(crate) rng: Rng,
     outbox: Outbox,
@@ -38,7 +40,7 @@ pub struct Lab {
     notices: Vec<Notice>,
     pub(crate) datagrams: Vec<Datagram>,
     digest: u64,
-    trace: VecDeque<String>,
+    trace: VecDeque<(Instant, &'static str, PortId, Frame)>,
 }
 
 /// One port's cable.
@@ -72,7 +74,13 @@ impl End {
 impl Lab {
     /// A switch without ports; all that is random comes from `seed`.
     pub fn new(seed: u64) -> Self {
+        Self::at_site(0, seed)
+    }
+
+    /// The same, as one of several labs whose MAC addresses differ.
+    pub fn at_site(site: u8, seed: u64) -> Self {
         Self {
+            site,
             switch: Switch::new(seed),
             now: Instant::from_secs(1000),
             names: Names::default(),
@@ -149,8 +157,8 @@ impl Lab {
                 }
                 self.log("in", *port, frame);
             }
-            Event::Datagram { port, remote, datagram, .. } => {
-                came = self.inside(*port, *remote, datagram);
+            Event::Datagram { port, remote, traffic_class, datagram } => {
+                came = self.inside(*port, *remote, *traffic_class, datagram);
                 if let Some((_, frame)) = &came {
                     self.checks.hear(frame);
                 }
@@ -256,7 +264,7 @@ impl Lab {
         let totals = self.switch.totals();
         assert!(totals.balance(), "frames are missing from the books: {totals:?}");
         let mut sent = Vec::new();
-        self.outbox.drain(|frame, copies| sent.push((frame.clone(), copies.to_vec())));
+        self.outbox.drain(|frame, copies| sent.push((frame.compact(), copies.to_vec())));
         for (frame, copies) in sent {
             for copy in &copies {
                 self.log("out", copy.port, &frame);
@@ -300,11 +308,11 @@ impl Lab {
         frame.bytes().iter().copied().for_each(&mut mix);
     }
 
-    fn log(&mut self, way: &str, port: PortId, frame: &Frame) {
+    fn log(&mut self, way: &'static str, port: PortId, frame: &Frame) {
         if self.trace.len() == TRACE {
             self.trace.pop_front();
         }
-        self.trace.push_back(format!("{:?} {way} {port} {frame:?}", self.now));
+        self.trace.push_back((self.now, way, port, frame.compact()));
     }
 }
 
@@ -314,7 +322,9 @@ impl Drop for Lab {
         if std::thread::panicking() {
             eprintln!("lab of seed {} at {:?}; {:?}", self.seed, self.now, self.switch.totals());
             eprintln!("drops: {:?}", self.drops());
-            self.trace.iter().for_each(|line| eprintln!("  {line}"));
+            for (at, way, port, frame) in &self.trace {
+                eprintln!("  {at:?} {way} {port} {frame:?}");
+            }
         }
     }
 }

@@ -6,16 +6,20 @@
 //!
 //! The code map: [`lab`] (the value and its steps) with `turns` (its clock), [`topology`] (what is connected, by name)
 //! with `nat_rules` and [`tunnel`], [`talk`] (what hosts say: pings, datagrams, transfers), [`wire`] (frames and packets as tests
-//! write them), [`link`] (cables), [`model`] (a naive forwarding database), [`rng`].
+//! write them), [`link`] (cables), [`mesh`] (several labs whose tunnels meet), [`fuzz`] (lives that are read from bytes), [`model`] (a naive forwarding database), [`rng`].
 #![forbid(unsafe_code)]
 // This is test code: a lab that cannot be built should stop the test there.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod beyond;
 mod checks;
+pub mod conformance;
 mod device;
+pub mod fuzz;
 mod host;
 pub mod lab;
 pub mod link;
+pub mod mesh;
 pub mod model;
 mod nat_rules;
 pub mod rng;
@@ -27,6 +31,7 @@ pub mod wire;
 
 pub use lab::Lab;
 pub use link::Link;
+pub use mesh::Mesh;
 pub use talk::Connection;
 pub use topology::Port;
 pub use tunnel::{Datagram, Tunnel};

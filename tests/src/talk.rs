@@ -15,11 +15,11 @@ use crate::rng::Rng;
 use crate::wire::{Address, Socket};
 
 /// How long a transfer may take before it counts as stuck.
-const PATIENCE: Duration = Duration::from_secs(3600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3600);
 /// How long both ends of a transfer may take to close.
 const CLOSING: Duration = Duration::from_secs(30);
 /// How long a ping may take: the router asks for a neighbour three times, a second apart.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PING_PATIENCE: Duration = Duration::from_secs(5);
 const CHUNK: usize = 16 << 10;
 
 /// One end of a TCP connection on a host.
@@ -53,16 +53,28 @@ impl Lab {
 
     /// Pings from a host with `len` bytes of data; says who answered.
     pub fn ping_with(&mut self, host: &str, to: impl Address, len: usize) -> Option<Ipv4Addr> {
-        let host = self.names.port(host);
-        let sequence = self.rng().below(0x1_0000) as u16;
-        self.at(host).ping(to.address(), sequence, len);
-        self.poll(host);
+        let sequence = self.begin_ping(host, to.address(), len);
         let mut answer = None;
         self.run_until(PING_PATIENCE, |lab| {
-            answer = lab.at(host).pong().filter(|pong| pong.0 == sequence).map(|pong| pong.1);
+            answer = lab.pong(host, sequence);
             answer.is_some()
         });
         answer
+    }
+
+    /// Sends a ping; says its sequence number.
+    pub(crate) fn begin_ping(&mut self, host: &str, to: Ipv4Addr, len: usize) -> u16 {
+        let host = self.names.port(host);
+        let sequence = self.rng().below(0x1_0000) as u16;
+        self.at(host).ping(to, sequence, len);
+        self.poll(host);
+        sequence
+    }
+
+    /// Who answered the ping with this sequence number, if that is the next answer.
+    pub(crate) fn pong(&mut self, host: &str, sequence: u16) -> Option<Ipv4Addr> {
+        let host = self.names.port(host);
+        self.at(host).pong().filter(|pong| pong.0 == sequence).map(|pong| pong.1)
     }
 
     /// Binds a UDP port of a host, if it is not yet bound, so that datagrams to it are kept.
@@ -176,6 +188,12 @@ impl Lab {
 
     /// Moves bytes of a stream into its sender's socket and out of its receiver's; says whether any moved.
     fn pump(&mut self, from: Connection, to: Connection, stream: &mut Stream) -> bool {
+        let moved = [self.feed(from, stream), self.drink(to, stream)];
+        moved.contains(&true)
+    }
+
+    /// Moves bytes of a stream into its sender's socket; says whether any moved.
+    pub(crate) fn feed(&mut self, from: Connection, stream: &mut Stream) -> bool {
         let mut moved = false;
         let socket = self.socket(from);
         while stream.left() > 0 && socket.can_send() {
@@ -184,6 +202,12 @@ impl Lab {
             stream.sent(&chunk[..sent]);
             moved |= sent > 0;
         }
+        moved
+    }
+
+    /// Takes bytes of a stream out of its receiver's socket; says whether any came.
+    pub(crate) fn drink(&mut self, to: Connection, stream: &mut Stream) -> bool {
+        let mut moved = false;
         let socket = self.socket(to);
         while socket.can_recv() {
             let read = socket.recv(|bytes| {
@@ -197,7 +221,7 @@ impl Lab {
 }
 
 /// Random bytes on their way, hashed at both ends.
-struct Stream {
+pub(crate) struct Stream {
     rng: Rng,
     ready: Vec<u8>,
     to_make: usize,
@@ -207,7 +231,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(seed: u64, len: usize) -> Self {
+    pub(crate) fn new(seed: u64, len: usize) -> Self {
         let hashes = [Sha256::new(), Sha256::new()];
         Self { rng: Rng::new(seed), ready: Vec::new(), to_make: len, came: 0, len, hashes }
     }
@@ -234,11 +258,11 @@ impl Stream {
         self.came += bytes.len();
     }
 
-    const fn is_done(&self) -> bool {
+    pub(crate) const fn is_done(&self) -> bool {
         self.came >= self.len
     }
 
-    fn assert_equal(&self) {
+    pub(crate) fn assert_equal(&self) {
         let [sent, came] = self.hashes.clone().map(Sha256::finalize);
         assert!(self.came == self.len && sent == came, "the content changed on its way");
     }

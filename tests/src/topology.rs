@@ -183,7 +183,7 @@ impl Lab {
         }
         let interface = self.interface_id(name);
         let old = self.checks.interfaces.get(&interface);
-        let mac = Mac([2, 0xff, 0, 0, 0, interface.number() as u8 + 1]);
+        let mac = Mac([2, 0xff, 0, 0, self.site, interface.number() as u8 + 1]);
         let mut all = old.map_or_else(Vec::new, |old| old.addresses.clone());
         all.extend(addresses.iter().map(|address| net(address)));
         let settings = InterfaceSettings { link, mac, addresses: all, mtu };
@@ -216,7 +216,7 @@ impl Lab {
     fn connect_end(&mut self, name: &str, port: Port, end: impl FnOnce(Mac, &Self) -> End) {
         self.port(name, &port);
         let id = self.names.port(name);
-        let mac = Mac([2, 0, 0, 0, 0, id.number() as u8 + 1]);
+        let mac = Mac([2, 0, 0, 0, self.site, id.number() as u8 + 1]);
         let end = end(mac, self);
         let cable = Cable { link: port.link, offload: port.offload, end, inbox: Vec::new() };
         self.cables.insert(id, cable);

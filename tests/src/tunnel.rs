@@ -3,13 +3,15 @@
 use core::net::Ipv4Addr;
 
 use packet::segment::segment;
-use packet::{Frame, PortId, VlanId};
+use packet::{DropReason, Frame, PortId, VlanId};
 use switch::change::{self, Membership, PortSettings, Role};
 use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 use switch::{Change, Egress, Event};
 use vxlan::Vni;
+use vxlan::encap::{Limits, Train};
 use vxlan::header::{self, Reserved};
 
+use crate::beyond::mark;
 use crate::lab::Lab;
 use crate::wire::{Address, Seen};
 
@@ -210,6 +212,7 @@ impl Lab {
         &self,
         underlay: PortId,
         from: Ipv4Addr,
+        traffic_class: u8,
         datagram: &Frame,
     ) -> Option<(PortId, Frame)> {
         let (vni, _) = header::parse(datagram.bytes(), Reserved::Ignored)?;
@@ -219,7 +222,11 @@ impl Lab {
         });
         let (id, _) = owner?;
         let mut frame = datagram.clone();
-        (frame.strip(header::LEN) && frame.pop_tag()).then_some((*id, frame))
+        if !(frame.strip(header::LEN) && frame.pop_tag()) {
+            return None;
+        }
+        mark(traffic_class, &mut frame);
+        Some((*id, frame))
     }
 
     /// Encapsulates a copy for a far end, piece by piece.
@@ -231,12 +238,23 @@ impl Lab {
         let vni = tunnel.vni;
         frame.set_tag(copy.tag);
         let tunnel = self.names.port_name(copy.port).to_owned();
+        let mut train = Train::default();
+        let cut = train.cut(vni, &frame);
+        let batches = train.sends(&frame, Limits::BATCH);
+        let parts = batches.flat_map(|batch| batch.parts());
+        let sent: Vec<Vec<u8>> = parts.map(|(headers, body)| [headers, body].concat()).collect();
         let mut pieces = Vec::new();
         // A super-frame that was never one may be bridged, and is refused here as a device would.
-        let _ = segment(frame, &mut packet::Pool::new(0), &mut |piece| pieces.push(piece));
-        for mut piece in pieces {
+        let whole = segment(frame, &mut packet::Pool::new(0), &mut |mut piece| {
             assert!(piece.push_tag(), "a tag always fits");
-            let payload = [&header::emit(vni)[..], piece.bytes()].concat();
+            pieces.push([&header::emit(vni)[..], piece.bytes()].concat());
+        });
+        if cut == Err(DropReason::ExceedsTunnelMtu) {
+            return assert!(pieces[0].len() > Limits::BATCH.bytes, "a datagram had fitted");
+        }
+        assert_eq!(cut.is_ok(), whole.is_ok(), "one of two ways to cut refuses");
+        assert_eq!(sent, pieces, "the two ways to cut a frame differ");
+        for payload in sent {
             self.datagrams.push(Datagram { tunnel: tunnel.clone(), remote, payload });
         }
     }

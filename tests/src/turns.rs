@@ -30,8 +30,7 @@ pub(crate) struct Flight {
 impl Lab {
     /// Lets `span` pass.
     pub fn run_for(&mut self, span: Duration) {
-        let end = self.now + span;
-        while self.turn(end) {}
+        self.advance(self.now + span);
     }
 
     /// Lets time pass until `done`, at most for `limit`; says whether it was done.
@@ -70,16 +69,32 @@ impl Lab {
         }
     }
 
-    /// The next thing that happens until `end`; `false` when there is none and it is `end`.
-    fn turn(&mut self, end: Instant) -> bool {
+    /// Lets time pass until it is `end`, which several labs may share.
+    pub(crate) fn advance(&mut self, end: Instant) {
+        while self.turn(end) {}
+    }
+
+    /// When something happens next of its own accord.
+    pub(crate) fn next_turn(&self) -> Option<Instant> {
+        let (frame, timer, host) = self.upcoming();
+        [frame, timer, host.map(|(at, _)| at)].into_iter().flatten().min()
+    }
+
+    /// When a frame arrives next, when a timer runs next, and when which host works next.
+    fn upcoming(&self) -> (Option<Instant>, Option<Instant>, Option<(Instant, PortId)>) {
         let frame = self.queue.first_key_value().map(|((at, _), _)| *at);
         let timer = self.switch.next_timeout();
         let hosts = self.cables.iter().filter_map(|(port, cable)| match &cable.end {
             End::Host(host) => host.wake.map(|at| (at, *port)),
             End::Station { .. } => None,
         });
-        let host = hosts.min();
-        let next = [frame, timer, host.map(|(at, _)| at)].into_iter().flatten().min();
+        (frame, timer, hosts.min())
+    }
+
+    /// The next thing that happens until `end`; `false` when there is none and it is `end`.
+    fn turn(&mut self, end: Instant) -> bool {
+        let (frame, timer, host) = self.upcoming();
+        let next = self.next_turn();
         let Some(next) = next.filter(|at| *at <= end) else {
             self.now = end;
             return false;

@@ -84,12 +84,6 @@ impl Tunnels {
         })
     }
 
-    /// A tunnel whose datagrams come in on `underlay`.
-    pub fn on(&self, underlay: PortId) -> Option<PortId> {
-        let known = self.known.iter().find(|(far, _)| far.underlay == underlay);
-        known.map(|(_, tunnel)| *tunnel)
-    }
-
     /// Gives `tunnel` exactly these far ends, none of which another tunnel has.
     pub fn set(&mut self, tunnel: PortId, ends: impl Iterator<Item = FarEnd>) {
         self.remove(tunnel);

@@ -288,6 +288,7 @@ fn what_does_not_fit_is_refused_alone_and_never_fragmented() {
     });
 }
 
+/// VX5.
 #[test]
 fn without_checksums_datagrams_go_one_by_one() {
     alone(65_536, || {

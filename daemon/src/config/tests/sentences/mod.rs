@@ -115,6 +115,7 @@ fn bridges_are_within_their_limits() {
     ]);
 }
 
+/// NU8.
 #[test]
 fn nothing_is_had_twice() {
     let port = |line: &str| format!("[port.p]\nbridge = \"br0\"\nnetns = \"p\"\n{line}");

@@ -1,0 +1,102 @@
+//! What tunnels make of frames, as the books say it: congestion marks, a lowered MSS, and answers in the name of who is
+//! beyond them. Written apart from the switch on purpose; never asks it.
+
+use packet::arp::Operation;
+use packet::{Frame, Mac};
+
+use crate::wire::{Packet, SYN, Seen, sum};
+
+/// Gives the packet inside the congestion mark that RFC 6040 section 4.2 wants, where its frame survives at all.
+pub(crate) fn mark(outer: u8, frame: &mut Frame) {
+    const NOT_ECT: u8 = 0;
+    const ECT1: u8 = 1;
+    const ECT0: u8 = 2;
+    const CE: u8 = 3;
+    let Some((at, version)) = network(frame.bytes()) else { return };
+    let bytes = &mut frame.bytes_mut()[at..];
+    let (place, shift) = if version == 4 { (1, 0) } else { (1, 4) };
+    let Some(inner) = bytes.get(place).map(|byte| byte >> shift & 3) else { return };
+    let new = match (inner, outer & 3) {
+        (ECT0, ECT1) => ECT1,
+        (ECT0 | ECT1, CE) => CE,
+        (NOT_ECT | ECT0 | ECT1 | CE, _) => inner,
+        _ => unreachable!("two bits"),
+    };
+    if new == inner {
+        return;
+    }
+    let old = [bytes[0], bytes[1]];
+    bytes[place] = bytes[place] & !(3 << shift) | new << shift;
+    if version == 4 && bytes.len() >= 12 {
+        // RFC 1624, equation 3: a checksum that was wrong stays as wrong as it was.
+        let terms = [!bytes[10], !bytes[11], !old[0], !old[1], bytes[0], bytes[1]];
+        let mended = !sum(&terms);
+        bytes[10..12].copy_from_slice(&mended.to_be_bytes());
+    }
+}
+
+/// Where the IP header is, behind up to two tags, and its version.
+fn network(bytes: &[u8]) -> Option<(usize, u8)> {
+    let at = (14..=22).step_by(4).find(|at| {
+        let ethertype = bytes.get(at - 2..*at);
+        !matches!(ethertype, Some([0x81, 0x00] | [0x88, 0xa8]))
+    })?;
+    match (bytes.get(at - 2..at)?, bytes.get(at)? >> 4) {
+        ([0x08, 0x00], 4) => Some((at, 4)),
+        ([0x86, 0xdd], 6) => Some((at, 6)),
+        _ => None,
+    }
+}
+
+/// Whether `new` is `old` with nothing but its TCP SYN's MSS lowered, and the checksum with it.
+pub(crate) fn is_lowered(old: &[u8], new: &[u8]) -> bool {
+    let Some((at, version)) = network(old) else { return false };
+    let header = if version == 4 { usize::from(old[at] & 15) * 4 } else { 40 };
+    let protocol = old.get(at + if version == 4 { 9 } else { 6 });
+    let tcp = at + header;
+    let is_syn = old.get(tcp + 13).is_some_and(|flags| flags & SYN != 0);
+    if old.len() != new.len() || protocol != Some(&6) || !is_syn {
+        return false;
+    }
+    let differs = |at: &usize| old[*at] != new[*at] && !(tcp + 16..tcp + 18).contains(at);
+    let changed: Vec<usize> = (0..old.len()).filter(differs).collect();
+    let options = tcp + 20..tcp + usize::from(old[tcp + 12] >> 4) * 4;
+    let option = changed.first().and_then(|first| {
+        [first - 2, first - 3].into_iter().find(|at| old.get(*at..at + 2) == Some(&[2, 4]))
+    });
+    let Some(option) = option.filter(|at| options.contains(at)) else { return false };
+    let value = |bytes: &[u8]| u16::from_be_bytes([bytes[option + 2], bytes[option + 3]]);
+    changed.iter().all(|at| (option + 2..option + 4).contains(at)) && value(new) < value(old)
+}
+
+/// Whether `answer` is the ARP reply, in some station's name, to the one who asked.
+pub(crate) fn is_reply_to(asked: &Seen, answer: &Seen) -> bool {
+    let (Some(question), Some(reply)) = (asked.arp(), answer.arp()) else { return false };
+    question.operation == Operation::Request
+        && reply.operation == Operation::Reply
+        && (reply.sender, reply.target) == (question.target, question.sender)
+        && reply.target_mac == question.sender_mac
+        && (answer.destination(), answer.source()) == (question.sender_mac, reply.sender_mac)
+        && reply.sender_mac.is_station()
+        && reply.sender_mac != question.sender_mac
+        && answer.bytes.len() == 60
+}
+
+/// Whether `answer` tells the sender of `packet`, in the name of whom that was for, that it was too large.
+pub(crate) fn is_too_big_for(mtu: u16, packet: &Seen, answer: &Seen) -> bool {
+    let cause = Packet::parse_quote(packet.payload());
+    let (Ok(cause), Some(told)) = (cause, answer.packet()) else { return false };
+    let quote = told.payload.get(8..).unwrap_or(&[]);
+    let swapped: (Mac, Mac) = (packet.source(), packet.destination());
+    (answer.destination(), answer.source()) == swapped
+        && packet.ethertype() == 0x0800
+        && told.kind() == (3, 4)
+        && told.next_hop_mtu() == mtu
+        && (told.source, told.destination) == (cause.destination, cause.source)
+        && cause.dont_fragment
+        && cause.offset == 0
+        && !cause.is_error()
+        && told.checksum_holds(answer.offload)
+        && packet.payload().starts_with(quote)
+        && told.bytes().len() <= 576
+}
