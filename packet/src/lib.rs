@@ -2,8 +2,8 @@
 //!
 //! Bytes enter as a [`Frame`] and are understood by consuming views: [`Ethernet`], then [`Ipv4`]. A view exists only
 //! when its header has been checked, so later code asks for the view and never for the bytes. [`rewrite`] is the
-//! only editor of addresses and ports; [`segment`] cuts super-frames and [`coalesce`] joins them. Nothing here reads a
-//! clock, allocates per frame or knows of a port's name.
+//! only editor of addresses and ports; [`segment`] cuts super-frames, [`coalesce`] joins them and [`unfinished`] tells
+//! them by their bytes. Nothing here reads a clock, allocates per frame or knows of a port's name.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -25,6 +25,7 @@ pub mod rewrite;
 pub mod segment;
 pub mod time;
 pub mod transport;
+pub mod unfinished;
 pub mod vlan;
 pub mod vnet;
 

@@ -6,7 +6,9 @@ use core::net::Ipv4Addr;
 use packet::ethernet::network_header;
 use packet::icmp::IcmpError;
 use packet::vlan::TPID_8021Q;
-use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Mac, PortId, rewrite};
+use packet::{
+    DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Mac, PortId, rewrite, unfinished,
+};
 use vxlan::header::{self, Reserved};
 use vxlan::{FarEnd, outer};
 
@@ -87,6 +89,7 @@ impl Switch {
             return refuse(datagram, DropReason::BadVxlan);
         }
         let mut frame = datagram;
+        unfinished::recognize(&mut frame, port.settings.mtu);
         let tagged = frame.bytes().get(12..14) == Some(&TPID_8021Q);
         if tagged && matches!(vlans, VlanMode::Access(_)) {
             return refuse(frame, DropReason::TaggedInTunnel);

@@ -55,6 +55,11 @@ impl<'w> Daemon<'w> {
         self.process.logged().iter().any(|line| line.contains(text))
     }
 
+    /// Waits until its log has a line with this text.
+    pub(crate) fn until_logged(&self, text: &str) {
+        wait::until(text, || self.has_logged(text).then_some(()));
+    }
+
     /// Makes the lab match a text; what that printed.
     #[track_caller]
     pub(crate) fn apply(&self, lab: &str) -> String {
@@ -73,6 +78,12 @@ impl<'w> Daemon<'w> {
         let show = self.world.json(&["show"]);
         let parts = ["ports", "routes", "masquerade", "publish"];
         parts.map(|part| format!("{part}: {}\n", show[part])).concat()
+    }
+
+    /// The same with the tunnels.
+    #[track_caller]
+    pub(crate) fn lab_and_tunnels(&self) -> String {
+        format!("{}tunnels: {}\n", self.lab(), self.world.json(&["show"])["tunnels"])
     }
 
     /// Waits until its state of a port is as `holds` wants it.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,11 @@ use os::links::{Link, Links};
 use os::netns::Netns;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::wait::PATIENCE;
+use crate::process::{Process, locate};
+use crate::wait::{self, PATIENCE};
 
 /// A namespace by the name that messages show.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Host {
     name: String,
     netns: Netns,
@@ -36,6 +38,11 @@ impl Host {
         Self { name: name.into(), netns }
     }
 
+    /// In a new namespace without a name.
+    pub(crate) fn anonymous(name: &str) -> Self {
+        Self::new(name, Netns::anonymous().unwrap())
+    }
+
     pub(crate) const fn netns(&self) -> &Netns {
         &self.netns
     }
@@ -53,14 +60,29 @@ impl Host {
         assert_eq!(answer, Answer::Reply(to), "{} pings {to}", self.name);
     }
 
+    /// Echo requests until one is answered, for peers that forget the first packets while they look for a way.
+    #[track_caller]
+    pub(crate) fn ping_at_last(&self, to: &str) {
+        let to = to.parse().unwrap();
+        let answered = wait::within(PATIENCE, || {
+            let answer = self.probe_within(Duration::from_millis(300), to, 64, 56);
+            (answer == Answer::Reply(to)).then_some(())
+        });
+        assert!(answered.is_some(), "{} pings {to} in vain", self.name);
+    }
+
     /// One echo request with a TTL and a payload of so many bytes.
     pub(crate) fn probe(&self, to: Ipv4Addr, ttl: u32, length: usize) -> Answer {
+        self.probe_within(PATIENCE, to, ttl, length)
+    }
+
+    fn probe_within(&self, time: Duration, to: Ipv4Addr, ttl: u32, length: usize) -> Answer {
         let probe = Probe::new(length);
         let made = self.run(|| Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)));
         let mut socket = made.unwrap();
         socket.set_ttl_v4(ttl).unwrap();
         socket.send_to(&probe.request, &SocketAddrV4::new(to, 0).into()).unwrap();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + time;
         let mut packet = vec![0; 65_535];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -131,6 +153,43 @@ impl Host {
     pub(crate) fn link(&self, name: &str) -> Link {
         let link = self.links().into_iter().find(|link| link.name == name);
         link.unwrap_or_else(|| panic!("{} has no {name}", self.name))
+    }
+
+    /// Switches one of its devices on or off.
+    pub(crate) fn switch(&self, name: &str, up: bool) {
+        let index = self.link(name).index;
+        play(async {
+            let links = Links::open(&self.netns).await.unwrap();
+            let done = if up { links.set_up(index).await } else { links.set_down(index).await };
+            done.unwrap();
+        });
+    }
+
+    /// Sets the MTU of one of its devices.
+    pub(crate) fn set_mtu(&self, name: &str, mtu: u32) {
+        let index = self.link(name).index;
+        play(async {
+            Links::open(&self.netns).await.unwrap().set_mtu(index, mtu).await.unwrap();
+        });
+    }
+
+    /// What `ip` with these words prints here. The machine must have it: see [`crate::underlay::has_ip`].
+    #[track_caller]
+    pub(crate) fn ip(&self, words: &str) -> String {
+        let mut ip = Command::new(locate("ip").expect("asked for ahead of the test"));
+        self.run(|| Process::start(ip.args(words.split(' ')))).finish(PATIENCE).ok()
+    }
+
+    /// The packets that its kernel has refused for a wrong checksum, of whatever protocol.
+    pub(crate) fn wrong_checksums(&self) -> u64 {
+        let text = self.run(|| fs::read_to_string("/proc/thread-self/net/snmp")).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let counts = lines.chunks_exact(2).flat_map(|pair| {
+            let values = pair[1].split_whitespace().skip(1);
+            pair[0].split_whitespace().skip(1).zip(values)
+        });
+        let wrong = counts.filter(|(name, _)| ["InCsumErrors", "InHdrErrors"].contains(name));
+        wrong.map(|(_, count)| count.parse::<u64>().unwrap()).sum()
     }
 
     /// Deletes one of its devices.

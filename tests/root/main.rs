@@ -6,7 +6,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`world`], [`scenery`] | the machine, and what stands on it ahead of the daemon |
+//! | [`world`], [`scenery`], [`underlay`] | the machine, what stands on it ahead of the daemon, cables between machines |
 //! | [`binary`], [`process`], [`daemon`], [`http`] | what is tested: the command, the running daemon, its API |
 //! | [`host`], [`transfer`], [`wait`] | what tests do: ping, connect, send many bytes, wait for a condition |
 //! | the rest | tests |
@@ -14,21 +14,28 @@
 
 mod binary;
 mod daemon;
+mod ethtool;
 mod host;
 mod http;
 mod process;
 mod raw;
 mod scenery;
 mod transfer;
+mod underlay;
 mod wait;
 mod world;
 
 mod apply;
+mod bad_tunnels;
 mod docker;
 mod examples;
 mod files;
 mod firewall;
 mod found;
+mod interfaces;
+mod interop_kernel;
+mod interop_ovs;
+mod lan;
 mod lifecycle;
 mod load;
 mod machine;
@@ -36,3 +43,7 @@ mod path;
 mod ports;
 mod tables;
 mod traffic;
+mod tunnel_mtu;
+mod tunnels;
+mod two_hosts;
+mod veth;

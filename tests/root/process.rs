@@ -1,6 +1,8 @@
 //! A child process whose output is read as it comes, and which does not outlive its value.
 
+use std::env;
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
@@ -104,6 +106,14 @@ impl Finished {
         assert_eq!(said.lines().count(), 1, "not one sentence:\n{said}");
         said
     }
+}
+
+/// Where the machine has a program, if it has it.
+pub(crate) fn locate(program: &str) -> Option<PathBuf> {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let also = ["/usr/sbin".into(), "/sbin".into()];
+    let places = env::split_paths(&paths).chain(also);
+    places.map(|place| place.join(program)).find(|path| path.is_file())
 }
 
 /// The lines of a stream, gathered by a thread.

@@ -10,15 +10,20 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::host::Host;
 
-/// A packet socket on a host's `eth0`. The kernel takes the tags of frames that arrive off their bytes.
+/// A packet socket on a device of a host. The kernel takes the tags of frames that arrive off their bytes.
 pub(crate) struct Raw {
     socket: Socket,
     mac: Mac,
 }
 
 impl Raw {
+    /// On `eth0`.
     pub(crate) fn on(host: &Host) -> Self {
-        let link = host.link("eth0");
+        Self::on_device(host, "eth0")
+    }
+
+    pub(crate) fn on_device(host: &Host, device: &str) -> Self {
+        let link = host.link(device);
         let all = (libc::ETH_P_ALL as u16).to_be();
         let socket = host.run(|| {
             let protocol = Protocol::from(i32::from(all));

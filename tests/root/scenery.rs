@@ -56,8 +56,10 @@ pub(crate) fn linux_bridge(host: &Host, name: &str, address: &str) {
         handle.link().add(LinkBridge::new(name).up().build()).execute().await.unwrap();
         connection.abort();
         let links = Links::open(host.netns()).await.unwrap();
-        let index = links.find(name).await.unwrap().unwrap().index;
-        links.add_address(index, address.parse().unwrap()).await.unwrap();
+        let bridge = links.find(name).await.unwrap().unwrap();
+        // Or it would change with the bridge's ports.
+        links.set_mac(bridge.index, bridge.mac).await.unwrap();
+        links.add_address(bridge.index, address.parse().unwrap()).await.unwrap();
     });
 }
 

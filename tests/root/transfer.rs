@@ -1,6 +1,6 @@
 //! Many bytes from one socket to another, compared by hash: a stream over TCP, bursts of datagrams over UDP.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::thread;
 
@@ -42,7 +42,7 @@ fn receive(stream: &mut TcpStream, total: usize) -> Vec<u8> {
     let mut hash = Sha256::new();
     let (mut piece, mut received) = (vec![0; PIECE], 0);
     loop {
-        let count = stream.read(&mut piece).unwrap();
+        let count = unless_interrupted(|| stream.read(&mut piece)).unwrap();
         if count == 0 {
             assert_eq!(received, total, "bytes received");
             return hash.finalize().to_vec();
@@ -68,14 +68,16 @@ pub(crate) fn udp(near: &UdpSocket, far: &UdpSocket, size: usize, total: usize) 
                 let bytes = noise.next(burst);
                 hash.update(bytes);
                 assert_eq!(near.send(bytes).unwrap(), burst);
-                near.recv(&mut confirmation).expect("a burst is confirmed");
+                let confirmed = unless_interrupted(|| near.recv(&mut confirmation));
+                confirmed.expect("a burst is confirmed");
             }
             hash.finalize()
         });
         let mut hash = Sha256::new();
         let mut datagram = vec![0; size + 1];
         for number in 1..=bursts * (burst / size) {
-            let (count, from) = far.recv_from(&mut datagram).expect("a datagram arrives");
+            let arrived = unless_interrupted(|| far.recv_from(&mut datagram));
+            let (count, from) = arrived.expect("a datagram arrives");
             assert_eq!(count, size, "from {from}");
             hash.update(&datagram[..count]);
             if number % (burst / size) == 0 {
@@ -84,6 +86,16 @@ pub(crate) fn udp(near: &UdpSocket, far: &UdpSocket, size: usize, total: usize) 
         }
         assert!(hash.finalize() == sent.join().unwrap(), "the datagrams that arrived are others");
     });
+}
+
+/// A read with a deadline is not taken up again by the kernel when the machine was halted in the middle of it.
+fn unless_interrupted<T>(mut read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 /// Bytes that do not repeat for a long time, fast also where nothing is optimised: a window that wanders over noise,

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::binary;
 use crate::host::Host;
-use crate::process::{Finished, Process};
+use crate::process::{Finished, Process, locate};
 use crate::wait::PATIENCE;
 
 /// See the file's head.
@@ -131,11 +131,7 @@ impl World {
 
     /// A program inside, to its end; `None` when the machine has no such program.
     pub(crate) fn program(&self, program: &str, arguments: &[&str]) -> Option<Finished> {
-        let paths = env::var_os("PATH").unwrap_or_default();
-        let also = ["/usr/sbin".into(), "/sbin".into()];
-        let places = env::split_paths(&paths).chain(also);
-        let path = places.map(|place| place.join(program)).find(|path| path.is_file())?;
-        Some(self.start(Command::new(path).args(arguments)).finish(PATIENCE))
+        Some(self.start(Command::new(locate(program)?).args(arguments)).finish(PATIENCE))
     }
 
     /// Starts any process inside.

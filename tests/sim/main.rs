@@ -36,4 +36,5 @@ mod tunnel_router;
 mod tunnel_settings;
 mod tunnel_size;
 mod tunnels;
+mod unfinished;
 mod vlans;

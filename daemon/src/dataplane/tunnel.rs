@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use os::underlay::{Datagrams, Listener, Outbound, Scratch, Sender};
-use packet::{Frame, Pool, PortId, coalesce};
+use packet::{Frame, Pool, PortId, coalesce, unfinished};
 use switch::{Egress, Event};
 use vxlan::Vni;
 use vxlan::encap::{Limits, Train};
@@ -55,14 +55,18 @@ pub(crate) struct Tunnel {
 
 /// Makes events of what was received in one piece.
 pub(super) fn arrive(port: PortId, datagrams: Datagrams, pool: &mut Pool, batch: &mut Vec<Event>) {
-    let Datagrams { frame, size, from, tos, truncated } = datagrams;
+    let Datagrams { mut frame, size, from, tos, truncated } = datagrams;
     if truncated {
         pool.give(frame);
         return batch.push(Event::Malformed { port });
     }
-    coalesce::join_train(frame, size, header::LEN, pool, &mut |datagram| {
+    let mut each = |datagram| {
         batch.push(Event::Datagram { port, remote: *from.ip(), traffic_class: tos, datagram });
-    });
+    };
+    if unfinished::recognize_train(&mut frame, size, header::LEN) {
+        return each(frame);
+    }
+    coalesce::join_train(frame, size, header::LEN, pool, &mut each);
 }
 
 /// Frames on their way into tunnels until the end of a batch.

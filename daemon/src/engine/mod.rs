@@ -195,19 +195,17 @@ impl Engine {
 
     /// Takes up again the devices that somebody else deleted and made anew: nobody needs to ask for that.
     async fn look_for_returned(&self, running: &mut Running) {
-        let waiting: Vec<Name> = running
-            .ends
-            .iter()
-            .filter(|(name, state)| {
-                let port = running.lab.ports.get(*name);
-                let attach = port.map(|port| &port.attach);
-                matches!(state, State::Lost(_)) && matches!(attach, Some(Attach::Interface(_)))
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in waiting {
+        let waiting = running.ends.iter().filter_map(|(name, state)| {
+            let State::Lost(why) = state else { return None };
+            let attach = &running.lab.ports.get(name)?.attach;
+            matches!(attach, Attach::Interface(_)).then(|| (name.clone(), why.clone()))
+        });
+        for (name, why) in waiting.collect::<Vec<_>>() {
             if self.plug_again(running, name.clone()).await {
                 tracing::info!("port {name} is back: its device is there again");
+            } else {
+                // That it is not there yet says less than why it went.
+                running.ends.insert(name, State::Lost(why));
             }
         }
     }
