@@ -27,6 +27,7 @@ mod cable;
 mod changes;
 mod ids;
 mod listings;
+mod macs;
 mod places;
 mod prepare;
 mod tables;
@@ -243,6 +244,7 @@ impl Engine {
         dry_run: bool,
     ) -> Result<Vec<String>, EngineError> {
         let mut lab = Lab::try_from(&wanted)?;
+        macs::keep(running, &wanted, &mut lab);
         self.measure(running, &mut lab).await?;
         let plan = Plan::between(&running.lab, &lab);
         let mut lines: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
