@@ -48,6 +48,9 @@ pub(crate) enum Verb {
     /// Everything is made in namespaces of its own and removed at the end. The lab stays up until Ctrl-C; the exit
     /// code is 0 only if every step succeeded.
     Demo {
+        /// Containers on two hosts instead, each host with a daemon, and a VXLAN tunnel between them
+        #[arg(long)]
+        two_hosts: bool,
         /// Leave when the last step is done
         #[arg(long)]
         once: bool,

@@ -13,12 +13,14 @@
 //! | [`underlay`] | UDP sockets that carry tunnels, many datagrams a call |
 //! | [`links`] | devices, addresses, routes and namespace ids over netlink, and what becomes of them |
 //! | [`sysctl`] | one value under `/proc/sys/net` of one namespace |
+//! | [`child`] | a process in a namespace, and its end |
 //! | [`poller`] | epoll, and a way to wake it |
 //! | [`clock`], [`entropy`] | the time and the seed that the pure crates take as arguments |
 //! | [`privileges`] | whether this process may do all that |
 //! | [`affinity`] | a thread on a processor |
 
 pub mod affinity;
+pub mod child;
 pub mod clock;
 pub mod entropy;
 pub mod links;

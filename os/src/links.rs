@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use crate::netns::Netns;
 
 mod address;
+mod bridge;
 mod error;
 mod nsid;
 mod route;

@@ -3,8 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, example};
+use crate::http;
 use crate::traffic::lab;
+use crate::wait;
 use crate::world::{World, world};
 
 /// A connection that must live through everything.
@@ -144,4 +146,25 @@ fn verbs_add_and_delete_as_a_file_would() {
     let said = world.tapswitch(&["port", "del", "nobody"]).sentence();
     assert!(said.contains("nobody"), "{said}");
     flow.goes_on();
+}
+
+/// Somebody presses Ctrl-C while the lab is being changed: half a change would be worse than either.
+#[test]
+fn a_change_is_finished_though_its_asker_has_gone() {
+    let Some(world) = world() else { return };
+    let empty = world.file("");
+    let daemon = Daemon::run(&world, &empty);
+    let fifteen = std::fs::read(example("fifteen-containers.toml")).unwrap();
+    for _ in 0..3 {
+        let asker = http::ask(&world, "PUT /v1/lab", &fifteen);
+        wait::until("the first namespace", || (!world.names().is_empty()).then_some(()));
+        drop(asker);
+        wait::until("the last container", || {
+            let ports = world.rows(&["port", "list"]);
+            (ports.len() == 15).then_some(())
+        });
+        world.host("c1").ping("10.15.0.25");
+        daemon.apply_file(&[], &empty);
+        assert_eq!(world.names(), [""; 0]);
+    }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::binary;
+use crate::host::Host;
 use crate::process::{Finished, Process};
 use crate::wait::{self, PATIENCE};
 use crate::world::World;
@@ -28,10 +29,24 @@ impl<'w> Daemon<'w> {
         Self::run(world, &world.file(lab))
     }
 
-    /// Runs a lab file, and waits until it says that it is ready. Prints how long that took.
+    /// Runs a lab file.
     pub(crate) fn run(world: &'w World, lab: &Path) -> Self {
+        let process = world.start(Command::new(binary::path()).arg("run").arg(lab));
+        Self::await_ready(world, lab, process)
+    }
+
+    /// Runs an example on a host that another daemon's lab has made, with a control socket of its own.
+    pub(crate) fn example_on(world: &'w World, host: &Host, name: &str, socket: &str) -> Self {
+        let lab = example(name);
+        let mut command = Command::new(binary::path());
+        command.arg("run").arg(&lab).args(["--socket", socket]);
+        let process = world.start_on(host, &mut command);
+        Self::await_ready(world, &lab, process)
+    }
+
+    /// Waits until it says that it is ready. Prints how long that took.
+    fn await_ready(world: &'w World, lab: &Path, mut process: Process) -> Self {
         let start = Instant::now();
-        let mut process = world.start(Command::new(binary::path()).arg("run").arg(lab));
         let ready = wait::within(READY, || {
             let over = process.status().map(|status| format!("it ended: {status}"));
             over.map(Err).or_else(|| process.printed().first().cloned().map(Ok))

@@ -46,4 +46,6 @@ mod traffic;
 mod tunnel_mtu;
 mod tunnels;
 mod two_hosts;
+mod two_hosts_demo;
+mod two_hosts_tutorial;
 mod veth;

@@ -138,6 +138,11 @@ impl World {
     pub(crate) fn start(&self, command: &mut Command) -> Process {
         self.run(|| Process::start(command))
     }
+
+    /// Starts any process inside, in the namespace of one of its hosts: what `nsenter --net=` does.
+    pub(crate) fn start_on(&self, host: &Host, command: &mut Command) -> Process {
+        self.run(|| host.run(|| Process::start(command)))
+    }
 }
 
 /// Covers a directory of the calling thread's mount namespace.

@@ -29,11 +29,13 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let socket = |default: &str| args.socket.clone().unwrap_or_else(|| PathBuf::from(default));
     let context = Context { client: Client::new(socket(SOCKET)), json: args.json };
     match args.verb {
-        Verb::Demo { once, log, workers } => {
+        Verb::Demo { two_hosts, once, log, workers } => {
             log::start(log.as_deref(), "warn")?;
             let (stations, neighbors, flows) = (tables::stations, tables::neighbors, tables::flows);
-            let tables = Tables { stations, neighbors, flows };
-            Ok(demo::run(&DemoOptions { once, socket: socket(DEMO_SOCKET), workers, tables })?)
+            let tables = Tables { stations, neighbors, flows, tunnels: tables::tunnels };
+            let socket = socket(DEMO_SOCKET);
+            let options = DemoOptions { once, socket, workers, log, tables };
+            Ok(if two_hosts { demo::two_hosts(&options) } else { demo::run(&options) }?)
         }
         Verb::Run { lab, log, workers } => {
             log::start(log.as_deref(), "info")?;

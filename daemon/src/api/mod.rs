@@ -31,7 +31,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{get, put};
 
 use crate::engine::Engine;
@@ -102,7 +105,17 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .nest("/v1", whole)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn(to_the_end))
         .with_state(engine)
+}
+
+/// Answers a request on a task of its own, which goes on when the client hangs up: a change that is given up halfway
+/// would leave half a lab.
+async fn to_the_end(request: Request, next: Next) -> Result<Response, ApiError> {
+    tokio::spawn(next.run(request)).await.map_err(|failed| {
+        let sentence = format!("the answer cannot be given: {failed}");
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, sentence)
+    })
 }
 
 async fn no_such_path(uri: Uri) -> ApiError {

@@ -1,27 +1,37 @@
-//! `tapswitch demo`: a lab of two hosts, a gateway and an outside host that proves itself by traffic.
+//! `tapswitch demo`: a lab of two hosts, a gateway and an outside host that proves itself by traffic; and, as
+//! [`two_hosts()`], one of two daemons with a tunnel between them.
 //!
-//! It is the whole daemon in this process with a control socket of its own, so every other verb can look around while
-//! it stays up. The proofs are made of sockets that are opened inside the namespaces; no other program is needed.
+//! The first is the whole daemon in this process with a control socket of its own, so every other verb can look around
+//! while it stays up. The proofs are made of sockets that are opened inside the namespaces; no other program is needed.
 //! Whatever happens, what was made is gone at the end.
 
+use std::io;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Instant;
 
+use os::links::LinkError;
+use os::netns::NetnsError;
 use os::{netns, privileges};
 
-use crate::config::{self, Attach, Lab, LabSpec, Netns};
+use crate::client::ClientError;
+use crate::config::{self, Lab, LabSpec, Netns};
 use crate::engine::Engine;
-use crate::engine::views::{FlowEntry, NeighborEntry, StationView};
+use crate::engine::views::{FlowEntry, NeighborEntry, StationView, TunnelView};
 use crate::run::{ControlSocket, RunError, Stop, runtime, serve};
 
 mod probe;
 mod scene;
+mod steps;
 mod story;
+mod two_hosts;
 
 use scene::Scene;
+use steps::Score;
 use story::say;
+pub use two_hosts::run as two_hosts;
 
 /// What `tapswitch demo` was told.
 #[derive(Clone, Debug)]
@@ -32,6 +42,8 @@ pub struct DemoOptions {
     pub socket: PathBuf,
     /// Packet threads; as many as a daemon would have when left out.
     pub workers: Option<NonZeroU16>,
+    /// What the daemons log that are processes of their own: a level, or tracing's directives.
+    pub log: Option<String>,
     /// How listings look: the command line's business.
     pub tables: Tables,
 }
@@ -45,6 +57,8 @@ pub struct Tables {
     pub neighbors: fn(&[NeighborEntry]) -> String,
     /// The flows.
     pub flows: fn(&[FlowEntry]) -> String,
+    /// The tunnels.
+    pub tunnels: fn(&[TunnelView]) -> String,
 }
 
 /// Why the demo is no success. Everything is removed all the same.
@@ -60,7 +74,48 @@ pub enum DemoError {
     Taken(String),
     /// The names of namespaces cannot be listed.
     #[error("the namespaces of this machine cannot be listed: {0}")]
-    Names(std::io::Error),
+    Names(io::Error),
+    /// The place for the daemons' files cannot be made.
+    #[error("cannot make {path}: {error}; remove it if no other demo is running", path = path.display())]
+    Room {
+        /// Where.
+        path: PathBuf,
+        /// The kernel's answer.
+        error: io::Error,
+    },
+    /// A namespace that was just made cannot be entered, or one cannot be made.
+    #[error(transparent)]
+    Netns(#[from] NetnsError),
+    /// A device that stands around the lab cannot be made.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A system call on the way.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// The kernel's answer.
+        error: io::Error,
+    },
+    /// A daemon has ended, which nobody asked for. It has said why on standard error.
+    #[error("the daemon of {who} has ended: {status}")]
+    Died {
+        /// Whose.
+        who: &'static str,
+        /// How.
+        status: ExitStatus,
+    },
+    /// A daemon does not come up.
+    #[error("the daemon of {who} is not ready after {seconds} seconds")]
+    Late {
+        /// Whose.
+        who: &'static str,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// A daemon refuses what it is asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// Steps failed.
     #[error("{failed} of {steps} steps failed")]
     Failed {
@@ -92,7 +147,7 @@ pub fn run(options: &DemoOptions) -> Result<(), DemoError> {
 async fn build_and_tell(options: &DemoOptions, spec: LabSpec, lab: &Lab) -> Result<(), DemoError> {
     let stop = Stop::listen().map_err(RunError::Process)?;
     let socket = ControlSocket::claim(&options.socket).map_err(RunError::from)?;
-    names_are_free(lab)?;
+    names_are_free(&names(lab))?;
     story::introduction(config::demo());
     let started = Instant::now();
     let mut outcome = Err(DemoError::Interrupted);
@@ -101,7 +156,12 @@ async fn build_and_tell(options: &DemoOptions, spec: LabSpec, lab: &Lab) -> Resu
         outcome = prove().await;
         show(engine, options.tables).await;
         if !options.once {
-            story::farewell(&options.socket);
+            let commands = [
+                "tapswitch show",
+                "tapswitch conntrack list",
+                "ip netns exec tapswitch-red ping 203.0.113.254",
+            ];
+            story::farewell(&options.socket, &commands);
             std::future::pending::<()>().await;
         }
     };
@@ -110,38 +170,12 @@ async fn build_and_tell(options: &DemoOptions, spec: LabSpec, lab: &Lab) -> Resu
     outcome
 }
 
-/// Makes every step, also after one that failed.
+/// Makes every step.
 async fn prove() -> Result<(), DemoError> {
-    let scene = Arc::new(Scene::enter().map_err(|error| {
-        say(&format!("\nFAILED: {error}"));
-        DemoError::Failed { failed: scene::STEPS.len(), steps: scene::STEPS.len() }
-    })?);
-    let mut failed = 0;
-    for (number, step) in (1..).zip(&scene::STEPS) {
-        story::heading(number, step.title);
-        for command in step.commands {
-            say(&format!("$ {command}"));
-        }
-        let started = Instant::now();
-        let scene = Arc::clone(&scene);
-        let proof = tokio::task::spawn_blocking(move || (step.proof)(&scene)).await;
-        let took = story::time(started.elapsed());
-        match proof {
-            Ok(Ok(lines)) => {
-                lines.iter().for_each(|line| say(line));
-                say(&format!("ok ({took})"));
-            }
-            Ok(Err(error)) => {
-                failed += 1;
-                say(&format!("FAILED after {took}: {error}"));
-            }
-            Err(panicked) => {
-                failed += 1;
-                say(&format!("FAILED after {took}: {panicked}"));
-            }
-        }
-    }
-    if failed == 0 { Ok(()) } else { Err(DemoError::Failed { failed, steps: scene::STEPS.len() }) }
+    let scene = Arc::new(Scene::enter()?);
+    let mut score = Score::default();
+    score.prove(&scene, &scene::STEPS).await;
+    score.verdict()
 }
 
 /// What the switch has learned from all that.
@@ -151,14 +185,19 @@ async fn show(engine: &Engine, tables: Tables) {
     story::listing("conntrack list", &(tables.flows)(&engine.flows().await));
 }
 
-fn names_are_free(lab: &Lab) -> Result<(), DemoError> {
+/// The namespaces that a lab makes or enters by name.
+fn names(lab: &Lab) -> Vec<&str> {
+    let named = lab.ports.values().filter_map(|port| match port.attach.netns() {
+        Some(Netns::Name(name)) => Some(name.as_str()),
+        Some(Netns::Path(_) | Netns::Pid(_)) | None => None,
+    });
+    named.collect()
+}
+
+fn names_are_free(names: &[&str]) -> Result<(), DemoError> {
     let taken = netns::list().map_err(DemoError::Names)?;
-    for port in lab.ports.values() {
-        if let Attach::Netns(Netns::Name(name)) = &port.attach
-            && taken.contains(name)
-        {
-            return Err(DemoError::Taken(name.clone()));
-        }
+    match names.iter().find(|name| taken.iter().any(|taken| taken == *name)) {
+        Some(name) => Err(DemoError::Taken((*name).to_owned())),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Traffic of the demo's own: pings, datagrams and a connection, between sockets inside the namespaces.
+//! Traffic of a demo's own: pings, datagrams and connections, between sockets inside the namespaces.
 //!
 //! A socket belongs to the namespace it was made in, whichever thread uses it afterwards, so each is made on a
 //! throw-away thread and used here. Every wait has a deadline. Pings use a raw socket: the unprivileged kind is closed
@@ -8,9 +8,23 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use os::netns::Netns;
+use os::netns::{Netns, NetnsError, Place};
 use packet::icmp;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+/// Somebody who takes part: a namespace by the name that the story has for it.
+#[derive(Clone, Debug)]
+pub(super) struct Party {
+    pub(super) name: &'static str,
+    pub(super) netns: Netns,
+}
+
+impl Party {
+    /// Finds the namespace, which the lab has just made.
+    pub(super) fn enter(name: &'static str, netns: &str) -> Result<Self, NetnsError> {
+        Ok(Self { name, netns: Netns::open(&Place::Name(netns.to_owned()))? })
+    }
+}
 
 /// Why a step is no proof.
 #[derive(Debug, thiserror::Error)]
@@ -31,10 +45,11 @@ pub(super) enum ProbeError {
     Unexpected(String),
 }
 
-/// Pings `target` from a namespace, one echo after the other; a line for each answer, as ping prints it.
-pub(super) fn ping(from: &Netns, target: Ipv4Addr, count: u16) -> Result<Vec<String>, ProbeError> {
+/// Pings `target`, one echo after the other; a line for each answer, as ping prints it. An answer must have the TTL
+/// `ttl`: Linux sends it with 64, and each router on the way takes one.
+pub(super) fn ping(from: &Party, target: Ipv4Addr, ttl: u8) -> Result<Vec<String>, ProbeError> {
     let deadline = Instant::now() + DEADLINE;
-    let made = from.run(|| {
+    let made = from.netns.run(|| {
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))?;
         // Only what the target sends is wanted.
         socket.connect(&SocketAddr::from((target, 0)).into())?;
@@ -43,12 +58,16 @@ pub(super) fn ping(from: &Netns, target: Ipv4Addr, count: u16) -> Result<Vec<Str
     let socket = made.and_then(|made| made).map_err(refused("a raw socket cannot be made"))?;
     let identifier = std::process::id() as u16;
     let mut lines = Vec::new();
-    for sequence in 1..=count {
+    for sequence in 1..=PINGS {
         let request = echo_request(identifier, sequence);
         let sent = Instant::now();
         (&socket).write_all(&request).map_err(refused("an echo request cannot be sent"))?;
         let reply = await_reply(&socket, target, identifier, sequence, deadline)?;
         let milliseconds = sent.elapsed().as_secs_f64() * 1e3;
+        if reply.ttl != ttl {
+            let wrong = format!("{target} answers with ttl={} and not {ttl}", reply.ttl);
+            return Err(ProbeError::Unexpected(wrong));
+        }
         lines.push(format!(
             "{} bytes from {target}: icmp_seq={sequence} ttl={} time={milliseconds:.3} ms",
             reply.length, reply.ttl
@@ -117,16 +136,14 @@ fn echo_reply(packet: &[u8], identifier: u16, sequence: u16) -> Option<Reply> {
     ours.then_some(Reply { ttl, length: message.len() })
 }
 
-/// Sends a datagram from one namespace to a socket in another, which answers with whom it saw: `expected`, not the
-/// sender.
+/// Sends a datagram to a socket of somebody else's, who answers with whom it saw: that must be `expected`.
 pub(super) fn seen_as(
-    name: &str,
-    from: &Netns,
-    outside: &Netns,
+    from: &Party,
+    to: &Party,
     echo: SocketAddrV4,
     expected: Ipv4Addr,
-) -> Result<String, ProbeError> {
-    let server = datagrams(outside, echo)?;
+) -> Result<Vec<String>, ProbeError> {
+    let server = datagrams(to, echo)?;
     let client = datagrams(from, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
     // Connected, it knows its own address, and takes answers from nobody else.
     client.connect(echo).map_err(refused("the datagram socket cannot be connected"))?;
@@ -139,17 +156,21 @@ pub(super) fn seen_as(
     server.send_to(answer.as_bytes(), seen).map_err(refused("the answer cannot be sent"))?;
     let got = client.recv(&mut buffer);
     let length = got.map_err(|error| late("the answer", *echo.ip(), error))?;
+    let name = from.name;
     if buffer.get(..length) != Some(answer.as_bytes()) {
         return Err(ProbeError::Unexpected(format!("{name} got another answer than was sent")));
     }
     if seen.ip() != expected {
         return Err(ProbeError::Unexpected(format!("{} saw {seen} and not {expected}", echo.ip())));
     }
-    Ok(format!("{name} ({own}) asks who it is, and {} answers: you are {seen}", echo.ip()))
+    Ok(vec![
+        format!("{name} ({own}) asks {} who it is,", echo.ip()),
+        format!("{} answers: you are {seen}", to.name),
+    ])
 }
 
-fn datagrams(netns: &Netns, own: SocketAddrV4) -> Result<UdpSocket, ProbeError> {
-    let made = netns.run(|| {
+fn datagrams(party: &Party, own: SocketAddrV4) -> Result<UdpSocket, ProbeError> {
+    let made = party.netns.run(|| {
         let socket = UdpSocket::bind(own)?;
         socket.set_read_timeout(Some(DEADLINE))?;
         Ok(socket)
@@ -157,23 +178,30 @@ fn datagrams(netns: &Netns, own: SocketAddrV4) -> Result<UdpSocket, ProbeError> 
     made.and_then(|made| made).map_err(refused("a datagram socket cannot be made"))
 }
 
-/// Connects from outside to a published port, and has a message echoed by the listener inside, which must see the
-/// caller as it is.
-pub(super) fn published(
-    inside: &Netns,
-    service: SocketAddrV4,
-    outside: &Netns,
-    at: SocketAddrV4,
-    caller: Ipv4Addr,
-) -> Result<Vec<String>, ProbeError> {
-    let made = inside.run(|| {
+/// A connection that is to be made.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) from: &'a Party,
+    pub(super) to: &'a Party,
+    /// Where the listener is.
+    pub(super) service: SocketAddrV4,
+    /// What is called: the service, or an address that leads there.
+    pub(super) at: SocketAddrV4,
+    /// Whom the listener must see.
+    pub(super) caller: Ipv4Addr,
+}
+
+/// Connects, and has a message echoed by the listener.
+pub(super) fn call(call: &Call<'_>) -> Result<Vec<String>, ProbeError> {
+    let Call { from, to, service, at, caller } = *call;
+    let made = to.netns.run(|| {
         let listener = TcpListener::bind(service)?;
         // A limit on reading is one on accepting, too.
         SockRef::from(&listener).set_read_timeout(Some(DEADLINE))?;
         Ok(listener)
     });
     let listener = made.and_then(|made| made).map_err(refused("a listener cannot be made"))?;
-    let made = outside.run(|| {
+    let made = from.netns.run(|| {
         let stream = TcpStream::connect_timeout(&at.into(), DEADLINE)?;
         limited(stream)
     });
@@ -181,20 +209,25 @@ pub(super) fn published(
     let accepted = listener.accept();
     let (server, seen) = accepted.map_err(|error| late("accepting", *at.ip(), error))?;
     let server = limited(server).map_err(refused("a deadline cannot be set"))?;
-    (&client).write_all(&MESSAGE).map_err(refused("the message cannot be sent"))?;
-    let mut heard = [0; MESSAGE.len()];
+    let message = format!("hello from {}", from.name).into_bytes();
+    let mut heard = vec![0; message.len()];
+    (&client).write_all(&message).map_err(refused("the message cannot be sent"))?;
     (&server).read_exact(&mut heard).map_err(|error| late("the message", *service.ip(), error))?;
     (&server).write_all(&heard).map_err(refused("the echo cannot be sent"))?;
-    let mut echoed = [0; MESSAGE.len()];
-    (&client).read_exact(&mut echoed).map_err(|error| late("the echo", *at.ip(), error))?;
-    if echoed != MESSAGE {
+    heard.fill(0);
+    (&client).read_exact(&mut heard).map_err(|error| late("the echo", *at.ip(), error))?;
+    if heard != message {
         return Err(ProbeError::Unexpected("the echo is not what was sent".into()));
     }
     if seen.ip() != caller {
-        return Err(ProbeError::Unexpected(format!("red saw {seen} and not {caller}")));
+        let wrong = format!("{} saw {seen} and not {caller}", to.name);
+        return Err(ProbeError::Unexpected(wrong));
     }
-    let text = String::from_utf8_lossy(&echoed);
-    Ok(vec![format!("{seen} calls {at}, red answers at {service} and echoes: {text}")])
+    let text = String::from_utf8_lossy(&heard);
+    Ok(vec![
+        format!("{seen} calls {at},"),
+        format!("{} answers at {service} and echoes: {text}", to.name),
+    ])
 }
 
 fn limited(stream: TcpStream) -> io::Result<TcpStream> {
@@ -203,11 +236,11 @@ fn limited(stream: TcpStream) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn refused(what: &'static str) -> impl Fn(io::Error) -> ProbeError {
+pub(super) fn refused(what: &'static str) -> impl Fn(io::Error) -> ProbeError {
     move |error| ProbeError::Refused { what, error }
 }
 
-fn late(what: &'static str, whom: Ipv4Addr, error: io::Error) -> ProbeError {
+pub(super) fn late(what: &'static str, whom: Ipv4Addr, error: io::Error) -> ProbeError {
     if is_late(&error) { ProbeError::Silent(whom) } else { ProbeError::Refused { what, error } }
 }
 
@@ -216,9 +249,9 @@ fn is_late(error: &io::Error) -> bool {
 }
 
 /// How long a step may wait for an answer; a first one takes an ARP exchange, some milliseconds.
-const DEADLINE: Duration = Duration::from_secs(3);
-/// What the caller says, and hears again.
-const MESSAGE: [u8; 22] = *b"hello from the outside";
+pub(super) const DEADLINE: Duration = Duration::from_secs(3);
+/// How often a ping asks.
+const PINGS: u16 = 3;
 /// Bytes behind the header of an echo request, so that a message has 64.
 const PAYLOAD: usize = 56;
 

@@ -2,40 +2,32 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use os::netns::{Netns, NetnsError, Place};
+use os::netns::NetnsError;
 
-use super::probe::{self, ProbeError};
-
-/// One proof.
-pub(super) struct Step {
-    pub(super) title: &'static str,
-    /// What somebody would type to see the same.
-    pub(super) commands: &'static [&'static str],
-    /// Lines that tell what was seen.
-    pub(super) proof: fn(&Scene) -> Result<Vec<String>, ProbeError>,
-}
+use super::probe::{self, Call, Party};
+use super::steps::Step;
 
 /// Everything the demo proves, in this order.
-pub(super) const STEPS: [Step; 6] = [
+pub(super) const STEPS: [Step<Scene>; 6] = [
     Step {
         title: "red reaches blue: one bridge, like two hosts on one switch",
         commands: &["ip netns exec tapswitch-red ping -c 3 192.168.0.3"],
-        proof: |scene| probe::ping(&scene.red, BLUE, PINGS),
+        proof: |scene| probe::ping(&scene.red, BLUE, WHOLE),
     },
     Step {
         title: "red reaches its gateway: the switch's own address on the bridge",
         commands: &["ip netns exec tapswitch-red ping -c 3 192.168.0.1"],
-        proof: |scene| probe::ping(&scene.red, GATEWAY, PINGS),
+        proof: |scene| probe::ping(&scene.red, GATEWAY, WHOLE),
     },
     Step {
         title: "red reaches the outside: routed, and masqueraded as 203.0.113.1",
         commands: &["ip netns exec tapswitch-red ping -c 3 203.0.113.254"],
-        proof: |scene| probe::ping(&scene.red, OUTSIDE, PINGS),
+        proof: |scene| probe::ping(&scene.red, OUTSIDE, ROUTED),
     },
     Step {
         title: "blue reaches the outside the same way",
         commands: &["ip netns exec tapswitch-blue ping -c 3 203.0.113.254"],
-        proof: |scene| probe::ping(&scene.blue, OUTSIDE, PINGS),
+        proof: |scene| probe::ping(&scene.blue, OUTSIDE, ROUTED),
     },
     Step {
         title: "the outside sees neither red nor blue, but 203.0.113.1",
@@ -45,18 +37,22 @@ pub(super) const STEPS: [Step; 6] = [
         ],
         proof: |scene| {
             let echo = SocketAddrV4::new(OUTSIDE, ECHO);
-            let red = probe::seen_as("red", &scene.red, &scene.internet, echo, OWN_OUTSIDE)?;
-            let blue = probe::seen_as("blue", &scene.blue, &scene.internet, echo, OWN_OUTSIDE)?;
-            Ok(vec![red, blue])
+            let red = probe::seen_as(&scene.red, &scene.internet, echo, OWN_OUTSIDE)?;
+            let blue = probe::seen_as(&scene.blue, &scene.internet, echo, OWN_OUTSIDE)?;
+            Ok([red, blue].concat())
         },
     },
     Step {
         title: "the outside reaches the port that red has published",
         commands: &["ip netns exec tapswitch-internet nc 203.0.113.1 8080"],
         proof: |scene| {
-            let (inside, published) =
-                (SocketAddrV4::new(RED, SERVICE), SocketAddrV4::new(OWN_OUTSIDE, PUBLISHED));
-            probe::published(&scene.red, inside, &scene.internet, published, OUTSIDE)
+            probe::call(&Call {
+                from: &scene.internet,
+                to: &scene.red,
+                service: SocketAddrV4::new(RED, SERVICE),
+                at: SocketAddrV4::new(OWN_OUTSIDE, PUBLISHED),
+                caller: OUTSIDE,
+            })
         },
     },
 ];
@@ -64,19 +60,18 @@ pub(super) const STEPS: [Step; 6] = [
 /// The namespaces of the demo's hosts.
 #[derive(Debug)]
 pub(super) struct Scene {
-    red: Netns,
-    blue: Netns,
-    internet: Netns,
+    red: Party,
+    blue: Party,
+    internet: Party,
 }
 
 impl Scene {
     /// Finds the namespaces, which the lab has just made.
     pub(super) fn enter() -> Result<Self, NetnsError> {
-        let open = |name: &str| Netns::open(&Place::Name(name.to_owned()));
         Ok(Self {
-            red: open("tapswitch-red")?,
-            blue: open("tapswitch-blue")?,
-            internet: open("tapswitch-internet")?,
+            red: Party::enter("red", "tapswitch-red")?,
+            blue: Party::enter("blue", "tapswitch-blue")?,
+            internet: Party::enter("the outside", "tapswitch-internet")?,
         })
     }
 }
@@ -90,7 +85,10 @@ const OWN_OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 const ECHO: u16 = 7;
 const SERVICE: u16 = 80;
 const PUBLISHED: u16 = 8080;
-const PINGS: u16 = 3;
+/// The TTL of an answer that no router has passed on.
+const WHOLE: u8 = 64;
+/// And of one that one router has.
+const ROUTED: u8 = 63;
 
 #[cfg(test)]
 mod tests {

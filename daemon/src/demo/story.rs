@@ -22,21 +22,25 @@ pub(super) fn heading(number: usize, title: &str) {
     say(&format!("\n{number}. {title}"));
 }
 
+/// What somebody would type, in two lines where one does not fit the screen.
+pub(super) fn command(first: &str, rest: &str) {
+    let whole = format!("$ {first} {rest}");
+    if whole.chars().count() <= SCREEN {
+        return say(&whole);
+    }
+    say(&format!("$ {first} \\\n      {rest}"));
+}
+
 /// A listing, as the verb that shows it would print it.
 pub(super) fn listing(verb: &str, table: &str) {
     say(&format!("\n$ tapswitch {verb}\n{}", table.trim_end()));
 }
 
-/// How to look around, for as long as the lab stays up.
-pub(super) fn farewell(socket: &Path) {
-    let socket = socket.display();
-    say(&format!(
-        "\nThe lab stays up until Ctrl-C. Look around from another terminal:\n\
-         \x20 export TAPSWITCH_SOCKET={socket}\n\
-         \x20 tapswitch show\n\
-         \x20 tapswitch conntrack list\n\
-         \x20 ip netns exec tapswitch-red ping 203.0.113.254"
-    ));
+/// How to look around, for as long as the lab stays up: the control socket to ask, and what to type.
+pub(super) fn farewell(socket: &Path, commands: &[&str]) {
+    say("\nThe lab stays up until Ctrl-C. Look around from another terminal:");
+    say(&format!("  export TAPSWITCH_SOCKET={}", socket.display()));
+    commands.iter().for_each(|command| say(&format!("  {command}")));
 }
 
 /// A time in the unit that suits it.
@@ -48,6 +52,9 @@ pub(super) fn time(time: Duration) -> String {
         format!("{:.1} s", milliseconds / 1e3)
     }
 }
+
+/// Characters of a line that fit every screen.
+const SCREEN: usize = 80;
 
 #[cfg(test)]
 mod tests {

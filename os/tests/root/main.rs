@@ -5,6 +5,8 @@
 // The name that the other crates of the workspace know it by.
 extern crate tapswitch_os as os;
 
+mod bridge;
+mod child;
 mod links;
 mod netns;
 mod packet_socket;

@@ -89,7 +89,7 @@ fn ids_of(doc: &str) -> impl Iterator<Item = String> + '_ {
 fn is_id(word: &str) -> bool {
     let number =
         |kind: &&str| word.strip_prefix(kind).is_some_and(|rest| rest.parse::<u8>().is_ok());
-    KINDS.iter().any(|kind| number(kind))
+    KINDS.iter().any(number)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use crate::config::{Lab, LabSpec, demo, parse, parse_spec};
 
-pub(super) const EXAMPLES: [(&str, &str); 8] = [
+pub(super) const EXAMPLES: [(&str, &str); 14] = [
     ("demo", include_str!("../../../../examples/demo.toml")),
     ("single-namespace", include_str!("../../../../examples/single-namespace.toml")),
     ("two-namespaces", include_str!("../../../../examples/two-namespaces.toml")),
@@ -13,6 +13,15 @@ pub(super) const EXAMPLES: [(&str, &str); 8] = [
     ("fifteen-containers", include_str!("../../../../examples/fifteen-containers.toml")),
     ("isolated", include_str!("../../../../examples/isolated.toml")),
     ("vlans", include_str!("../../../../examples/vlans.toml")),
+    ("two-hosts/underlay", include_str!("../../../../examples/two-hosts/underlay.toml")),
+    (
+        "two-hosts/routed-underlay",
+        include_str!("../../../../examples/two-hosts/routed-underlay.toml"),
+    ),
+    ("two-hosts/host1", include_str!("../../../../examples/two-hosts/host1.toml")),
+    ("two-hosts/host2", include_str!("../../../../examples/two-hosts/host2.toml")),
+    ("two-hosts/stretched1", include_str!("../../../../examples/two-hosts/stretched1.toml")),
+    ("two-hosts/stretched2", include_str!("../../../../examples/two-hosts/stretched2.toml")),
 ];
 
 #[test]
@@ -26,11 +35,16 @@ fn every_example_is_a_lab() {
 
 #[test]
 fn every_example_file_is_among_the_examples() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let known = EXAMPLES.iter().any(|(known, _)| format!("{known}.toml") == name);
-        assert!(known || !name.ends_with(".toml"), "{name} is tested by nobody");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/");
+    for folder in ["", "two-hosts/"] {
+        for entry in std::fs::read_dir(format!("{root}{folder}")).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{folder}{}", entry.file_name().into_string().unwrap());
+            let known = EXAMPLES.iter().any(|(known, _)| format!("{known}.toml") == name);
+            assert!(known || !name.ends_with(".toml"), "{name} is tested by nobody");
+            let known = name == "two-hosts" || !entry.file_type().unwrap().is_dir();
+            assert!(known, "{name} is looked into by nobody");
+        }
     }
 }
 
