@@ -6,7 +6,7 @@ use ahash::RandomState;
 use packet::DropReason::{ExceedsPortMtu, ExceedsTunnelMtu, Isolated};
 use packet::segment::segment_ip_len;
 use packet::{
-    BridgeId, DropReason, Dropped, EtherType, Frame, InterfaceId, Mac, PortId, Tag, VlanId,
+    BridgeId, DropReason, Dropped, EtherType, Frame, Instant, InterfaceId, Mac, PortId, Tag, VlanId,
 };
 
 use crate::fdb::Fdb;
@@ -54,6 +54,21 @@ impl Bridge {
     pub(crate) fn new(hasher: RandomState, settings: BridgeSettings) -> Self {
         let fdb = Fdb::new(hasher, settings.capacity, settings.ageing);
         Self { settings, ports: Vec::new(), fdb }
+    }
+
+    /// Notes that `source` speaks from `here`; where nothing is learned, sees only that it may.
+    pub(crate) fn hear(
+        &mut self,
+        now: Instant,
+        source: Mac,
+        vlan: VlanId,
+        here: Location,
+        learns: bool,
+    ) -> Result<(), DropReason> {
+        match learns && !self.settings.hub {
+            true => self.fdb.learn(now, source, vlan, here),
+            false => self.fdb.allow(source, vlan, here),
+        }
     }
 
     /// Whom a frame to `destination` in `vlan` is for; `from` is where it came from, none for the router's own.

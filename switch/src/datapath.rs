@@ -6,9 +6,7 @@
 
 use nat::{Arrival, Departure, Destined};
 use packet::icmp::IcmpError;
-use packet::{
-    BridgeId, DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4,
-};
+use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4};
 use packet::{PortId, VlanId};
 
 use crate::bridge::{Decision, Way};
@@ -77,7 +75,10 @@ impl Switch {
             }
             Role::Bridged(member) | Role::Tunnel(member, _) => {
                 match member.vlans.admit(ethernet.tag()) {
-                    Ok(vlan) => self.bridge(now, ethernet, member.bridge, vlan, from, out),
+                    Ok(vlan) => {
+                        let segment = Segment { bridge: member.bridge, vlan };
+                        self.bridge(now, ethernet, segment, from, out)
+                    }
                     Err(reason) => Err(ethernet.refuse(reason)),
                 }
             }
@@ -90,26 +91,19 @@ impl Switch {
         &mut self,
         now: Instant,
         ethernet: Ethernet,
-        id: BridgeId,
-        vlan: VlanId,
+        segment: Segment,
         from: Location,
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
+        let Segment { bridge: id, vlan } = segment;
         let (Some(port), Some(bridge)) = (from.port(), self.bridges.get_mut(id)) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
         // 2 learn: who speaks, from where. A reserved frame teaches nothing: its sender may be a bridge's own end.
         let decision = bridge.decide(ethernet.destination(), vlan, Some(from));
         let reserved = decision == Err(DropReason::Reserved);
-        let source = ethernet.source();
-        let spoken = if reserved {
-            Ok(())
-        } else if !bridge.settings.hub && self.ports.learns(from) {
-            bridge.fdb.learn(now, source, vlan, from)
-        } else {
-            bridge.fdb.allow(source, vlan, from)
-        };
-        if let Err(reason) = spoken {
+        let learns = self.ports.learns(from);
+        if !reserved && let Err(reason) = bridge.hear(now, ethernet.source(), vlan, from, learns) {
             return Err(ethernet.refuse(reason));
         }
         // 3 listen: ARP, hear and answer for ourselves, or for who is known to be beyond a tunnel.
@@ -118,7 +112,7 @@ impl Switch {
             if let Some(interface) = self.router.interfaces.on(id, vlan) {
                 heard = self.listen(now, &ethernet, Origin { port, interface }, out);
             }
-            if self.answers_for_another(&ethernet, Segment { bridge: id, vlan }, from, out) {
+            if self.answers_for_another(now, &ethernet, segment, from, out) {
                 return Ok(self.consume(ethernet.into_frame(), out));
             }
         }
@@ -133,7 +127,6 @@ impl Switch {
                 let mut frame = ethernet.into_frame();
                 self.ports.fit(&mut frame, to);
                 let outcome = bridge.forward(&self.ports, way, to, frame, out);
-                let segment = Segment { bridge: id, vlan };
                 self.told_if_too_big(now, outcome, segment, from, to, out)
             }
             Ok(Decision::Flood) => {

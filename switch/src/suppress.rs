@@ -8,10 +8,11 @@
 //! entries of forgotten stations go first, and while there are none, new ones are not taken.
 
 use core::net::Ipv4Addr;
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use packet::arp::{Arp, Operation};
-use packet::{BridgeId, Ethernet, Mac, VlanId};
+use packet::{BridgeId, Ethernet, Instant, Mac, VlanId};
 
 use crate::bridge::Way;
 use crate::neighbors::Key;
@@ -32,13 +33,21 @@ pub(crate) struct Segment {
 
 /// Who has which address, as heard.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(BTreeMap<(Segment, Ipv4Addr), Mac>);
+pub(crate) struct Heard {
+    stations: BTreeMap<(Segment, Ipv4Addr), Mac>,
+    /// When a full table was last searched for entries of forgotten stations.
+    searched: Option<Instant>,
+}
+
+/// A full table is searched at most this often: whoever claims many addresses does not keep the switch busy.
+const BETWEEN_SEARCHES: Duration = Duration::from_secs(1);
 
 impl Switch {
     /// Hears an ARP packet where a tunnel asks for suppression, and answers a request for a station that is known to
     /// be beyond one; whether it did.
     pub(crate) fn answers_for_another(
         &mut self,
+        now: Instant,
         ethernet: &Ethernet,
         segment: Segment,
         from: Location,
@@ -52,14 +61,14 @@ impl Switch {
             return false;
         }
         if !arp.is_probe() {
-            self.remember(segment, arp.sender, arp.sender_mac);
+            self.remember(now, segment, arp.sender, arp.sender_mac);
         }
         let asks = arp.operation == Operation::Request && arp.target != arp.sender;
         // The router answers for its own addresses, whoever else may have claimed them.
         if !asks || from.is_peer() || self.is_routers(segment, arp.target) {
             return false;
         }
-        let Some(mac) = self.known_beyond(segment, arp.target) else { return false };
+        let Some(mac) = self.known_beyond(segment, arp.target, from) else { return false };
         let reply = Arp {
             operation: Operation::Reply,
             sender_mac: mac,
@@ -99,21 +108,31 @@ impl Switch {
         )
     }
 
-    /// The MAC address of who has `address`, when that station is beyond a tunnel.
-    fn known_beyond(&self, segment: Segment, address: Ipv4Addr) -> Option<Mac> {
-        let heard = self.heard.0.get(&(segment, address)).copied();
+    /// The MAC address of who has `address`, when that station is beyond a tunnel that asks for suppression and that
+    /// `asker` may talk to.
+    fn known_beyond(&self, segment: Segment, address: Ipv4Addr, asker: Location) -> Option<Mac> {
+        let heard = self.heard.stations.get(&(segment, address)).copied();
         let neighbor = || {
             let interface = self.router.interfaces.on(segment.bridge, segment.vlan)?;
             self.router.neighbors.known(Key::new(interface, address))
         };
         let mac = heard.or_else(neighbor)?;
         let place = self.bridges.get(segment.bridge)?.fdb.find(mac, segment.vlan)?;
-        place.is_peer().then_some(mac)
+        let role = |place: Location| Some(&self.ports.get(place.port()?)?.settings.role);
+        let isolated = |place: Location| {
+            role(place).and_then(Role::membership).is_some_and(|member| member.isolated)
+        };
+        let suppresses = matches!(role(place), Some(Role::Tunnel(_, far)) if far.suppress_arp);
+        (place.is_peer() && suppresses && !(isolated(place) && isolated(asker))).then_some(mac)
     }
 
-    fn remember(&mut self, segment: Segment, address: Ipv4Addr, mac: Mac) {
-        let heard = &mut self.heard.0;
+    fn remember(&mut self, now: Instant, segment: Segment, address: Ipv4Addr, mac: Mac) {
+        let Heard { stations: heard, searched } = &mut self.heard;
         if heard.len() >= CAPACITY && !heard.contains_key(&(segment, address)) {
+            if searched.is_some_and(|at| now.since(at) < BETWEEN_SEARCHES) {
+                return;
+            }
+            *searched = Some(now);
             let bridges = &self.bridges;
             heard.retain(|(segment, _), mac| {
                 let bridge = bridges.get(segment.bridge);

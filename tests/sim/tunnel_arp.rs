@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use lab::tunnel::encapsulated;
 use lab::wire::{announcement, arp_probe, arp_reply, arp_request, frame};
-use lab::{Lab, Tunnel};
+use lab::{Lab, Port, Tunnel};
 use packet::arp::{Arp, Operation};
 use packet::{Mac, VlanId};
 use switch::Change;
@@ -211,7 +211,19 @@ fn what_is_remembered_is_bounded() {
     assert_eq!(sent_to(&mut lab).len(), 2, "the last one found no room");
     let bridge = lab.bridge_id("br0");
     lab.change(Change::DeleteStation(bridge, VlanId::UNTAGGED, stranger(2)));
+    lab.run_for(Duration::from_secs(1));
     from_far(&mut lab, Mac::BROADCAST, &announcement(stranger(3), "192.168.0.44"));
     ask(&mut lab, "192.168.0.44");
     assert_eq!(sent_to(&mut lab), [], "who is forgotten makes room");
+}
+
+/// Nobody is told of whom he cannot reach.
+#[test]
+fn an_isolated_port_is_not_answered_for_who_is_beyond_an_isolated_tunnel() {
+    let mut lab = tunnelled_with(|tunnel| tunnel.suppressing_arp().isolated());
+    from_far(&mut lab, Mac::BROADCAST, &announcement(stranger(1), BEYOND));
+    lab.port("red", &Port::on("br0").isolated());
+    lab.clear();
+    ask(&mut lab, BEYOND);
+    assert_eq!((lab.take("red").len(), sent_to(&mut lab).len()), (0, 0));
 }
