@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 
-use crate::interrupt::Interrupted;
+use crate::interrupt;
 use crate::load::{self, Load, Reading, Trial};
 use crate::system::{self, Surroundings, System};
 
@@ -59,7 +59,7 @@ pub(crate) struct Tested {
     pub(crate) system: &'static System,
     /// What was read, of which load, in which round.
     pub(crate) readings: Vec<(&'static Load, u32, Reading)>,
-    /// The most memory its process held in any round, in KiB.
+    /// The most memory its processes held in any round, in KiB.
     pub(crate) peak_memory: Option<u64>,
 }
 
@@ -81,9 +81,8 @@ pub(crate) fn run(options: &Options) -> Result<Outcome> {
                 eprint!(" {}", tested.system.name);
                 if let Err(error) = visit(tested, round, load, trial, &surroundings) {
                     eprintln!(" failed");
-                    if error.is::<Interrupted>() {
-                        return Err(error);
-                    }
+                    // Ctrl-C may have struck a child of ours, too: that is no failure of the system.
+                    interrupt::check()?;
                     outcome.failed.push(format!("{} failed: {error:#}", tested.system.name));
                     alive.retain(|it| *it != index);
                 }
@@ -136,9 +135,7 @@ fn visit(
     let reading = (load.measure)(&running, trial).with_context(|| load.name)?;
     eprint!(" {:.1},", reading.value);
     tested.readings.push((load, round, reading));
-    if let Some(process) = &running.process {
-        tested.peak_memory = tested.peak_memory.max(Some(process.peak_memory()?));
-    }
+    tested.peak_memory = tested.peak_memory.max(running.peak_memory()?);
     Ok(())
 }
 

@@ -28,13 +28,20 @@ impl Process {
     /// Starts `command` and waits for a line that says `ready` on its standard output. When it does not come in
     /// time, the error carries the last lines of the child's standard error.
     pub(crate) fn start(name: &'static str, mut command: Command) -> Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped());
+        let mut process = Self::spawn(name, command)?;
+        process.wait_until_ready()?;
+        Ok(process)
+    }
+
+    /// Starts `command` and waits for nothing. Its standard output is where `command` says.
+    pub(crate) fn spawn(name: &'static str, mut command: Command) -> Result<Self> {
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
         // A group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in order.
         let child = command.process_group(0).spawn();
         let child = child.with_context(|| format!("cannot start {name}"))?;
         let mut process = Self { name, child, complaints: Arc::default() };
         process.listen_to_complaints();
-        process.wait_until_ready()?;
         Ok(process)
     }
 

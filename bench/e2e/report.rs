@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 use crate::campaign::{Outcome, Tested};
 use crate::load::{Load, Reading};
-use crate::system;
 
-/// Medians over the rounds, each beside its ratio to the reference; 80 columns.
+/// Medians over the rounds, each beside its ratio to the system's first reference, and to others below; 80 columns.
 pub(crate) fn table(outcome: &Outcome) -> String {
     let mut text = String::from("\n");
     // Writing to a String cannot fail.
@@ -34,7 +33,7 @@ pub(crate) fn write_json(outcome: &Outcome, path: &Path) -> Result<()> {
         "seconds": outcome.secs,
         "processors": processors(),
         "kernel": kernel(),
-        "reference": REFERENCE.name,
+        "congestion_control": congestion_control(),
         "systems": systems,
         "left_out": left_out,
         "failed": outcome.failed,
@@ -42,9 +41,6 @@ pub(crate) fn write_json(outcome: &Outcome, path: &Path) -> Result<()> {
     let text = format!("{document:#}\n");
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
-
-/// What ratios refer to.
-const REFERENCE: &system::System = &system::ALL[0];
 
 fn render(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
     let shown: Vec<&Column> =
@@ -63,34 +59,54 @@ fn render(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
     }
     writeln!(out)?;
     for tested in &outcome.tested {
-        write!(out, "{:<16}", tested.system.name)?;
-        for column in &shown {
-            let value = median(values(tested, column.load, column.read));
-            if column.ratio {
-                let ratio = ratio(outcome, tested, column.load);
-                write!(out, "{:>7}{:>6}", digits(value, 1), digits(ratio, 2))?;
-            } else {
-                write!(out, "{:>6}", digits(value, 2))?;
-            }
-        }
-        writeln!(out)?;
+        row(outcome, tested, &shown, out)?;
     }
     writeln!(
         out,
-        "\n{} rounds of {} s, {} processors, Linux {}. ratio: to `{}`, median of the\n\
-         rounds' ratios. CPU: of the system's own process, s per GB of one stream and\n\
-         us per flooded 64-byte frame that arrived.",
+        "\n{} rounds of {} s, {} processors, Linux {}, TCP {}. ratio: to `loop`,\n\
+         of VXLAN to `vxlan-kernel`, median of the rounds' ratios. CPU: of the system's own\n\
+         processes, s per GB of one stream and us per flooded 64-byte frame that arrived.",
         outcome.rounds,
         outcome.secs,
         processors(),
         kernel(),
-        REFERENCE.name,
+        congestion_control(),
     )?;
     for (why, names) in &outcome.left_out {
         writeln!(out, "left out: {}\n          {why}", names.join(", "))?;
     }
     for line in &outcome.failed {
         writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// A system's medians beside the ratios to its first reference, and a line of ratios to each other that was tested.
+fn row(
+    outcome: &Outcome,
+    tested: &Tested,
+    shown: &[&Column],
+    out: &mut String,
+) -> std::fmt::Result {
+    let (first, others) = tested.system.references.split_first().unwrap_or((&"", &[]));
+    write!(out, "{:<16}", tested.system.name)?;
+    for column in shown {
+        let value = median(values(tested, column.load, column.read));
+        if column.ratio {
+            let ratio = ratio(outcome, tested, first, column.load);
+            write!(out, "{:>7}{:>6}", digits(value, 1), digits(ratio, 2))?;
+        } else {
+            write!(out, "{:>6}", digits(value, 2))?;
+        }
+    }
+    writeln!(out)?;
+    let is_there = |name: &str| outcome.tested.iter().any(|it| it.system.name == name);
+    for other in others.iter().filter(|name| is_there(name)) {
+        write!(out, "{:<16}", format!("  to {other}"))?;
+        for column in shown.iter().filter(|it| it.ratio) {
+            write!(out, "{:>13}", digits(ratio(outcome, tested, other, column.load), 2))?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }
@@ -142,21 +158,25 @@ fn of_load(outcome: &Outcome, tested: &Tested, load: &Load) -> Value {
             json!({ "round": round + 1, "value": it.value, "cpu": it.cpu, "loss": it.loss })
         })
         .collect();
+    let ratios = tested.system.references.iter();
+    let ratios: serde_json::Map<String, Value> = ratios
+        .map(|name| ((*name).to_owned(), json!(ratio(outcome, tested, name, load.name))))
+        .collect();
     json!({
         "unit": load.unit,
         "median": median(values(tested, load.name, value)),
-        "ratio": ratio(outcome, tested, load.name),
+        "ratios": ratios,
         "cpu_median": median(values(tested, load.name, cpu)),
         "loss_median": median(values(tested, load.name, |it| Some(it.loss))),
         "rounds": rounds,
     })
 }
 
-/// The median of the rounds' ratios to the reference: each round is compared with itself, so that what else the
+/// The median of the rounds' ratios to the system called `reference`: each round is compared with itself, so that what else the
 /// machine did meanwhile falls out.
-fn ratio(outcome: &Outcome, tested: &Tested, load: &str) -> Option<f64> {
+fn ratio(outcome: &Outcome, tested: &Tested, reference: &str, load: &str) -> Option<f64> {
     let mut systems = outcome.tested.iter();
-    let reference = systems.find(|it| it.system.name == REFERENCE.name)?;
+    let reference = systems.find(|it| it.system.name == reference)?;
     let wholes = values(reference, load, value);
     let ratios = values(tested, load, value).into_iter().filter_map(|(round, value)| {
         let (_, whole) = wholes.iter().find(|(other, _)| *other == round)?;
@@ -189,6 +209,15 @@ fn processors() -> usize {
 }
 
 fn kernel() -> String {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    release.trim().to_owned()
+    setting("kernel/osrelease")
+}
+
+/// What new namespaces inherit.
+fn congestion_control() -> String {
+    setting("net/ipv4/tcp_congestion_control")
+}
+
+fn setting(name: &str) -> String {
+    let text = fs::read_to_string(Path::new("/proc/sys").join(name)).unwrap_or_default();
+    text.trim().to_owned()
 }

@@ -61,7 +61,7 @@ impl Trial {
 pub(crate) struct Reading {
     /// In the load's unit.
     pub(crate) value: f64,
-    /// CPU time of the system's process, in seconds a GB (10^9 bytes) for streams and in microseconds a packet for
+    /// CPU time of the system's processes, in seconds a GB (10^9 bytes) for streams and in microseconds a packet for
     /// datagrams; a round trip is two packets. `None` where the kernel moves the frames.
     pub(crate) cpu: Option<f64>,
     /// The part of the datagrams that did not arrive; zero for streams.
@@ -113,10 +113,9 @@ impl Steady {
     /// Lets a load that is running warm up, then counts what it moves during `span`.
     fn observe(running: &Running, span: Duration, count: impl Fn() -> u64) -> Result<Self> {
         interrupt::pause(WARM_UP)?;
-        let cpu = || running.process.as_ref().map(|process| process.cpu()).transpose();
-        let (start, cpu_before, before) = (Instant::now(), cpu()?, count());
+        let (start, cpu_before, before) = (Instant::now(), running.cpu()?, count());
         interrupt::pause(span)?;
-        let (amount, elapsed, cpu_after) = (count() - before, start.elapsed(), cpu()?);
+        let (amount, elapsed, cpu_after) = (count() - before, start.elapsed(), running.cpu()?);
         ensure!(amount > 0, "nothing arrived");
         let cpu = cpu_after.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
         Ok(Self { amount, elapsed, cpu })

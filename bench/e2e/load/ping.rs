@@ -17,8 +17,7 @@ pub(super) fn measure(running: &Running, trial: Trial) -> Result<Reading> {
     with_echo(running, trial.ends(0), |near| {
         let mut trips = Vec::with_capacity(ROUND_TRIPS);
         let mut lost = 0_u32;
-        let cpu = || running.process.as_ref().map(|process| process.cpu()).transpose();
-        let before = cpu()?;
+        let before = running.cpu()?;
         let start = Instant::now();
         for number in 0..ROUND_TRIPS as u64 {
             interrupt::check()?;
@@ -30,7 +29,7 @@ pub(super) fn measure(running: &Running, trial: Trial) -> Result<Reading> {
                 None => lost += 1,
             }
         }
-        let cpu = cpu()?.zip(before).map(|(after, before)| after.saturating_sub(before));
+        let cpu = running.cpu()?.zip(before).map(|(after, before)| after.saturating_sub(before));
         ensure!(!trips.is_empty(), "nothing came back");
         let count = trips.len() as f64;
         trips.sort_unstable();

@@ -44,7 +44,7 @@ pub(super) fn build(surroundings: &Surroundings, queues: usize) -> Result<Runnin
     let process = Process::start("loop", command)?;
     near.configure(DEVICE, packet::Ipv4Net::new(NEAR, WIDE)?)?;
     far.configure(DEVICE, packet::Ipv4Net::new(FAR, WIDE)?)?;
-    Ok(Running { process: Some(process), near, far, _rest: Box::new(()) })
+    Ok(Running { processes: vec![process], near, far, _rest: Box::new(()) })
 }
 
 /// The child's life: open both devices, say so, move frames until a signal ends it.

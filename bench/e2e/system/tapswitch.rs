@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use super::{Running, Surroundings};
 use crate::process::Process;
@@ -108,12 +109,17 @@ pub(super) fn missing(surroundings: &Surroundings) -> Option<String> {
 pub(super) fn build(surroundings: &Surroundings, shape: &Shape) -> Result<Running> {
     let near = Room::new("a")?;
     let far = Room::new("b")?;
+    let (process, directory) = start(surroundings, &shape.text(near.name(), far.name()))?;
+    Ok(Running { processes: vec![process], near, far, _rest: Box::new(directory) })
+}
+
+/// Runs the binary on a lab file of this text, in the calling thread's namespace, and waits until it is ready. The
+/// directory holds its files.
+pub(super) fn start(surroundings: &Surroundings, text: &str) -> Result<(Process, TempDir)> {
     let directory = tempfile::Builder::new().prefix("tapswitch-e2e-").tempdir()?;
     let lab = directory.path().join("lab.toml");
-    fs::write(&lab, shape.text(near.name(), far.name()))
-        .with_context(|| format!("cannot write {}", lab.display()))?;
+    fs::write(&lab, text).with_context(|| format!("cannot write {}", lab.display()))?;
     let mut command = Command::new(&surroundings.tapswitch);
     command.arg("run").arg(&lab).arg("--socket").arg(directory.path().join("control.sock"));
-    let process = Process::start("tapswitch", command)?;
-    Ok(Running { process: Some(process), near, far, _rest: Box::new(directory) })
+    Ok((Process::start("tapswitch", command)?, directory))
 }
