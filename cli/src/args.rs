@@ -12,6 +12,7 @@ use crate::commands::masquerade::Masquerade;
 use crate::commands::neigh::Neigh;
 use crate::commands::port::Port;
 use crate::commands::publish::Publish;
+use crate::commands::replay::Replay;
 use crate::commands::route::Route;
 use crate::commands::tunnel::Tunnel;
 
@@ -88,6 +89,13 @@ pub(crate) enum Verb {
         /// The lab file
         file: PathBuf,
     },
+    /// Run captures through a lab in virtual time, without root and without a daemon
+    ///
+    /// The lab is built without devices; frames come from pcap and pcapng files, as if each port's far end had sent
+    /// them at the time that they are stamped with. Timers run in between. It ends with the totals, what was dropped
+    /// and why, and the tables as they are then. The same input gives the same output, to the byte.
+    #[command(after_help = REPLAY)]
+    Replay(Replay),
     /// Show the whole lab as a tree
     Show {
         /// Print it as a lab file instead
@@ -131,6 +139,22 @@ pub(crate) enum Verb {
 
 const GLOBAL: &str = "Global options";
 
+const REPLAY: &str = "\
+Examples:
+  tapswitch replay lab.toml --in red=a.pcap -v            the fate of each frame
+  tapswitch replay lab.toml --in red=a.pcap --in wan=b.pcapng --write out
+  tapswitch replay lab.toml --in vx0@192.0.2.1=c.pcap     what a tunnel's far end sent, inside
+  tapswitch replay lab.toml --in red=a.pcap --until 400   what is left in the tables after that?
+
+A capture holds what the switch receives from a port: the frames that the namespace behind it
+sends, and no answers to them. A capture of both directions can be split with a filter:
+  tcpdump -r both.pcap -w a.pcap ether src 02:00:00:00:00:01
+
+tcpdump sees frames before the sender's device has finished them: with offloads, checksums are
+wrong and frames are larger than the MTU, and both are replayed as they are. Switch that off
+while capturing, or capture where the frames are received:
+  ethtool -K eth0 tx off tso off gso off";
+
 const AFTER: &str = "\
 Examples:
   tapswitch demo                      see it work, end to end
@@ -141,6 +165,7 @@ Examples:
   tapswitch port add red --bridge br0 --netns red --address 192.168.0.2/24
   tapswitch tunnel add vx0 --bridge br0 --vni 42 --remote 192.0.2.1
   tapswitch conntrack list --src-nat  who is masqueraded now?
+  tapswitch replay lab.toml --in red=a.pcap -v   what would have become of these frames?
 
 The control socket speaks HTTP and JSON, for whoever has no tapswitch at hand:
   curl --unix-socket /run/tapswitch/control.sock http://localhost/v1/ports

@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use daemon::config::ConfigError;
+use daemon::replay::ReplayError;
 use daemon::run::RunError;
 use daemon::run::log::LogError;
 
@@ -40,7 +41,11 @@ fn sentence(error: &anyhow::Error) -> String {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    if is_bad_lab(error) || error.is::<Usage>() || error.is::<LogError>() { WRONG } else { REFUSED }
+    let is_wrong = is_bad_lab(error)
+        || error.is::<Usage>()
+        || error.is::<LogError>()
+        || error.downcast_ref::<ReplayError>().is_some_and(ReplayError::is_wrong_usage);
+    if is_wrong { WRONG } else { REFUSED }
 }
 
 fn is_bad_lab(error: &anyhow::Error) -> bool {

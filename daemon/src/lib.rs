@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`config`] (what a user writes), [`plan`] (from one lab to another, in lines for people),
 //! [`dataplane`] (threads that move frames), [`engine`] (the running lab), [`api`] and [`client`] (the two ends of the
-//! control socket), [`run`] (a daemon's life), [`demo`] (a lab that proves itself).
+//! control socket), [`run`] (a daemon's life), [`demo`] (a lab that proves itself), [`replay`] (captures through the
+//! switch, without a machine).
 
 pub mod api;
 pub mod client;
@@ -11,4 +12,5 @@ pub mod dataplane;
 pub mod demo;
 pub mod engine;
 pub mod plan;
+pub mod replay;
 pub mod run;

@@ -21,6 +21,7 @@ pub(crate) mod masquerade;
 pub(crate) mod neigh;
 pub(crate) mod port;
 pub(crate) mod publish;
+pub(crate) mod replay;
 pub(crate) mod route;
 pub(crate) mod tunnel;
 
@@ -42,6 +43,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
             Ok(run::run(&RunOptions { lab, socket: socket(SOCKET), workers })?)
         }
         Verb::Check { file } => lab::check(&file),
+        Verb::Replay(replay) => replay.run(args.json),
         verb => block_on(ask(verb, &context)),
     }
 }
@@ -65,7 +67,7 @@ async fn ask(verb: Verb, context: &Context) -> Result<()> {
         Verb::Drops => context.list(&context.client.drops().await?, |drops| counters::drops(drops)),
         Verb::Version => version(context).await,
         // They were run before, without a daemon.
-        Verb::Demo { .. } | Verb::Run { .. } | Verb::Check { .. } => Ok(()),
+        Verb::Demo { .. } | Verb::Run { .. } | Verb::Check { .. } | Verb::Replay(_) => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 pub(crate) mod counters;
+pub(crate) mod replay;
 pub(crate) mod tables;
 pub(crate) mod tree;
 

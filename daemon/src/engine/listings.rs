@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use os::underlay;
-use switch::view::{Location, NeighborState, Origin, Target};
+use switch::view::Target;
 
 use super::tunnels::inner_mtus;
 use super::views::{
-    BridgeView, DropView, FlowEntry, NeighborEntry, PortStats, PortView, RouteView, StationView,
-    StatsView, StrangerView, TunnelView,
+    BridgeView, DropView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StatsView,
+    StrangerView, TunnelView,
 };
-use super::{Engine, State};
+use super::{Engine, State, rows};
 use crate::config::{
     Attach, Dscp, InterfaceName, NextHop, NumberOrText, Segment, Ttl, Tunnel, TunnelVlans,
 };
@@ -144,31 +144,10 @@ impl Engine {
         for (name, id) in
             running.ids.bridges().filter(|(name, _)| only.is_none_or(|o| o == name.as_str()))
         {
-            for station in self.plane.look(|now, switch| switch.stations(now, id)) {
-                let port = match station.location {
-                    Location::Port(port) | Location::Peer { tunnel: port, .. } => {
-                        running.ids.port_name(port).map(ToString::to_string)
-                    }
-                    Location::Router(_) => Some("router".to_owned()),
-                };
-                let origin = match station.origin {
-                    Origin::Learned => "learned",
-                    Origin::Static => "static",
-                    Origin::Own => "own",
-                };
-                views.push(StationView {
-                    bridge: name.to_string(),
-                    port: port.unwrap_or_default(),
-                    peer: match station.location {
-                        Location::Peer { remote, .. } => Some(remote),
-                        Location::Port(_) | Location::Router(_) => None,
-                    },
-                    vlan: station.vlan.number(),
-                    mac: station.mac.to_string(),
-                    age: (station.origin == Origin::Learned).then_some(station.age.as_secs()),
-                    origin: origin.to_owned(),
-                });
-            }
+            let stations = self.plane.look(|now, switch| switch.stations(now, id));
+            views.extend(
+                stations.into_iter().map(|station| rows::station(&running.ids, name, station)),
+            );
         }
         views
     }
@@ -177,68 +156,28 @@ impl Engine {
     pub async fn neighbors(&self) -> Vec<NeighborEntry> {
         let running = self.running.lock().await;
         let neighbors = self.plane.look(|_, switch| switch.neighbors());
-        let view = |neighbor: switch::view::NeighborView| NeighborEntry {
-            address: neighbor.address,
-            interface: running
-                .ids
-                .interface_name(neighbor.interface)
-                .map_or_else(String::new, ToString::to_string),
-            mac: neighbor.mac.map(|mac| mac.to_string()),
-            state: match neighbor.state {
-                NeighborState::Incomplete => "incomplete",
-                NeighborState::Reachable => "reachable",
-                NeighborState::Stale => "stale",
-                NeighborState::Probe => "probe",
-                NeighborState::Failed => "failed",
-                NeighborState::Static => "static",
-            }
-            .to_owned(),
-        };
-        neighbors.into_iter().map(view).collect()
+        let row = |neighbor| rows::neighbor(&running.ids, neighbor);
+        neighbors.into_iter().map(row).collect()
     }
 
     /// Every flow that lives.
     pub async fn flows(&self) -> Vec<FlowEntry> {
         let flows = self.plane.look(|now, switch| switch.flows(now));
-        let view = |flow: nat::FlowView| FlowEntry {
-            line: flow.to_string(),
-            src_nat: flow.is_src_nat,
-            dst_nat: flow.is_dst_nat,
-        };
-        flows.into_iter().map(view).collect()
+        flows.into_iter().map(rows::flow).collect()
     }
 
     /// What every port has carried, and the switch as a whole.
     pub async fn stats(&self) -> StatsView {
         let running = self.running.lock().await;
         let (totals, drops) = self.plane.look(|_, switch| (switch.totals(), switch.drops()));
-        let ports = self.plane.counts().into_iter().filter_map(|(port, counts)| {
-            let dropped = drops.iter().filter(|(at, _, _)| *at == port).map(|(_, _, n)| n);
+        let carried = self.plane.counts().into_iter().map(|(port, mut counts)| {
             let through = self.plane.look(|_, switch| switch.received_through(port));
-            let received = through.unwrap_or((counts.received_frames, counts.received_bytes));
-            Some(PortStats {
-                port: running.ids.port_label(port)?,
-                received_frames: received.0,
-                received_bytes: received.1,
-                sent_frames: counts.sent_frames,
-                sent_bytes: counts.sent_bytes,
-                dropped_frames: dropped.sum::<u64>() + counts.failed_frames,
-            })
+            if let Some(through) = through {
+                (counts.received_frames, counts.received_bytes) = through;
+            }
+            (port, counts)
         });
-        let totals = [
-            ("received", totals.received),
-            ("sent", totals.sent),
-            ("held", totals.held),
-            ("consumed", totals.consumed),
-            ("dropped", totals.dropped),
-            ("spoken", totals.spoken),
-            ("copies_dropped", totals.copies_dropped),
-            ("errors_suppressed", totals.errors_suppressed),
-            ("arp_suspicious", totals.arp_suspicious),
-            ("arp_conflicts", totals.arp_conflicts),
-        ];
-        let totals = totals.map(|(name, count)| (name.to_owned(), count));
-        StatsView { ports: ports.collect(), totals: totals.into() }
+        rows::stats(&running.ids, totals, &drops, carried)
     }
 
     /// Every drop count that is not zero.
@@ -250,34 +189,14 @@ impl Engine {
             (port, packet::DropReason::TransmitFailed, counts.failed_frames)
         }));
         drops.sort_unstable();
-        let view = |(port, reason, frames): (_, packet::DropReason, _)| DropView {
-            port: running.ids.port_label(port).unwrap_or_else(|| port.to_string()),
-            reason: reason.name().to_owned(),
-            meaning: reason.describe().trim().to_owned(),
-            frames,
-        };
-        drops.into_iter().map(view).collect()
+        drops.into_iter().map(|drop| rows::drop(&running.ids, drop)).collect()
     }
 
     /// Who sends datagrams that no tunnel wants, by VNI and address.
     pub async fn strangers(&self) -> Vec<StrangerView> {
         let running = self.running.lock().await;
         let (strangers, more) = self.plane.look(|_, switch| switch.strangers());
-        let view = |stranger: vxlan::Stranger| StrangerView {
-            port: running.ids.port_label(stranger.far.underlay).unwrap_or_default(),
-            vni: Some(stranger.far.vni.number()),
-            peer: Some(stranger.far.remote),
-            reason: stranger.reason.name().to_owned(),
-            datagrams: stranger.count,
-        };
-        let others = (more > 0).then(|| StrangerView {
-            port: String::new(),
-            vni: None,
-            peer: None,
-            reason: "unknown-vni or unknown-peer".to_owned(),
-            datagrams: more,
-        });
-        strangers.into_iter().map(view).chain(others).collect()
+        rows::strangers(&running.ids, strangers, more)
     }
 
     /// How the ports of namespaces are attached, for whoever opens sockets in them: port name to attachment.

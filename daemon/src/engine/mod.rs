@@ -24,14 +24,15 @@ use crate::dataplane::Dataplane;
 use crate::plan::Plan;
 
 mod cable;
-mod changes;
-mod ids;
+pub(crate) mod changes;
+pub(crate) mod ids;
 mod listings;
 mod macs;
 mod places;
 mod prepare;
+pub(crate) mod rows;
 mod tables;
-mod tunnels;
+pub(crate) mod tunnels;
 pub mod views;
 
 pub use cable::CableError;

@@ -16,7 +16,7 @@ use os::underlay::{self, Listener, Sender, SenderOptions, UnderlayError};
 
 use super::ids::UdpPort;
 use super::{Engine, EngineError, LEAST_INNER, Running};
-use crate::config::{self, Attach, Lab, Name, Tunnel};
+use crate::config::{Attach, Lab, Name, Tunnel};
 use crate::dataplane::Exit;
 
 /// Source ports of a set of sending sockets: enough to spread flows over the queues of a network card, and few enough
@@ -59,7 +59,7 @@ impl Senders {
 }
 
 /// The UDP ports that a lab's tunnels are heard at.
-pub(super) fn udp_ports(lab: &Lab) -> BTreeSet<UdpPort> {
+pub(crate) fn udp_ports(lab: &Lab) -> BTreeSet<UdpPort> {
     lab.tunnels.values().map(UdpPort::of).collect()
 }
 
@@ -251,13 +251,7 @@ fn exit(tunnel: &Tunnel, sender: Arc<Sender>) -> Exit {
         vni: tunnel.vni,
         udp_port: tunnel.port.get(),
         sender,
-        ttl: match tunnel.ttl {
-            config::Ttl::Fixed(ttl) => vxlan::outer::Ttl::Fixed(ttl),
-            config::Ttl::Inherit => vxlan::outer::Ttl::Inherit,
-        },
-        dscp: match tunnel.dscp {
-            config::Dscp::Fixed(dscp) => vxlan::outer::Dscp::Fixed(dscp),
-            config::Dscp::Inherit => vxlan::outer::Dscp::Inherit,
-        },
+        ttl: tunnel.ttl.of_outer(),
+        dscp: tunnel.dscp.of_outer(),
     }
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::num::{NonZeroU8, NonZeroU16};
 
 use packet::VlanId;
-use vxlan::Vni;
+use vxlan::{Vni, outer};
 
 use super::name::Name;
 
@@ -112,6 +112,16 @@ pub enum Ttl {
     Inherit,
 }
 
+impl Ttl {
+    /// The same, for whoever writes outer headers.
+    pub(crate) const fn of_outer(self) -> outer::Ttl {
+        match self {
+            Self::Fixed(ttl) => outer::Ttl::Fixed(ttl),
+            Self::Inherit => outer::Ttl::Inherit,
+        }
+    }
+}
+
 impl fmt::Display for Ttl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -128,6 +138,16 @@ pub enum Dscp {
     Fixed(u8),
     /// That of the IPv4 packet inside.
     Inherit,
+}
+
+impl Dscp {
+    /// The same, for whoever writes outer headers.
+    pub(crate) const fn of_outer(self) -> outer::Dscp {
+        match self {
+            Self::Fixed(dscp) => outer::Dscp::Fixed(dscp),
+            Self::Inherit => outer::Dscp::Inherit,
+        }
+    }
 }
 
 impl fmt::Display for Dscp {

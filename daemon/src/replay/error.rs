@@ -1,0 +1,108 @@
+//! Why captures cannot be replayed, a sentence each.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use switch::ChangeError;
+
+use crate::config::Name;
+
+/// Why a replay did not begin, or ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// An input names nothing that frames come in on.
+    #[error("the lab has no port `{name}` to take frames in: it has {}", list(known))]
+    NoPort {
+        /// The name.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// An input names a tunnel, and not which far end sent the frames.
+    #[error(
+        "tunnel `{tunnel}` has several remotes: say who sent the frames, as in --in {tunnel}@{remote}=FILE"
+    )]
+    WhichRemote {
+        /// The tunnel.
+        tunnel: Name,
+        /// One of them.
+        remote: Ipv4Addr,
+    },
+    /// An input names a far end of a port, which has none.
+    #[error("`{name}` is a port, and only tunnels have remotes: write --in {name}=FILE")]
+    NoTunnel {
+        /// The port.
+        name: String,
+    },
+    /// A capture cannot be read.
+    #[error("{path}: {error}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A file is something else.
+    #[error("{path} is not a capture: neither pcap nor pcapng begins like this", path = path.display())]
+    NotACapture {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A capture holds frames of another medium.
+    #[error(
+        "{path} holds frames of link type {link_type}, and only Ethernet (1) can be replayed: capture on one device, \
+         not on `any`",
+        path = path.display()
+    )]
+    NotEthernet {
+        /// The file.
+        path: PathBuf,
+        /// As tcpdump.org numbers them.
+        link_type: u32,
+    },
+    /// A capture contradicts its own format.
+    #[error("{path} is damaged behind frame {frames}: {why}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Frames that could be read.
+        frames: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// A file would be replaced.
+    #[error("{path} is there already: --force replaces it", path = path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file would be replaced that is being read.
+    #[error("{path} is an input of this replay: write into another directory", path = path.display())]
+    IsInput {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What leaves cannot be written.
+    #[error("{path} cannot be written: {error}", path = path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The switch refused the lab.
+    #[error("the switch refuses the lab: {0}")]
+    Switch(#[from] ChangeError),
+}
+
+impl ReplayError {
+    /// Whether what was typed is at fault, and no file.
+    pub const fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::NoPort { .. } | Self::WhichRemote { .. } | Self::NoTunnel { .. })
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,178 @@
+//! A switch without a machine: made from a lab, driven by a clock that only moves when it is told to.
+
+use std::collections::BTreeMap;
+
+use packet::{Frame, Instant, PortId};
+use switch::{Change, ChangeError, Event, Outbox, Switch, Totals};
+use vxlan::header;
+
+use super::capture::Record;
+use super::input::{Source, Way};
+use crate::config::Lab;
+use crate::dataplane::PortCounts;
+use crate::engine::changes;
+use crate::engine::ids::Ids;
+use crate::engine::rows::Drops;
+use crate::engine::tunnels::udp_ports;
+
+/// The switch, its clock, and what each port has carried.
+pub(super) struct Stage {
+    pub(super) switch: Switch,
+    pub(super) ids: Ids,
+    pub(super) now: Instant,
+    pub(super) out: Outbox,
+    pub(super) carried: BTreeMap<PortId, PortCounts>,
+    changes: Vec<Change>,
+    ports: Vec<PortId>,
+    totals: Totals,
+    drops: Vec<Drops>,
+    /// When timers ran last: what is still due then will not become less so.
+    expired: Option<Instant>,
+}
+
+/// What one step changed in the counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Difference {
+    pub(super) sent: u64,
+    pub(super) consumed: u64,
+    pub(super) dropped: u64,
+    /// Frames that began to wait, less those that ended waiting.
+    pub(super) held: i64,
+    pub(super) spoken: u64,
+    pub(super) drops: Vec<Drops>,
+}
+
+impl Stage {
+    /// The switch that `lab` asks for, not begun yet.
+    pub(super) fn new(lab: &Lab, seed: u64) -> Self {
+        let mut ids = Ids::default();
+        let changes = changes::between(&Lab::default(), lab, &mut ids);
+        // In the order in which a daemon takes them up.
+        let tunnels = lab.tunnels.keys().filter_map(|name| ids.known_port(name.as_str()));
+        let underlays = udp_ports(lab).into_iter().filter_map(|udp| ids.known_udp_port(udp));
+        let ports = lab.ports.keys().filter_map(|name| ids.known_port(name.as_str()));
+        let ports: Vec<PortId> = tunnels.chain(underlays).chain(ports).collect();
+        Self {
+            switch: Switch::new(seed),
+            now: Instant::ZERO,
+            out: Outbox::new(BUFFERS),
+            carried: ports.iter().map(|port| (*port, PortCounts::default())).collect(),
+            changes,
+            ports,
+            ids,
+            totals: Totals::default(),
+            drops: Vec::new(),
+            expired: None,
+        }
+    }
+
+    /// Builds the lab at `start` and plugs every port in.
+    pub(super) fn begin(&mut self, start: Instant) -> Result<Difference, ChangeError> {
+        self.now = start;
+        for change in self.changes.drain(..) {
+            self.switch.apply(start, change, &mut self.out)?;
+        }
+        for port in &self.ports {
+            self.switch.step(start, Event::PortUp(*port), &mut self.out);
+        }
+        Ok(self.difference())
+    }
+
+    /// When a timer is due, up to `time`.
+    pub(super) fn next_timer(&self, time: Instant) -> Option<Instant> {
+        let due = self.switch.next_timeout()?.max(self.now);
+        (due <= time && self.expired != Some(due)).then_some(due)
+    }
+
+    /// Runs the timers that are due at `time`, which is not before the last step.
+    pub(super) fn expire(&mut self, time: Instant) -> Difference {
+        self.expired = Some(time);
+        self.step(time, Event::Timeout)
+    }
+
+    /// Lets a frame in.
+    pub(super) fn take(&mut self, source: &Source, record: &Record) -> Difference {
+        let counts = match source.way {
+            Way::Port(port) => self.carried.get_mut(&port),
+            Way::FarEnd { underlay, .. } => self.carried.get_mut(&underlay),
+        };
+        if let Some(counts) = counts {
+            counts.received_frames += 1;
+            counts.received_bytes += record.bytes.len() as u64;
+        }
+        let event = match source.way {
+            Way::Port(port) => Event::Frame { port, frame: self.frame(&[], &record.bytes) },
+            Way::FarEnd { underlay: port, vni, remote } => {
+                let datagram = self.frame(&header::emit(vni), &record.bytes);
+                Event::Datagram { port, remote, traffic_class: 0, datagram }
+            }
+        };
+        // It may have set a timer that is due at once.
+        self.expired = None;
+        self.step(record.at, event)
+    }
+
+    /// Moves the clock on, when there is nothing more to do.
+    pub(super) fn rest_until(&mut self, time: Instant) {
+        self.now = self.now.max(time);
+    }
+
+    /// What came in through a tunnel is counted by the switch; the rest here.
+    pub(super) fn carried(&self) -> impl Iterator<Item = (PortId, PortCounts)> {
+        self.carried.iter().map(|(port, counts)| {
+            let mut counts = *counts;
+            if let Some(through) = self.switch.received_through(*port) {
+                (counts.received_frames, counts.received_bytes) = through;
+            }
+            (*port, counts)
+        })
+    }
+
+    fn step(&mut self, time: Instant, event: Event) -> Difference {
+        self.now = self.now.max(time);
+        self.switch.step(self.now, event, &mut self.out);
+        self.difference()
+    }
+
+    /// A frame in a buffer as large as a daemon's: what is done to it may need the room.
+    fn frame(&mut self, header: &[u8], bytes: &[u8]) -> Frame {
+        let mut frame = self.out.pool.take();
+        let space = frame.receive_space(0);
+        let mut count = 0;
+        for (place, byte) in space.iter_mut().zip(header.iter().chain(bytes)) {
+            *place = *byte;
+            count += 1;
+        }
+        frame.received(0, count);
+        frame
+    }
+
+    fn difference(&mut self) -> Difference {
+        let (old, new) = (self.totals, self.switch.totals());
+        self.totals = new;
+        let mut difference = Difference {
+            sent: new.sent - old.sent,
+            consumed: new.consumed - old.consumed,
+            dropped: new.dropped - old.dropped,
+            held: new.held.cast_signed() - old.held.cast_signed(),
+            spoken: new.spoken - old.spoken,
+            drops: Vec::new(),
+        };
+        if (new.dropped, new.copies_dropped) != (old.dropped, old.copies_dropped) {
+            let drops = self.switch.drops();
+            let before = |port, reason| {
+                let known = self.drops.iter().find(|(p, r, _)| (*p, *r) == (port, reason));
+                known.map_or(0, |(_, _, count)| *count)
+            };
+            let more = drops
+                .iter()
+                .map(|&(port, reason, count)| (port, reason, count - before(port, reason)));
+            difference.drops = more.filter(|(_, _, count)| *count > 0).collect();
+            self.drops = drops;
+        }
+        difference
+    }
+}
+
+/// Buffers kept: one frame is under way at a time, with what it sets free.
+const BUFFERS: usize = 64;

@@ -1,0 +1,223 @@
+//! Captures made here, replayed through the demo's lab: red and blue on a bridge, wan behind masquerade.
+
+use std::borrow::Cow;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use packet::arp::{Arp, Operation};
+use packet::ipv4::Header;
+use packet::{EtherType, Ethernet, Frame, Mac, Protocol, checksum};
+use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption,
+};
+use pcap_file::pcapng::{Block, PcapNgReader, PcapNgWriter};
+use pcap_file::{DataLink, TsResolution};
+use tempfile::TempDir;
+
+use super::{Account, Input, ReplayError, ReplayOptions, Summary, run};
+use crate::config::{self, Lab};
+
+mod captures;
+mod fates;
+mod files;
+mod time;
+mod tunnels;
+
+const RED: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
+const BLUE: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 3);
+const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 254);
+const EXTERNAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+/// The captures begin here: 2026-01-01.
+const EPOCH: u64 = 1_767_225_600;
+
+/// A frame and its time in microseconds after [`EPOCH`].
+type Timed = (u64, Vec<u8>);
+
+fn lab() -> Lab {
+    lab_of(config::demo())
+}
+
+fn lab_of(text: &str) -> Lab {
+    config::parse(text.as_bytes(), "lab.toml").unwrap()
+}
+
+fn mac_of(name: &str) -> Mac {
+    lab().ports[name].mac
+}
+
+/// The router's address on the bridge.
+fn router_mac() -> Mac {
+    lab().bridges["br0"].mac
+}
+
+/// The router's address on wan.
+fn wan_router_mac() -> Mac {
+    let lab = lab();
+    lab.interfaces().into_iter().find(|interface| interface.name.to_string() == "wan").unwrap().mac
+}
+
+fn arp(operation: Operation, from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr)) -> Vec<u8> {
+    let mut frame = Frame::copied_from(&[0; 60]);
+    let (sender_mac, sender) = from;
+    let target_mac = if operation == Operation::Request { Mac::ZERO } else { to.0 };
+    let arp = Arp { operation, sender_mac, sender, target_mac, target: to.1 };
+    assert!(arp.emit(&mut frame, to.0));
+    frame.bytes().to_vec()
+}
+
+fn ipv4(
+    macs: (Mac, Mac),
+    from: Ipv4Addr,
+    to: Ipv4Addr,
+    protocol: Protocol,
+    body: &[u8],
+) -> Vec<u8> {
+    let mut frame = Frame::copied_from(&[&[0; 34][..], body].concat());
+    Ethernet::emit(&mut frame, macs.1, macs.0, EtherType::IPV4);
+    let header = Header {
+        source: from,
+        destination: to,
+        protocol,
+        ttl: 64,
+        traffic_class: 0,
+        identification: 1,
+        dont_fragment: true,
+    };
+    assert!(header.emit(&mut frame));
+    frame.bytes().to_vec()
+}
+
+fn ping(macs: (Mac, Mac), from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
+    let mut body = [&[8, 0, 0, 0, 0, 7, 0, 1][..], &[0x55; 56]].concat();
+    let sum = checksum::of(&body);
+    body[2..4].copy_from_slice(&sum.to_be_bytes());
+    ipv4(macs, from, to, Protocol::ICMP, &body)
+}
+
+fn tcp(macs: (Mac, Mac), from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), flags: u8) -> Vec<u8> {
+    let mut body = [from.1.to_be_bytes(), to.1.to_be_bytes()].concat();
+    body.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 0x20, 0, 0, 0, 0, 0]);
+    let pseudo = checksum::pseudo_header(from.0, to.0, 6, 20);
+    let sum = !checksum::sum(&body, pseudo);
+    body[16..18].copy_from_slice(&sum.to_be_bytes());
+    ipv4(macs, from.0, to.0, Protocol::TCP, &body)
+}
+
+/// What red sends: a question for its gateway, a ping to blue, and the beginning of a connection to the outside.
+fn red_frames() -> Vec<Timed> {
+    let red = mac_of("red");
+    vec![
+        (0, arp(Operation::Request, (red, RED), (Mac::BROADCAST, ROUTER))),
+        (100, ping((red, mac_of("blue")), RED, BLUE)),
+        (200, tcp((red, router_mac()), (RED, 40_000), (SERVER, 80), 0x02)),
+        (5_000, tcp((red, router_mac()), (RED, 40_000), (SERVER, 80), 0x10)),
+    ]
+}
+
+/// What the outside sends: its MAC address, the answer, and a connection that nobody wants.
+fn wan_frames() -> Vec<Timed> {
+    let (here, there) = (mac_of("wan"), wan_router_mac());
+    vec![
+        (1_000, arp(Operation::Reply, (here, OUTSIDE), (there, EXTERNAL))),
+        (2_000, tcp((here, there), (SERVER, 80), (EXTERNAL, 40_000), 0x12)),
+        (6_000, tcp((here, there), (SERVER, 80), (EXTERNAL, 9), 0x02)),
+    ]
+}
+
+/// A directory of captures.
+struct Room(TempDir);
+
+impl Room {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn pcap(&self, name: &str, frames: &[Timed], resolution: TsResolution) -> PathBuf {
+        let header = PcapHeader { ts_resolution: resolution, ..PcapHeader::default() };
+        let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
+        for (micros, bytes) in frames {
+            let at = Duration::from_micros(EPOCH * 1_000_000 + micros);
+            let packet = PcapPacket::new(at, bytes.len() as u32, bytes);
+            writer.write_packet(&packet).unwrap();
+        }
+        self.write(name, &writer.into_writer())
+    }
+
+    /// A pcapng of one interface whose times count `unit` nanoseconds, as `resolution` says.
+    fn pcapng(&self, name: &str, frames: &[Timed], resolution: u8, unit: u64) -> PathBuf {
+        let mut writer = PcapNgWriter::new(Vec::new()).unwrap();
+        let options = vec![InterfaceDescriptionOption::IfTsResol(resolution)];
+        let linktype = DataLink::ETHERNET;
+        let interface = InterfaceDescriptionBlock { linktype, snaplen: 0, options };
+        writer.write_pcapng_block(interface).unwrap();
+        for (micros, bytes) in frames {
+            let units = (EPOCH * 1_000_000 + micros) * 1000 / unit;
+            writer
+                .write_pcapng_block(EnhancedPacketBlock {
+                    interface_id: 0,
+                    timestamp: Duration::from_nanos(units),
+                    original_len: bytes.len() as u32,
+                    data: Cow::Borrowed(bytes),
+                    options: Vec::new(),
+                })
+                .unwrap();
+        }
+        self.write(name, &writer.into_inner())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// Both captures of the usual story, as inputs.
+    fn story(&self) -> Vec<Input> {
+        let micros = TsResolution::MicroSecond;
+        vec![
+            input("red", self.pcap("red.pcap", &red_frames(), micros)),
+            input("wan", self.pcap("wan.pcap", &wan_frames(), micros)),
+        ]
+    }
+}
+
+fn input(name: &str, file: PathBuf) -> Input {
+    Input { name: name.to_owned(), remote: None, file }
+}
+
+fn options(inputs: Vec<Input>) -> ReplayOptions {
+    ReplayOptions { inputs, ..ReplayOptions::default() }
+}
+
+/// Replays and collects every account.
+fn replay(lab: &Lab, options: &ReplayOptions) -> Result<(Summary, Vec<Account>), ReplayError> {
+    let mut accounts = Vec::new();
+    let summary = run(lab, options, Some(&mut |account| accounts.push(account.clone())))?;
+    Ok((summary, accounts))
+}
+
+/// The times, in nanoseconds since 1970, and the frames of a file that was written here.
+fn written(path: &Path) -> Vec<(u64, Vec<u8>)> {
+    let file = fs::File::open(path).unwrap();
+    let mut reader = PcapNgReader::new(file).unwrap();
+    let mut frames = Vec::new();
+    while let Some(block) = reader.next_block() {
+        if let Block::EnhancedPacket(packet) = block.unwrap() {
+            let at = u64::try_from(packet.timestamp.as_nanos()).unwrap();
+            frames.push((at, packet.data.into_owned()));
+        }
+    }
+    let resolution = InterfaceDescriptionOption::IfTsResol(9);
+    assert!(reader.interfaces().iter().all(|known| known.options.contains(&resolution)));
+    frames
+}
