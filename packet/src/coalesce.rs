@@ -66,6 +66,27 @@ pub fn join_train(
     emit(train);
 }
 
+/// Puts the TCP super-frame `next` behind the super-frame `whole` that it continues, both behind `prefix` bytes of the
+/// same outer header: a sender whose socket takes 44 segments a call sends 46 in two. `false`, and nothing happens,
+/// when it does not continue it, or there is no room.
+#[must_use]
+pub fn splice(whole: &mut Frame, next: &Frame, prefix: usize) -> bool {
+    let (Offload::Segment { kind, size, span }, other) = (whole.offload(), next.offload()) else {
+        return false;
+    };
+    let bytes = whole.bytes().split_at_checked(prefix).zip(next.bytes().split_at_checked(prefix));
+    let Some(((outer, head), (next_outer, rest))) = bytes else { return false };
+    if other != (Offload::Segment { kind, size, span }) || outer != next_outer {
+        return false;
+    }
+    let Some(mut run) = Run::of_whole(head, size) else { return false };
+    if !run.join_whole(head, rest) || !whole.append(rest.get(run.headers()..).unwrap_or(&[])) {
+        return false;
+    }
+    let joined = whole.bytes_mut().get_mut(prefix..);
+    joined.and_then(|joined| run.close(joined)).is_some()
+}
+
 /// The run at the front of what is left of a train: its bytes are `start..end`, headers and then payloads.
 struct Open {
     start: usize,

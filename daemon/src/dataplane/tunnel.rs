@@ -53,8 +53,34 @@ pub(crate) struct Tunnel {
     pub(crate) counters: Arc<Counters>,
 }
 
-/// Makes events of what was received in one piece.
+/// Makes events of what was received in one piece; what continues the datagram before it is put behind that.
 pub(super) fn arrive(port: PortId, datagrams: Datagrams, pool: &mut Pool, batch: &mut Vec<Event>) {
+    let before = batch.len();
+    take_apart(port, datagrams, pool, batch);
+    let Some((ahead, behind)) = batch.split_at_mut_checked(before) else { return };
+    if let (Some(last), Some(first)) = (ahead.last_mut(), behind.first())
+        && continues(last, first)
+        && let Event::Datagram { datagram, .. } = batch.remove(before)
+    {
+        pool.give(datagram);
+    }
+}
+
+/// Whether `next` continued the datagram of `last`, and is part of it now.
+fn continues(last: &mut Event, next: &Event) -> bool {
+    match (last, next) {
+        (
+            Event::Datagram { port, remote, traffic_class, datagram },
+            Event::Datagram { port: p, remote: r, traffic_class: t, datagram: next },
+        ) => {
+            (*port, *remote, *traffic_class) == (*p, *r, *t)
+                && coalesce::splice(datagram, next, header::LEN)
+        }
+        _ => false,
+    }
+}
+
+fn take_apart(port: PortId, datagrams: Datagrams, pool: &mut Pool, batch: &mut Vec<Event>) {
     let Datagrams { mut frame, size, from, tos, truncated } = datagrams;
     if truncated {
         pool.give(frame);

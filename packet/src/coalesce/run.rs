@@ -96,6 +96,31 @@ impl Run {
         run.lengths_fit(first).then_some(run)
     }
 
+    /// The run of segments of `size` bytes that a TCP super-frame stands for; `None` when nothing may follow it.
+    pub(super) fn of_whole(whole: &[u8], size: NonZeroU16) -> Option<Self> {
+        let run = Self::open(whole, Offload::Complete)?;
+        let each = usize::from(size.get());
+        let may_go_on =
+            !run.full && run.kind != SegmentKind::Udp && run.payload.is_multiple_of(each);
+        may_go_on.then_some(Self { size, pieces: run.payload / each, verified: true, ..run })
+    }
+
+    /// Whether the super-frame `next`, of segments of the same size, continues the run whose bytes so far are `whole`.
+    /// Neither has a checksum of its own to verify. When it does, what follows its first [`Run::headers`] bytes is to be
+    /// put behind `whole`.
+    pub(super) fn join_whole(&mut self, whole: &[u8], next: &[u8]) -> bool {
+        let payload = next.len().saturating_sub(self.headers);
+        let pieces = self.pieces + payload.div_ceil(usize::from(self.size.get()));
+        let ip_len = self.headers + self.payload + payload - ETHERNET;
+        if payload == 0 || pieces > MAX_PIECES || ip_len > MAX_IP_LEN {
+            return false;
+        }
+        let Some(last_flags) = self.continued_by(whole, next) else { return false };
+        (self.payload, self.pieces) = (self.payload + payload, pieces);
+        self.last_flags = last_flags;
+        true
+    }
+
     /// Whether `next` continues the run whose bytes so far are `whole`; when it does, it counts as joined, and what
     /// follows its first [`Run::headers`] bytes is to be put behind `whole`.
     #[inline]

@@ -1,6 +1,6 @@
 //! Joining is the inverse of cutting, and never makes a wrong checksum right.
 
-use packet::coalesce::{Joiner, MAX_DATAGRAMS, join_train};
+use packet::coalesce::{self, Joiner, MAX_DATAGRAMS, join_train};
 use packet::segment::segment;
 use packet::vlan::Tag;
 use packet::{Frame, Offload, Pool};
@@ -320,5 +320,33 @@ fn a_run_stays_within_an_ip_packet() {
         second[18..20].copy_from_slice(&identification.to_be_bytes());
         mend(&mut second);
         assert_eq!(chained([roomy(&first), roomy(&second)]).len(), expected, "{payload}");
+    }
+}
+
+proptest! {
+    /// A sender's socket takes so many segments a call: what comes in two trains goes on as one.
+    #[test]
+    fn what_was_cut_into_two_trains_is_spliced_into_one(
+        payload in 2usize..9000, size in 100usize..2000, at in any::<prop::sample::Index>()
+    ) {
+        let sample = without_cwr(plain(Carried::Tcp, payload));
+        let pieces = cut(sample.super_frame(size as u16, false));
+        prop_assume!(pieces.len() >= 4);
+        let at = 2 + at.index(pieces.len() - 3);
+        let step = pieces[0].len() + PREFIX.len();
+        let one = |pieces: &[Vec<u8>]| {
+            let bytes = train(&PREFIX, pieces);
+            joined(roomy(bytes.bytes()), step, PREFIX.len()).remove(0)
+        };
+        let (mut head, tail) = (one(&pieces[..at]), one(&pieces[at..]));
+        let whole = one(&pieces);
+        let expected = tail.offload() == whole.offload();
+        prop_assert_eq!(coalesce::splice(&mut head, &tail, PREFIX.len()), expected);
+        if expected {
+            prop_assert_eq!(&head, &whole);
+            let mut again = tail.clone();
+            prop_assert!(!coalesce::splice(&mut again, &tail, PREFIX.len()), "it does not continue itself");
+            prop_assert!(!coalesce::splice(&mut head, &tail, PREFIX.len()), "nothing follows the last");
+        }
     }
 }
