@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::bridge::Bridge;
+use crate::commands::compare::Compare;
 use crate::commands::conntrack::Conntrack;
 use crate::commands::fdb::Fdb;
 use crate::commands::masquerade::Masquerade;
@@ -133,6 +134,9 @@ pub(crate) enum Verb {
     Stats,
     /// Frames that ended in the switch, by port and reason
     Drops,
+    /// Compare this switch with another one, frame by frame, without a daemon
+    #[command(subcommand)]
+    Compare(Compare),
     /// The versions of this command and of the daemon
     Version,
 }
@@ -172,8 +176,9 @@ The control socket speaks HTTP and JSON, for whoever has no tapswitch at hand:
 
 Exit codes:
   0  done
-  1  the daemon refused, none answers, or a step failed
-  2  wrong usage, or a wrong lab file: every problem is printed with its line and column";
+  1  the daemon refused, none answers, or a step failed; `compare`: different
+  2  wrong usage, or a wrong lab file: every problem is printed with its line and column;
+     `compare`: it could not be made";
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use daemon::compare::CompareError;
 use daemon::config::ConfigError;
 use daemon::replay::ReplayError;
 use daemon::run::RunError;
@@ -20,9 +21,21 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// The daemon refused, or a step failed.
+/// Two switches that were compared are different; the report has said where.
+#[derive(Debug)]
+pub(crate) struct Differs;
+
+impl fmt::Display for Differs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the two switches differ, and not by intention")
+    }
+}
+
+impl std::error::Error for Differs {}
+
+/// The daemon refused, a step failed, or two switches differ.
 const REFUSED: u8 = 1;
-/// Wrong usage (as clap has it) or a wrong lab file.
+/// Wrong usage (as clap has it), a wrong lab file, or no comparison.
 const WRONG: u8 = 2;
 
 /// Prints the error and chooses the exit code.
@@ -44,6 +57,7 @@ fn code(error: &anyhow::Error) -> u8 {
     let is_wrong = is_bad_lab(error)
         || error.is::<Usage>()
         || error.is::<LogError>()
+        || error.is::<CompareError>()
         || error.downcast_ref::<ReplayError>().is_some_and(ReplayError::is_wrong_usage);
     if is_wrong { WRONG } else { REFUSED }
 }
@@ -65,6 +79,8 @@ mod tests {
         assert_eq!(code(&RunError::Lab(wrong).into()), 2);
         assert_eq!(code(&Usage("nothing to set".into()).into()), 2);
         assert_eq!(code(&RunError::Privilege(daemon::run::PrivilegeError::NotRoot).into()), 1);
+        assert_eq!(code(&CompareError::Missing("ovs-vswitchd").into()), 2);
+        assert_eq!(code(&Differs.into()), 1);
         let denied: anyhow::Error =
             RunError::Privilege(daemon::run::PrivilegeError::NotRoot).into();
         assert!(sentence(&denied).starts_with("tapswitch needs root"), "{denied}");

@@ -3,10 +3,11 @@
 //! In reading order: [`config`] (what a user writes), [`plan`] (from one lab to another, in lines for people),
 //! [`dataplane`] (threads that move frames), [`engine`] (the running lab), [`api`] and [`client`] (the two ends of the
 //! control socket), [`run`] (a daemon's life), [`demo`] (a lab that proves itself), [`replay`] (captures through the
-//! switch, without a machine).
+//! switch, without a machine), [`compare`] (the switch beside Open vSwitch).
 
 pub mod api;
 pub mod client;
+pub mod compare;
 pub mod config;
 pub mod dataplane;
 pub mod demo;

@@ -71,6 +71,12 @@ impl Bridge {
         }
     }
 
+    /// Whether frames to `destination` end at every bridge, and at this one too.
+    #[inline]
+    pub(crate) fn is_reserved(&self, destination: Mac) -> bool {
+        destination.reserved().is_some_and(|low| self.settings.forward >> low & 1 == 0)
+    }
+
     /// Whom a frame to `destination` in `vlan` is for; `from` is where it came from, none for the router's own.
     pub(crate) fn decide(
         &self,
@@ -79,10 +85,9 @@ impl Bridge {
         from: Option<Location>,
     ) -> Result<Decision, DropReason> {
         if destination.is_group() {
-            let forwarded = |low: u8| self.settings.forward >> low & 1 == 1;
-            return match destination.reserved() {
-                Some(low) if !forwarded(low) => Err(DropReason::Reserved),
-                _ => Ok(Decision::Flood),
+            return match self.is_reserved(destination) {
+                true => Err(DropReason::Reserved),
+                false => Ok(Decision::Flood),
             };
         }
         match self.fdb.find(destination, vlan) {

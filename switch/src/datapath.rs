@@ -100,12 +100,13 @@ impl Switch {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
         // 2 learn: who speaks, from where. A reserved frame teaches nothing: its sender may be a bridge's own end.
-        let decision = bridge.decide(ethernet.destination(), vlan, Some(from));
-        let reserved = decision == Err(DropReason::Reserved);
+        let reserved = bridge.is_reserved(ethernet.destination());
         let learns = self.ports.learns(from);
         if !reserved && let Err(reason) = bridge.hear(now, ethernet.source(), vlan, from, learns) {
             return Err(ethernet.refuse(reason));
         }
+        // After learning: a frame from a station to itself is for the port that it came from.
+        let decision = bridge.decide(ethernet.destination(), vlan, Some(from));
         // 3 listen: ARP, hear and answer for ourselves, or for who is known to be beyond a tunnel.
         let mut heard = false;
         if ethernet.ethertype() == EtherType::ARP && !reserved {

@@ -65,7 +65,7 @@ pub enum PriorityTags {
     Never,
     /// When the priority is not zero.
     IfNonzero,
-    /// Always.
+    /// Also when it is zero, of a frame that came with a tag: the tag is kept, not invented.
     Always,
 }
 
@@ -106,6 +106,7 @@ impl VlanMode {
 
     /// The tag that a frame of `vlan` leaves with; `came` is the tag it came with, whose priority is kept.
     pub fn tag(&self, vlan: VlanId, came: Option<Tag>, priority: PriorityTags) -> Option<Tag> {
+        let had_tag = came.is_some();
         let came = came.unwrap_or(Tag::new(VlanId::UNTAGGED));
         let tagged = match self {
             Self::Access(_) => false,
@@ -118,7 +119,7 @@ impl VlanMode {
         let keep = match priority {
             PriorityTags::Never => false,
             PriorityTags::IfNonzero => came.priority() != 0,
-            PriorityTags::Always => true,
+            PriorityTags::Always => had_tag,
         };
         keep.then(|| came.in_vlan(VlanId::UNTAGGED))
     }
@@ -147,7 +148,10 @@ mod tests {
         assert_eq!(access.tag(vlan(10), tag(10), PriorityTags::Never), None);
         assert_eq!(access.tag(vlan(10), tag(10), PriorityTags::IfNonzero), tag(0));
         assert_eq!(access.tag(vlan(10), None, PriorityTags::IfNonzero), None);
-        assert_eq!(access.tag(vlan(10), None, PriorityTags::Always), Some(Tag::from_bits(0)));
+        let no_priority = Some(Tag::from_bits(0));
+        assert_eq!(access.tag(vlan(10), no_priority, PriorityTags::IfNonzero), None);
+        assert_eq!(access.tag(vlan(10), no_priority, PriorityTags::Always), no_priority);
+        assert_eq!(access.tag(vlan(10), None, PriorityTags::Always), None, "never invented");
     }
 
     /// BR11.

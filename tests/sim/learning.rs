@@ -55,6 +55,31 @@ fn a_station_that_moves_is_found_at_once_where_it_is_now() {
     assert_eq!(counts(&lab).moved, 1);
 }
 
+/// BR1, BR2: learning comes before deciding.
+#[test]
+fn a_station_that_speaks_to_itself_is_heard_by_nobody() {
+    let mut lab = segment(1);
+    let own = hello(lab.mac("a"), lab.mac("a"));
+    lab.send("a", &own);
+    lab.send("c", &own);
+    assert!(lab.heard().is_empty(), "neither at first nor after it has moved");
+    assert_eq!(lab.dropped("a", DropReason::Reflected), 1);
+    assert_eq!(lab.dropped("c", DropReason::Reflected), 1);
+    assert_eq!(counts(&lab).moved, 1);
+}
+
+/// BR4: who comes may displace whom the frame is for.
+#[test]
+fn a_station_that_gives_way_to_the_sender_is_not_known_to_the_frame_that_displaced_it() {
+    let mut lab = segment(1);
+    let small = BridgeSettings { capacity: 1, ..BridgeSettings::default() };
+    lab.change(Change::SetBridge(lab.bridge_id("br0"), small));
+    shout(&mut lab, "b");
+    lab.clear();
+    speak(&mut lab, "a", "b");
+    assert_eq!(lab.heard(), ["b", "c"], "flooded: the one place is a's now");
+}
+
 /// BR3.
 #[test]
 fn a_silent_station_is_forgotten_after_300_seconds() {

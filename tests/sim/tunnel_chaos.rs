@@ -235,14 +235,14 @@ proptest! {
         for (at, source, to) in frames {
             let from = PLACES[at];
             let bytes = hello(to.map_or(Mac::BROADCAST, stranger), stranger(source));
+            if from.port() != "vx1" {
+                known.insert(source, from);
+            }
             let expected = expected(&known, from, to);
             from.say(&mut lab, &bytes);
             prop_assert_eq!(got(&mut lab), expected.clone().unwrap_or_default());
             if let Err(reason) = expected {
                 *dropped.entry((from.port(), reason)).or_default() += 1;
-            }
-            if from.port() != "vx1" {
-                known.insert(source, from);
             }
         }
         let mut drops: Vec<_> = dropped.into_iter().map(|((port, reason), n)| (port, reason, n)).collect();

@@ -119,8 +119,7 @@ fn nested_vxlan_is_carried_and_not_opened() {
 fn a_frame_from_a_station_to_itself_goes_nowhere() {
     let mut lab = lab();
     lab.from_peer(FAR, &encapsulated(42, &hello(stranger(1), stranger(1))));
-    assert_eq!(lab.heard(), ["red", "blue"], "unknown when it was asked for");
-    lab.from_peer(FAR, &encapsulated(42, &hello(stranger(1), stranger(1))));
+    assert_eq!(lab.heard(), [""; 0]);
     assert_eq!(lab.drops(), [("vx0", DropReason::Reflected, 1)]);
     assert_eq!(sent_to(&mut lab), []);
 }

@@ -73,7 +73,9 @@ fn priority_tags_leave_where_they_are_asked_for() {
     for port in ["trunk", "all", "native"] {
         lab.station(port, Port::on("br0").access(30));
     }
-    assert_eq!(seen(&mut lab, "ten", None), [("ten2", None), ("twenty", Some(0))]);
+    assert_eq!(seen(&mut lab, "ten", None), [("ten2", None), ("twenty", None)]);
+    let kept = [("ten2", None), ("twenty", Some(0))];
+    assert_eq!(seen(&mut lab, "ten", Some(0)), kept, "a header is kept, and never invented");
     let priority = 6 << 13;
     let expected = [("ten2", Some(priority)), ("twenty", Some(priority))];
     assert_eq!(seen(&mut lab, "ten", Some(priority)), expected);

@@ -13,6 +13,7 @@ use crate::output;
 use crate::render::{counters, tables, tree};
 
 pub(crate) mod bridge;
+pub(crate) mod compare;
 pub(crate) mod conntrack;
 pub(crate) mod fdb;
 pub(crate) mod keys;
@@ -44,6 +45,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         }
         Verb::Check { file } => lab::check(&file),
         Verb::Replay(replay) => replay.run(args.json),
+        Verb::Compare(verb) => verb.run(args.json),
         verb => block_on(ask(verb, &context)),
     }
 }
@@ -67,7 +69,11 @@ async fn ask(verb: Verb, context: &Context) -> Result<()> {
         Verb::Drops => context.list(&context.client.drops().await?, |drops| counters::drops(drops)),
         Verb::Version => version(context).await,
         // They were run before, without a daemon.
-        Verb::Demo { .. } | Verb::Run { .. } | Verb::Check { .. } | Verb::Replay(_) => Ok(()),
+        Verb::Demo { .. }
+        | Verb::Run { .. }
+        | Verb::Check { .. }
+        | Verb::Replay(_)
+        | Verb::Compare(_) => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+pub(crate) mod compare;
 pub(crate) mod counters;
 pub(crate) mod replay;
 pub(crate) mod tables;

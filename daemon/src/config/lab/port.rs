@@ -241,7 +241,7 @@ pub enum PriorityTags {
     Never,
     /// When the priority is not 0: `true` or "if-nonzero".
     IfNonzero,
-    /// Always: "always".
+    /// Also when it is 0, if the frame came with a tag: "always".
     Always,
 }
 
