@@ -57,6 +57,7 @@ impl Bridge {
     }
 
     /// Notes that `source` speaks from `here`; where nothing is learned, sees only that it may.
+    #[inline]
     pub(crate) fn hear(
         &mut self,
         now: Instant,
@@ -78,6 +79,7 @@ impl Bridge {
     }
 
     /// Whom a frame to `destination` in `vlan` is for; `from` is where it came from, none for the router's own.
+    #[inline]
     pub(crate) fn decide(
         &self,
         destination: Mac,

@@ -104,6 +104,7 @@ impl Switch {
     /// When a frame was refused because it is too large for the tunnel that it was to enter, tells its sender, if that
     /// is an IPv4 host that must know (RFC 1191): from the router's address, or where the segment has none, from the
     /// address that the frame was for.
+    #[inline]
     pub(crate) fn told_if_too_big(
         &mut self,
         now: Instant,
@@ -190,6 +191,7 @@ impl<'a> Cause<'a> {
 
 impl Ports {
     /// Whether stations are learned from what comes from there.
+    #[inline]
     pub(crate) fn learns(&self, from: Location) -> bool {
         match from {
             Location::Peer { tunnel, .. } => {
@@ -200,6 +202,7 @@ impl Ports {
     }
 
     /// Lowers the MSS of a connection that begins through a tunnel which asks for that.
+    #[inline]
     pub(crate) fn fit(&self, frame: &mut Frame, to: Location) {
         if let Location::Peer { tunnel, .. } = to
             && let Some((port, _, tunnel)) = self.tunnel(tunnel)
