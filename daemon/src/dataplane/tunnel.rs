@@ -132,7 +132,11 @@ impl Departures {
                 departure.remotes += 1;
                 continue;
             }
-            let Some(Entry::Tunnel(tunnel)) = table.get(copy.port) else { continue };
+            let Some(Entry::Tunnel(tunnel)) = table.get(copy.port) else {
+                // It is being taken away: none of its copies belongs to the tunnel before it.
+                last = None;
+                continue;
+            };
             let mut train = self.spare.pop().unwrap_or_default();
             frame.set_tag(copy.tag);
             if train.cut(tunnel.exit.vni, &frame).is_err() {
@@ -192,5 +196,50 @@ impl Departures {
 
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use os::underlay::SenderOptions;
+
+    use super::*;
+
+    #[test]
+    fn copies_for_a_tunnel_that_is_gone_are_not_sent_through_another() {
+        let options = SenderOptions {
+            local: Ipv4Addr::LOCALHOST,
+            dont_fragment: true,
+            checksum: true,
+            lanes: 1,
+        };
+        let exit = Exit {
+            vni: Vni::MAX,
+            udp_port: 4789,
+            sender: Arc::new(Sender::open(&options).unwrap()),
+            ttl: Ttl::default(),
+            dscp: Dscp::default(),
+        };
+        let (here, gone) = (PortId::new(1), PortId::new(2));
+        let counters = Arc::new(Counters::default());
+        let tunnel = Arc::new(Tunnel { port: here, exit, counters });
+        let table = Table::default().with(Entry::Tunnel(tunnel));
+        let copy =
+            |port, last| Egress { port, remote: Some(Ipv4Addr::new(127, 0, 0, last)), tag: None };
+        let copies = [copy(here, 1), copy(gone, 2), copy(gone, 3), copy(here, 4), copy(here, 5)];
+        let mut departures = Departures::default();
+        departures.add(Frame::copied_from(&[0; 60]), &copies, &table);
+        let sent: Vec<Vec<u8>> = departures
+            .departures
+            .iter()
+            .map(|departure| {
+                let last = departure.first_remote + departure.remotes;
+                let remotes = &departures.remotes[departure.first_remote..last];
+                remotes.iter().map(|remote| remote.octets()[3]).collect()
+            })
+            .collect();
+        assert_eq!(sent, [vec![1], vec![4, 5]]);
     }
 }
