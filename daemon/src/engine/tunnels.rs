@@ -83,7 +83,7 @@ pub(super) fn inner_mtus(lab: &Lab) -> BTreeMap<Name, u16> {
 
 impl Engine {
     /// Gives a lab the MTUs that nobody wrote: what paths carry, and what existing devices have. A tunnel that runs
-    /// already keeps what it has while its path cannot be told.
+    /// already keeps what it has while its path cannot be told, or carries too little.
     pub(super) async fn measure(
         &self,
         running: &Running,
@@ -92,16 +92,15 @@ impl Engine {
         let mut inner = inner_mtus(lab);
         for (name, tunnel) in &lab.tunnels {
             let known = running.lab.tunnels.get(name).map(|tunnel| tunnel.mtu);
-            if let Some(known) = known
-                && !inner.contains_key(name)
-            {
-                inner.insert(name.clone(), known);
-            }
-            if let Some(&room) = inner.get(name)
-                && room < LEAST_INNER
-            {
-                let path = room + tunnel.overhead();
-                return Err(EngineError::Narrow { tunnel: name.clone(), path, inner: room });
+            match (inner.get(name).copied(), known) {
+                (Some(room), _) if room >= LEAST_INNER => {}
+                // What happens below a tunnel that runs stands in the way of no other change.
+                (_, Some(known)) => drop(inner.insert(name.clone(), known)),
+                (Some(room), None) => {
+                    let path = room + tunnel.overhead();
+                    return Err(EngineError::Narrow { tunnel: name.clone(), path, inner: room });
+                }
+                (None, None) => {}
             }
         }
         lab.derive_mtus(&inner);
