@@ -24,7 +24,7 @@ struct Link {
 const LOOSE: Link = Link { next: NONE, previous: NONE, bucket: NONE };
 
 /// Numbers with deadlines.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wheel {
     heads: Vec<u32>,
     occupied: [u64; (BUCKETS / 64) as usize],

@@ -11,7 +11,7 @@ use crate::tuple::{Direction, Tuple, answer};
 /// A flow, in one cache line: all that a packet of it touches.
 ///
 /// A packet of one direction carries that direction's tuple when it arrives and leaves as the inverse of the other's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(crate) struct Flow {
     original: Ends,

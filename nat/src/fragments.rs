@@ -28,7 +28,7 @@ pub const MAX_DATAGRAMS_PER_SOURCE: usize = 16;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Datagrams in pieces.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Reassembly {
     /// Places, used or not; grows to [`MAX_DATAGRAMS`] and stays, so that its bitmaps are made once.
     datagrams: Vec<Datagram>,

@@ -15,7 +15,7 @@
 use ahash::RandomState;
 
 /// Hashes keyed with a seed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hashes(RandomState);
 
 impl Hashes {
@@ -39,7 +39,7 @@ pub(crate) const fn mix(word: u64) -> u64 {
 }
 
 /// A multimap from hashes to numbers below `u32::MAX`, never iterated.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Index {
     slots: Slots,
     /// The table before it doubled; its slots before `moved` are empty.
@@ -117,7 +117,7 @@ impl Index {
 }
 
 /// A power of two of slots, or none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slots {
     slots: Vec<u64>,
     len: usize,

@@ -28,13 +28,13 @@ impl Default for Limits {
 }
 
 /// How many flows each inside host has. Hosts without flows are not here, so flows bound it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hosts {
     slab: Slab<Host>,
     index: Index,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Host {
     address: Ipv4Addr,
     flows: NonZeroU32,

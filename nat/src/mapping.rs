@@ -75,7 +75,7 @@ pub(crate) enum Behind {
 }
 
 /// All mappings and ports.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Mappings {
     slab: Slab<Entry>,
     /// By protocol, inside endpoint and external address.

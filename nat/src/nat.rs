@@ -29,6 +29,7 @@ use crate::view::FlowView;
 const EXPIRY_BATCH: usize = 1024;
 
 /// Connection tracking, masquerade and publishing. See the crate's own page for the two steps of a packet.
+#[derive(Clone)]
 pub struct Nat {
     pub(crate) rules: Rules,
     pub(crate) listeners: Listeners,

@@ -25,7 +25,7 @@ const MAX_RESTS: usize = 1 << 17;
 const MAX_TRIES: u16 = 512;
 
 /// One bit for each port: 8 KiB.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Bits(Vec<u64>);
 
 impl Bits {
@@ -50,7 +50,7 @@ impl Bits {
 }
 
 /// The ports of one external address and protocol. 544 KiB when every port was used once, touched as they are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pool {
     pub(crate) address: Ipv4Addr,
     pub(crate) protocol: Protocol,

@@ -8,13 +8,13 @@ use crate::mapping::MappingId;
 use crate::slab::Slab;
 
 /// Counts of flows by mapping and remote address; pairs without flows are not here, so flows bound it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Remotes {
     slab: Slab<Remote>,
     index: Index,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Remote {
     mapping: MappingId,
     address: Ipv4Addr,

@@ -41,7 +41,7 @@ impl Rules {
 }
 
 /// Publish rules sorted for search: packets of no flow are many when somebody scans.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Listeners {
     /// By protocol and port, then in the administrator's order.
     sorted: Vec<Publish>,

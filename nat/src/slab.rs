@@ -1,7 +1,7 @@
 //! Values that keep their number for life, in one allocation that is made once.
 
 /// A vector with holes. Numbers are small, reused last-freed-first, and iteration is in their order: deterministic.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
     entries: Vec<Option<T>>,
     free: Vec<u32>,

@@ -40,7 +40,7 @@ pub(crate) enum Due {
 }
 
 /// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 32 to 64 in the index, 12 in the wheel.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     flows: Slab<Flow>,
     /// By the flow's number: its birth and what it holds.

@@ -35,7 +35,7 @@ impl Default for BridgeSettings {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bridge {
     pub(crate) settings: BridgeSettings,
     pub(crate) ports: Vec<PortId>,
@@ -229,7 +229,7 @@ pub(crate) fn footprint(frame: &Frame) -> usize {
 }
 
 /// All bridges, by number.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Bridges(Vec<Option<Bridge>>);
 
 impl Bridges {

@@ -62,7 +62,7 @@ struct List {
 const EMPTY: List = List { head: NONE, tail: NONE, len: 0 };
 
 /// See the module's own text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fdb {
     hasher: RandomState,
     index: HashTable<Slot>,

@@ -16,7 +16,7 @@ use crate::routes::Target;
 const BLOCK: u32 = 1 << 31;
 const ROOT: usize = 1 << 16;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fib {
     root: Box<[u32]>,
     blocks: Vec<[u32; 256]>,

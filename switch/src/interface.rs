@@ -50,7 +50,7 @@ impl InterfaceSettings {
 }
 
 /// An interface with its state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Interface {
     pub(crate) settings: InterfaceSettings,
     /// When it last told everybody that an address is its own (RFC 5227 section 2.4 c).
@@ -58,7 +58,7 @@ pub(crate) struct Interface {
 }
 
 /// All interfaces, by number.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Interfaces(Vec<Option<Interface>>);
 
 impl Interfaces {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use packet::Instant;
 
 /// A bucket of `burst` tokens that refills at `rate` a second.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limiter {
     rate: u32,
     burst: u32,

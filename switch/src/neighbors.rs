@@ -114,7 +114,7 @@ pub(crate) enum Due {
     GaveUp(Key),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Neighbors {
     table: HashMap<Key, Neighbor, RandomState>,
     timers: BTreeSet<(Instant, Key)>,

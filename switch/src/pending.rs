@@ -17,7 +17,7 @@ const TOTAL: usize = 1024;
 const BYTES: usize = 8 << 20;
 
 /// A packet that waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     /// The packet, translated, without its Ethernet addresses.
     pub(crate) frame: Frame,
@@ -25,7 +25,7 @@ pub(crate) struct Waiting {
     pub(crate) from: Option<PortId>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pending {
     queues: HashMap<Key, VecDeque<Waiting>, RandomState>,
     count: usize,

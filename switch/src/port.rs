@@ -76,7 +76,7 @@ pub struct PortSettings {
 }
 
 /// A port with its state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Port {
     pub(crate) settings: PortSettings,
     pub(crate) up: bool,
@@ -85,7 +85,7 @@ pub(crate) struct Port {
 }
 
 /// All ports, by number.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ports(Vec<Option<Port>>);
 
 impl Ports {

@@ -15,7 +15,7 @@ use crate::routes::{Routes, Target};
 use crate::switch::{Seeds, error_limiter};
 
 /// The router's tables.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Router {
     pub(crate) interfaces: Interfaces,
     pub(crate) routes: Routes,

@@ -60,7 +60,7 @@ pub enum Target {
 }
 
 /// The table, with the routes it is made from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Routes {
     table: PrefixMap<Ipv4Net, Target>,
     written: Vec<Route>,

@@ -45,7 +45,7 @@ pub(crate) enum Fate {
 /// Drops of one port, by reason.
 type Row = [u64; DropReason::COUNT];
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stats {
     pub(crate) totals: Totals,
     drops: Vec<Row>,

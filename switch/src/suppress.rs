@@ -32,7 +32,7 @@ pub(crate) struct Segment {
 }
 
 /// Who has which address, as heard.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Heard {
     stations: BTreeMap<(Segment, Ipv4Addr), Mac>,
     /// When a full table was last searched for entries of forgotten stations.

@@ -20,8 +20,9 @@ use crate::tunnel::Outer;
 /// Everything between the cables: bridges, router and NAT.
 ///
 /// Cost: a frame takes tens of nanoseconds and allocates nothing once the outbox is warm. Memory is bounded by the
-/// capacities of its tables.
-#[derive(Debug)]
+/// capacities of its tables. A clone is another switch in the same state: given the same events it does the same, and
+/// the first does not notice.
+#[derive(Clone, Debug)]
 pub struct Switch {
     pub(crate) seeds: Seeds,
     pub(crate) ports: Ports,
@@ -124,7 +125,7 @@ impl Switch {
 }
 
 /// A stream of seeds from one (splitmix64): each table gets its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Seeds(u64);
 
 impl Seeds {

@@ -29,7 +29,7 @@ pub struct FarEnd {
 }
 
 /// All far ends, and the strangers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tunnels {
     known: Vec<(FarEnd, PortId)>,
     strangers: BTreeMap<FarEnd, (DropReason, u64)>,

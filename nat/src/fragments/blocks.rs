@@ -5,7 +5,7 @@ const BLOCKS: usize = 8192;
 const WORDS: usize = BLOCKS / 64;
 
 /// Two bits for each block: 2 KiB, made once for each place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Blocks {
     present: Vec<u64>,
     starts: Vec<u64>,

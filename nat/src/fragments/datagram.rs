@@ -32,7 +32,7 @@ impl Key {
 }
 
 /// One datagram's place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Datagram {
     /// `None`: the place is idle.
     pub(super) key: Option<Key>,
