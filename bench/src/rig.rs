@@ -29,7 +29,7 @@ pub struct Rig<T> {
     out: Outbox,
     now: packet::Instant,
     tick: Duration,
-    batch: Vec<(PortId, Frame)>,
+    batch: Vec<Event>,
     traffic: T,
     copies: u64,
 }
@@ -81,12 +81,13 @@ impl<T: Traffic> Rig<T> {
         for _ in 0..frames {
             let mut frame = self.out.pool.take();
             let port = self.traffic.next(&mut frame);
-            self.batch.push((port, frame));
+            self.batch.push(Event::Frame { port, frame });
         }
         self.now += self.tick;
         let start = Instant::now();
-        for (port, frame) in self.batch.drain(..) {
-            self.switch.step(self.now, Event::Frame { port, frame }, &mut self.out);
+        self.switch.look_ahead(&mut self.batch);
+        for event in self.batch.drain(..) {
+            self.switch.step(self.now, event, &mut self.out);
         }
         if self.switch.next_timeout().is_some_and(|due| due <= self.now) {
             self.switch.step(self.now, Event::Timeout, &mut self.out);

@@ -10,6 +10,7 @@ use packet::rewrite::{self, End};
 use packet::{InterfaceId, Ipv4, Protocol, Transport};
 
 use crate::flow::Origin;
+use crate::known::Course;
 use crate::mapping::MappingId;
 use crate::table::FlowId;
 use crate::tuple::{Direction, Tuple};
@@ -162,11 +163,21 @@ fn requote(error: &mut Ipv4, tuple: &Tuple) {
 #[derive(Debug)]
 pub struct Translated {
     packet: Ipv4,
+    course: Option<Course>,
 }
 
 impl Translated {
     pub(crate) const fn new(packet: Ipv4) -> Self {
-        Self { packet }
+        Self { packet, course: None }
+    }
+
+    pub(crate) const fn of_flow(packet: Ipv4, course: Course) -> Self {
+        Self { packet, course: Some(course) }
+    }
+
+    /// The flow's direction that it goes in, when the flow was there before it.
+    pub const fn course(&self) -> Option<Course> {
+        self.course
     }
 
     /// The packet, ready for delivery.

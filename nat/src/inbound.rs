@@ -6,6 +6,7 @@ use packet::{DropReason, Dropped, Instant, InterfaceId, Ipv4, Transport};
 
 use crate::destined::{Arrival, Destined, Plan};
 use crate::flow::Origin;
+use crate::known::Seen;
 use crate::mapping::{Behind, Entry, MappingId};
 use crate::masquerade::Masquerade;
 use crate::nat::Nat;
@@ -26,11 +27,25 @@ impl Nat {
         packet: Ipv4,
         arrival: Arrival,
     ) -> Result<Destined, Dropped> {
-        if !self.is_configured() {
-            return Ok(Destined::untouched(packet, arrival.owner.is_some()));
+        match self.see(now, &packet) {
+            Some(seen) => self.inbound_seen(now, packet, &seen, arrival),
+            None => Ok(Destined::untouched(packet, arrival.owner.is_some())),
         }
+    }
+
+    /// [`Nat::inbound`] for a packet that [`Nat::see`] has just looked up.
+    ///
+    /// # Errors
+    /// As [`Nat::inbound`].
+    pub fn inbound_seen(
+        &mut self,
+        now: Instant,
+        packet: Ipv4,
+        seen: &Seen,
+        arrival: Arrival,
+    ) -> Result<Destined, Dropped> {
         self.tell(now);
-        let destined = self.judge(now, packet, arrival);
+        let destined = self.judge(now, packet, seen, arrival);
         if let Err(dropped) = &destined {
             self.count_refused(dropped.reason);
         }
@@ -38,16 +53,22 @@ impl Nat {
     }
 
     #[inline]
-    fn judge(&mut self, now: Instant, packet: Ipv4, arrival: Arrival) -> Result<Destined, Dropped> {
-        let transport = packet.transport();
+    fn judge(
+        &mut self,
+        now: Instant,
+        packet: Ipv4,
+        seen: &Seen,
+        arrival: Arrival,
+    ) -> Result<Destined, Dropped> {
+        let Seen { transport, tuple, flow } = *seen;
         let owned = arrival.owner.is_some();
-        let Some(tuple) = Tuple::of(&packet, transport) else {
+        let Some(tuple) = tuple else {
             if matches!(transport, Transport::Error { .. }) && !packet.is_fragment() {
                 return self.inbound_error(now, packet, owned);
             }
             return Ok(Destined::untouched(packet, owned));
         };
-        if let Some((flow, direction)) = self.find(now, &tuple)
+        if let Some((flow, direction)) = flow
             && let Some(known) = self.table.get(flow)
         {
             let to = known.tuple(direction.opposite()).inverse();

@@ -8,10 +8,11 @@
 //! The code map, in reading order: [`rules`] with [`masquerade`] and [`publish`] (what the administrator wants),
 //! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab` and `expiry` (all
 //! flows), `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the whole as one value),
-//! `inbound`, `outbound`, `opening` and `icmp` (the two steps), [`destined`] (their witnesses), [`limits`], [`view`],
+//! `inbound`, `outbound`, `opening` and `icmp` (the two steps), `known` and `ahead` (the short way), [`destined`] (their witnesses), [`limits`], [`view`],
 //! [`stats`], [`fragments`].
 #![forbid(unsafe_code)]
 
+mod ahead;
 pub mod destined;
 mod expiry;
 mod flow;
@@ -19,6 +20,7 @@ pub mod fragments;
 mod icmp;
 mod inbound;
 mod index;
+mod known;
 pub mod lifetime;
 pub mod limits;
 mod mapping;
@@ -39,6 +41,7 @@ pub mod view;
 
 pub use destined::{Arrival, Departure, Destined, Translated};
 pub use fragments::{Assembled, Reassembly};
+pub use known::{Course, Note, Seen};
 pub use lifetime::Lifetimes;
 pub use limits::Limits;
 pub use masquerade::{Filtering, Mapping, Masquerade, PortRange};

@@ -11,6 +11,7 @@
 
 use core::fmt;
 use core::net::Ipv4Addr;
+use core::num::NonZeroU32;
 
 use packet::{DropReason, Instant, InterfaceId};
 
@@ -190,6 +191,23 @@ impl Nat {
         None
     }
 
+    /// [`Nat::find`], by a guess first.
+    #[inline]
+    pub(crate) fn find_near(
+        &mut self,
+        now: Instant,
+        tuple: &Tuple,
+        guess: Option<NonZeroU32>,
+    ) -> Option<(FlowId, Direction)> {
+        if let Some(guess) = guess
+            && let Some((id, direction)) = self.table.find_at(guess.get() - 1, tuple)
+            && self.table.get(id)?.is_living(now)
+        {
+            return Some((id, direction));
+        }
+        self.find(now, tuple)
+    }
+
     /// Removes a flow and gives back what it held.
     pub(crate) fn end(&mut self, now: Instant, id: FlowId) {
         let Some((flow, holdings)) = self.table.remove(&self.hashes, id) else {
@@ -234,7 +252,7 @@ impl Nat {
         ended
     }
 
-    /// Sets memory aside once there is a rule: 36 MB of addresses at the default limits, none of it touched.
+    /// Sets memory aside once there is a rule: 40 MB of addresses at the default limits, none of it touched.
     fn reserve(&mut self) {
         if self.rules.is_empty() {
             return;

@@ -6,6 +6,7 @@ use packet::{DropReason, Dropped, Instant, Ipv4, Protocol, Transport};
 use crate::destined::{Arrival, Departure, Destined, Plan, Translated};
 use crate::flow::Origin;
 use crate::inbound::begins;
+use crate::known::Course;
 use crate::mapping::MappingId;
 use crate::masquerade::Manner;
 use crate::nat::Nat;
@@ -58,7 +59,7 @@ impl Nat {
         transport: Transport,
         departure: Departure,
     ) -> Result<Translated, Dropped> {
-        let Some(flow) = self.table.get_mut(id) else {
+        let Some(flow) = self.table.get(id) else {
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
         };
         let sent = flow.tuple(direction);
@@ -70,19 +71,12 @@ impl Nat {
         {
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
         }
-        if flow.follow(direction, transport, destined.packet().total_len()) {
-            let deadline = now + self.lifetimes.of(flow);
-            let is_earlier = deadline < flow.deadline();
-            flow.set_deadline(deadline);
-            if is_earlier {
-                self.table.hasten(now, id, deadline);
-            }
-        }
+        self.proceed(now, id, direction, transport, destined.packet().total_len());
         let mut packet = destined.into_packet();
         if (seen.destination, seen.destination_port) != (sent.source, sent.source_port) {
             set_source(&mut packet, &seen, direction);
         }
-        Ok(Translated::new(packet))
+        Ok(Translated::of_flow(packet, Course { flow: id, direction }))
     }
 
     /// A packet that goes where it was sent, and belongs to no flow.

@@ -7,6 +7,7 @@ use packet::Instant;
 use crate::expiry::Wheel;
 use crate::flow::Flow;
 use crate::index::{Hashes, Index};
+use crate::known::Note;
 use crate::mapping::MappingId;
 use crate::slab::Slab;
 use crate::tuple::{Direction, Tuple};
@@ -39,12 +40,14 @@ pub(crate) enum Due {
     Living,
 }
 
-/// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 32 to 64 in the index, 12 in the wheel.
+/// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 16 of notes, 32 to 64 in the index, 12 in the wheel.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     flows: Slab<Flow>,
     /// By the flow's number: its birth and what it holds.
     holdings: Vec<(u32, Holdings)>,
+    /// By the flow's number, then by direction.
+    notes: Vec<[Note; 2]>,
     /// Numbers are twice the flow's, plus one for the reply direction.
     index: Index,
     wheel: Wheel,
@@ -56,6 +59,7 @@ impl Table {
         Self {
             flows: Slab::new(),
             holdings: Vec::new(),
+            notes: Vec::new(),
             index: Index::new(),
             wheel: Wheel::new(),
             births: 0,
@@ -66,6 +70,7 @@ impl Table {
     pub(crate) fn reserve(&mut self, flows: usize) {
         self.flows.reserve(flows);
         self.holdings.reserve_exact(flows.saturating_sub(self.holdings.len()));
+        self.notes.reserve_exact(flows.saturating_sub(self.notes.len()));
         self.wheel.reserve(flows);
     }
 
@@ -81,6 +86,42 @@ impl Table {
             flow.is_some_and(|flow| flow.tuple(direction(entry)) == *tuple)
         })?;
         Some((FlowId { number: found / 2, births: self.births }, direction(found)))
+    }
+
+    /// [`Table::find`] by a guess where the flow is.
+    #[inline]
+    pub(crate) fn find_at(&self, guess: u32, tuple: &Tuple) -> Option<(FlowId, Direction)> {
+        let flow = self.flows.get(guess / 2)?;
+        let found = flow.tuple(direction(guess)) == *tuple;
+        found.then_some((FlowId { number: guess / 2, births: self.births }, direction(guess)))
+    }
+
+    /// The guess for [`Table::find_at`] that probably holds for a tuple with this hash.
+    #[inline]
+    pub(crate) fn likely(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |_| true)
+    }
+
+    /// Reads what lies about the flow of a guess.
+    #[inline]
+    pub(crate) fn touch(&self, guess: u32) -> u64 {
+        let note = self.notes.get(guess as usize / 2).map_or(0, |[note, _]| note.0);
+        self.flows.get(guess / 2).map_or(0, |flow| flow.deadline().as_nanos() ^ note)
+    }
+
+    /// What was noted of a flow's direction.
+    #[inline]
+    pub(crate) fn note(&self, id: FlowId, direction: Direction) -> Option<Note> {
+        let notes = self.notes.get(id.number as usize).filter(|_| self.is_same(id))?;
+        Some(notes[direction as usize])
+    }
+
+    pub(crate) fn set_note(&mut self, id: FlowId, direction: Direction, note: Note) {
+        if self.is_same(id)
+            && let Some(notes) = self.notes.get_mut(id.number as usize)
+        {
+            notes[direction as usize] = note;
+        }
     }
 
     #[inline]
@@ -117,6 +158,10 @@ impl Table {
         match self.holdings.get_mut(number as usize) {
             Some(place) => *place = (self.births, holdings),
             None => self.holdings.push((self.births, holdings)),
+        }
+        match self.notes.get_mut(number as usize) {
+            Some(place) => *place = [Note::default(); 2],
+            None => self.notes.push([Note::default(); 2]),
         }
         for (entry, hash) in (2 * number..).zip(hashed) {
             self.index.insert(hash, entry);

@@ -21,10 +21,36 @@ pub(crate) struct Tuple {
 
 impl Tuple {
     /// `None` for packets that no flow can be told from: fragments, ICMP errors, cut-off headers.
+    #[inline]
     pub(crate) fn of(packet: &Ipv4, transport: Transport) -> Option<Self> {
         if packet.is_fragment() {
             return None;
         }
+        Self::of_parts(packet.source(), packet.destination(), packet.protocol(), transport)
+    }
+
+    /// The same for a packet that nobody has checked yet, from its header on.
+    #[inline]
+    pub(crate) fn in_bytes(packet: &[u8]) -> Option<Self> {
+        let header = packet.first_chunk::<20>()?;
+        if u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0 {
+            return None;
+        }
+        let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *header;
+        let protocol = Protocol(header[9]);
+        let payload = packet.get(usize::from(header[0] & 0x0f) * 4..)?;
+        let transport = Transport::parse(protocol, payload)?;
+        let (source, destination) = (Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3));
+        Self::of_parts(source, destination, protocol, transport)
+    }
+
+    #[inline]
+    fn of_parts(
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        protocol: Protocol,
+        transport: Transport,
+    ) -> Option<Self> {
         let (source_port, destination_port, kind) = match transport {
             Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
                 (source, destination, 0)
@@ -36,14 +62,7 @@ impl Tuple {
             | Transport::LaterFragment
             | Transport::Malformed => return None,
         };
-        Some(Self {
-            source: packet.source(),
-            destination: packet.destination(),
-            source_port,
-            destination_port,
-            protocol: packet.protocol(),
-            kind,
-        })
+        Some(Self { source, destination, source_port, destination_port, protocol, kind })
     }
 
     /// The packet that an ICMP error quotes; `None` when no flow can be told from it.
@@ -87,6 +106,7 @@ impl Tuple {
     }
 
     /// The whole of it in two words, for hashing.
+    #[inline]
     pub(crate) fn words(&self) -> (u64, u64) {
         let addresses =
             u64::from(u32::from(self.source)) << 32 | u64::from(u32::from(self.destination));

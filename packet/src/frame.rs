@@ -7,6 +7,7 @@
 //! Buffers come from a [`Pool`](crate::Pool) and go back to it; a frame that is merely dropped frees its buffer.
 
 use core::fmt;
+use core::num::NonZeroU32;
 use core::ops::Range;
 
 use crate::drop::{DropReason, Dropped};
@@ -34,13 +35,21 @@ struct Fields {
     end: u32,
     tag: Option<Tag>,
     offload: Offload,
+    guess: Option<NonZeroU32>,
 }
 
 impl Frame {
     /// An empty frame in `buffer`, ready for [`Frame::receive_space`]. Shorter buffers hold shorter frames.
     pub fn in_buffer(buffer: Box<[u8]>) -> Self {
         let start = HEADROOM.min(buffer.len()) as u32;
-        Self(Box::new(Fields { buffer, start, end: start, tag: None, offload: Offload::Complete }))
+        Self(Box::new(Fields {
+            buffer,
+            start,
+            end: start,
+            tag: None,
+            offload: Offload::Complete,
+            guess: None,
+        }))
     }
 
     /// A frame of these bytes in a buffer of just its size. Allocates: for tests, waiting queues and set-up.
@@ -105,6 +114,18 @@ impl Frame {
         self.0.offload = offload;
     }
 
+    /// Where somebody who read ahead thinks that its flow is. It may be wrong, and nobody relies on it.
+    #[inline]
+    pub fn guess(&self) -> Option<NonZeroU32> {
+        self.0.guess
+    }
+
+    /// Leaves a guess.
+    #[inline]
+    pub fn set_guess(&mut self, guess: Option<NonZeroU32>) {
+        self.0.guess = guess;
+    }
+
     /// Room for a receiver to write into: `prefix` bytes of header that do not belong to the frame, then the frame.
     /// Call [`Frame::received`] with the count written. A `prefix` beyond the headroom gets no room.
     #[inline]
@@ -122,6 +143,7 @@ impl Frame {
         self.0.end = (end as u32).max(self.0.start);
         self.0.tag = None;
         self.0.offload = Offload::Complete;
+        self.0.guess = None;
     }
 
     /// The frame with `prefix` bytes of headroom ahead of it, for a sender to write a header into and send at once.
@@ -142,6 +164,7 @@ impl Frame {
         self.0.end = (HEADROOM + len) as u32;
         self.0.tag = None;
         self.0.offload = Offload::Complete;
+        self.0.guess = None;
         self.bytes_mut().fill(0);
         true
     }

@@ -82,7 +82,11 @@ impl Ipv4 {
             return Err(frame.refuse(DropReason::BadTotalLength));
         }
         let bytes = frame.bytes().get(ETHERNET..ETHERNET + usize::from(header_len));
-        if !bytes.is_some_and(checksum::holds) {
+        let holds = |bytes: &[u8]| match bytes.first_chunk::<MIN_HEADER>() {
+            Some(header) if bytes.len() == MIN_HEADER => checksum::header_holds(header),
+            _ => checksum::holds(bytes),
+        };
+        if !bytes.is_some_and(holds) {
             return Err(frame.refuse(DropReason::BadHeaderChecksum));
         }
         frame.truncate(ETHERNET + total);
@@ -275,6 +279,13 @@ impl Ipv4 {
     pub(crate) fn header_mut(&mut self) -> &mut [u8] {
         let end = self.transport_offset();
         self.frame.bytes_mut().get_mut(ETHERNET..end).unwrap_or_default()
+    }
+
+    /// Header and payload, apart.
+    #[inline]
+    pub(crate) fn parts_mut(&mut self) -> (&mut [u8], &mut [u8]) {
+        let bytes = self.frame.bytes_mut().get_mut(ETHERNET..).unwrap_or_default();
+        bytes.split_at_mut_checked(usize::from(self.header_len)).unwrap_or_default()
     }
 
     #[inline]

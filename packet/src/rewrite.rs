@@ -47,6 +47,51 @@ pub fn endpoint(packet: &mut Ipv4, end: End, address: Ipv4Addr, port: Option<u16
     }
 }
 
+/// Changes both ends of a TCP or UDP packet that is no fragment and takes a hop away: what [`Ipv4::decrement_ttl`] and
+/// [`endpoint`] for either end do, with one update of each checksum. A packet of another protocol stays as it is.
+#[inline]
+pub fn forward(packet: &mut Ipv4, source: (Ipv4Addr, u16), destination: (Ipv4Addr, u16)) {
+    let partial = packet.frame().offload() != Offload::Complete;
+    let is_udp = packet.protocol() == Protocol::UDP;
+    let checksum_at = match packet.protocol() {
+        Protocol::TCP => 16,
+        Protocol::UDP => 6,
+        _ => return,
+    };
+    let (header, transport) = packet.parts_mut();
+    let (Some([ttl, protocol, c0, c1, addresses @ ..]), Some(ports)) = (
+        header.get_mut(8..).and_then(|bytes| bytes.first_chunk_mut::<12>()),
+        transport.first_chunk_mut::<4>(),
+    ) else {
+        return;
+    };
+    let new = u64::from(source.0.to_bits()) << 32 | u64::from(destination.0.to_bits());
+    let change = words(!u64::from_be_bytes(*addresses)) + words(new);
+    *addresses = new.to_be_bytes();
+    let hops = ttl.saturating_sub(1);
+    let hop = u32::from(!u16::from_be_bytes([*ttl, *protocol]))
+        + u32::from(u16::from_be_bytes([hops, *protocol]));
+    let sum = !checksum::fold(u32::from(!u16::from_be_bytes([*c0, *c1])) + change + hop);
+    (*ttl, [*c0, *c1]) = (hops, sum.to_be_bytes());
+    let new = u32::from(source.1) << 16 | u32::from(destination.1);
+    let with_ports = change + words(u64::from(!u32::from_be_bytes(*ports))) + words(u64::from(new));
+    *ports = new.to_be_bytes();
+    edit_word(transport, checksum_at, |sum| match partial {
+        true => checksum::fold(u32::from(sum) + change),
+        false if is_udp && sum == 0 => 0,
+        false => match !checksum::fold(u32::from(!sum) + with_ports) {
+            0 if is_udp => 0xffff,
+            sum => sum,
+        },
+    });
+}
+
+/// The sum of four 16-bit words, not folded.
+const fn words(of: u64) -> u32 {
+    let halves = (of >> 16 & 0xffff_0000_ffff) + (of & 0xffff_0000_ffff);
+    (halves >> 32) as u32 + halves as u32
+}
+
 /// Edits the packet that an ICMP error quotes: `quoted` starts at its IPv4 header and may end anywhere behind it.
 /// The quoted header checksum and, where it is present, the quoted transport checksum are mended. The ICMP checksum
 /// around it is the caller's: [`crate::icmp::recompute`].

@@ -14,7 +14,6 @@ use crate::outbox::Outbox;
 use crate::port::Role;
 use crate::refusal::Refusal;
 use crate::router;
-use crate::routes::Target;
 use crate::station::Location;
 use crate::stats::Fate;
 use crate::suppress::Segment;
@@ -194,7 +193,16 @@ impl Switch {
         out: &mut Outbox,
     ) -> Result<Fate, Refusal> {
         let to_group = ethernet.destination().is_group();
-        let packet = router::admit(Ipv4::parse(ethernet)?, to_group)?;
+        let mut packet = Ipv4::parse(ethernet)?;
+        // A packet of a known flow whose way is known takes the steps from here in one.
+        let seen = self.nat.see(now, &packet);
+        if let Some((seen, adjacency)) = self.known_way(now, seen.as_ref()) {
+            packet = match self.shortcut(now, packet, to_group, seen, adjacency, out) {
+                Ok(fate) => return Ok(fate),
+                Err(packet) => packet,
+            };
+        }
+        let packet = router::admit(packet, to_group)?;
         if self.router.routes.is_own(packet.source()) {
             return Err(packet.refuse(DropReason::MartianSource).into());
         }
@@ -203,14 +211,12 @@ impl Switch {
         };
 
         // 5 nat inbound: whom is it really for (existing flow, published port, hairpin)?
-        let owner = match self.router.routes.find(packet.destination()) {
-            Some(Target::Local(owner)) => Some(owner),
-            _ => None,
-        };
-        let mut destined = if self.nat.is_configured() {
-            self.nat.inbound(now, packet, Arrival { interface: origin.interface, owner })?
-        } else {
-            Destined::untouched(packet, owner.is_some())
+        let owner = self.router.routes.owner(packet.destination());
+        let arrival = Arrival { interface: origin.interface, owner };
+        let mut destined = match &seen {
+            Some(seen) => self.nat.inbound_seen(now, packet, seen, arrival)?,
+            None if !self.nat.is_configured() => Destined::untouched(packet, owner.is_some()),
+            None => self.nat.inbound(now, packet, arrival)?,
         };
         if destined.is_for_us() {
             return self.local(now, destined.into_packet(), origin, out);
@@ -231,19 +237,15 @@ impl Switch {
         };
 
         // 8 deliver: to a MAC, or wait (bounded) for one.
+        let course = translated.course();
         let frame = translated.into_packet().into_frame();
         match self.deliver(now, frame, hop, Some(origin.port), out) {
             Err(dropped) if dropped.reason == DropReason::NoNeighbor => {
                 self.tell(now, &dropped.frame, None, IcmpError::HostUnreachable, out);
                 Err(dropped.into())
             }
+            Ok(Fate::Sent) if course.is_some() => Ok(self.note_course(now, course, hop)),
             outcome => Ok(outcome?),
         }
-    }
-
-    /// Ends the life of a frame that was for the switch itself.
-    pub(crate) fn consume(&mut self, frame: Frame, out: &mut Outbox) -> Fate {
-        out.pool.give(frame);
-        Fate::Consumed
     }
 }

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use packet::{Frame, PortId};
 
 /// One thing that happened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Event {
     /// A frame came in on a port.
     Frame {

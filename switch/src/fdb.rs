@@ -1,8 +1,8 @@
 //! The forwarding database: which station is where, for one bridge.
 //!
 //! # Theory of operation
-//! A station is a (MAC, VLAN) pair. The hash index holds key and location side by side, so that finding a destination
-//! touches one slot and no entry. Entries stand in a slab; those that were learned hang in their port's list, least
+//! A station is a (MAC, VLAN) pair. The hash index holds key and location side by side, so that finding a destination,
+//! and hearing a station again soon where it was, touches one slot and no entry. Entries stand in a slab; those that were learned hang in their port's list, least
 //! recently heard first, so that ageing pops heads and a full table evicts the oldest station *of the port that has
 //! most* (a port that floods addresses pushes out its own; Open vSwitch does the same). Hearing a station again moves
 //! it in its list at most once every [`GRANULARITY`], which keeps the common case to one lookup.
@@ -15,6 +15,8 @@ use hashbrown::HashTable;
 use packet::{DropReason, Instant, Mac, PortId, VlanId};
 
 use crate::station::{Location, Origin, Station};
+
+mod ahead;
 
 /// How much older than said an entry may look when it ages out.
 const GRANULARITY: Duration = Duration::from_secs(1);
@@ -35,9 +37,13 @@ pub struct FdbCounts {
     pub refused: u64,
 }
 
+/// Aligned so that it lies in one cache line.
 #[derive(Copy, Clone, Debug)]
+#[repr(align(32))]
 struct Slot {
     key: u64,
+    /// Until when hearing the station where it is changes nothing.
+    fresh: Instant,
     entry: u32,
     location: Location,
 }
@@ -73,6 +79,8 @@ pub(crate) struct Fdb {
     capacity: usize,
     ageing: Duration,
     pub(crate) counts: FdbCounts,
+    /// Grows when a station that was known is somewhere else, or is no longer.
+    pub(crate) version: u32,
 }
 
 const fn key(mac: Mac, vlan: VlanId) -> u64 {
@@ -91,6 +99,7 @@ impl Fdb {
             capacity,
             ageing,
             counts: FdbCounts::default(),
+            version: 0,
         }
     }
 
@@ -119,6 +128,9 @@ impl Fdb {
             self.insert_learned(now, key, hash, here, port);
             return Ok(());
         };
+        if slot.location == here && now < slot.fresh {
+            return Ok(());
+        }
         let at = slot.entry;
         let Some(entry) = self.entries.get_mut(at as usize) else {
             return Ok(());
@@ -126,6 +138,7 @@ impl Fdb {
         if entry.location == here {
             if entry.origin == Origin::Learned && now.since(entry.heard) >= GRANULARITY {
                 entry.heard = now;
+                slot.fresh = now + GRANULARITY;
                 self.unlink(at, port);
                 self.link(at, port);
             }
@@ -136,9 +149,11 @@ impl Fdb {
                 entry.heard = now;
                 entry.location = here;
                 slot.location = here;
+                slot.fresh = now + GRANULARITY;
                 self.unlink(at, old);
                 self.link(at, port);
                 self.counts.moved += 1;
+                self.version = self.version.wrapping_add(1);
                 Ok(())
             }
             (Origin::Own, _) | (_, None) => Err(DropReason::SourceIsOurs),
@@ -201,9 +216,8 @@ impl Fdb {
             }
         };
         let hasher = &self.hasher;
-        self.index.insert_unique(hash, Slot { key, entry: at, location }, |slot| {
-            hasher.hash_one(slot.key)
-        });
+        let slot = Slot { key, fresh: now + GRANULARITY, entry: at, location };
+        self.index.insert_unique(hash, slot, |slot| hasher.hash_one(slot.key));
         at
     }
 
@@ -217,8 +231,7 @@ impl Fdb {
         origin: Origin,
     ) {
         self.remove(mac, vlan);
-        let key = key(mac, vlan);
-        self.insert(now, key, self.hasher.hash_one(key), to, origin);
+        self.insert(now, key(mac, vlan), self.hash(mac, vlan), to, origin);
     }
 
     /// Forgets one station; `false` when it was not known.
@@ -232,6 +245,7 @@ impl Fdb {
             return false;
         };
         let (slot, _) = slot.remove();
+        self.version = self.version.wrapping_add(1);
         if let Some(entry) = self.entries.get(slot.entry as usize)
             && let (Origin::Learned, Some(port)) = (entry.origin, entry.location.port())
         {

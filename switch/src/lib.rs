@@ -9,6 +9,8 @@
 //! [`change`], [`view`] (read-only listings) and [`stats`].
 #![forbid(unsafe_code)]
 
+mod adjacency;
+mod ahead;
 mod apply;
 mod arp;
 mod bridge;
@@ -29,6 +31,7 @@ pub mod port;
 mod refusal;
 mod router;
 mod routes;
+mod shortcut;
 mod station;
 pub mod stats;
 mod suppress;

@@ -26,6 +26,12 @@ const TCP: usize = 20;
 const ECHO_REQUEST: u8 = 8;
 
 impl Switch {
+    /// Ends the life of a frame that was for the switch itself.
+    pub(crate) fn consume(&mut self, frame: Frame, out: &mut Outbox) -> Fate {
+        out.pool.give(frame);
+        Fate::Consumed
+    }
+
     /// A packet for one of the router's own addresses: pings are answered, connections refused, datagrams told
     /// unreachable; the rest is not for anybody.
     pub(crate) fn local(

@@ -123,6 +123,8 @@ pub(crate) struct Neighbors {
     pub(crate) reachable: Duration,
     /// How long an unused neighbour is remembered after that.
     pub(crate) stale: Duration,
+    /// Grows with every change of a neighbour.
+    pub(crate) version: u32,
 }
 
 impl Neighbors {
@@ -134,12 +136,23 @@ impl Neighbors {
             capacity: DEFAULT_CAPACITY,
             reachable: REACHABLE,
             stale: STALE,
+            version: 0,
         }
     }
 
     /// The neighbour's MAC address, if it has one; asks nobody.
     pub(crate) fn known(&self, key: Key) -> Option<Mac> {
         self.table.get(&key).map(|neighbor| neighbor.mac).filter(|mac| mac.is_station())
+    }
+
+    /// The neighbour's MAC address while nobody needs asking for it, and how long that holds.
+    pub(crate) fn trusted(&self, now: Instant, key: Key) -> Option<(Mac, Instant)> {
+        let Neighbor { mac, state, at, .. } = *self.table.get(&key)?;
+        match state {
+            NeighborState::Static | NeighborState::Probe => Some((mac, Instant::MAX)),
+            NeighborState::Reachable if now < at => Some((mac, at)),
+            _ => None,
+        }
     }
 
     /// What to do with a packet for `key`, now.
@@ -209,6 +222,7 @@ impl Neighbors {
         let Some(old) = self.table.remove(&key) else {
             return false;
         };
+        self.version = self.version.wrapping_add(1);
         self.timers.remove(&(old.at, key));
         true
     }
@@ -277,6 +291,7 @@ impl Neighbors {
     }
 
     fn set(&mut self, key: Key, mac: Mac, state: NeighborState, asks: u8, at: Instant) {
+        self.version = self.version.wrapping_add(1);
         if let Some(old) = self.table.insert(key, Neighbor { mac, state, asks, at }) {
             self.timers.remove(&(old.at, key));
         }

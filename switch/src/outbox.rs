@@ -121,6 +121,15 @@ impl Outbox {
         }
     }
 
+    /// Sends `frame` to one place.
+    #[inline]
+    pub(crate) fn send_one(&mut self, egress: Egress, mut frame: Frame) {
+        let first = self.egress.len() as u32;
+        self.egress.push(egress);
+        frame.set_tag(None);
+        self.transmits.push(Transmit { frame, first, count: 1 });
+    }
+
     /// Sends `frame` to all copies added since `copies`; gives it back when there is none.
     pub(crate) fn send(&mut self, copies: Copies, mut frame: Frame) -> Result<(), Frame> {
         let count = self.egress.len() as u32 - copies.first;

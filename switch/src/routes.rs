@@ -73,6 +73,15 @@ impl Routes {
         Self { table: PrefixMap::new(), written: Vec::new(), fib: Fib::new() }
     }
 
+    /// The interface that bears an address, if one does.
+    #[inline]
+    pub(crate) fn owner(&self, address: Ipv4Addr) -> Option<InterfaceId> {
+        match self.find(address) {
+            Some(Target::Local(owner)) => Some(owner),
+            _ => None,
+        }
+    }
+
     /// Whether `address` is one of the router's own.
     #[inline]
     pub(crate) fn is_own(&self, address: Ipv4Addr) -> bool {

@@ -5,6 +5,7 @@ use nat::{Nat, Reassembly};
 use packet::{DropReason, Frame, Instant, PortId};
 use vxlan::Tunnels;
 
+use crate::adjacency::Adjacencies;
 use crate::apply;
 use crate::bridge::Bridges;
 use crate::change::{Change, ChangeError};
@@ -29,6 +30,7 @@ pub struct Switch {
     pub(crate) bridges: Bridges,
     pub(crate) router: Router,
     pub(crate) nat: Nat,
+    pub(crate) adjacencies: Adjacencies,
     pub(crate) reassembly: Reassembly,
     pub(crate) tunnels: Tunnels,
     /// Who has which address, as heard in ARP on bridges whose tunnels suppress it.
@@ -48,6 +50,7 @@ impl Switch {
             bridges: Bridges::default(),
             router: Router::new(&mut seeds),
             nat: Nat::new(seeds.next()),
+            adjacencies: Adjacencies::new(),
             reassembly: Reassembly::new(),
             tunnels: Tunnels::default(),
             heard: Heard::default(),
@@ -84,6 +87,7 @@ impl Switch {
         change: Change,
         out: &mut Outbox,
     ) -> Result<(), ChangeError> {
+        self.adjacencies.begin_epoch();
         apply::apply(self, now, change, out)
     }
 
@@ -104,6 +108,7 @@ impl Switch {
             return;
         };
         let changed = core::mem::replace(&mut state.up, up) != up;
+        self.adjacencies.begin_epoch();
         if changed && !up {
             for bridge in self.bridges.iter_mut() {
                 bridge.fdb.flush(Some(port));

@@ -25,6 +25,7 @@ mod publish;
 mod refusals;
 mod routing;
 mod seeds;
+mod shortcut;
 mod tunnel_arp;
 mod tunnel_chaos;
 mod tunnel_hostile;

@@ -4,6 +4,7 @@
 //! How time passes is told in `turns`.
 
 use core::net::Ipv4Addr;
+use core::num::NonZeroU32;
 use std::collections::{BTreeMap, VecDeque};
 
 use packet::segment::segment;
@@ -17,6 +18,7 @@ use crate::rng::Rng;
 use crate::topology::Names;
 use crate::tunnel::Datagram;
 use crate::turns::Flight;
+use crate::twin::Twin;
 use crate::wire::{Packet, Seen, frame};
 
 /// Frames told when a test fails.
@@ -26,6 +28,7 @@ const TRACE: usize = 24;
 /// [`crate::talk`].
 pub struct Lab {
     pub(crate) switch: Switch,
+    twin: Twin,
     pub(crate) now: Instant,
     pub(crate) names: Names,
     pub(crate) cables: BTreeMap<PortId, Cable>,
@@ -82,6 +85,7 @@ impl Lab {
         Self {
             site,
             switch: Switch::new(seed),
+            twin: Twin::new(seed),
             now: Instant::from_secs(1000),
             names: Names::default(),
             cables: BTreeMap::new(),
@@ -138,7 +142,10 @@ impl Lab {
     /// # Errors
     /// The switch refuses.
     pub fn try_change(&mut self, change: Change) -> Result<(), ChangeError> {
-        self.switch.apply(self.now, change.clone(), &mut self.outbox)?;
+        let beside = self.twin.apply(self.now, change.clone());
+        let outcome = self.switch.apply(self.now, change.clone(), &mut self.outbox);
+        assert_eq!(outcome, beside, "a switch and its twin");
+        outcome?;
         self.note(change);
         self.after_step(None);
         self.settle();
@@ -174,8 +181,23 @@ impl Lab {
             }
             Event::Malformed { .. } | Event::Timeout => {}
         }
+        self.twin.step(self.now, event.clone());
+        let event = self.guessing(event);
         self.switch.step(self.now, event, &mut self.outbox);
         self.after_step(came.as_ref());
+    }
+
+    /// The event as a worker hands it over that has read ahead; now and then its guess is wrong.
+    fn guessing(&self, event: Event) -> Event {
+        let mut events = [event];
+        self.switch.look_ahead(&mut events);
+        let [mut event] = events;
+        if let Event::Frame { frame, .. } = &mut event
+            && frame.guess().is_none()
+        {
+            frame.set_guess(NonZeroU32::new(self.sequence as u32 % 12));
+        }
+        event
     }
 
     /// Sends bytes from the end of a port's cable and lets things settle.
@@ -265,6 +287,7 @@ impl Lab {
         assert!(totals.balance(), "frames are missing from the books: {totals:?}");
         let mut sent = Vec::new();
         self.outbox.drain(|frame, copies| sent.push((frame.compact(), copies.to_vec())));
+        self.twin.compare(self.now, &self.switch, &sent);
         for (frame, copies) in sent {
             for copy in &copies {
                 self.log("out", copy.port, &frame);

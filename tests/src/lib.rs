@@ -2,7 +2,8 @@
 //!
 //! A [`Lab`] owns a [`Switch`](switch::Switch) and everything around it. Nothing here needs root, reads a real clock
 //! or sleeps; one seed reproduces everything, and is printed when a test fails. After every step the lab asserts that
-//! no frame is lost from the books and that every frame that leaves is one that may leave (see `checks`).
+//! no frame is lost from the books and that every frame that leaves is one that may leave (see `checks`),
+//! and that a second switch, which knows no shortcut, says the same (see `twin`).
 //!
 //! The code map: [`lab`] (the value and its steps) with `turns` (its clock), [`topology`] (what is connected, by name)
 //! with `nat_rules` and [`tunnel`], [`talk`] (what hosts say: pings, datagrams, transfers), [`wire`] (frames and packets as tests
@@ -27,6 +28,7 @@ pub mod talk;
 pub mod topology;
 pub mod tunnel;
 mod turns;
+mod twin;
 pub mod wire;
 
 pub use lab::Lab;

@@ -131,6 +131,7 @@ impl Worker<'_> {
 
     fn step(&mut self, now: Instant, timers: bool) {
         let mut switch = self.shared.switch();
+        switch.look_ahead(&mut self.batch);
         for event in self.batch.drain(..) {
             switch.step(now, event, &mut self.out);
         }

@@ -45,6 +45,27 @@ proptest! {
         prop_assert_eq!(frame.bytes(), &rebuilt[..]);
     }
 
+    /// RT12.
+    #[test]
+    fn forwarding_at_once_is_a_hop_less_and_both_ends_rewritten(
+        sample in samples(&[Carried::Tcp, Carried::Udp], false, 100),
+        partial: bool, sum: bool, source: ([u8; 4], u16), destination: ([u8; 4], u16),
+    ) {
+        let mut frame = if partial { sample.partial() } else { Frame::copied_from(&sample.bytes()) };
+        if !partial && !sum && sample.carried == Carried::Udp {
+            frame.bytes_mut()[40..42].fill(0);
+        }
+        let mut at_once = ipv4(frame.clone());
+        let mut step_by_step = ipv4(frame);
+        prop_assume!(at_once.ttl() > 1);
+        let [from, to] = [source, destination].map(|(address, port)| (Ipv4Addr::from(address), port));
+        rewrite::forward(&mut at_once, from, to);
+        step_by_step.decrement_ttl();
+        rewrite::endpoint(&mut step_by_step, End::Destination, to.0, Some(to.1));
+        rewrite::endpoint(&mut step_by_step, End::Source, from.0, Some(from.1));
+        prop_assert_eq!(at_once.into_frame(), step_by_step.into_frame());
+    }
+
     #[test]
     fn a_partial_checksum_survives_a_rewrite(
         sample in samples(&[Carried::Tcp, Carried::Udp], false, 100),

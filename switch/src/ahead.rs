@@ -1,0 +1,86 @@
+//! Reading ahead: what a batch of frames will look up, fetched before any of them needs it.
+
+use core::hint::black_box;
+use core::num::NonZeroU32;
+
+use packet::ethernet::network_header;
+use packet::vlan::TPID_8021Q;
+use packet::{EtherType, Mac, Tag};
+
+use crate::event::Event;
+use crate::fdb::Fdb;
+use crate::switch::Switch;
+
+/// Frames read ahead at once.
+const BATCH: usize = 64;
+
+impl Switch {
+    /// Reads what these events will look up in tables that are too large for the processor's nearer caches, so that
+    /// the loads overlap in place of waiting for one another. Changes nothing but guesses that it leaves with the frames,
+    /// and may be left out. It pays for more than a few frames, and costs nothing while tables are small.
+    pub fn look_ahead(&self, events: &mut [Event]) {
+        let far_stations = self.bridges.iter().any(|(_, bridge)| bridge.fdb.is_far());
+        for batch in events.chunks_mut(BATCH) {
+            if far_stations {
+                self.look_for_stations(batch);
+            }
+            if self.nat.is_far() {
+                self.look_for_flows(batch);
+            }
+        }
+    }
+
+    fn look_for_stations(&self, batch: &[Event]) {
+        let mut wanted = [None; BATCH];
+        for (wanted, event) in wanted.iter_mut().zip(batch) {
+            *wanted = self.hashes_ahead(event);
+        }
+        let mut read = 0;
+        for (fdb, hashes) in wanted.iter().flatten() {
+            read ^= fdb.touch(hashes[0]) ^ fdb.touch(hashes[1]);
+        }
+        black_box(read);
+    }
+
+    /// The database that a frame's stations are in, and what to look for there.
+    fn hashes_ahead(&self, event: &Event) -> Option<(&Fdb, [u64; 2])> {
+        let Event::Frame { port, frame } = event else { return None };
+        let member = self.ports.get(*port)?.settings.role.membership()?;
+        let fdb = &self.bridges.get(member.bridge)?.fdb;
+        let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1, high, low] =
+            *frame.bytes().first_chunk::<16>()?;
+        let is_tagged = [t0, t1] == TPID_8021Q;
+        let tag = is_tagged.then(|| Tag::from_bits(u16::from_be_bytes([high, low])));
+        let vlan = member.vlans.admit(tag).ok()?;
+        let stations = [Mac([d0, d1, d2, d3, d4, d5]), Mac([s0, s1, s2, s3, s4, s5])];
+        Some((fdb, stations.map(|mac| fdb.hash(mac, vlan))))
+    }
+
+    fn look_for_flows(&self, batch: &mut [Event]) {
+        let mut hashes = [None; BATCH];
+        for (hash, event) in hashes.iter_mut().zip(&*batch) {
+            *hash = self.hash_ahead(event);
+        }
+        let mut guesses: [Option<NonZeroU32>; BATCH] = [None; BATCH];
+        for (guess, hash) in guesses.iter_mut().zip(hashes) {
+            *guess = hash.and_then(|hash| self.nat.guess(hash));
+        }
+        let mut read = 0;
+        for (guess, event) in guesses.iter().zip(batch) {
+            if let Some(guess) = guess
+                && let Event::Frame { frame, .. } = event
+            {
+                frame.set_guess(Some(*guess));
+                read ^= self.nat.touch(*guess);
+            }
+        }
+        black_box(read);
+    }
+
+    fn hash_ahead(&self, event: &Event) -> Option<u64> {
+        let Event::Frame { frame, .. } = event else { return None };
+        let (at, ethertype) = network_header(frame.bytes())?;
+        let packet = frame.bytes().get(at..).filter(|_| ethertype == EtherType::IPV4)?;
+        self.nat.hash_ahead(packet)
+    }
+}

@@ -1,0 +1,104 @@
+//! Steps 5 to 8 in one, for a packet of a known flow whose way is known. It ends as the long way would end it; where
+//! anything is not as usual, it goes the long way.
+
+use nat::{Course, Seen};
+use packet::ipv4::MIN_HEADER;
+use packet::segment::segment_ip_len;
+use packet::{EtherType, Ethernet, Instant, Ipv4};
+
+use crate::adjacency::{Adjacency, Basis};
+use crate::bridge::Decision;
+use crate::interface::Link;
+use crate::neighbors::Key;
+use crate::outbox::{Egress, Outbox};
+use crate::router::Hop;
+use crate::station::Location;
+use crate::stats::Fate;
+use crate::switch::Switch;
+
+impl Switch {
+    /// The adjacency that the last packet of the same flow left by, if it holds.
+    #[inline]
+    pub(crate) fn known_way<'a>(
+        &self,
+        now: Instant,
+        seen: Option<&'a Seen>,
+    ) -> Option<(&'a Seen, Adjacency)> {
+        let seen = seen?;
+        let note = self.nat.note(seen)?;
+        let adjacency = self.adjacencies.find(note, now, &self.router.neighbors, &self.bridges)?;
+        Some((seen, *adjacency))
+    }
+
+    /// Sends a packet the way that its flow's last one went.
+    ///
+    /// # Errors
+    /// The packet, untouched: it has to go the long way.
+    #[inline]
+    pub(crate) fn shortcut(
+        &mut self,
+        now: Instant,
+        packet: Ipv4,
+        to_group: bool,
+        seen: &Seen,
+        adjacency: Adjacency,
+        out: &mut Outbox,
+    ) -> Result<Fate, Ipv4> {
+        let Adjacency { to, from, egress: Some(egress), mtu, .. } = adjacency else {
+            return Err(packet);
+        };
+        // What the flow's last packet may not have been: options, the end of its hops, too large.
+        let usual = !to_group && packet.header_len() == MIN_HEADER && packet.ttl() > 1;
+        if !usual || segment_ip_len(packet.frame()) > usize::from(mtu) {
+            return Err(packet);
+        }
+        let mut frame = self.nat.pass(now, packet, seen)?.into_frame();
+        Ethernet::emit(&mut frame, to, from, EtherType::IPV4);
+        out.send_one(egress, frame);
+        Ok(Fate::Sent)
+    }
+
+    /// Notes where a packet of a flow, if it was of one, has just gone, for those that follow it.
+    pub(crate) fn note_course(&mut self, now: Instant, course: Option<Course>, hop: Hop) -> Fate {
+        let key = Key::new(hop.interface, hop.next);
+        if let Some(course) = course
+            && let Some(adjacency) = self.adjacency(now, key)
+        {
+            let note = self.adjacencies.keep(key, adjacency);
+            self.nat.set_note(course, note);
+        }
+        Fate::Sent
+    }
+
+    /// How packets reach a neighbour; nothing while that is not known for sure.
+    fn adjacency(&self, now: Instant, key: Key) -> Option<Adjacency> {
+        let (to, until) = self.router.neighbors.trusted(now, key)?;
+        let own = self.router.interfaces.get(key.interface())?;
+        let mut basis = Basis { until, neighbors: self.router.neighbors.version, station: None };
+        let (id, vlan) = match own.link {
+            Link::Port(port) => (port, None),
+            Link::Vlan { bridge: id, vlan } => {
+                let bridge = self.bridges.get(id)?;
+                basis.station = Some((id, bridge.fdb.version));
+                match bridge.decide(to, vlan, None) {
+                    Ok(Decision::Forward(Location::Port(port))) => (port, Some(vlan)),
+                    Ok(Decision::Forward(_)) => {
+                        let (from, egress) = (own.mac, None);
+                        return Some(Adjacency { to, from, egress, mtu: 0, basis });
+                    }
+                    _ => return None,
+                }
+            }
+        };
+        let port = self.ports.get(id).filter(|port| port.up)?;
+        let tag = match (vlan, port.settings.role.membership()) {
+            (None, _) => None,
+            (Some(vlan), Some(member)) if member.vlans.carries(vlan) => {
+                member.vlans.tag(vlan, None, member.priority_tags)
+            }
+            _ => return None,
+        };
+        let (egress, mtu) = (Some(Egress::port(id, tag)), own.mtu.min(port.settings.mtu));
+        Some(Adjacency { to, from: own.mac, egress, mtu, basis })
+    }
+}
