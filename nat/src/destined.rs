@@ -115,11 +115,6 @@ impl Destined {
         &self.packet
     }
 
-    /// The packet, for the router to take a hop away. Addresses and ports are not to be touched.
-    pub const fn packet_mut(&mut self) -> &mut Ipv4 {
-        &mut self.packet
-    }
-
     /// Whether the packet is for the router itself: sent to one of its addresses and not redirected.
     pub const fn is_for_us(&self) -> bool {
         self.for_us

@@ -12,7 +12,6 @@ use packet::{DropReason, Dropped, Instant, Ipv4, checksum, icmp};
 
 use crate::destined::{Departure, Destined, Plan, Translated};
 use crate::nat::Nat;
-
 use crate::table::FlowId;
 use crate::tuple::{Direction, Tuple};
 
@@ -39,8 +38,10 @@ impl Nat {
         let Some(known) = self.table.get(flow) else {
             return Ok(Destined::untouched(packet, owned));
         };
-        // An error goes to the quoted packet's source, or somebody made it up.
-        if !sound || packet.destination() != quoted.source {
+        // An error goes to the quoted packet's source, or somebody made it up. A redirect names a router that only
+        // hosts on its own segment can reach: none of them is behind a translation (RFC 1122 section 3.2.2.2).
+        let redirects = message.first() == Some(&REDIRECT);
+        if !sound || redirects || packet.destination() != quoted.source {
             return Err(packet.refuse(DropReason::NatBadError));
         }
         let as_sent = known.tuple(direction.opposite());
@@ -75,3 +76,6 @@ impl Nat {
         Ok(Translated::new(packet))
     }
 }
+
+/// The type of ICMP that tells a host of a better first hop (RFC 792).
+const REDIRECT: u8 = 5;

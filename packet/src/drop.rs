@@ -124,6 +124,8 @@ reasons! {
     BadHeaderChecksum = "bad-header-checksum",
     /// The transport header is cut off or contradicts itself.
     BadTransport = "bad-transport",
+    /// The checksum of a packet for the router itself is wrong behind the IPv4 header.
+    BadChecksum = "bad-checksum",
     /// A source-route option (RFC 7126).
     SourceRoute = "source-route",
     /// The source address cannot be a host's.
@@ -169,7 +171,7 @@ reasons! {
     NatHostLimit = "nat-host-limit",
     /// The out interface has no address to translate to.
     NatNoAddress = "nat-no-address",
-    /// An ICMP error quotes a packet that no flow sent, or quotes it brokenly.
+    /// An ICMP error quotes a packet that no flow sent, quotes it brokenly, or is a redirect.
     NatBadError = "nat-bad-error",
 }
 

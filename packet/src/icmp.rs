@@ -11,8 +11,10 @@ use crate::mac::Mac;
 /// An error datagram carries as much of its cause as fits in this many bytes of IP (RFC 1812 section 4.3.2.3).
 pub const MAX_ERROR: usize = 576;
 const ICMP_HEADER: usize = 8;
-/// Precedence "internetwork control", which RFC 1812 section 4.3.2.5 asks of errors.
-const ERROR_TRAFFIC_CLASS: u8 = 0xc0;
+/// Precedence "internetwork control", which RFC 1812 section 4.3.2.5 asks of errors; their type of service is that of
+/// the cause.
+const ERROR_PRECEDENCE: u8 = 0xc0;
+const TYPE_OF_SERVICE: u8 = 0x1c;
 const TTL: u8 = 64;
 
 /// What a router tells a packet's sender.
@@ -22,6 +24,8 @@ pub enum IcmpError {
     NetUnreachable,
     /// 3/1: the next hop does not answer.
     HostUnreachable,
+    /// 3/2: nothing of ours speaks the protocol.
+    ProtocolUnreachable,
     /// 3/3: no service of ours listens there.
     PortUnreachable,
     /// 3/4, with the next hop's MTU (RFC 1191).
@@ -43,6 +47,7 @@ impl IcmpError {
         match self {
             Self::NetUnreachable => (3, 0),
             Self::HostUnreachable => (3, 1),
+            Self::ProtocolUnreachable => (3, 2),
             Self::PortUnreachable => (3, 3),
             Self::FragmentationNeeded { .. } => (3, 4),
             Self::Prohibited => (3, 13),
@@ -56,7 +61,8 @@ impl IcmpError {
     /// the cause has no IPv4 header.
     #[must_use]
     pub fn emit(self, frame: &mut Frame, source: Ipv4Addr, cause: &[u8]) -> bool {
-        let Some(&[.., a, b, c, d, _, _, _, _]) = cause.first_chunk::<MIN_HEADER>() else {
+        let Some(&[_, class, .., a, b, c, d, _, _, _, _]) = cause.first_chunk::<MIN_HEADER>()
+        else {
             return false;
         };
         let quote = &cause[..cause.len().min(MAX_ERROR - MIN_HEADER - ICMP_HEADER)];
@@ -84,7 +90,7 @@ impl IcmpError {
             destination: Ipv4Addr::new(a, b, c, d),
             protocol: Protocol::ICMP,
             ttl: TTL,
-            traffic_class: ERROR_TRAFFIC_CLASS,
+            traffic_class: ERROR_PRECEDENCE | class & TYPE_OF_SERVICE,
             identification: 0,
             dont_fragment: false,
         };

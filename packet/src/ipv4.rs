@@ -228,6 +228,31 @@ impl Ipv4 {
         Transport::of(self)
     }
 
+    /// Whether the checksum behind the header is right: that of ICMP, TCP or UDP, where there is one and it is not left
+    /// to whoever takes the frame. A fragment's cannot be judged, and counts as right.
+    pub fn transport_checksum_holds(&self) -> bool {
+        if self.is_fragment() || self.frame.offload().span().is_some() {
+            return true;
+        }
+        let payload = self.payload();
+        let covered = match (self.protocol(), payload.first_chunk::<8>()) {
+            (Protocol::ICMP, _) => return checksum::holds(payload),
+            (Protocol::TCP, _) => Some(payload),
+            (Protocol::UDP, Some([.., 0, 0])) => return true,
+            (Protocol::UDP, Some([_, _, _, _, l0, l1, ..])) => {
+                let len = usize::from(u16::from_be_bytes([*l0, *l1]));
+                payload.get(..len).filter(|covered| covered.len() >= 8)
+            }
+            (Protocol::UDP, None) => None,
+            _ => return true,
+        };
+        covered.is_some_and(|covered| {
+            let (protocol, len) = (self.protocol().0, covered.len() as u16);
+            let pseudo = checksum::pseudo_header(self.source(), self.destination(), protocol, len);
+            checksum::sum(covered, pseudo) == 0xffff
+        })
+    }
+
     /// Takes one hop away and mends the header checksum (RFC 1141, RFC 1624). Call only with `ttl() > 1`.
     #[inline]
     pub fn decrement_ttl(&mut self) {

@@ -213,7 +213,7 @@ impl Switch {
         // 5 nat inbound: whom is it really for (existing flow, published port, hairpin)?
         let owner = self.router.routes.owner(packet.destination());
         let arrival = Arrival { interface: origin.interface, owner };
-        let mut destined = match &seen {
+        let destined = match &seen {
             Some(seen) => self.nat.inbound_seen(now, packet, seen, arrival)?,
             None if !self.nat.is_configured() => Destined::untouched(packet, owner.is_some()),
             None => self.nat.inbound(now, packet, arrival)?,
@@ -222,12 +222,11 @@ impl Switch {
             return self.local(now, destined.into_packet(), origin, out);
         }
 
-        // 6 route: which way; TTL one less.
+        // 6 route: which way, and may it go on?
         let hop = match self.router.choose(destined.packet()) {
             Ok(hop) => hop,
             Err((reason, error)) => return Err(Refusal::of(destined.undo().refuse(reason), error)),
         };
-        destined.packet_mut().decrement_ttl();
 
         // 7 nat outbound: whom is it really from; a new flow is kept only here, once its packet has survived.
         let departure = Departure { interface: hop.interface, external: hop.source };
@@ -236,9 +235,11 @@ impl Switch {
             Err(dropped) => return Err(router::out_of_resources(dropped)),
         };
 
-        // 8 deliver: to a MAC, or wait (bounded) for one.
+        // 8 deliver: TTL one less; to a MAC, or wait (bounded) for one.
         let course = translated.course();
-        let frame = translated.into_packet().into_frame();
+        let mut packet = translated.into_packet();
+        packet.decrement_ttl();
+        let frame = packet.into_frame();
         match self.deliver(now, frame, hop, Some(origin.port), out) {
             Err(dropped) if dropped.reason == DropReason::NoNeighbor => {
                 self.tell(now, &dropped.frame, None, IcmpError::HostUnreachable, out);

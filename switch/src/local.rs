@@ -20,6 +20,8 @@ use crate::stats::Fate;
 use crate::switch::Switch;
 
 const TTL: u8 = 64;
+/// Of the traffic class, what is not about congestion.
+const DSCP: u8 = 0xfc;
 const ETHERNET: usize = 14;
 const IPV4: usize = 20;
 const TCP: usize = 20;
@@ -32,8 +34,9 @@ impl Switch {
         Fate::Consumed
     }
 
-    /// A packet for one of the router's own addresses: pings are answered, connections refused, datagrams told
-    /// unreachable; the rest is not for anybody.
+    /// A packet for one of the router's own addresses: pings are answered, connections refused, datagrams and other
+    /// protocols told unreachable; the rest is not for anybody. Nobody hears of a packet whose checksum is wrong: its
+    /// sender may be another than it says (RFC 1122 sections 4.1.3.4 and 4.2.2.7).
     pub(crate) fn local(
         &mut self,
         now: Instant,
@@ -44,7 +47,11 @@ impl Switch {
         if packet.fragment_offset() != 0 {
             return Err(packet.refuse(DropReason::BadFragment).into());
         }
-        match packet.transport() {
+        let transport = packet.transport();
+        if transport != Transport::Malformed && !packet.transport_checksum_holds() {
+            return Err(packet.refuse(DropReason::BadChecksum).into());
+        }
+        match transport {
             Transport::Query { kind: ECHO_REQUEST, .. } => Ok(self.answer_echo(now, packet, out)),
             Transport::Udp { .. } => {
                 let dropped = packet.refuse(DropReason::PortUnreachable);
@@ -55,6 +62,10 @@ impl Switch {
             {
                 self.reset(now, &packet, flags, out);
                 Err(packet.refuse(DropReason::PortUnreachable).into())
+            }
+            Transport::Other(_) => {
+                let dropped = packet.refuse(DropReason::Unsolicited);
+                Err(Refusal::Tell(dropped, IcmpError::ProtocolUnreachable))
             }
             Transport::Malformed => Err(packet.refuse(DropReason::BadTransport).into()),
             _ => Err(packet.refuse(DropReason::Unsolicited).into()),
@@ -77,7 +88,7 @@ impl Switch {
         Fate::Consumed
     }
 
-    /// Refuses a connection: a reset as RFC 9293 section 3.10.7.1 makes it.
+    /// Refuses a connection: a reset as RFC 9293 section 3.10.7.1 makes it, of the class of what it answers.
     fn reset(&mut self, now: Instant, cause: &Ipv4, flags: TcpFlags, out: &mut Outbox) {
         let Some(tcp) = cause.payload().first_chunk::<TCP>() else {
             return;
@@ -112,7 +123,7 @@ impl Switch {
             destination: peer,
             protocol: Protocol::TCP,
             ttl: TTL,
-            traffic_class: 0,
+            traffic_class: cause.traffic_class() & DSCP,
             identification: 0,
             dont_fragment: true,
         };

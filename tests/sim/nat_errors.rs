@@ -40,6 +40,18 @@ fn an_error_from_outside_reaches_the_sender_quoting_what_it_sent() {
 
 /// NI4.
 #[test]
+fn a_redirect_ends_at_the_translation() {
+    let (mut lab, _, seen) = asked();
+    let next = 0xcb00_71fd;
+    for code in 0..4 {
+        lab.ip("wan", &Packet::error("203.0.113.254", "203.0.113.1", (5, code), next, &seen, 8));
+    }
+    assert!(lab.packets("red").is_empty());
+    assert_eq!(lab.drops(), [("wan", DropReason::NatBadError, 4)]);
+}
+
+/// NI4.
+#[test]
 fn an_error_about_a_ping_is_translated_by_identifier() {
     let mut lab = masqueraded();
     lab.ip("blue", &Packet::ping("192.168.0.3", "198.51.100.9", 7, 1));

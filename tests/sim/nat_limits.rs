@@ -26,7 +26,7 @@ fn a_host_at_its_limit_is_told_and_the_others_are_not_touched() {
     lab.ip("red", &from(2, 6000));
     let told = lab.packet("red");
     assert_eq!((told.kind(), told.source.to_string()), ((3, 13), "192.168.0.1".into()));
-    assert_eq!(told.quote().from(), from(2, 6000).from());
+    assert_eq!(told.quote(), from(2, 6000), "quoted as it was sent");
     assert_eq!(lab.drops(), [("red", DropReason::NatHostLimit, 1)]);
     lab.ip("blue", &from(3, 6000));
     lab.ip("red", &from(2, 5000));

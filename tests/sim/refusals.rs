@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use lab::wire::{frame, sum};
+use lab::wire::{SYN, frame, sum};
 use lab::{Lab, Packet};
 use packet::{DropReason, Mac};
 use switch::Change;
@@ -106,6 +106,53 @@ fn an_error_quotes_as_much_as_fits_in_576_bytes() {
     let told = lab.packet("left");
     assert_eq!(told.bytes().len(), 576);
     assert_eq!(told.quote().payload, large.payload[..576 - 20 - 8 - 20]);
+}
+
+/// RT4.
+#[test]
+fn an_error_has_the_type_of_service_of_its_cause() {
+    let mut lab = crossing();
+    for (cause, told) in [(0x00, 0xc0), (0x28, 0xc8), (0x1c, 0xdc), (0xe0, 0xc0), (0x03, 0xc0)] {
+        lab.ip("left", &across().ttl(1).class(cause));
+        assert_eq!(lab.packet("left").traffic_class, told, "{cause:#x}");
+    }
+}
+
+/// RT3.
+#[test]
+fn a_protocol_that_the_router_does_not_speak_is_told() {
+    let mut lab = crossing();
+    let packet = Packet::new(200, "10.1.0.2", "10.1.0.1", vec![1; 20]);
+    lab.ip("left", &packet);
+    let told = lab.packet("left");
+    assert_eq!((told.kind(), told.quote()), ((3, 2), packet));
+    assert_eq!(lab.drops(), [("left", DropReason::Unsolicited, 1)]);
+}
+
+/// RT1, RT11.
+#[test]
+fn the_router_answers_nothing_whose_checksum_is_wrong() {
+    let mut lab = crossing();
+    let (from, to) = ("10.1.0.2:1000", "10.1.0.1:7");
+    for (packet, field) in [
+        (Packet::ping("10.1.0.2", "10.1.0.1", 1, 1), 2),
+        (Packet::udp(from, to, b"anybody?"), 6),
+        (Packet::tcp(from, to, SYN, b""), 16),
+    ] {
+        let mut wrong = packet.clone();
+        wrong.payload[field] ^= 1;
+        lab.ip("left", &wrong);
+        assert!(lab.heard().is_empty(), "{wrong:?}");
+        lab.ip("left", &packet);
+        assert_eq!(lab.packets("left").len(), 1, "{packet:?}");
+    }
+    let mut beyond = Packet::udp(from, to, b"anybody?");
+    beyond.payload[5] += 1;
+    lab.ip("left", &beyond.summed());
+    assert!(lab.heard().is_empty());
+    assert_eq!(lab.dropped("left", DropReason::BadChecksum), 4);
+    lab.ip("left", &Packet::udp(from, to, b"anybody?").unsummed());
+    assert_eq!(lab.packet("left").kind(), (3, 3), "none is not a wrong one");
 }
 
 /// RT5.

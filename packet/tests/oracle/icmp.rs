@@ -16,6 +16,7 @@ fn errors() -> impl Strategy<Value = (IcmpError, Icmpv4Type)> {
     prop_oneof![
         Just((IcmpError::NetUnreachable, unreachable(Unreachable::Network))),
         Just((IcmpError::HostUnreachable, unreachable(Unreachable::Host))),
+        Just((IcmpError::ProtocolUnreachable, unreachable(Unreachable::Protocol))),
         Just((IcmpError::PortUnreachable, unreachable(Unreachable::Port))),
         Just((IcmpError::Prohibited, unreachable(Unreachable::FilterProhibited))),
         any::<u16>().prop_map(move |mtu| (
