@@ -27,6 +27,7 @@ mod world;
 
 mod apply;
 mod bad_tunnels;
+mod beside_kernel;
 mod compare;
 mod docker;
 mod examples;

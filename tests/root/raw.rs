@@ -2,8 +2,11 @@
 
 use std::io::Read;
 use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::{MsgFlags, recv};
 use packet::arp::{Arp, Operation};
 use packet::{Frame, Mac, Tag, VlanId};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -44,6 +47,29 @@ impl Raw {
         socket.bind(&address).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         Self { socket, mac: link.mac }
+    }
+
+    /// Sends a frame, from the destination address to the end.
+    pub(crate) fn send(&self, frame: &[u8]) {
+        self.socket.send(frame).unwrap();
+    }
+
+    /// The next frame that has arrived, if one has.
+    pub(crate) fn receive(&self) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; 1 << 16];
+        let count = recv(self.socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT).ok()?;
+        bytes.truncate(count);
+        Some(bytes)
+    }
+
+    /// Waits until a frame has arrived on any of these, or the time is over.
+    pub(crate) fn await_any(several: &[Self], time: Duration) {
+        let sockets = several.iter().map(|raw| raw.socket.as_fd());
+        let mut sockets: Vec<_> =
+            sockets.map(|socket| PollFd::new(socket, PollFlags::POLLIN)).collect();
+        let milliseconds = u16::try_from(time.as_millis()).unwrap();
+        // Interrupted or over: the caller looks either way.
+        let _ = poll(&mut sockets, milliseconds);
     }
 
     /// Asks in a VLAN, as `own`, who has an address.

@@ -18,23 +18,35 @@ use crate::world::{World, skip, world};
 /// One end of a cable: where, the device's name, and its address.
 pub(crate) type End<'a> = (&'a Host, &'a str, Option<&'a str>);
 
+/// A cable to lay: both ends and the MTU.
+pub(crate) type Cable<'a> = (End<'a>, End<'a>, u32);
+
 /// Lays a cable: a veth pair with both ends on.
 pub(crate) fn cable(near: End<'_>, far: End<'_>, mtu: u32) {
-    play(async {
-        let links = Links::open(near.0.netns()).await.unwrap();
-        links.make_veth(near.1, far.0.netns(), far.1, mtu, new_mac()).await.unwrap();
-        for (host, device, address) in [near, far] {
-            let links = Links::open(host.netns()).await.unwrap();
-            let index = links.find(device).await.unwrap().unwrap().index;
-            if let Some(address) = address {
-                links.add_address(index, address.parse::<Ipv4Net>().unwrap()).await.unwrap();
-            }
-            links.set_up(index).await.unwrap();
-        }
-    });
+    cables(&[(near, far, mtu)]);
+}
+
+/// Lays several cables. Each alone would take the kernel a second.
+pub(crate) fn cables(several: &[Cable<'_>]) {
+    for (near, far, mtu) in several {
+        play(lay(*near, *far, *mtu));
+    }
     // The kernel switches the queues on an instant later, and loses what is sent before.
-    for (host, device, _) in [near, far] {
+    for (host, device, _) in several.iter().flat_map(|(near, far, _)| [near, far]) {
         wait::until("the cable to be on", || host.link(device).running.then_some(()));
+    }
+}
+
+async fn lay(near: End<'_>, far: End<'_>, mtu: u32) {
+    let links = Links::open(near.0.netns()).await.unwrap();
+    links.make_veth(near.1, far.0.netns(), far.1, mtu, new_mac()).await.unwrap();
+    for (host, device, address) in [near, far] {
+        let links = Links::open(host.netns()).await.unwrap();
+        let index = links.find(device).await.unwrap().unwrap().index;
+        if let Some(address) = address {
+            links.add_address(index, address.parse::<Ipv4Net>().unwrap()).await.unwrap();
+        }
+        links.set_up(index).await.unwrap();
     }
 }
 
