@@ -8,6 +8,8 @@
 //! removal are a few writes; a bitmap of buckets in use finds the next without a walk.
 
 use packet::Instant;
+use packet::snapshot::{Damaged, ensure};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Buckets, one second each: more than an hour, so that a long-lived flow is looked at about once an hour.
 const BUCKETS: u64 = 4096;
@@ -22,6 +24,26 @@ struct Link {
 }
 
 const LOOSE: Link = Link { next: NONE, previous: NONE, bucket: NONE };
+
+/// A wheel as it is written: the buckets that are not empty, each with its numbers in order.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Buckets {
+    passed: u64,
+    buckets: Vec<(u32, Vec<u32>)>,
+}
+
+impl Serialize for Wheel {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        let used = (0u32..).zip(&self.heads).filter(|(_, head)| **head != NONE);
+        let numbers = |head: u32| {
+            let following = |number: &u32| self.links.get(*number as usize).map(|link| link.next);
+            let all = core::iter::successors(Some(head), following);
+            all.take_while(|number| *number != NONE).collect()
+        };
+        let buckets = used.map(|(bucket, head)| (bucket, numbers(*head))).collect();
+        Buckets { passed: self.passed, buckets }.serialize(writer)
+    }
+}
 
 /// Numbers with deadlines.
 #[derive(Clone, Debug)]
@@ -45,6 +67,30 @@ impl Wheel {
         }
     }
 
+    /// A wheel from what was read, of numbers for which `is_known` holds.
+    pub(crate) fn read(
+        Buckets { passed, buckets }: Buckets,
+        is_known: impl Fn(u32) -> bool,
+    ) -> Result<Self, Damaged> {
+        ensure(passed <= u64::MAX / 1_000_000_000, "a deadline is beyond time")?;
+        let mut wheel = Self { passed, ..Self::new() };
+        for (bucket, numbers) in buckets {
+            ensure(u64::from(bucket) < BUCKETS, "a deadline has no bucket")?;
+            for number in numbers.into_iter().rev() {
+                let link = wheel.links.get(number as usize);
+                let is_new = link.is_none_or(|link| link.bucket == NONE);
+                ensure(is_new && is_known(number), "a deadline is not of one flow")?;
+                wheel.put(number, bucket);
+            }
+        }
+        Ok(wheel)
+    }
+
+    /// Numbers in it.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
     /// Sets memory aside for numbers below `capacity`.
     pub(crate) fn reserve(&mut self, capacity: usize) {
         self.links.reserve_exact(capacity.saturating_sub(self.links.len()));
@@ -57,7 +103,11 @@ impl Wheel {
         }
         let second = deadline.as_nanos().div_ceil(1_000_000_000);
         let second = second.clamp(self.passed + 1, self.passed + BUCKETS - 1);
-        let bucket = (second % BUCKETS) as u32;
+        self.put(number, (second % BUCKETS) as u32);
+    }
+
+    /// Puts `number` first in a bucket.
+    fn put(&mut self, number: u32, bucket: u32) {
         if self.links.len() <= number as usize {
             self.links.resize(number as usize + 1, LOOSE);
         }

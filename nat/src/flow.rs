@@ -4,6 +4,7 @@ use core::net::Ipv4Addr;
 
 use packet::transport::TcpFlags;
 use packet::{Instant, Protocol, Transport};
+use serde::{Deserialize, Serialize};
 
 use crate::tcp::{Effect, State, Tcp};
 use crate::tuple::{Direction, Tuple, answer};
@@ -11,7 +12,7 @@ use crate::tuple::{Direction, Tuple, answer};
 /// A flow, in one cache line: all that a packet of it touches.
 ///
 /// A packet of one direction carries that direction's tuple when it arrives and leaves as the inverse of the other's.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[repr(align(64))]
 pub(crate) struct Flow {
     original: Ends,
@@ -27,7 +28,7 @@ pub(crate) struct Flow {
 }
 
 /// A tuple without what both directions have in common.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Ends {
     source: Ipv4Addr,
     destination: Ipv4Addr,
@@ -36,7 +37,7 @@ struct Ends {
 }
 
 /// How a flow came to be, which decides whose packets keep it alive.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Origin {
     /// An inside host began it.
     Masquerade,
@@ -46,7 +47,7 @@ pub(crate) enum Origin {
     Admitted,
 }
 
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, Serialize, Deserialize)]
 enum Progress {
     Tcp(Tcp),
     Datagrams,
@@ -204,7 +205,7 @@ impl Ends {
 }
 
 /// Packets (below 2^40) and bytes of IP, headers included (below 2^56), in one direction, packed into 12 bytes.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Counter {
     packets: u32,
     bytes: u32,

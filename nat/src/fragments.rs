@@ -13,12 +13,15 @@
 
 use core::time::Duration;
 
+use packet::snapshot::{Damaged, ensure};
 use packet::{DropReason, Dropped, Instant, Ipv4, Pool, PortId};
+use serde::{Deserialize, Serialize};
 
 use crate::fragments::datagram::{Datagram, Key, Spoilt};
 
 mod blocks;
 mod datagram;
+mod kept;
 
 /// Datagrams that wait at once. Worst case 64 buffers of 66 KB and 2 KB of bitmaps each: 4.4 MB.
 pub const MAX_DATAGRAMS: usize = 64;
@@ -28,10 +31,26 @@ pub const MAX_DATAGRAMS_PER_SOURCE: usize = 16;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Datagrams in pieces.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "Read")]
 pub struct Reassembly {
     /// Places, used or not; grows to [`MAX_DATAGRAMS`] and stays, so that its bitmaps are made once.
     datagrams: Vec<Datagram>,
+}
+
+/// Places as they are read, before they were counted.
+#[derive(Deserialize)]
+struct Read {
+    datagrams: Vec<Datagram>,
+}
+
+impl TryFrom<Read> for Reassembly {
+    type Error = Damaged;
+
+    fn try_from(Read { datagrams }: Read) -> Result<Self, Damaged> {
+        ensure(datagrams.len() <= MAX_DATAGRAMS, "too many datagrams wait for fragments")?;
+        Ok(Self { datagrams })
+    }
 }
 
 /// What became of a packet that may be a fragment.

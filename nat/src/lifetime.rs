@@ -3,12 +3,13 @@
 use core::time::Duration;
 
 use packet::Protocol;
+use serde::{Deserialize, Serialize};
 
 use crate::flow::Flow;
 use crate::tcp::State;
 
 /// Idle times after which flows end, each to be set singly. Under a second counts as one.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Lifetimes {
     /// UDP until both sides have spoken twice.
     pub udp_unreplied: Duration,

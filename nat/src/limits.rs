@@ -3,11 +3,13 @@
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use crate::index::{Hashes, Index};
 use crate::slab::Slab;
 
 /// Caps on flows. At a cap the new is refused and the living stay (RFC 6888 REQ-11).
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// All flows; at most [`Limits::MOST_FLOWS`]. About 150 bytes each, 260 in the worst case; touched as they are used.
     pub flows: usize,
@@ -28,13 +30,14 @@ impl Default for Limits {
 }
 
 /// How many flows each inside host has. Hosts without flows are not here, so flows bound it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Hosts {
     slab: Slab<Host>,
+    #[serde(skip, default = "Index::new")]
     index: Index,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Host {
     address: Ipv4Addr,
     flows: NonZeroU32,
@@ -43,6 +46,13 @@ struct Host {
 impl Hosts {
     pub(crate) const fn new() -> Self {
         Self { slab: Slab::new(), index: Index::new() }
+    }
+
+    /// Makes the way in anew, behind a slab that was read.
+    pub(crate) fn reindex(&mut self, hashes: &Hashes) {
+        for (id, host) in self.slab.iter() {
+            self.index.insert(hash(hashes, host.address), id);
+        }
     }
 
     pub(crate) fn reserve(&mut self, hosts: usize) {

@@ -9,7 +9,9 @@
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
 
+use packet::snapshot::{Damaged, ensure};
 use packet::{DropReason, Instant, InterfaceId, Protocol};
+use serde::{Deserialize, Serialize};
 
 use crate::index::{Hashes, Index};
 use crate::masquerade::{Filtering, Manner};
@@ -22,7 +24,7 @@ use crate::slab::Slab;
 const MAX_POOLS: usize = 256;
 
 /// A mapping's number plus one.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct MappingId(NonZeroU32);
 
 impl MappingId {
@@ -40,7 +42,7 @@ impl MappingId {
 }
 
 /// An inside endpoint and where it appears outside. 24 bytes.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) inside: Ipv4Addr,
     pub(crate) inside_port: u16,
@@ -75,10 +77,11 @@ pub(crate) enum Behind {
 }
 
 /// All mappings and ports.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Mappings {
     slab: Slab<Entry>,
     /// By protocol, inside endpoint and external address.
+    #[serde(skip, default = "Index::new")]
     index: Index,
     /// In the order they were first needed.
     pools: Vec<Pool>,
@@ -88,6 +91,22 @@ pub(crate) struct Mappings {
 impl Mappings {
     pub(crate) const fn new() -> Self {
         Self { slab: Slab::new(), index: Index::new(), pools: Vec::new(), remotes: Remotes::new() }
+    }
+
+    /// Makes the ways in anew, behind slabs that were read.
+    ///
+    /// # Errors
+    /// More flows hold a mapping than there are, or there are too many pools.
+    pub(crate) fn reindex(&mut self, hashes: &Hashes, flows: usize) -> Result<(), Damaged> {
+        ensure(self.pools.len() <= MAX_POOLS, "there are too many pools of ports")?;
+        for (number, entry) in self.slab.iter() {
+            // A flow may leave through a mapping and have come in through it.
+            ensure(entry.flows as usize <= 2 * flows, "a mapping has more flows than there are")?;
+            let Entry { protocol, inside, inside_port, external, .. } = *entry;
+            self.index.insert(hash(hashes, protocol, inside, inside_port, external), number);
+        }
+        self.remotes.reindex(hashes);
+        self.pools.iter().try_for_each(|pool| pool.check(flows))
     }
 
     /// Sets memory aside for `flows`, and for their remotes where a rule's filter needs them.

@@ -2,10 +2,12 @@
 
 use core::net::Ipv4Addr;
 
+use packet::snapshot::Damaged;
 use packet::{InterfaceId, Ipv4Net, Protocol};
+use serde::{Deserialize, Serialize};
 
 /// Packets from `source` that leave through `out` get an external source address.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Masquerade {
     /// Inside hosts.
     pub source: Ipv4Net,
@@ -57,7 +59,7 @@ impl Masquerade {
 }
 
 /// Which packets of one inside address and port leave from the same external port (RFC 4787 section 4.1).
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Mapping {
     /// All of them, wherever they go; the external port is theirs alone.
     #[default]
@@ -68,7 +70,7 @@ pub enum Mapping {
 
 /// Whose packets to a mapping's external port come in (RFC 4787 section 5). Judged by the rule as it was when the
 /// mapping was made. Mappings that are address-and-port-dependent are always filtered so.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Filtering {
     /// Everybody's.
     EndpointIndependent,
@@ -80,7 +82,8 @@ pub enum Filtering {
 }
 
 /// A non-empty range of ports without port 0.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "(u16, u16)", into = "(u16, u16)")]
 pub struct PortRange {
     low: u16,
     high: u16,
@@ -118,6 +121,20 @@ impl PortRange {
     fn and(self, other: Self) -> Option<Self> {
         let (low, high) = (self.low.max(other.low), self.high.min(other.high));
         (low <= high).then_some(Self { low, high })
+    }
+}
+
+impl TryFrom<(u16, u16)> for PortRange {
+    type Error = Damaged;
+
+    fn try_from((low, high): (u16, u16)) -> Result<Self, Damaged> {
+        Self::new(low, high).ok_or(Damaged("a range of ports is empty"))
+    }
+}
+
+impl From<PortRange> for (u16, u16) {
+    fn from(range: PortRange) -> Self {
+        (range.low, range.high)
     }
 }
 

@@ -13,7 +13,9 @@ use core::fmt;
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
 
+use packet::snapshot::{Damaged, ensure};
 use packet::{DropReason, Instant, InterfaceId};
+use serde::{Deserialize, Serialize};
 
 use crate::flow::Flow;
 use crate::index::{Hashes, mix};
@@ -30,12 +32,15 @@ use crate::view::FlowView;
 const EXPIRY_BATCH: usize = 1024;
 
 /// Connection tracking, masquerade and publishing. See the crate's own page for the two steps of a packet.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Nat {
     pub(crate) rules: Rules,
+    #[serde(skip)]
     pub(crate) listeners: Listeners,
     pub(crate) limits: Limits,
     pub(crate) lifetimes: Lifetimes,
+    #[serde(skip, default = "unkeyed")]
     pub(crate) hashes: Hashes,
     pub(crate) table: Table,
     pub(crate) hosts: Hosts,
@@ -233,6 +238,23 @@ impl Nat {
         mix(self.seed ^ mix(self.draws))
     }
 
+    /// Makes what is not written from what is, and finds what cannot be.
+    pub(crate) fn mend(&mut self) -> Result<(), Damaged> {
+        ensure(
+            self.limits.flows <= Limits::MOST_FLOWS,
+            "more flows are allowed than there may be",
+        )?;
+        ensure(self.counts.is_sound(), "a count of NAT is out of range")?;
+        self.listeners = Listeners::new(&self.rules.publish);
+        // Another key than before does nobody harm: nothing depends on where in an index a flow is.
+        self.hashes = Hashes::new(self.seed);
+        self.table.reindex(&self.hashes);
+        self.hosts.reindex(&self.hashes);
+        self.mappings.reindex(&self.hashes, self.table.len())?;
+        self.reserve();
+        Ok(())
+    }
+
     pub(crate) const fn count_refused(&mut self, reason: DropReason) {
         self.counts.refused.count(reason);
     }
@@ -261,6 +283,24 @@ impl Nat {
         self.table.reserve(flows);
         self.hosts.reserve(flows);
         self.mappings.reserve(flows, self.rules.filters_by_address());
+    }
+}
+
+fn unkeyed() -> Hashes {
+    Hashes::new(0)
+}
+
+impl Serialize for Nat {
+    fn serialize<S: serde::Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, writer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Nat {
+    fn deserialize<D: serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let mut nat = Self::deserialize(reader)?;
+        nat.mend().map_err(serde::de::Error::custom)?;
+        Ok(nat)
     }
 }
 

@@ -11,7 +11,9 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use packet::snapshot::{Damaged, ensure, read_sparse, write_sparse};
 use packet::{Instant, InterfaceId, Protocol};
+use serde::{Deserialize, Serialize};
 
 use crate::mapping::MappingId;
 use crate::masquerade::Choice;
@@ -25,8 +27,10 @@ const MAX_RESTS: usize = 1 << 17;
 const MAX_TRIES: u16 = 512;
 
 /// One bit for each port: 8 KiB.
-#[derive(Clone, Debug)]
-struct Bits(Vec<u64>);
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Bits(
+    #[serde(serialize_with = "write_sparse", deserialize_with = "read_sparse::<1024, _>")] Vec<u64>,
+);
 
 impl Bits {
     fn new() -> Self {
@@ -50,7 +54,7 @@ impl Bits {
 }
 
 /// The ports of one external address and protocol. 544 KiB when every port was used once, touched as they are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Pool {
     pub(crate) address: Ipv4Addr,
     pub(crate) protocol: Protocol,
@@ -61,6 +65,7 @@ pub(crate) struct Pool {
     resting: Bits,
     published: Bits,
     /// Owner's mapping, number of sharers, or host and end of rest, by what the bitmaps say.
+    #[serde(serialize_with = "write_sparse", deserialize_with = "read_sparse::<65536, _>")]
     slots: Vec<u64>,
     rests: VecDeque<(u32, u16)>,
     in_use: usize,
@@ -87,6 +92,14 @@ impl Pool {
         };
         pool.publish(listeners);
         pool
+    }
+
+    /// Finds what is wrong with a pool that was read, given how many flows there are.
+    pub(crate) fn check(&self, flows: usize) -> Result<(), Damaged> {
+        ensure(self.in_use <= 1 << 16, "more ports are in use than there are")?;
+        let mut sharers = (0..=u16::MAX).filter(|port| self.shared.has(*port));
+        let shared = sharers.all(|port| self.slot(port) <= flows as u64);
+        ensure(shared, "a port is shared by more flows than there are")
     }
 
     /// Learns which ports are published; flows that have one of them already keep it.

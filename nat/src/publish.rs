@@ -3,9 +3,10 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use packet::{InterfaceId, Protocol};
+use serde::{Deserialize, Serialize};
 
 /// New TCP or UDP flows to a listener go to `to` in its place, from whatever interface they come.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Publish {
     /// TCP or UDP; a rule for another protocol never matches.
     pub protocol: Protocol,
@@ -18,7 +19,7 @@ pub struct Publish {
 }
 
 /// The addresses that a publish rule listens on.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Listen {
     /// This one, whoever bears it.
     Address(Ipv4Addr),

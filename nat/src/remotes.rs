@@ -3,18 +3,21 @@
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use crate::index::{Hashes, Index};
 use crate::mapping::MappingId;
 use crate::slab::Slab;
 
 /// Counts of flows by mapping and remote address; pairs without flows are not here, so flows bound it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Remotes {
     slab: Slab<Remote>,
+    #[serde(skip, default = "Index::new")]
     index: Index,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Remote {
     mapping: MappingId,
     address: Ipv4Addr,
@@ -24,6 +27,13 @@ struct Remote {
 impl Remotes {
     pub(crate) const fn new() -> Self {
         Self { slab: Slab::new(), index: Index::new() }
+    }
+
+    /// Makes the way in anew, behind a slab that was read.
+    pub(crate) fn reindex(&mut self, hashes: &Hashes) {
+        for (id, remote) in self.slab.iter() {
+            self.index.insert(hash(hashes, remote.mapping, remote.address), id);
+        }
     }
 
     pub(crate) fn reserve(&mut self, pairs: usize) {

@@ -3,12 +3,13 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use packet::{InterfaceId, Protocol};
+use serde::{Deserialize, Serialize};
 
 use crate::masquerade::{Filtering, Masquerade};
 use crate::publish::Publish;
 
 /// What is to be translated. Rules judge new flows only; a living flow keeps the translation it began with.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Rules {
     /// In order; the first that covers a packet translates it.
     pub masquerade: Vec<Masquerade>,

@@ -1,10 +1,34 @@
 //! Values that keep their number for life, in one allocation that is made once.
 
+use packet::snapshot::{Damaged, ensure};
+use serde::{Deserialize, Serialize};
+
 /// A vector with holes. Numbers are small, reused last-freed-first, and iteration is in their order: deterministic.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Read<T>")]
 pub(crate) struct Slab<T> {
     entries: Vec<Option<T>>,
     free: Vec<u32>,
+}
+
+/// A slab as it is read, before its holes were counted.
+#[derive(Deserialize)]
+struct Read<T> {
+    entries: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> TryFrom<Read<T>> for Slab<T> {
+    type Error = Damaged;
+
+    fn try_from(Read { entries, free }: Read<T>) -> Result<Self, Damaged> {
+        let mut holes = free.clone();
+        holes.sort_unstable();
+        let empty = (0..).zip(&entries).filter(|(_, entry)| entry.is_none());
+        let is_sound = empty.map(|(number, _)| number).eq(holes);
+        ensure(is_sound, "free places are not the empty ones")?;
+        Ok(Self { entries, free })
+    }
 }
 
 impl<T> Slab<T> {

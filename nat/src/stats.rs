@@ -1,9 +1,11 @@
 //! Counts of what NAT has and what it refused.
 
 use packet::DropReason;
+use packet::snapshot::is_count;
+use serde::{Deserialize, Serialize};
 
 /// How full the tables are, and what happened so far.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Stats {
     /// Flows in the table now, those that have just ended included.
     pub flows: usize,
@@ -23,8 +25,19 @@ pub struct Stats {
     pub refused: Refused,
 }
 
+impl Stats {
+    /// Whether every count that only grows has room to.
+    pub(crate) fn is_sound(&self) -> bool {
+        let Refused { no_flow, filtered, no_port, table_full, host_limit, .. } = self.refused;
+        let Refused { no_address, bad_error, other, .. } = self.refused;
+        let refused = [no_flow, filtered, no_port, table_full, host_limit, no_address, bad_error];
+        let own = [self.created, self.expired, self.flushed, other];
+        own.into_iter().chain(refused).all(is_count)
+    }
+}
+
 /// Packets refused, by reason.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Refused {
     /// [`DropReason::NatNoFlow`].
     pub no_flow: u64,

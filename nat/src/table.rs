@@ -3,11 +3,14 @@
 use core::net::Ipv4Addr;
 
 use packet::Instant;
+use packet::snapshot::{Damaged, ensure};
+use serde::{Deserialize, Serialize};
 
-use crate::expiry::Wheel;
+use crate::expiry::{Buckets, Wheel};
 use crate::flow::Flow;
 use crate::index::{Hashes, Index};
 use crate::known::Note;
+use crate::limits::Limits;
 use crate::mapping::MappingId;
 use crate::slab::Slab;
 use crate::tuple::{Direction, Tuple};
@@ -21,7 +24,7 @@ pub(crate) struct FlowId {
 }
 
 /// What a flow holds beside its place; only its birth and its end look here.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Holdings {
     /// The mapping that lends it its external source port, if the mapping is endpoint-independent.
     pub(crate) source_mapping: Option<MappingId>,
@@ -41,17 +44,43 @@ pub(crate) enum Due {
 }
 
 /// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 16 of notes, 32 to 64 in the index, 12 in the wheel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Read")]
 pub(crate) struct Table {
     flows: Slab<Flow>,
     /// By the flow's number: its birth and what it holds.
     holdings: Vec<(u32, Holdings)>,
     /// By the flow's number, then by direction.
+    #[serde(skip)]
     notes: Vec<[Note; 2]>,
     /// Numbers are twice the flow's, plus one for the reply direction.
+    #[serde(skip)]
     index: Index,
     wheel: Wheel,
     births: u32,
+}
+
+/// A table as it is read: deadlines not yet in a wheel.
+#[derive(Deserialize)]
+struct Read {
+    flows: Slab<Flow>,
+    holdings: Vec<(u32, Holdings)>,
+    wheel: Buckets,
+    births: u32,
+}
+
+impl TryFrom<Read> for Table {
+    type Error = Damaged;
+
+    fn try_from(Read { flows, holdings, wheel, births }: Read) -> Result<Self, Damaged> {
+        let places = flows.bound() as usize;
+        ensure(places < Limits::MOST_FLOWS, "there are more flows than there may be")?;
+        ensure(holdings.len() == places, "flows and what they hold differ in number")?;
+        let wheel = Wheel::read(wheel, |number| flows.get(number).is_some())?;
+        ensure(wheel.len() == flows.len(), "a flow has no deadline")?;
+        let notes = vec![[Note::default(); 2]; places];
+        Ok(Self { flows, holdings, notes, index: Index::new(), wheel, births })
+    }
 }
 
 impl Table {
@@ -63,6 +92,15 @@ impl Table {
             index: Index::new(),
             wheel: Wheel::new(),
             births: 0,
+        }
+    }
+
+    /// Makes the way in anew, behind a table that was read.
+    pub(crate) fn reindex(&mut self, hashes: &Hashes) {
+        for (number, flow) in self.flows.iter() {
+            for (entry, side) in (2 * number..).zip([Direction::Original, Direction::Reply]) {
+                self.index.insert(hashes.of(flow.tuple(side).words()), entry);
+            }
         }
     }
 

@@ -10,11 +10,12 @@
 //! (RFC 7857 section 2.2), and since anyone may forge one, segments with ACK from both sides after it lead back.
 
 use packet::transport::TcpFlags;
+use serde::{Deserialize, Serialize};
 
 use crate::tuple::Direction;
 
 /// Where a connection stands.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum State {
     SynSent,
     SynSent2,
@@ -56,7 +57,7 @@ pub(crate) enum Effect {
 }
 
 /// A connection's state with the marks that its next transitions depend on.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Tcp {
     state: State,
     /// FIN seen from original and reply side, ACK seen since the last RST from original and reply side.

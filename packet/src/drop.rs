@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::frame::Frame;
 
 /// A frame that ends here, and why. The buffer travels along, so that whoever counts the drop can reuse it.
@@ -16,7 +18,7 @@ pub struct Dropped {
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
         /// Every way for a frame to end without being sent, consumed or held.
-        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
         #[repr(u8)]
         pub enum DropReason {
             $($(#[doc = $doc])+ $name,)+

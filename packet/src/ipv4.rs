@@ -3,6 +3,8 @@
 use core::fmt;
 use core::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::checksum;
 use crate::drop::{DropReason, Dropped};
 use crate::ethernet::{Ethernet, HEADER_LEN as ETHERNET};
@@ -13,7 +15,7 @@ use crate::transport::Transport;
 pub const MIN_HEADER: usize = 20;
 
 /// An IP protocol number.
-#[derive(Copy, Clone, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Protocol(pub u8);
 
 impl Protocol {

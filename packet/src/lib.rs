@@ -23,6 +23,7 @@ pub mod offload;
 pub mod pool;
 pub mod rewrite;
 pub mod segment;
+pub mod snapshot;
 pub mod time;
 pub mod transport;
 pub mod unfinished;

@@ -6,8 +6,10 @@
 
 use core::num::NonZeroU16;
 
+use serde::{Deserialize, Serialize};
+
 /// Where a partial checksum lies. Offsets count from the frame's first byte.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Span {
     /// First byte that the checksum covers; it covers everything to the frame's end.
     pub start: u16,
@@ -23,7 +25,7 @@ impl Span {
 }
 
 /// Which protocol's rules cut the super-frame.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum SegmentKind {
     /// TCP over IPv4; `ecn` when CWR is set and belongs in the first segment only.
     Tcp4 {
@@ -40,7 +42,7 @@ pub enum SegmentKind {
 }
 
 /// What is left to do to a frame before it may stand on a wire.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Offload {
     /// Nothing: every checksum is as its sender made it.
     #[default]

@@ -2,13 +2,18 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use crate::snapshot::Damaged;
+
 /// The EtherType of an 802.1Q tag, as it stands in a frame.
 pub const TPID_8021Q: [u8; 2] = [0x81, 0x00];
 
 /// A VLAN inside a bridge: 1 to 4094, or 0 for frames that carry no VLAN ([`VlanId::UNTAGGED`]).
 ///
 /// 4095 is reserved by the standard and cannot be written.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "u16")]
 pub struct VlanId(u16);
 
 impl VlanId {
@@ -36,6 +41,14 @@ impl VlanId {
     }
 }
 
+impl TryFrom<u16> for VlanId {
+    type Error = Damaged;
+
+    fn try_from(number: u16) -> Result<Self, Damaged> {
+        Self::new(number).ok_or(Damaged("a VLAN is above 4094"))
+    }
+}
+
 impl fmt::Display for VlanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -49,7 +62,7 @@ impl fmt::Debug for VlanId {
 }
 
 /// The 16 bits of tag control information: priority, drop eligibility, VLAN identifier (which may be 4095 here).
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Tag(u16);
 
 impl Tag {

@@ -5,9 +5,11 @@ use core::time::Duration;
 use ahash::RandomState;
 use packet::DropReason::{ExceedsPortMtu, ExceedsTunnelMtu, Isolated};
 use packet::segment::segment_ip_len;
+use packet::snapshot::span;
 use packet::{
     BridgeId, DropReason, Dropped, EtherType, Frame, Instant, InterfaceId, Mac, PortId, Tag, VlanId,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::fdb::Fdb;
 use crate::outbox::{Egress, Outbox};
@@ -16,9 +18,10 @@ use crate::station::Location;
 use crate::stats::{Fate, Stats};
 
 /// What somebody sets of a bridge.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct BridgeSettings {
     /// How long a silent station is remembered.
+    #[serde(deserialize_with = "span")]
     pub ageing: Duration,
     /// How many stations are remembered.
     pub capacity: usize,
@@ -35,7 +38,7 @@ impl Default for BridgeSettings {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Bridge {
     pub(crate) settings: BridgeSettings,
     pub(crate) ports: Vec<PortId>,
@@ -229,7 +232,7 @@ pub(crate) fn footprint(frame: &Frame) -> usize {
 }
 
 /// All bridges, by number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Bridges(Vec<Option<Bridge>>);
 
 impl Bridges {

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use nat::{Lifetimes, Limits, Rules};
 use packet::{BridgeId, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
+use serde::{Deserialize, Serialize};
 use vxlan::FarEnd;
 
 pub use crate::bridge::BridgeSettings;
@@ -15,7 +16,7 @@ pub use crate::routes::{Hop, Route};
 use crate::station::Location;
 
 /// One thing to be different. `Set` adds what is not there and changes what is, without disturbing the rest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Change {
     /// A bridge.
     SetBridge(BridgeId, BridgeSettings),

@@ -3,9 +3,10 @@
 use core::net::Ipv4Addr;
 
 use packet::{Frame, PortId};
+use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {
     /// A frame came in on a port.
     Frame {

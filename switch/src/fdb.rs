@@ -2,10 +2,11 @@
 //!
 //! # Theory of operation
 //! A station is a (MAC, VLAN) pair. The hash index holds key and location side by side, so that finding a destination,
-//! and hearing a station again soon where it was, touches one slot and no entry. Entries stand in a slab; those that were learned hang in their port's list, least
-//! recently heard first, so that ageing pops heads and a full table evicts the oldest station *of the port that has
-//! most* (a port that floods addresses pushes out its own; Open vSwitch does the same). Hearing a station again moves
-//! it in its list at most once every [`GRANULARITY`], which keeps the common case to one lookup.
+//! and hearing a station again soon where it was, touches one slot and no entry. Entries stand in a slab; those that were
+//! learned hang in their port's list, least recently heard first, so that ageing pops heads and a full table evicts the
+//! oldest station *of the port that has most* (a port that floods addresses pushes out its own; Open vSwitch does the
+//! same). Hearing a station again moves it in its list at most once every [`GRANULARITY`], which keeps the common case
+//! to one lookup.
 //! Static entries and the router's own addresses are in no list: they neither age, move nor give way.
 
 use core::time::Duration;
@@ -17,25 +18,11 @@ use packet::{DropReason, Instant, Mac, PortId, VlanId};
 use crate::station::{Location, Origin, Station};
 
 mod ahead;
+mod counts;
 
 /// How much older than said an entry may look when it ages out.
 const GRANULARITY: Duration = Duration::from_secs(1);
 const NONE: u32 = u32::MAX;
-
-/// Counts since the bridge was made.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
-pub struct FdbCounts {
-    /// Stations learned.
-    pub learned: u64,
-    /// Stations forgotten for silence.
-    pub expired: u64,
-    /// Stations forgotten for room.
-    pub evicted: u64,
-    /// Stations that changed port.
-    pub moved: u64,
-    /// Frames from a station that is bound elsewhere.
-    pub refused: u64,
-}
 
 /// Aligned so that it lies in one cache line.
 #[derive(Copy, Clone, Debug)]
@@ -394,6 +381,10 @@ impl Fdb {
         entries.filter_map(station).collect()
     }
 }
+
+mod kept;
+
+pub use counts::FdbCounts;
 
 #[cfg(test)]
 #[path = "fdb_tests.rs"]

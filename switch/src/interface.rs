@@ -3,9 +3,10 @@
 use core::net::Ipv4Addr;
 
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
+use serde::{Deserialize, Serialize};
 
 /// Where an interface is.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Link {
     /// On a VLAN of a bridge.
     Vlan {
@@ -19,7 +20,7 @@ pub enum Link {
 }
 
 /// What somebody sets of an interface.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct InterfaceSettings {
     /// Where it is.
     pub link: Link,
@@ -50,7 +51,7 @@ impl InterfaceSettings {
 }
 
 /// An interface with its state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Interface {
     pub(crate) settings: InterfaceSettings,
     /// When it last told everybody that an address is its own (RFC 5227 section 2.4 c).
@@ -58,7 +59,7 @@ pub(crate) struct Interface {
 }
 
 /// All interfaces, by number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Interfaces(Vec<Option<Interface>>);
 
 impl Interfaces {

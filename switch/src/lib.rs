@@ -32,6 +32,7 @@ mod refusal;
 mod router;
 mod routes;
 mod shortcut;
+mod snapshot;
 mod station;
 pub mod stats;
 mod suppress;

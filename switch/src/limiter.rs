@@ -3,9 +3,11 @@
 use core::time::Duration;
 
 use packet::Instant;
+use packet::snapshot::{Damaged, ensure};
+use serde::{Deserialize, Serialize};
 
 /// A bucket of `burst` tokens that refills at `rate` a second.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Limiter {
     rate: u32,
     burst: u32,
@@ -16,6 +18,11 @@ pub(crate) struct Limiter {
 impl Limiter {
     pub(crate) const fn new(rate: u32, burst: u32) -> Self {
         Self { rate, burst, tokens: burst, refilled: Instant::ZERO }
+    }
+
+    /// Finds what is wrong with a bucket that was read.
+    pub(crate) fn check(&self) -> Result<(), Damaged> {
+        ensure(self.tokens <= self.burst, "a limiter has more tokens than it holds")
     }
 
     /// Takes a token; `false` when there is none.

@@ -20,6 +20,9 @@ use std::collections::BTreeSet;
 use ahash::RandomState;
 use hashbrown::HashMap;
 use packet::{Instant, InterfaceId, Mac};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::snapshot::unkeyed;
 
 const REACHABLE: Duration = Duration::from_secs(30);
 const STALE: Duration = Duration::from_secs(600);
@@ -29,7 +32,7 @@ const ASKS: u8 = 3;
 pub(crate) const DEFAULT_CAPACITY: usize = 8192;
 
 /// How sure we are of a neighbour.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum NeighborState {
     /// Asked for, not answered yet.
     Incomplete,
@@ -58,7 +61,7 @@ pub struct NeighborView {
     pub state: NeighborState,
 }
 
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, Serialize, Deserialize)]
 struct Neighbor {
     mac: Mac,
     state: NeighborState,
@@ -69,7 +72,7 @@ struct Neighbor {
 }
 
 /// A neighbour's name: segment and address in one word.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(crate) struct Key(u64);
 
 impl Key {
@@ -138,6 +141,13 @@ impl Neighbors {
             stale: STALE,
             version: 0,
         }
+    }
+
+    /// Keys the table with `hasher`.
+    pub(crate) fn rehash(&mut self, hasher: RandomState) {
+        let mut table = HashMap::with_capacity_and_hasher(self.table.len(), hasher);
+        table.extend(self.table.drain());
+        self.table = table;
     }
 
     /// The neighbour's MAC address, if it has one; asks nobody.
@@ -314,6 +324,35 @@ impl Neighbors {
             return false;
         };
         self.remove(oldest)
+    }
+}
+
+/// The table in order; timers follow from it.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    neighbors: Vec<(Key, Neighbor)>,
+    capacity: usize,
+    reachable: Duration,
+    stale: Duration,
+}
+
+impl Serialize for Neighbors {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        let mut neighbors: Vec<_> = self.table.iter().map(|(key, n)| (*key, *n)).collect();
+        neighbors.sort_unstable_by_key(|(key, _)| *key);
+        let Self { capacity, reachable, stale, .. } = *self;
+        Kept { neighbors, capacity, reachable, stale }.serialize(writer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Neighbors {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let Kept { neighbors, capacity, reachable, stale } = Kept::deserialize(reader)?;
+        let mut all = Self { capacity, reachable, stale, ..Self::new(unkeyed()) };
+        for (key, Neighbor { mac, state, asks, at }) in neighbors {
+            all.set(key, mac, state, asks, at);
+        }
+        Ok(all)
     }
 }
 

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use ahash::RandomState;
 use hashbrown::HashMap;
 use packet::{Frame, PortId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::neighbors::Key;
+use crate::snapshot::unkeyed;
 
 /// Packets that wait for one neighbour. When it is full, the oldest gives way to the newest (RFC 1122 section
 /// 2.3.2.2 asks for at least the latest).
@@ -17,7 +19,7 @@ const TOTAL: usize = 1024;
 const BYTES: usize = 8 << 20;
 
 /// A packet that waits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Waiting {
     /// The packet, translated, without its Ethernet addresses.
     pub(crate) frame: Frame,
@@ -64,5 +66,37 @@ impl Pending {
         self.count -= queue.len();
         self.bytes -= queue.iter().map(|waiting| waiting.frame.len()).sum::<usize>();
         queue
+    }
+
+    /// Packets that came in on a port, which are counted as held.
+    pub(crate) fn held(&self) -> usize {
+        let waiting = self.queues.values().flatten();
+        waiting.filter(|waiting| waiting.from.is_some()).count()
+    }
+
+    /// Keys the queues with `hasher`.
+    pub(crate) fn rehash(&mut self, hasher: RandomState) {
+        let mut queues = HashMap::with_capacity_and_hasher(self.queues.len(), hasher);
+        queues.extend(self.queues.drain());
+        self.queues = queues;
+    }
+}
+
+impl Serialize for Pending {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        let mut queues: Vec<_> = self.queues.iter().collect();
+        queues.sort_unstable_by_key(|(key, _)| **key);
+        queues.serialize(writer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pending {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let queues: Vec<(Key, VecDeque<Waiting>)> = Vec::deserialize(reader)?;
+        let mut pending = Self::new(unkeyed());
+        pending.queues.extend(queues);
+        let waiting = || pending.queues.values().flatten();
+        let (count, bytes) = (waiting().count(), waiting().map(|w| w.frame.len()).sum());
+        Ok(Self { count, bytes, ..pending })
     }
 }

@@ -3,13 +3,14 @@
 use core::net::Ipv4Addr;
 
 use packet::{BridgeId, InterfaceId, PortId};
+use serde::{Deserialize, Serialize};
 use vxlan::Vni;
 use vxlan::header::Reserved;
 
 use crate::vlan::{PriorityTags, VlanMode};
 
 /// What a port is for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Role {
     /// A member of a bridge.
     Bridged(Membership),
@@ -35,7 +36,7 @@ impl Role {
 }
 
 /// A place in a bridge.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Membership {
     /// The bridge.
     pub bridge: BridgeId,
@@ -48,7 +49,7 @@ pub struct Membership {
 }
 
 /// What a tunnel is, besides its place in a bridge.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Tunnel {
     /// Where its datagrams come in: a port with [`Role::Underlay`].
     pub underlay: PortId,
@@ -67,7 +68,7 @@ pub struct Tunnel {
 }
 
 /// What somebody sets of a port.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PortSettings {
     /// What it is for.
     pub role: Role,
@@ -76,7 +77,7 @@ pub struct PortSettings {
 }
 
 /// A port with its state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Port {
     pub(crate) settings: PortSettings,
     pub(crate) up: bool,
@@ -85,7 +86,7 @@ pub(crate) struct Port {
 }
 
 /// All ports, by number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ports(Vec<Option<Port>>);
 
 impl Ports {
@@ -95,6 +96,11 @@ impl Ports {
 
     pub(crate) fn get_mut(&mut self, port: PortId) -> Option<&mut Port> {
         self.0.get_mut(port.index())?.as_mut()
+    }
+
+    /// The MTU of each.
+    pub(crate) fn all_mtus(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().flatten().map(|port| port.settings.mtu)
     }
 
     /// A tunnel whose datagrams come in on `underlay`.

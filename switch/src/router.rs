@@ -5,6 +5,7 @@ use core::net::Ipv4Addr;
 use packet::icmp::IcmpError;
 use packet::segment::segment_ip_len;
 use packet::{DropReason, Dropped, InterfaceId, Ipv4, net};
+use serde::{Deserialize, Serialize};
 
 use crate::interface::Interfaces;
 use crate::limiter::Limiter;
@@ -15,7 +16,7 @@ use crate::routes::{Routes, Target};
 use crate::switch::{Seeds, error_limiter};
 
 /// The router's tables.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Router {
     pub(crate) interfaces: Interfaces,
     pub(crate) routes: Routes,

@@ -7,12 +7,13 @@ use core::net::Ipv4Addr;
 
 use packet::{InterfaceId, Ipv4Net};
 use prefix_trie::PrefixMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fib::Fib;
 use crate::interface::Interfaces;
 
 /// A route that somebody wrote.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Route {
     /// Destinations that it is for.
     pub to: Ipv4Net,
@@ -21,7 +22,7 @@ pub struct Route {
 }
 
 /// Where a written route leads.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Hop {
     /// To a router in one of our subnets.
     Via(Ipv4Addr),
@@ -146,6 +147,19 @@ impl Routes {
             .collect();
         routes.sort_unstable_by_key(|(net, _)| (net.network(), net.prefix_len()));
         routes
+    }
+}
+
+impl Serialize for Routes {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        self.written.serialize(writer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Routes {
+    /// Those that somebody wrote; [`Routes::rebuild`] makes the table.
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        Ok(Self { written: Vec::deserialize(reader)?, ..Self::new() })
     }
 }
 

@@ -4,9 +4,10 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use packet::{InterfaceId, Mac, PortId, VlanId};
+use serde::{Deserialize, Serialize};
 
 /// Where a station is.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Location {
     /// Behind a port.
     Port(PortId),
@@ -37,7 +38,7 @@ impl Location {
 }
 
 /// How an entry came to be.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Origin {
     /// Heard speaking.
     Learned,

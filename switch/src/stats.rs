@@ -1,9 +1,12 @@
 //! Counts, and the one equation they must satisfy.
 
+use packet::snapshot::is_count;
 use packet::{DropReason, PortId};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What became of all frames that came in. `received = sent + held + consumed + dropped`, always.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Frames that came in.
     pub received: u64,
@@ -28,9 +31,45 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Whether every count has room for what can still happen.
+    pub(crate) fn is_sound(&self) -> bool {
+        let frames = [self.received, self.sent, self.held, self.consumed, self.dropped];
+        let others = [self.spoken, self.copies_dropped, self.errors_suppressed];
+        let arp = [self.arp_suspicious, self.arp_conflicts];
+        // A quarter of what fits, so that they can be added up.
+        frames.into_iter().chain(others).chain(arp).all(|count| count < 1 << 61)
+    }
+
     /// Whether every frame that came in is accounted for.
     pub const fn balance(&self) -> bool {
         self.received == self.sent + self.held + self.consumed + self.dropped
+    }
+}
+
+/// Totals, and every drop count that is not zero.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    totals: Totals,
+    drops: Vec<(PortId, DropReason, u64)>,
+}
+
+impl Serialize for Stats {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        Kept { totals: self.totals, drops: self.drops().collect() }.serialize(writer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stats {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let Kept { totals, drops } = Kept::deserialize(reader)?;
+        let mut stats = Self { totals, drops: Vec::new() };
+        for (port, reason, count) in drops {
+            if !is_count(count) {
+                return Err(D::Error::custom("a count of drops is out of range"));
+            }
+            stats.row(port, reason, count);
+        }
+        Ok(stats)
     }
 }
 

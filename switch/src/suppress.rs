@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use packet::arp::{Arp, Operation};
 use packet::{BridgeId, Ethernet, Instant, Mac, VlanId};
+use serde::{Deserialize, Serialize};
 
 use crate::bridge::Way;
 use crate::neighbors::Key;
@@ -25,14 +26,14 @@ use crate::switch::Switch;
 const CAPACITY: usize = 8192;
 
 /// A VLAN of a bridge.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(crate) struct Segment {
     pub(crate) bridge: BridgeId,
     pub(crate) vlan: VlanId,
 }
 
 /// Who has which address, as heard.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Heard {
     stations: BTreeMap<(Segment, Ipv4Addr), Mac>,
     /// When a full table was last searched for entries of forgotten stations.

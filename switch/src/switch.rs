@@ -3,6 +3,7 @@
 use ahash::RandomState;
 use nat::{Nat, Reassembly};
 use packet::{DropReason, Frame, Instant, PortId};
+use serde::{Deserialize, Serialize};
 use vxlan::Tunnels;
 
 use crate::adjacency::Adjacencies;
@@ -23,13 +24,15 @@ use crate::tunnel::Outer;
 /// Cost: a frame takes tens of nanoseconds and allocates nothing once the outbox is warm. Memory is bounded by the
 /// capacities of its tables. A clone is another switch in the same state: given the same events it does the same, and
 /// the first does not notice.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Switch {
     pub(crate) seeds: Seeds,
     pub(crate) ports: Ports,
     pub(crate) bridges: Bridges,
     pub(crate) router: Router,
     pub(crate) nat: Nat,
+    #[serde(skip, default = "Adjacencies::new")]
     pub(crate) adjacencies: Adjacencies,
     pub(crate) reassembly: Reassembly,
     pub(crate) tunnels: Tunnels,
@@ -37,6 +40,7 @@ pub struct Switch {
     pub(crate) heard: Heard,
     pub(crate) stats: Stats,
     /// Pieces of one packet on their way out; empty between packets.
+    #[serde(skip)]
     pub(crate) pieces: Vec<Frame>,
 }
 
@@ -130,7 +134,7 @@ impl Switch {
 }
 
 /// A stream of seeds from one (splitmix64): each table gets its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Seeds(u64);
 
 impl Seeds {

@@ -1,14 +1,17 @@
 //! Which VLANs a port carries, and how a frame of one looks on it (IEEE 802.1Q clause 8, Open vSwitch's names).
 
+use packet::snapshot::{read_sparse, write_sparse};
 use packet::{DropReason, Tag, VlanId};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A set of VLANs, 0 (frames without a VLAN) included.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum VlanSet {
     /// Every VLAN.
     All,
     /// The VLANs whose bit is set; 512 bytes.
-    Only(Box<[u64; 64]>),
+    Only(#[serde(serialize_with = "write_bits", deserialize_with = "read_bits")] Box<[u64; 64]>),
 }
 
 impl VlanSet {
@@ -34,8 +37,17 @@ impl VlanSet {
     }
 }
 
+fn write_bits<S: Serializer>(bits: &[u64; 64], writer: S) -> Result<S::Ok, S::Error> {
+    write_sparse(bits, writer)
+}
+
+fn read_bits<'de, D: Deserializer<'de>>(reader: D) -> Result<Box<[u64; 64]>, D::Error> {
+    let bits: Result<Box<[u64; 64]>, _> = read_sparse::<64, D>(reader)?.try_into();
+    bits.map_err(|_| D::Error::custom("a set of VLANs has no such length"))
+}
+
 /// Open vSwitch's `vlan_mode`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum VlanMode {
     /// All untagged frames belong to this VLAN; tagged ones are refused.
     Access(VlanId),
@@ -58,7 +70,7 @@ pub enum VlanMode {
 }
 
 /// Whether frames that leave untagged carry a tag of VLAN 0 for their priority (Open vSwitch's `priority-tags`).
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum PriorityTags {
     /// Never: the priority is lost.
     #[default]

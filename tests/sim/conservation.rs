@@ -15,7 +15,7 @@ use switch::change::{BridgeSettings, InterfaceSettings};
 use switch::vlan::PriorityTags;
 use switch::{Change, Event};
 
-const PORTS: [&str; 7] = ["red", "blue", "ten", "trunk", "alone", "wan", "dmz"];
+pub(crate) const PORTS: [&str; 7] = ["red", "blue", "ten", "trunk", "alone", "wan", "dmz"];
 const INTERFACES: [&str; 4] = ["br0", "br0.10", "wan", "dmz"];
 const ADDRESSES: [&str; 14] = [
     "192.168.0.1",
@@ -35,7 +35,7 @@ const ADDRESSES: [&str; 14] = [
 ];
 
 /// Everything at once: VLANs, isolation, routed ports, masquerade with and without exceptions, published ports.
-fn town(seed: u64) -> Lab {
+pub(crate) fn town(seed: u64) -> Lab {
     let mut lab = Lab::new(seed);
     let small = BridgeSettings { capacity: 12, forward: 1 << 14, ..BridgeSettings::default() };
     lab.bridge_with("br0", small);
@@ -123,7 +123,7 @@ fn answer(rng: &mut Rng, heard: &Packet) -> Packet {
 }
 
 /// A frame that may well be right.
-fn plausible(lab: &Lab, rng: &mut Rng, port: &str) -> Vec<u8> {
+pub(crate) fn plausible(lab: &Lab, rng: &mut Rng, port: &str) -> Vec<u8> {
     let macs = [
         lab.mac("red"),
         lab.mac("blue"),
@@ -250,24 +250,36 @@ fn disturb(lab: &mut Lab, rng: &mut Rng) {
 
 /// A life of `frames` frames; the digest of all that left.
 fn life(seed: u64, frames: u32) -> u64 {
-    let mut lab = town(seed);
+    live(town(seed), seed, frames)
+}
+
+/// The same in this town.
+pub(crate) fn live(mut lab: Lab, seed: u64, frames: u32) -> u64 {
     let mut rng = Rng::new(!seed);
     // Half a datagram with a wrong checksum cannot be told from a right one.
     lab.distrust();
+    live_on(&mut lab, &mut rng, frames);
+    lab.run_for(Duration::from_secs(200));
+    assert_eq!(lab.switch().totals().held, 0, "nothing waits for ever");
+    lab.digest()
+}
+
+/// Some frames of a life, and what disturbs it.
+pub(crate) fn live_on(lab: &mut Lab, rng: &mut Rng, frames: u32) {
     for _ in 0..frames {
         if rng.chance(600) {
-            let (port, bytes) = purposeful(&mut lab, &mut rng);
-            let bytes = if rng.chance(100) { mutated(&mut rng, bytes) } else { bytes };
+            let (port, bytes) = purposeful(lab, rng);
+            let bytes = if rng.chance(100) { mutated(rng, bytes) } else { bytes };
             lab.send(port, &bytes);
         } else {
             let port = *rng.pick(&PORTS);
-            let bytes = plausible(&lab, &mut rng, port);
-            let bytes = if rng.chance(400) { mutated(&mut rng, bytes) } else { bytes };
-            let frame = burdened(&mut rng, &bytes);
+            let bytes = plausible(lab, rng, port);
+            let bytes = if rng.chance(400) { mutated(rng, bytes) } else { bytes };
+            let frame = burdened(rng, &bytes);
             lab.send_frame(port, frame);
         }
         if rng.chance(15) {
-            disturb(&mut lab, &mut rng);
+            disturb(lab, rng);
         }
         if rng.chance(50) {
             PORTS.iter().for_each(|port| lab.up(port));
@@ -276,9 +288,6 @@ fn life(seed: u64, frames: u32) -> u64 {
             lab.clear();
         }
     }
-    lab.run_for(Duration::from_secs(200));
-    assert_eq!(lab.switch().totals().held, 0, "nothing waits for ever");
-    lab.digest()
 }
 
 proptest! {

@@ -26,6 +26,7 @@ mod refusals;
 mod routing;
 mod seeds;
 mod shortcut;
+mod snapshots;
 mod tunnel_arp;
 mod tunnel_chaos;
 mod tunnel_hostile;

@@ -101,7 +101,7 @@ fn expected(
 }
 
 /// A town: VLANs, a router with masquerade, isolated ports, and tunnels of every kind.
-fn town(seed: u64) -> Lab {
+pub(crate) fn town(seed: u64) -> Lab {
     let mut lab = Lab::new(seed);
     lab.bridge("br0");
     lab.bridge("br1");
@@ -197,7 +197,11 @@ fn disturb(lab: &mut Lab, rng: &mut Rng) {
 
 /// A life of `turns` frames and datagrams; the digest of all that left, and how many datagrams that was.
 fn life(seed: u64, turns: u32) -> (u64, usize) {
-    let mut lab = town(seed);
+    live(town(seed), seed, turns)
+}
+
+/// The same in this town.
+pub(crate) fn live(mut lab: Lab, seed: u64, turns: u32) -> (u64, usize) {
     let mut rng = Rng::new(!seed);
     let mut left = 0;
     for _ in 0..turns {

@@ -38,12 +38,39 @@ pub struct Lab {
     seed: u64,
     pub(crate) rng: Rng,
     outbox: Outbox,
+    rebirth: Option<(u64, Rebirth)>,
+    steps: u64,
     pub(crate) queue: BTreeMap<(Instant, u64), Flight>,
     pub(crate) sequence: u64,
     notices: Vec<Notice>,
     pub(crate) datagrams: Vec<Datagram>,
     digest: u64,
     trace: VecDeque<(Instant, &'static str, PortId, Frame)>,
+}
+
+/// How one switch takes the place of another that it should be the equal of.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Rebirth {
+    /// Made from the other's bytes.
+    Bytes,
+    /// A clone of it.
+    Clone,
+}
+
+impl Rebirth {
+    /// The other switch; the first is gone.
+    fn of(self, switch: Switch) -> Switch {
+        match self {
+            Self::Clone => switch.clone(),
+            Self::Bytes => {
+                let bytes = postcard::to_stdvec(&switch).expect("a switch can be written");
+                let read: Switch = postcard::from_bytes(&bytes).expect("and read");
+                let again = postcard::to_stdvec(&read).expect("and written again");
+                assert!(bytes == again, "the same state has other bytes");
+                read
+            }
+        }
+    }
 }
 
 /// One port's cable.
@@ -93,6 +120,8 @@ impl Lab {
             seed,
             rng: Rng::new(seed),
             outbox: Outbox::new(8),
+            rebirth: None,
+            steps: 0,
             queue: BTreeMap::new(),
             sequence: 0,
             notices: Vec::new(),
@@ -115,6 +144,11 @@ impl Lab {
     /// From here on wrong transport checksums may come in, and so may come out: they are not judged any more.
     pub const fn distrust(&mut self) {
         self.checks.tainted = true;
+    }
+
+    /// From here on another switch takes the first one's place after every `steps` steps.
+    pub const fn be_reborn(&mut self, steps: u64, rebirth: Rebirth) {
+        self.rebirth = Some((steps, rebirth));
     }
 
     /// Random numbers of this lab's own.
@@ -299,6 +333,13 @@ impl Lab {
             }
         }
         self.notices.extend(self.outbox.notices());
+        self.steps += 1;
+        if let Some((steps, rebirth)) = self.rebirth
+            && self.steps.is_multiple_of(steps)
+        {
+            let switch = core::mem::replace(&mut self.switch, Switch::new(0));
+            self.switch = rebirth.of(switch);
+        }
     }
 
     /// Gives one copy to its cable, as its end can take it.

@@ -31,7 +31,7 @@ mod turns;
 mod twin;
 pub mod wire;
 
-pub use lab::Lab;
+pub use lab::{Lab, Rebirth};
 pub use link::Link;
 pub use mesh::Mesh;
 pub use talk::Connection;

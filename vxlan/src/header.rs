@@ -1,5 +1,7 @@
 //! The VXLAN header (RFC 7348 section 5): flags, 24 reserved bits, the VNI, 8 reserved bits.
 
+use serde::{Deserialize, Serialize};
+
 use crate::vni::Vni;
 
 /// Length of the header.
@@ -8,7 +10,7 @@ pub const LEN: usize = 8;
 const VALID: u8 = 0x08;
 
 /// Whether reserved bits that are set matter.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Reserved {
     /// They are ignored on receipt, as RFC 7348 says.
     #[default]

@@ -10,7 +10,9 @@
 use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
 
+use packet::snapshot::{Damaged, ensure, is_count};
 use packet::{DropReason, PortId};
+use serde::{Deserialize, Serialize};
 
 use crate::vni::Vni;
 
@@ -18,7 +20,7 @@ use crate::vni::Vni;
 pub const MAX_STRANGERS: usize = 1024;
 
 /// Where a datagram came from, as far as tunnels care.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct FarEnd {
     /// Where it came in: the port that stands for one UDP port of ours.
     pub underlay: PortId,
@@ -29,7 +31,7 @@ pub struct FarEnd {
 }
 
 /// All far ends, and the strangers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tunnels {
     known: Vec<(FarEnd, PortId)>,
     strangers: BTreeMap<FarEnd, (DropReason, u64)>,
@@ -106,6 +108,17 @@ impl Tunnels {
             count: *count,
         });
         (counted, self.more_strangers)
+    }
+
+    /// Finds what is wrong with tunnels that were read.
+    ///
+    /// # Errors
+    /// They are not in order, or a count is out of range.
+    pub fn check(&self) -> Result<(), Damaged> {
+        ensure(self.known.is_sorted_by_key(|(far, _)| *far), "far ends are not in order")?;
+        let mut counts = self.strangers.values().map(|(_, count)| *count);
+        let counted = counts.all(is_count) && is_count(self.more_strangers);
+        ensure(counted, "a count of strangers is out of range")
     }
 
     fn count_stranger(&mut self, far: FarEnd, reason: DropReason) {

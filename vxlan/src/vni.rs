@@ -2,8 +2,12 @@
 
 use core::fmt;
 
+use packet::snapshot::Damaged;
+use serde::{Deserialize, Serialize};
+
 /// A VXLAN network identifier: 24 bits, 0 to 16,777,215 (RFC 7348 section 5).
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32")]
 pub struct Vni(u32);
 
 impl Vni {
@@ -18,6 +22,14 @@ impl Vni {
     /// 0 to 16,777,215.
     pub const fn number(self) -> u32 {
         self.0
+    }
+}
+
+impl TryFrom<u32> for Vni {
+    type Error = Damaged;
+
+    fn try_from(number: u32) -> Result<Self, Damaged> {
+        Self::new(number).ok_or(Damaged("a VNI is above 16,777,215"))
     }
 }
 

@@ -1,11 +1,14 @@
 //! Which parts of a datagram have come, in blocks of 8 bytes, and where fragments began.
 
+use packet::snapshot::{Damaged, ensure};
+use serde::{Deserialize, Serialize};
+
 /// Blocks of the largest datagram: 65,535 bytes, rounded up.
 const BLOCKS: usize = 8192;
 const WORDS: usize = BLOCKS / 64;
 
 /// Two bits for each block: 2 KiB, made once for each place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Blocks {
     present: Vec<u64>,
     starts: Vec<u64>,
@@ -16,6 +19,14 @@ impl Blocks {
     /// Without memory until [`Blocks::clear`] or [`Blocks::set`] is called.
     pub(super) const fn new() -> Self {
         Self { present: Vec::new(), starts: Vec::new(), count: 0 }
+    }
+
+    /// Finds what is wrong with what was read.
+    pub(super) fn check(&self) -> Result<(), Damaged> {
+        let lengths = [&self.present, &self.starts].map(Vec::len);
+        let count: u32 = self.present.iter().map(|word| word.count_ones()).sum();
+        let is_sound = lengths == [WORDS; 2] && self.count == count as usize;
+        ensure(is_sound, "the parts of a datagram are miscounted")
     }
 
     /// Nothing has come.

@@ -5,14 +5,15 @@ use core::net::Ipv4Addr;
 use packet::ethernet::HEADER_LEN as ETHERNET;
 use packet::ipv4::MIN_HEADER;
 use packet::{Frame, Instant, Ipv4, Pool, PortId, Protocol, Tag, checksum};
+use serde::{Deserialize, Serialize};
 
 use crate::fragments::blocks::Blocks;
 
-const MAX_TOTAL: usize = 65_535;
+pub(super) const MAX_TOTAL: usize = 65_535;
 const CONGESTION_EXPERIENCED: u8 = 0b11;
 
 /// What fragments of one datagram have in common (RFC 791 section 3.2).
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Key {
     pub(super) source: Ipv4Addr,
     destination: Ipv4Addr,
@@ -40,26 +41,26 @@ pub(super) struct Datagram {
     pub(super) from: PortId,
     pub(super) deadline: Instant,
     /// Ethernet and IPv4 header of the first fragment as it came, then the payload; empty once spoilt.
-    frame: Frame,
-    spoilt: bool,
+    pub(super) frame: Frame,
+    pub(super) spoilt: bool,
     /// Frames held.
     pub(super) frames: usize,
-    blocks: Blocks,
+    pub(super) blocks: Blocks,
     /// Length of the whole payload, once the last fragment came.
-    total: Option<usize>,
+    pub(super) total: Option<usize>,
     /// Where the payload begins in the frame.
-    payload: usize,
+    pub(super) payload: usize,
     /// End of the farthest fragment, in the payload.
-    reach: usize,
-    first: Option<First>,
-    dont_fragment: bool,
-    congestion: bool,
+    pub(super) reach: usize,
+    pub(super) first: Option<First>,
+    pub(super) dont_fragment: bool,
+    pub(super) congestion: bool,
 }
 
 /// What is known from the first fragment, the one with offset 0.
-#[derive(Copy, Clone, Debug)]
-struct First {
-    payload_len: usize,
+#[derive(Copy, Clone, Debug, Serialize, Deserialize)]
+pub(super) struct First {
+    pub(super) payload_len: usize,
     tag: Option<Tag>,
 }
 

@@ -1,0 +1,69 @@
+//! The whole switch as bytes and back.
+//!
+//! # Theory of operation
+//! What is written is what the switch's effects depend on: tables in an order that is theirs, deadlines, counts and
+//! what random numbers are drawn from. What only makes finding fast (hash tables, the table of routes) is made anew
+//! when it is read, so the bytes of two switches in the same state are the same. A switch that was read does what the
+//! first would have done, to the byte.
+//!
+//! Bytes may be anybody's. Reading finds what would make a table unsound (lists, places, sums), and the limits of all
+//! that memory is taken for; then the worst that wrong bytes can make is a switch in a state that none would reach.
+
+use ahash::RandomState;
+use packet::snapshot::{Damaged, ensure};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::switch::Switch;
+
+impl Serialize for Switch {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, writer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let mut switch = Self::deserialize(reader)?;
+        switch.check().map_err(D::Error::custom)?;
+        switch.mend();
+        Ok(switch)
+    }
+}
+
+impl Switch {
+    /// Finds what its parts alone could not.
+    fn check(&self) -> Result<(), Damaged> {
+        let totals = self.stats.totals;
+        ensure(totals.is_sound() && totals.balance(), "the totals do not add up")?;
+        let held = self.router.pending.held() + self.reassembly.held();
+        ensure(totals.held == held as u64, "other frames wait than are counted")?;
+        let drops = self.stats.drops().map(|(_, _, count)| u128::from(count)).sum::<u128>();
+        ensure(drops < 1 << 62, "drops are out of range")?;
+        let mut interfaces = self.router.interfaces.iter();
+        let mtu = interfaces.all(|(_, own)| own.mtu >= LEAST_MTU);
+        ensure(mtu && self.ports.all_mtus().all(|mtu| mtu >= LEAST_MTU), "an MTU is under 68")?;
+        self.router.errors.check()?;
+        self.tunnels.check()
+    }
+
+    /// Makes what is not written from what is.
+    fn mend(&mut self) {
+        // The stream goes on as it was: other keys than before harm nobody.
+        let mut seeds = self.seeds.clone();
+        for bridge in self.bridges.iter_mut() {
+            bridge.fdb.rehash(seeds.hasher());
+        }
+        self.router.neighbors.rehash(seeds.hasher());
+        self.router.pending.rehash(seeds.hasher());
+        self.router.routes.rebuild(&self.router.interfaces);
+    }
+}
+
+/// What tables have while they are being read, until the switch's own keys are known.
+pub(crate) fn unkeyed() -> RandomState {
+    RandomState::with_seeds(0, 0, 0, 0)
+}
+
+/// Every link carries packets of 68 bytes (RFC 791 section 3.2).
+const LEAST_MTU: u16 = 68;
