@@ -13,6 +13,7 @@ use crate::commands::masquerade::Masquerade;
 use crate::commands::neigh::Neigh;
 use crate::commands::port::Port;
 use crate::commands::publish::Publish;
+use crate::commands::record::Record;
 use crate::commands::replay::Replay;
 use crate::commands::route::Route;
 use crate::commands::tunnel::Tunnel;
@@ -90,11 +91,14 @@ pub(crate) enum Verb {
         /// The lab file
         file: PathBuf,
     },
-    /// Run captures through a lab in virtual time, without root and without a daemon
+    /// Run captures or a record through the switch in virtual time, without root and without a daemon
     ///
     /// The lab is built without devices; frames come from pcap and pcapng files, as if each port's far end had sent
     /// them at the time that they are stamped with. Timers run in between. It ends with the totals, what was dropped
     /// and why, and the tables as they are then. The same input gives the same output, to the byte.
+    ///
+    /// A record of a daemon (see `tapswitch record`) brings lab, frames and timers with it; the switch begins as it was
+    /// in the daemon, does the same again, and is compared with what it was at the record's end.
     #[command(after_help = REPLAY)]
     Replay(Replay),
     /// Show the whole lab as a tree
@@ -134,6 +138,9 @@ pub(crate) enum Verb {
     Stats,
     /// Frames that ended in the switch, by port and reason
     Drops,
+    /// Record everything that enters the running switch, to replay it anywhere, bit for bit
+    #[command(subcommand)]
+    Record(Record),
     /// Compare this switch with another one, frame by frame, without a daemon
     #[command(subcommand)]
     Compare(Compare),
@@ -149,6 +156,8 @@ Examples:
   tapswitch replay lab.toml --in red=a.pcap --in wan=b.pcapng --write out
   tapswitch replay lab.toml --in vx0@192.0.2.1=c.pcap     what a tunnel's far end sent, inside
   tapswitch replay lab.toml --in red=a.pcap --until 400   what is left in the tables after that?
+  tapswitch replay x.record                               live it again: is the end the same?
+  tapswitch replay x.record --at 12.5s conntrack          who was connected then?
 
 A capture holds what the switch receives from a port: the frames that the namespace behind it
 sends, and no answers to them. A capture of both directions can be split with a filter:
@@ -170,6 +179,7 @@ Examples:
   tapswitch tunnel add vx0 --bridge br0 --vni 42 --remote 192.0.2.1
   tapswitch conntrack list --src-nat  who is masqueraded now?
   tapswitch replay lab.toml --in red=a.pcap -v   what would have become of these frames?
+  tapswitch record start x.record     take down all that enters, for `tapswitch replay x.record`
 
 The control socket speaks HTTP and JSON, for whoever has no tapswitch at hand:
   curl --unix-socket /run/tapswitch/control.sock http://localhost/v1/ports
@@ -178,7 +188,7 @@ Exit codes:
   0  done
   1  the daemon refused, none answers, or a step failed; `compare`: different
   2  wrong usage, or a wrong lab file: every problem is printed with its line and column;
-     `compare`: it could not be made";
+     `replay`: a file that is damaged, cut off or no capture; `compare`: it could not be made";
 
 #[cfg(test)]
 mod tests {

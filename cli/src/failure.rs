@@ -58,7 +58,7 @@ fn code(error: &anyhow::Error) -> u8 {
         || error.is::<Usage>()
         || error.is::<LogError>()
         || error.is::<CompareError>()
-        || error.downcast_ref::<ReplayError>().is_some_and(ReplayError::is_wrong_usage);
+        || error.downcast_ref::<ReplayError>().is_some_and(ReplayError::is_wrong_input);
     if is_wrong { WRONG } else { REFUSED }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! In reading order: [`config`] (what a user writes), [`plan`] (from one lab to another, in lines for people),
 //! [`dataplane`] (threads that move frames), [`engine`] (the running lab), [`api`] and [`client`] (the two ends of the
-//! control socket), [`run`] (a daemon's life), [`demo`] (a lab that proves itself), [`replay`] (captures through the
-//! switch, without a machine), [`compare`] (the switch beside Open vSwitch).
+//! control socket), [`run`] (a daemon's life), [`demo`] (a lab that proves itself), [`record`] (all that enters a
+//! running switch, in a file), [`replay`] (captures and records through the switch, without a machine), [`compare`] (the switch beside Open vSwitch).
 
 pub mod api;
 pub mod client;
@@ -13,5 +13,6 @@ pub mod dataplane;
 pub mod demo;
 pub mod engine;
 pub mod plan;
+pub mod record;
 pub mod replay;
 pub mod run;

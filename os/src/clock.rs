@@ -1,4 +1,4 @@
-//! The monotonic clock, read once per batch of frames and handed to the pure crates as an argument.
+//! The clocks: the monotonic one, read once per batch of frames and handed to the pure crates as an argument.
 
 use nix::time::{ClockId, clock_gettime};
 use packet::Instant;
@@ -12,6 +12,14 @@ pub fn now() -> Instant {
     };
     let nanos = time.tv_sec().saturating_mul(1_000_000_000).saturating_add(time.tv_nsec());
     Instant::from_nanos(nanos.unsigned_abs())
+}
+
+/// Nanoseconds since 1970 (`CLOCK_REALTIME`), for people and files; may go back.
+pub fn since_1970() -> u64 {
+    // As above.
+    let Ok(time) = clock_gettime(ClockId::CLOCK_REALTIME) else { return 0 };
+    let nanos = time.tv_sec().saturating_mul(1_000_000_000).saturating_add(time.tv_nsec());
+    nanos.unsigned_abs()
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ mod load;
 mod machine;
 mod path;
 mod ports;
+mod record;
 mod tables;
 mod traffic;
 mod tunnel_mtu;

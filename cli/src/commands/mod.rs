@@ -22,6 +22,7 @@ pub(crate) mod masquerade;
 pub(crate) mod neigh;
 pub(crate) mod port;
 pub(crate) mod publish;
+pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod route;
 pub(crate) mod tunnel;
@@ -67,6 +68,7 @@ async fn ask(verb: Verb, context: &Context) -> Result<()> {
         Verb::Conntrack(verb) => verb.run(context).await,
         Verb::Stats => context.list(&context.client.stats().await?, counters::stats),
         Verb::Drops => context.list(&context.client.drops().await?, |drops| counters::drops(drops)),
+        Verb::Record(verb) => verb.run(context).await,
         Verb::Version => version(context).await,
         // They were run before, without a daemon.
         Verb::Demo { .. }

@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 pub(crate) mod compare;
 pub(crate) mod counters;
+pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod tables;
 pub(crate) mod tree;

@@ -1,6 +1,6 @@
 //! A replay for people: a line for each frame, then what came of all.
 
-use daemon::replay::{Account, Carried, Cause, Fate, Part, Sent, Summary};
+use daemon::replay::{Account, Carried, Cause, Fate, Part, Sent, Summary, Verdict};
 
 use super::{Column, counters, table, tables};
 use Column::{Number, Text};
@@ -18,8 +18,12 @@ pub(crate) fn account(account: &Account, width: usize, in_words: bool) -> String
         Cause::Start => "start",
         Cause::Timer => "timer",
         Cause::Frame(arrival) => &arrival.input,
+        Cause::Change(_) => "change",
     };
     let mut line = format!("{time:>12}  {name:width$}");
+    if let Cause::Change(words) = &account.cause {
+        line += &format!("           {words}");
+    }
     if let Cause::Frame(arrival) = &account.cause {
         line += &format!("  {:>5} B  ", arrival.bytes);
         line += &match &account.fate {
@@ -86,6 +90,17 @@ pub(crate) fn summary(summary: &Summary) -> String {
     }
     if !summary.strangers.is_empty() {
         parts.push(titled("strangers", tables::strangers(&summary.strangers)));
+    }
+    if let Some(Verdict { ended: Some(why), equal, differences }) = &summary.record {
+        let verdict = match equal {
+            Some(true) => "equal to the live run: every count and every table",
+            _ => "not equal to the live run:",
+        };
+        parts.push(
+            format!("the record ended: {why}\n{verdict}\n{}", differences.join("\n"))
+                .trim()
+                .to_owned(),
+        );
     }
     if !summary.files.is_empty() {
         parts.push(titled("written", summary.files.join("\n")));

@@ -22,6 +22,7 @@
 //! | `DELETE /v1/conntrack` | forgets all flows |
 //! | `GET /v1/stats`, `/v1/drops` | counters |
 //! | `GET /v1/strangers` | who sends datagrams that no tunnel wants |
+//! | `GET POST DELETE /v1/record` | how far the record is; begins one; ends it |
 //!
 //! A change is answered by `{"changes": ["+ port red ...", ...]}`, and every refusal by `{"error": "a sentence"}` with a
 //! status that tells its kind: 400 a wrong request, 404 no such thing, 409 in the way of what is there, 413 too much,
@@ -45,6 +46,7 @@ mod lab;
 pub mod message;
 mod named;
 mod query;
+mod record;
 mod rules;
 mod tables;
 #[cfg(test)]
@@ -97,6 +99,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
     let whole = Router::new()
         .route("/version", get(lab::version))
         .route("/show", get(lab::show))
+        .route("/record", get(record::status).post(record::start).delete(record::stop))
         .route("/lab", put(lab::replace).get(lab::written))
         .merge(named::router())
         .merge(rules)
@@ -121,7 +124,7 @@ async fn to_the_end(request: Request, next: Next) -> Result<Response, ApiError> 
 async fn no_such_path(uri: Uri) -> ApiError {
     let sentence = format!(
         "there is nothing at {}: the paths are /v1/lab, show, bridges, ports, tunnels, routes, masquerade, publish, \
-         fdb, neighbors, conntrack, stats, drops, strangers and version",
+         fdb, neighbors, conntrack, stats, drops, strangers, record and version",
         uri.path()
     );
     ApiError::new(StatusCode::NOT_FOUND, sentence)

@@ -14,6 +14,7 @@ use crate::engine::views::{
     BridgeView, DropView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StatsView,
     StrangerView, TunnelView,
 };
+use crate::record::{RecordSpec, RecordStatus};
 
 type Answer<T> = Result<T, ClientError>;
 
@@ -253,6 +254,21 @@ impl Client {
     /// Who sends datagrams that no tunnel wants.
     pub async fn strangers(&self) -> Answer<Vec<StrangerView>> {
         self.read("/v1/strangers").await
+    }
+
+    /// How far the latest record is.
+    pub async fn record_status(&self) -> Answer<RecordStatus> {
+        self.read("/v1/record").await
+    }
+
+    /// Begins a record.
+    pub async fn start_record(&self, wanted: &RecordSpec) -> Answer<RecordStatus> {
+        self.send(Method::POST, "/v1/record", wanted).await
+    }
+
+    /// Ends the record; what it is then.
+    pub async fn stop_record(&self) -> Answer<RecordStatus> {
+        self.exchange(Method::DELETE, "/v1/record", None).await
     }
 
     async fn delete(&self, path: &str, asked: &[(&str, Option<&str>)]) -> Answer<Changes> {

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 /// Counters of one port.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -29,7 +31,7 @@ impl Pair {
 
 /// One reading of a port's counters. A super-frame counts as one frame. Received and sent are the switch's view: what
 /// the far end sent is received here.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct PortCounts {
     /// Frames that came in.
     pub received_frames: u64,

@@ -23,7 +23,10 @@ use packet::PortId;
 use switch::{Change, ChangeError, Event, Notice, Outbox, Switch};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::record::Recorder;
+
 mod counters;
+mod record;
 mod table;
 mod transmit;
 mod tunnel;
@@ -59,6 +62,8 @@ pub struct Dataplane {
 #[derive(Debug)]
 struct Shared {
     switch: Mutex<Switch>,
+    /// Takes down what enters the switch, under its lock.
+    recorder: Recorder,
     table: RwLock<Arc<Table>>,
     generation: AtomicU64,
     counters: DashMap<PortId, Arc<Counters>>,
@@ -107,6 +112,7 @@ impl Dataplane {
         }
         let shared = Arc::new(Shared {
             switch: Mutex::new(Switch::new(seed)),
+            recorder: Recorder::default(),
             table: RwLock::new(Arc::new(Table::default())),
             generation: AtomicU64::new(0),
             counters: DashMap::new(),
@@ -140,7 +146,10 @@ impl Dataplane {
         let outcome = {
             let mut switch = self.shared.switch();
             let now = clock::now();
-            changes.into_iter().try_for_each(|change| switch.apply(now, change, &mut out))
+            changes.into_iter().try_for_each(|change| {
+                self.shared.recorder.change(now, &change, &switch);
+                switch.apply(now, change, &mut out)
+            })
         };
         self.shared.send_from_control(&mut out);
         outcome
@@ -222,7 +231,7 @@ impl Dataplane {
 
     fn event(&self, event: Event) {
         let mut out = lock(&self.control);
-        self.shared.switch().step(clock::now(), event, &mut out);
+        self.shared.step(event, &mut out);
         self.shared.send_from_control(&mut out);
     }
 }
@@ -245,6 +254,14 @@ impl Drop for Dataplane {
 impl Shared {
     fn switch(&self) -> MutexGuard<'_, Switch> {
         lock(&self.switch)
+    }
+
+    /// Lets one event in, now.
+    fn step(&self, event: Event, out: &mut Outbox) {
+        let mut switch = self.switch();
+        let now = clock::now();
+        self.recorder.events(now, std::slice::from_ref(&event), &switch);
+        switch.step(now, event, out);
     }
 
     fn table(&self) -> Arc<Table> {

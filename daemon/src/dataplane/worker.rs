@@ -132,11 +132,13 @@ impl Worker<'_> {
     fn step(&mut self, now: Instant, timers: bool) {
         let mut switch = self.shared.switch();
         switch.look_ahead(&mut self.batch);
+        self.shared.recorder.events(now, &self.batch, &switch);
         for event in self.batch.drain(..) {
             switch.step(now, event, &mut self.out);
         }
         if timers {
             if switch.next_timeout().is_some_and(|at| at <= now) {
+                self.shared.recorder.events(now, &[Event::Timeout], &switch);
                 switch.step(now, Event::Timeout, &mut self.out);
             }
             let next = switch.next_timeout().unwrap_or(Instant::MAX);
@@ -223,7 +225,7 @@ impl Worker<'_> {
             // Fails when the control plane is removing the port at this moment.
             let _ = end.poller.remove(&source);
         }
-        self.shared.switch().step(clock::now(), Event::PortDown(port), &mut self.out);
+        self.shared.step(Event::PortDown(port), &mut self.out);
         let _ = self.shared.reports.send(Report::Gone(port));
     }
 

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{InterfaceName, Name, Tunnel};
 use packet::{BridgeId, InterfaceId, PortId};
 
 /// A UDP port that datagrams of tunnels come in on. Ordered, and shown, by port and address.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct UdpPort {
     pub(crate) port: u16,
     /// The own address that is listened at; every one when none.
@@ -35,14 +37,14 @@ impl fmt::Display for UdpPort {
 }
 
 /// What has a port's number: what people call port or tunnel, or a UDP port that tunnels need.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum PortName {
     Named(Name),
     Udp(UdpPort),
 }
 
 /// The numbers in use.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ids {
     bridges: BTreeMap<Name, u16>,
     ports: BTreeMap<PortName, u32>,

@@ -28,6 +28,8 @@ pub(crate) mod changes;
 pub(crate) mod ids;
 mod listings;
 mod macs;
+mod names;
+pub(crate) mod outline;
 mod places;
 mod prepare;
 pub(crate) mod rows;
@@ -161,8 +163,10 @@ impl Engine {
         self.converge(&mut running, wanted, dry_run).await
     }
 
-    /// Takes everything away that was made, and leaves what was found as it was.
+    /// Ends a record, takes everything away that was made, and leaves what was found as it was.
     pub async fn shut_down(&self) {
+        // There need not be one.
+        let _ = self.plane.stop_record("the daemon ended");
         let mut running = self.running.lock().await;
         if let Err(error) = self.converge(&mut running, LabSpec::default(), false).await {
             tracing::error!("the lab cannot be taken down in order: {error}");
@@ -301,6 +305,7 @@ impl Engine {
         running.ids = ids;
         running.lab = lab;
         running.spec = wanted;
+        self.plane.record_names(|| names::of(running));
         let mut outcome = self.use_sockets(running, opened).map(|()| lines);
         for Prepared { name, end, queues } in prepared {
             let state = match self.plane.attach(running.ids.port(&name), queues) {

@@ -31,6 +31,8 @@ pub enum Cause {
     Timer,
     /// A frame came in.
     Frame(Arrival),
+    /// Somebody changed something, or a port came or went.
+    Change(String),
 }
 
 /// A frame that came in.

@@ -3,10 +3,12 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use switch::ChangeError;
 
-use crate::config::Name;
+use crate::config::{ConfigError, Name};
+use crate::record::Unreadable;
 
 /// Why a replay did not begin, or ended early.
 #[derive(Debug, thiserror::Error)]
@@ -91,15 +93,37 @@ pub enum ReplayError {
         /// Why not.
         error: io::Error,
     },
+    /// A record cannot be read.
+    #[error(transparent)]
+    Record(#[from] Unreadable),
+    /// The lab in a record is none.
+    #[error(transparent)]
+    Lab(#[from] ConfigError),
+    /// A moment is not one of the record's.
+    #[error("that is before the record begins")]
+    BeforeStart,
+    /// The same, at the other end.
+    #[error("that is after the record ends, {} seconds after its beginning", span.as_secs_f64())]
+    AfterEnd {
+        /// How long the record is.
+        span: Duration,
+    },
     /// The switch refused the lab.
     #[error("the switch refuses the lab: {0}")]
     Switch(#[from] ChangeError),
 }
 
 impl ReplayError {
-    /// Whether what was typed is at fault, and no file.
-    pub const fn is_wrong_usage(&self) -> bool {
-        matches!(self, Self::NoPort { .. } | Self::WhichRemote { .. } | Self::NoTunnel { .. })
+    /// Whether what was typed, or what was given to read, is at fault, and not the machine.
+    pub const fn is_wrong_input(&self) -> bool {
+        match self {
+            Self::NoPort { .. } | Self::WhichRemote { .. } | Self::NoTunnel { .. } => true,
+            Self::Read { .. } | Self::NotACapture { .. } | Self::NotEthernet { .. } => true,
+            Self::Damaged { .. } | Self::Record(_) | Self::Lab(_) | Self::BeforeStart => true,
+            Self::AfterEnd { .. } => true,
+            Self::Exists { .. } | Self::IsInput { .. } | Self::Write { .. } => false,
+            Self::Switch(_) => false,
+        }
     }
 }
 

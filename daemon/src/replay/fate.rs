@@ -9,14 +9,13 @@
 //! ARP before it is anything else of the router's. A full queue is the one case that counts cannot tell: the frame is
 //! taken to wait in place of an older one.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use packet::{DropReason, EtherType, Frame, Instant, Mac};
 use switch::{Egress, Notice};
 
 use super::account::{Account, Arrival, Cause, Fate, Part, Sent};
-use super::capture::Record;
-use super::input::Source;
 use super::stage::Difference;
 use super::words::words;
 use super::write::label;
@@ -25,11 +24,21 @@ use crate::engine::ids::Ids;
 use crate::engine::rows::{self, Drops};
 
 /// What a step was made for.
-#[derive(Copy, Clone)]
 pub(super) enum Step<'a> {
     Start,
     Timer,
-    Frame(&'a Source, &'a Record),
+    Frame(Came<'a>),
+    /// Something else, which is told in any case.
+    Change(String),
+}
+
+/// A frame that came in.
+pub(super) struct Came<'a> {
+    /// What people call the place.
+    pub(super) label: Cow<'a, str>,
+    pub(super) bytes: Cow<'a, [u8]>,
+    /// Whether it was longer than what there is of it.
+    pub(super) is_truncated: bool,
 }
 
 /// Makes an account of each step, and tells it.
@@ -50,8 +59,14 @@ struct Seen {
 
 impl<'a> Accountant<'a> {
     pub(super) fn new(lab: &Lab, start: Instant, tell: &'a mut dyn FnMut(&Account)) -> Self {
-        let own = lab.interfaces().into_iter().map(|interface| interface.mac).collect();
-        Self { start, own, seen: Vec::new(), tell }
+        let mut accountant = Self { start, own: BTreeSet::new(), seen: Vec::new(), tell };
+        accountant.know(lab);
+        accountant
+    }
+
+    /// Learns the router's addresses, where they have become others.
+    pub(super) fn know(&mut self, lab: &Lab) {
+        self.own = lab.interfaces().into_iter().map(|interface| interface.mac).collect();
     }
 
     /// Notes a frame that leaves.
@@ -85,11 +100,12 @@ impl<'a> Accountant<'a> {
         let (cause, fate) = match step {
             Step::Start => (Cause::Start, None),
             Step::Timer => (Cause::Timer, None),
-            Step::Frame(source, record) => {
-                let is_arp = is_arp(&record.bytes);
+            Step::Change(words) => (Cause::Change(words), None),
+            Step::Frame(came) => {
+                let is_arp = is_arp(&came.bytes);
                 let fate = fate(difference, &seen, is_arp, &mut drops);
                 mark_released(&mut seen, difference, &fate, is_arp);
-                (Cause::Frame(arrival(source, record)), Some(fate))
+                (Cause::Frame(arrival(&came)), Some(fate))
             }
         };
         if fate.is_none() {
@@ -97,7 +113,8 @@ impl<'a> Accountant<'a> {
             seen.iter_mut().for_each(Seen::release);
         }
         let notices: Vec<String> = notices.map(|notice| say(ids, notice)).collect();
-        if fate.is_none() && seen.is_empty() && drops.is_empty() && notices.is_empty() {
+        let is_told = fate.is_some() || matches!(cause, Cause::Change(_));
+        if !is_told && seen.is_empty() && drops.is_empty() && notices.is_empty() {
             return;
         }
         (self.tell)(&Account {
@@ -119,12 +136,12 @@ impl Seen {
     }
 }
 
-fn arrival(source: &Source, record: &Record) -> Arrival {
+fn arrival(came: &Came<'_>) -> Arrival {
     Arrival {
-        input: source.label.clone(),
-        bytes: record.bytes.len(),
-        truncated: record.is_truncated,
-        words: words(Frame::copied_from(&record.bytes)),
+        input: came.label.clone().into_owned(),
+        bytes: came.bytes.len(),
+        truncated: came.is_truncated,
+        words: words(Frame::copied_from(&came.bytes)),
     }
 }
 

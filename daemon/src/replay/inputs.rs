@@ -51,6 +51,11 @@ impl Inputs {
         self.0.iter().map(|lane| lane.carried.clone()).collect()
     }
 
+    /// Whether one of them ended in the middle of a frame.
+    pub(super) fn are_cut_off(&self) -> bool {
+        self.0.iter().any(|lane| lane.capture.cut_off)
+    }
+
     /// What was wrong with them, a sentence each.
     pub(super) fn warnings(&self) -> Vec<String> {
         self.0.iter().flat_map(Lane::warnings).collect()

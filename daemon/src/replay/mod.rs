@@ -4,10 +4,11 @@
 //! A lab file makes a [`Switch`](switch::Switch) as it would make a daemon's; captures take the place of devices and
 //! sockets, and files the place of whoever listens. Nothing here reads a clock, draws a number or asks the machine: the
 //! time is that of the captures, and the seed is given. So the same files and the same options give the same bytes,
-//! always.
+//! always. A record (see [`crate::record`]) goes the same way, but it brings its own switch, and its own timers.
 //!
 //! | step | file |
 //! |---|---|
+//! | read a record, and let in what it holds | `recorded` |
 //! | read each capture, one frame ahead | `capture` |
 //! | merge by time: ties go by the order of the inputs, then of the file | `inputs` |
 //! | run timers that are due, each at its own time, then the frame | `stage` |
@@ -24,7 +25,8 @@ use std::time::Duration;
 
 use packet::Instant;
 
-use crate::config::Lab;
+use crate::api::message::Show;
+use crate::config::{Lab, LabSpec};
 
 mod account;
 mod capture;
@@ -33,7 +35,10 @@ mod error;
 mod fate;
 mod input;
 mod inputs;
+mod moment;
 mod outer;
+mod recorded;
+mod shown;
 mod stage;
 mod summary;
 mod words;
@@ -42,14 +47,18 @@ mod write;
 pub use account::{Account, Arrival, Cause, Fate, Part, Sent};
 pub use error::ReplayError;
 pub use input::{Input, NotAnInput};
-pub use summary::{Carried, Summary};
+pub use moment::{Moment, NotAMoment, NotASpan, span};
+pub use recorded::{RecordOptions, is_record, run_record};
+pub use summary::{Carried, Summary, Verdict};
 
 use capture::Record;
-use egress::Egresses;
-use fate::{Accountant, Step};
+use egress::{Egresses, Epoch};
+use fate::{Accountant, Came, Step};
 use input::Source;
 use inputs::Inputs;
+use shown::shown;
 use stage::{Difference, Stage};
+use summary::From;
 use write::Files;
 
 /// What `tapswitch replay` was told beside the lab.
@@ -76,6 +85,26 @@ pub fn run(
     options: &ReplayOptions,
     tell: Option<&mut dyn FnMut(&Account)>,
 ) -> Result<Summary, ReplayError> {
+    run_to_end(lab, options, tell).map(|(summary, _)| summary)
+}
+
+/// As [`run`], and what `show` would tell then.
+///
+/// # Errors
+/// See [`ReplayError`].
+pub fn run_and_show(
+    (spec, lab): (&LabSpec, &Lab),
+    options: &ReplayOptions,
+) -> Result<(Summary, Show), ReplayError> {
+    let (summary, stage) = run_to_end(lab, options, None)?;
+    Ok((summary, shown(spec, lab, &stage)))
+}
+
+fn run_to_end(
+    lab: &Lab,
+    options: &ReplayOptions,
+    tell: Option<&mut dyn FnMut(&Account)>,
+) -> Result<(Summary, Stage), ReplayError> {
     let stage = Stage::new(lab, options.seed);
     let find = |input| Source::find(input, lab, &stage.ids);
     let sources = options.inputs.iter().map(find).collect::<Result<Vec<_>, _>>()?;
@@ -86,7 +115,9 @@ pub fn run(
     };
     let start = inputs.begins().unwrap_or(Instant::ZERO);
     let accountant = tell.map(|tell| Accountant::new(lab, start, tell));
-    let egresses = Egresses::new(lab, &stage.ids, files);
+    // The clock is the calendar's already.
+    let epoch = Epoch::default();
+    let egresses = Egresses::new(lab, &stage.ids, epoch, files);
     let mut replay = Replay { stage, egresses, accountant };
     replay.begin(start)?;
     let end = options.until.map(|until| start + until);
@@ -100,7 +131,15 @@ pub fn run(
         replay.stage.rest_until(end);
     }
     let files = replay.egresses.finish()?;
-    Ok(Summary::of(&replay.stage, start, &inputs, files))
+    let from = From {
+        start,
+        epoch,
+        inputs: inputs.carried(),
+        record: None,
+        warnings: inputs.warnings(),
+        is_cut_off: inputs.are_cut_off(),
+    };
+    Ok((Summary::of(&replay.stage, from, files), replay.stage))
 }
 
 /// A replay under way.
@@ -129,7 +168,12 @@ impl Replay<'_> {
     /// Lets one frame in.
     fn take(&mut self, source: &Source, record: &Record) -> Result<(), ReplayError> {
         let difference = self.stage.take(source, record);
-        self.settle(Step::Frame(source, record), &difference)
+        let came = Came {
+            label: (&*source.label).into(),
+            bytes: (&*record.bytes).into(),
+            is_truncated: record.is_truncated,
+        };
+        self.settle(Step::Frame(came), &difference)
     }
 
     /// Hands out what the switch wants sent, and tells of it.

@@ -14,6 +14,7 @@ use crate::engine::changes;
 use crate::engine::ids::Ids;
 use crate::engine::rows::Drops;
 use crate::engine::tunnels::udp_ports;
+use crate::record::Head;
 
 /// The switch, its clock, and what each port has carried.
 pub(super) struct Stage {
@@ -66,6 +67,77 @@ impl Stage {
         }
     }
 
+    /// The switch that a record begins with, and what its ports had carried by then.
+    pub(super) fn of_record(switch: Switch, head: &Head) -> Self {
+        Self {
+            totals: switch.totals(),
+            drops: switch.drops(),
+            switch,
+            ids: head.names.ids.clone(),
+            now: head.start,
+            out: Outbox::new(BUFFERS),
+            carried: head.carried.iter().copied().collect(),
+            changes: Vec::new(),
+            ports: Vec::new(),
+            expired: None,
+        }
+    }
+
+    /// Lets in what entered at `at`, which may be a little earlier than what entered before it: workers read the clock
+    /// ahead of the lock.
+    pub(super) fn enter(&mut self, at: Instant, event: Event) -> Difference {
+        let event = match event {
+            Event::Frame { port, frame } => {
+                self.count(port, frame.len());
+                Event::Frame { port, frame: self.roomy(&frame) }
+            }
+            Event::Datagram { port, remote, traffic_class, datagram } => {
+                self.count(port, datagram.len());
+                let datagram = self.roomy(&datagram);
+                Event::Datagram { port, remote, traffic_class, datagram }
+            }
+            Event::PortUp(port) => {
+                self.carried.entry(port).or_default();
+                event
+            }
+            Event::PortDown(port) => {
+                self.carried.remove(&port);
+                event
+            }
+            Event::Malformed { port } => {
+                self.count(port, 0);
+                event
+            }
+            Event::Timeout => event,
+        };
+        self.now = self.now.max(at);
+        self.switch.step(at, event, &mut self.out);
+        self.difference()
+    }
+
+    /// Makes a change that was made at `at`, or is refused as it was then.
+    pub(super) fn change(&mut self, at: Instant, change: Change) -> Difference {
+        self.now = self.now.max(at);
+        let _ = self.switch.apply(at, change, &mut self.out);
+        self.difference()
+    }
+
+    /// Counts a frame that came in.
+    fn count(&mut self, port: PortId, bytes: usize) {
+        if let Some(counts) = self.carried.get_mut(&port) {
+            counts.received_frames += 1;
+            counts.received_bytes += bytes as u64;
+        }
+    }
+
+    /// The same frame in a buffer as large as a daemon's.
+    fn roomy(&mut self, frame: &Frame) -> Frame {
+        let mut roomy = self.frame(&[], frame.bytes());
+        roomy.set_tag(frame.tag());
+        roomy.set_offload(frame.offload());
+        roomy
+    }
+
     /// Builds the lab at `start` and plugs every port in.
     pub(super) fn begin(&mut self, start: Instant) -> Result<Difference, ChangeError> {
         self.now = start;
@@ -92,13 +164,9 @@ impl Stage {
 
     /// Lets a frame in.
     pub(super) fn take(&mut self, source: &Source, record: &Record) -> Difference {
-        let counts = match source.way {
-            Way::Port(port) => self.carried.get_mut(&port),
-            Way::FarEnd { underlay, .. } => self.carried.get_mut(&underlay),
-        };
-        if let Some(counts) = counts {
-            counts.received_frames += 1;
-            counts.received_bytes += record.bytes.len() as u64;
+        match source.way {
+            Way::Port(port) => self.count(port, record.bytes.len()),
+            Way::FarEnd { underlay, .. } => self.count(underlay, record.bytes.len()),
         }
         let event = match source.way {
             Way::Port(port) => Event::Frame { port, frame: self.frame(&[], &record.bytes) },

@@ -3,7 +3,7 @@
 use packet::Instant;
 use serde::Serialize;
 
-use super::inputs::Inputs;
+use super::egress::Epoch;
 use super::stage::Stage;
 use crate::engine::rows;
 use crate::engine::views::{
@@ -31,10 +31,37 @@ pub struct Summary {
     pub conntrack: Vec<FlowEntry>,
     /// Who sent datagrams that no tunnel wanted.
     pub strangers: Vec<StrangerView>,
+    /// Of a record: whether the switch became what it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Verdict>,
     /// Files that were written.
     pub files: Vec<String>,
     /// What was wrong with the captures, a sentence each.
     pub warnings: Vec<String>,
+    /// Whether a file ended in the middle of something.
+    #[serde(skip)]
+    pub is_cut_off: bool,
+}
+
+/// How a replay of a record came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Why the record ended; nothing when it broke off, or the replay ended ahead of it.
+    pub ended: Option<String>,
+    /// Whether every count and table is what it was in the daemon then.
+    pub equal: Option<bool>,
+    /// What is not, a line each.
+    pub differences: Vec<String>,
+}
+
+/// What was replayed.
+pub(super) struct From {
+    pub(super) start: Instant,
+    pub(super) epoch: Epoch,
+    pub(super) inputs: Vec<Carried>,
+    pub(super) record: Option<Verdict>,
+    pub(super) warnings: Vec<String>,
+    pub(super) is_cut_off: bool,
 }
 
 /// How much of a capture was replayed.
@@ -53,8 +80,10 @@ pub struct Carried {
 }
 
 impl Summary {
-    pub(super) fn of(stage: &Stage, start: Instant, inputs: &Inputs, files: Vec<String>) -> Self {
+    /// What there is to say of a stage when `from` is over.
+    pub(super) fn of(stage: &Stage, from: From, files: Vec<String>) -> Self {
         let Stage { switch, ids, now, .. } = stage;
+        let From { start, epoch, inputs, record, warnings, is_cut_off } = from;
         let drops = switch.drops();
         let (strangers, more) = switch.strangers();
         let fdb = ids.bridges().flat_map(|(name, bridge)| {
@@ -63,9 +92,9 @@ impl Summary {
         });
         let neighbors = switch.neighbors().into_iter();
         Self {
-            start: start.as_nanos(),
+            start: epoch.of(start).as_nanos(),
             span: u64::try_from(now.since(start).as_nanos()).unwrap_or(u64::MAX),
-            inputs: inputs.carried(),
+            inputs,
             stats: rows::stats(ids, switch.totals(), &drops, stage.carried()),
             drops: drops.iter().map(|drop| rows::drop(ids, *drop)).collect(),
             fdb: fdb.collect(),
@@ -73,7 +102,9 @@ impl Summary {
             conntrack: switch.flows(*now).into_iter().map(rows::flow).collect(),
             strangers: rows::strangers(ids, strangers, more),
             files,
-            warnings: inputs.warnings(),
+            record,
+            warnings,
+            is_cut_off,
         }
     }
 }

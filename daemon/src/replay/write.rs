@@ -27,7 +27,9 @@ use crate::engine::ids::Ids;
 /// The files of one directory, each made when its first frame leaves.
 pub(super) struct Files {
     dir: PathBuf,
-    open: BTreeMap<(PortId, Option<Ipv4Addr>), Capture>,
+    /// By name: a number may be given to another port while a record runs.
+    open: BTreeMap<String, Capture>,
+    force: bool,
 }
 
 struct Capture {
@@ -69,7 +71,7 @@ impl Files {
                 Err(_) | Ok(()) => {}
             }
         }
-        Ok(Self { dir: dir.to_owned(), open: BTreeMap::new() })
+        Ok(Self { dir: dir.to_owned(), open: BTreeMap::new(), force })
     }
 
     /// An Ethernet frame that left by a port.
@@ -115,11 +117,16 @@ impl Files {
         link: DataLink,
     ) -> Result<&mut Capture, ReplayError> {
         use std::collections::btree_map::Entry;
-        match self.open.entry((port, remote)) {
+        match self.open.entry(label(ids, port, remote)) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
-                let name = label(ids, port, remote);
-                Ok(place.insert(Capture::create(file(&self.dir, &name), &name, link)?))
+                let path = file(&self.dir, place.key());
+                if self.force {
+                    // Of a port that the lab did not have at the beginning; there need not be one.
+                    let _ = fs::remove_file(&path);
+                }
+                let capture = Capture::create(path, place.key(), link)?;
+                Ok(place.insert(capture))
             }
         }
     }

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use packet::{Ipv4Net, Mac, VlanId};
+use serde::{Deserialize, Serialize};
 
 use super::name::Name;
 
 /// "wan" for a routed port, "br0" for a bridge's untagged segment, "br0.10" for its VLAN 10.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InterfaceName {
     /// The bridge or the routed port.
     pub owner: Name,

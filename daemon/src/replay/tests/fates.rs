@@ -9,6 +9,7 @@ fn line(account: &Account) -> String {
         Cause::Start => "start".to_owned(),
         Cause::Timer => "timer".to_owned(),
         Cause::Frame(arrival) => arrival.input.clone(),
+        Cause::Change(words) => words.clone(),
     };
     let fate = match &account.fate {
         Some(Fate::Sent) => "sent",

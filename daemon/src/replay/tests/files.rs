@@ -70,7 +70,7 @@ fn frames_of_one_time_go_in_the_order_of_the_inputs() {
         let (_, accounts) = replay(&lab(), &options(inputs)).unwrap();
         let names = accounts.into_iter().filter_map(|account| match account.cause {
             crate::replay::Cause::Frame(arrival) => Some(arrival.input),
-            crate::replay::Cause::Start | crate::replay::Cause::Timer => None,
+            _ => None,
         });
         names.collect()
     };
@@ -104,7 +104,7 @@ fn a_wrong_input_makes_no_files() {
     inputs.push(input("green", room.path("red.pcap")));
     let options = ReplayOptions { write: Some(room.path("out")), ..options(inputs) };
     let error = replay(&lab(), &options).unwrap_err();
-    assert!(error.is_wrong_usage());
+    assert!(error.is_wrong_input());
     let sentence = "the lab has no port `green` to take frames in: it has blue, red, wan";
     assert_eq!(error.to_string(), sentence);
     assert!(!room.path("out").exists());

@@ -24,6 +24,7 @@ use crate::config::{self, Lab};
 mod captures;
 mod fates;
 mod files;
+mod records;
 mod time;
 mod tunnels;
 

@@ -87,7 +87,7 @@ fn a_tunnel_of_several_far_ends_must_be_told_which() {
     let room = Room::new();
     let lab = lab_of(&LAB.replace("\"192.0.2.1\"", "[\"192.0.2.1\", \"192.0.2.2\"]"));
     let error = replay(&lab, &options(vec![from_far(&room, None)])).unwrap_err();
-    assert!(error.is_wrong_usage());
+    assert!(error.is_wrong_input());
     assert!(error.to_string().contains("--in vx0@192.0.2.1=FILE"), "{error}");
     let on_port = Input { name: "red".into(), ..from_far(&room, Some("192.0.2.1")) };
     let error = replay(&lab, &options(vec![on_port])).unwrap_err();

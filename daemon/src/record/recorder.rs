@@ -1,0 +1,239 @@
+//! The recorder of a dataplane: starts and stops records, and takes down what enters the switch.
+//!
+//! Lock order: the switch's lock first, then `tape`; whoever writes something down passes the switch that it holds.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use packet::Instant;
+use switch::{Change, Event, Switch};
+
+use super::error::RecordError;
+use super::format::Head;
+use super::names::Names;
+use super::status::{RecordSpec, RecordState, RecordStatus};
+use super::tape::{Limits, Over, Spare, Tape};
+use super::writer::{Message, Progress, Writer};
+use super::{DEFAULT_SIZE, LEAST_SIZE};
+
+/// See the module's own text.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    /// Whether there is a tape; changes under the switch's lock alone.
+    is_on: AtomicBool,
+    tape: Mutex<Option<Tape>>,
+    latest: Mutex<Option<Latest>>,
+}
+
+/// The record that runs, or ran last.
+#[derive(Debug)]
+struct Latest {
+    status: Arc<Mutex<RecordStatus>>,
+    progress: Arc<Progress>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// A file and a thread to write it, waiting for a switch.
+pub(crate) struct Prepared {
+    limits: Limits,
+    sender: Sender<Message>,
+    spare: Arc<Spare>,
+    go: Sender<(Head, Box<Switch>)>,
+    latest: Latest,
+}
+
+/// A record that runs, whose beginning is still to be written.
+pub(crate) struct Begun {
+    beginning: (Head, Box<Switch>),
+    go: Sender<(Head, Box<Switch>)>,
+}
+
+impl Recorder {
+    /// Makes all that a record needs, so that nothing can fail behind its beginning. Starts wait for each other: the
+    /// caller sees to that.
+    pub(crate) fn prepare(&self, spec: &RecordSpec) -> Result<Prepared, RecordError> {
+        if self.is_on() {
+            let file = self.status().file.unwrap_or_default();
+            return Err(RecordError::Busy { file });
+        }
+        // One that ended of itself may still be writing.
+        self.await_end();
+        let limits = limits(spec)?;
+        let file = create(&spec.file, spec.force)?;
+        let (sender, messages) = channel();
+        let (progress, spare) = (Arc::<Progress>::default(), Arc::<Spare>::default());
+        let status = Arc::new(Mutex::new(RecordStatus {
+            state: RecordState::Recording,
+            file: Some(spec.file.clone()),
+            max_size: limits.size,
+            max_time: spec.max_time,
+            ..RecordStatus::default()
+        }));
+        let writer = Writer {
+            path: spec.file.clone(),
+            file,
+            max_size: limits.size,
+            messages,
+            progress: Arc::clone(&progress),
+            spare: Arc::clone(&spare),
+            status: Arc::clone(&status),
+        };
+        let (go, gone) = channel::<(Head, Box<Switch>)>();
+        let run = move || {
+            if let Ok((head, switch)) = gone.recv() {
+                writer.run(&head, switch);
+            }
+        };
+        let thread = thread::Builder::new().name("record".into()).spawn(run).map_err(|error| {
+            // Nothing was written into it.
+            let _ = fs::remove_file(&spec.file);
+            RecordError::Thread(error)
+        })?;
+        let latest = Latest { status, progress, writer: Some(thread) };
+        Ok(Prepared { limits, sender, spare, go, latest })
+    }
+
+    /// Begins the record with `switch` as it is now, whose lock the caller holds: for as long as a clone takes.
+    pub(crate) fn begin(&self, prepared: Prepared, head: Head, switch: &Switch) -> Begun {
+        let Prepared { limits, sender, spare, go, latest } = prepared;
+        let progress = Arc::clone(&latest.progress);
+        *lock(&self.tape) = Some(Tape::new(head.start, limits, sender, progress, spare));
+        *lock(&self.latest) = Some(latest);
+        self.is_on.store(true, Ordering::Release);
+        Begun { beginning: (head, Box::new(switch.clone())), go }
+    }
+
+    /// Ends the record in order, if one runs; the caller holds the lock of `switch`. Whether one did.
+    pub(crate) fn end(&self, now: Instant, why: &str, switch: &Switch) -> bool {
+        let tape = self.take_tape();
+        let was_on = tape.is_some();
+        if let Some(tape) = tape {
+            tape.finish(now, why.to_owned(), switch);
+        }
+        was_on
+    }
+
+    /// Waits until a record that has ended is written.
+    pub(crate) fn await_end(&self) {
+        let writer = lock(&self.latest).as_mut().and_then(|latest| latest.writer.take());
+        if let Some(writer) = writer
+            && writer.join().is_err()
+        {
+            tracing::error!("the thread that writes the record panicked");
+        }
+    }
+
+    /// How far the latest record is.
+    pub(crate) fn status(&self) -> RecordStatus {
+        lock(&self.latest).as_ref().map_or_else(RecordStatus::default, Latest::read)
+    }
+
+    /// Whether what enters the switch is written down.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    /// Writes down events that are about to enter `switch`, whose lock the caller holds.
+    #[inline]
+    pub(crate) fn events(&self, now: Instant, events: &[Event], switch: &Switch) {
+        if self.is_on() {
+            self.write(now, switch, |tape| tape.batch(now, events));
+        }
+    }
+
+    /// Writes down a change that is about to be made to `switch`, whose lock the caller holds.
+    pub(crate) fn change(&self, now: Instant, change: &Change, switch: &Switch) {
+        if self.is_on() {
+            self.write(now, switch, |tape| tape.change(now, change));
+        }
+    }
+
+    /// Writes down what things are called from now on; the caller holds the lock of `switch`.
+    pub(crate) fn names(&self, now: Instant, names: Names, switch: &Switch) {
+        if self.is_on() {
+            self.write(now, switch, |tape| tape.names(now, names));
+        }
+    }
+
+    #[cold]
+    fn write(
+        &self,
+        now: Instant,
+        switch: &Switch,
+        write: impl FnOnce(&mut Tape) -> Result<(), Over>,
+    ) {
+        let outcome = lock(&self.tape).as_mut().map(write);
+        if let Some(Err(over)) = outcome
+            && let Some(tape) = self.take_tape()
+        {
+            match over {
+                // What could not be written down has not entered yet: the switch is as the record knows it.
+                Over::Limit(why) => tape.finish(now, why, switch),
+                Over::Broken(Some(why)) => tape.break_off(why),
+                Over::Broken(None) => {}
+            }
+        }
+    }
+
+    fn take_tape(&self) -> Option<Tape> {
+        self.is_on.store(false, Ordering::Release);
+        lock(&self.tape).take()
+    }
+}
+
+impl Begun {
+    /// Lets its beginning be written, without any lock.
+    pub(crate) fn go(self) {
+        // Fails only when the thread is gone, which then has said why.
+        let _ = self.go.send(self.beginning);
+    }
+}
+
+impl Latest {
+    fn read(&self) -> RecordStatus {
+        let mut status = lock(&self.status).clone();
+        self.progress.tell(&mut status);
+        status
+    }
+}
+
+fn limits(spec: &RecordSpec) -> Result<Limits, RecordError> {
+    let size = spec.max_size.unwrap_or(DEFAULT_SIZE);
+    if size < LEAST_SIZE {
+        return Err(RecordError::TooSmall { size });
+    }
+    let time = spec.max_time.map(|seconds| {
+        let time = Duration::try_from_secs_f64(seconds).ok();
+        time.filter(|time| !time.is_zero()).ok_or(RecordError::NoTime { seconds })
+    });
+    Ok(Limits { size, time: time.transpose()? })
+}
+
+/// Makes the file, which nobody but its owner reads: there may be anything in it that passes the switch.
+fn create(path: &Path, force: bool) -> Result<File, RecordError> {
+    let file = || path.to_owned();
+    if !path.is_absolute() {
+        return Err(RecordError::Relative { file: file() });
+    }
+    let is_file = path.symlink_metadata().is_ok_and(|known| !known.is_dir());
+    if force && is_file {
+        fs::remove_file(path).map_err(|error| RecordError::Unwritable { file: file(), error })?;
+    }
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists if is_file => RecordError::Exists { file: file() },
+        _ => RecordError::Unwritable { file: file(), error },
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
