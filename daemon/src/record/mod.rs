@@ -8,7 +8,7 @@
 //! or is full, the record ends, for one with holes would be worth nothing.
 //!
 //! A record begins with a clone of the switch, made under the lock and written down outside: packets wait for the
-//! clone alone, with 80,000 flows 50 to 100 ms where the memory for it is fresh, and mostly less than half of that where it is
+//! clone alone, with 80,000 flows 50 to 100 ms where the memory for it is fresh, mostly less than half of that where it is
 //! not. It ends, when it is stopped or has reached its limits, with the counts
 //! as they are then and a checksum of the state, so that a replay can tell whether it is equal.
 //!
