@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::bridge::Bridge;
 use crate::commands::compare::Compare;
 use crate::commands::conntrack::Conntrack;
+use crate::commands::explain::Explain;
 use crate::commands::fdb::Fdb;
 use crate::commands::masquerade::Masquerade;
 use crate::commands::neigh::Neigh;
@@ -141,6 +142,13 @@ pub(crate) enum Verb {
     /// Record everything that enters the running switch, to replay it anywhere, bit for bit
     #[command(subcommand)]
     Record(Record),
+    /// Tell what would become of a frame, step by step, and why; the switch itself notices nothing
+    ///
+    /// Asks the running daemon, or with --lab a switch that is made from a lab file, without root. The frame lives in a
+    /// copy of the switch, through the eight steps of ARCHITECTURE.md; told are what each saw and decided, which entry,
+    /// route or rule decided, what leaves and where, and what to change where the frame is dropped.
+    #[command(after_help = EXPLAIN)]
+    Explain(Explain),
     /// Compare this switch with another one, frame by frame, without a daemon
     #[command(subcommand)]
     Compare(Compare),
@@ -168,6 +176,22 @@ wrong and frames are larger than the MTU, and both are replayed as they are. Swi
 while capturing, or capture where the frames are received:
   ethtool -K eth0 tx off tso off gso off";
 
+const EXPLAIN: &str = "\
+Examples:
+  tapswitch explain --in red --frame 'ffffffffffff 020000000001 0806 0001 0800 0604 0001 ...'
+  tapswitch explain --in red --pcap a.pcap:17                frame 17 of a capture
+  tapswitch explain --in red --pcap a.pcap --lab lab.toml    all of them in turn, without a daemon
+  tapswitch explain --in vx0@192.0.2.1 --frame @-            from a tunnel's far end; read stdin
+  tapswitch explain --in red --frame HEX --frame wan=HEX     a ping, then the answer to its ARP
+
+Several frames are explained in turn, each in the state that the one ahead of it left the copy in;
+captures go ahead of --frame. No time passes between them.
+
+Exit codes:
+  0  the last frame would pass: it leaves, waits, or is for the switch itself
+  1  it would be dropped
+  2  it cannot be told: a wrong frame, capture or port, or no daemon";
+
 const AFTER: &str = "\
 Examples:
   tapswitch demo                      see it work, end to end
@@ -180,15 +204,17 @@ Examples:
   tapswitch conntrack list --src-nat  who is masqueraded now?
   tapswitch replay lab.toml --in red=a.pcap -v   what would have become of these frames?
   tapswitch record start x.record     take down all that enters, for `tapswitch replay x.record`
+  tapswitch explain --in red --pcap a.pcap:3     and why, step by step?
 
 The control socket speaks HTTP and JSON, for whoever has no tapswitch at hand:
   curl --unix-socket /run/tapswitch/control.sock http://localhost/v1/ports
 
 Exit codes:
   0  done
-  1  the daemon refused, none answers, or a step failed; `compare`: different
+  1  the daemon refused, none answers, or a step failed; `compare`: different; `explain`: dropped
   2  wrong usage, or a wrong lab file: every problem is printed with its line and column;
-     `replay`: a file that is damaged, cut off or no capture; `compare`: it could not be made";
+     `replay`: a file that is damaged, cut off or no capture; `compare`, `explain`: it could not be
+     made or told";
 
 #[cfg(test)]
 mod tests {

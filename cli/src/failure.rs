@@ -33,19 +33,49 @@ impl fmt::Display for Differs {
 
 impl std::error::Error for Differs {}
 
-/// The daemon refused, a step failed, or two switches differ.
+/// A frame would be dropped; the explanation has said why.
+#[derive(Debug)]
+pub(crate) struct WouldDrop;
+
+impl fmt::Display for WouldDrop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the frame would be dropped")
+    }
+}
+
+impl std::error::Error for WouldDrop {}
+
+/// Nothing can be said of a frame, for this reason.
+#[derive(Debug)]
+pub(crate) struct Untold(pub(crate) anyhow::Error);
+
+impl fmt::Display for Untold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Untold {}
+
+/// The daemon refused, a step failed, two switches differ, or a frame would be dropped.
 const REFUSED: u8 = 1;
-/// Wrong usage (as clap has it), a wrong lab file, or no comparison.
+/// Wrong usage (as clap has it), a wrong lab file, no comparison, or no explanation.
 const WRONG: u8 = 2;
 
 /// Prints the error and chooses the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("{}", sentence(error));
+    // A verdict that has been printed needs no second one.
+    if !error.is::<WouldDrop>() {
+        eprintln!("{}", sentence(error));
+    }
     ExitCode::from(code(error))
 }
 
 /// A lab file's problems begin with the file's name, so that editors find the place; anything else begins with ours.
 fn sentence(error: &anyhow::Error) -> String {
+    if let Some(Untold(cause)) = error.downcast_ref() {
+        return sentence(cause);
+    }
     let text = error.to_string();
     if is_bad_lab(error) || text.starts_with("tapswitch ") {
         return text;
@@ -58,6 +88,7 @@ fn code(error: &anyhow::Error) -> u8 {
         || error.is::<Usage>()
         || error.is::<LogError>()
         || error.is::<CompareError>()
+        || error.is::<Untold>()
         || error.downcast_ref::<ReplayError>().is_some_and(ReplayError::is_wrong_input);
     if is_wrong { WRONG } else { REFUSED }
 }

@@ -3,7 +3,8 @@
 //! In reading order: [`config`] (what a user writes), [`plan`] (from one lab to another, in lines for people),
 //! [`dataplane`] (threads that move frames), [`engine`] (the running lab), [`api`] and [`client`] (the two ends of the
 //! control socket), [`run`] (a daemon's life), [`demo`] (a lab that proves itself), [`record`] (all that enters a
-//! running switch, in a file), [`replay`] (captures and records through the switch, without a machine), [`compare`] (the switch beside Open vSwitch).
+//! running switch, in a file), [`replay`] (captures and records through the switch, without a machine), [`explain`]
+//! (what would become of a frame, and why), [`compare`] (the switch beside Open vSwitch).
 
 pub mod api;
 pub mod client;
@@ -12,6 +13,7 @@ pub mod config;
 pub mod dataplane;
 pub mod demo;
 pub mod engine;
+pub mod explain;
 pub mod plan;
 pub mod record;
 pub mod replay;

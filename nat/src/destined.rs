@@ -9,6 +9,7 @@ use packet::icmp;
 use packet::rewrite::{self, End};
 use packet::{InterfaceId, Ipv4, Protocol, Transport};
 
+use crate::facts::Found;
 use crate::flow::Origin;
 use crate::known::Course;
 use crate::mapping::MappingId;
@@ -120,6 +121,17 @@ impl Destined {
         self.for_us
     }
 
+    /// How the destination was found.
+    pub const fn found(&self) -> Found {
+        match self.plan {
+            Plan::Fresh => Found::Nothing,
+            Plan::Known { .. } => Found::Flow,
+            Plan::Redirected { origin: Origin::Admitted, .. } => Found::Mapping,
+            Plan::Redirected { origin: Origin::Publish | Origin::Masquerade, .. } => Found::Publish,
+            Plan::Error { .. } => Found::Error,
+        }
+    }
+
     /// The packet with its true destination, to be delivered locally or sent untranslated.
     pub fn into_packet(self) -> Ipv4 {
         self.packet
@@ -173,6 +185,11 @@ impl Translated {
     /// The flow's direction that it goes in, when the flow was there before it.
     pub const fn course(&self) -> Option<Course> {
         self.course
+    }
+
+    /// The packet.
+    pub const fn packet(&self) -> &Ipv4 {
+        &self.packet
     }
 
     /// The packet, ready for delivery.

@@ -8,13 +8,14 @@
 //! The code map, in reading order: [`rules`] with [`masquerade`] and [`publish`] (what the administrator wants),
 //! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab` and `expiry` (all
 //! flows), `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the whole as one value),
-//! `inbound`, `outbound`, `opening` and `icmp` (the two steps), `known` and `ahead` (the short way), [`destined`] (their witnesses), [`limits`], [`view`],
-//! [`stats`], [`fragments`].
+//! `inbound`, `outbound`, `opening` and `icmp` (the two steps), `known` and `ahead` (the short way), [`destined`]
+//! (their witnesses), [`limits`], [`view`], [`stats`], [`facts`], [`fragments`].
 #![forbid(unsafe_code)]
 
 mod ahead;
 pub mod destined;
 mod expiry;
+pub mod facts;
 mod flow;
 pub mod fragments;
 mod icmp;
@@ -44,7 +45,7 @@ pub use fragments::{Assembled, Reassembly};
 pub use known::{Course, Note, Seen};
 pub use lifetime::Lifetimes;
 pub use limits::Limits;
-pub use masquerade::{Filtering, Mapping, Masquerade, PortRange};
+pub use masquerade::{Filtering, Judgement, Mapping, Masquerade, PortRange};
 pub use nat::Nat;
 pub use publish::{Listen, Publish};
 pub use rules::Rules;

@@ -41,11 +41,19 @@ impl Masquerade {
 
     /// Whether this rule translates a packet from `source` to `destination` that leaves through `out`.
     pub fn covers(&self, source: Ipv4Addr, destination: Ipv4Addr, out: InterfaceId) -> bool {
-        self.out == out && self.translates(source, destination)
+        self.judge(source, destination, out) == Judgement::Covers
     }
 
-    pub(crate) fn translates(&self, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
-        self.source.contains(&source) && !self.except.iter().any(|net| net.contains(&destination))
+    /// Whether this rule translates such a packet, and why not.
+    pub fn judge(&self, source: Ipv4Addr, destination: Ipv4Addr, out: InterfaceId) -> Judgement {
+        if self.out != out {
+            return Judgement::OtherInterface;
+        }
+        if !self.source.contains(&source) {
+            return Judgement::OtherSource;
+        }
+        let except = self.except.iter().find(|net| net.contains(&destination));
+        except.map_or(Judgement::Covers, |net| Judgement::Excepted(*net))
     }
 
     pub(crate) const fn manner(&self) -> Manner {
@@ -56,6 +64,19 @@ impl Masquerade {
             parity: self.parity,
         }
     }
+}
+
+/// What a masquerade rule says of a packet.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Judgement {
+    /// It translates it.
+    Covers,
+    /// The packet leaves through another interface.
+    OtherInterface,
+    /// The packet's source is outside the rule's.
+    OtherSource,
+    /// The rule excepts the packet's destination.
+    Excepted(Ipv4Net),
 }
 
 /// Which packets of one inside address and port leave from the same external port (RFC 4787 section 4.1).

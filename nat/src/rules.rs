@@ -63,6 +63,17 @@ impl Listeners {
         port: u16,
         owner: Option<InterfaceId>,
     ) -> Option<SocketAddrV4> {
+        self.rule(protocol, address, port, owner).map(|rule| rule.to)
+    }
+
+    /// The rule that hears a packet to this address and port.
+    pub(crate) fn rule(
+        &self,
+        protocol: Protocol,
+        address: Ipv4Addr,
+        port: u16,
+        owner: Option<InterfaceId>,
+    ) -> Option<&Publish> {
         if protocol != Protocol::TCP && protocol != Protocol::UDP {
             return None;
         }
@@ -72,7 +83,6 @@ impl Listeners {
         same_port
             .take_while(|rule| Self::key(rule) == key)
             .find(|rule| rule.listen.hears(address, owner))
-            .map(|rule| rule.to)
     }
 
     /// Ports of `protocol` that rules listen on at this address.

@@ -12,6 +12,7 @@ use crate::neighbors::{Key, Neighbors};
 use crate::outbox::{Notice, Outbox};
 use crate::port::Role;
 use crate::switch::Switch;
+use crate::trace::{Heard, Note, Part};
 
 /// At most one defence of an address in this time (RFC 5227 section 2.4 c, DEFEND_INTERVAL).
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
@@ -29,6 +30,17 @@ struct Hearing {
     suspicious: bool,
     /// Whether a station claims an address of ours.
     claimed: bool,
+}
+
+impl Hearing {
+    const fn view(&self) -> Heard {
+        match self {
+            Self { suspicious: true, .. } => Heard::Suspicious,
+            Self { claimed: true, .. } => Heard::Conflict,
+            Self { answer: Some(_), .. } => Heard::Answered,
+            Self { answer: None, .. } => Heard::Taken,
+        }
+    }
 }
 
 /// Takes in an ARP packet that came from `source` on an interface.
@@ -107,7 +119,13 @@ impl Switch {
             return false;
         };
         let neighbors = &mut self.router.neighbors;
+        let key = Key::new(id, packet.sender);
+        let known = neighbors.one(key);
         let hearing = hear(now, &packet, ethernet.source(), id, interface, neighbors);
+        self.trace.note(|| {
+            let (hearing, now) = (hearing.view(), neighbors.one(key));
+            Note::Arp { interface: id, arp: packet, hearing, known, now }
+        });
         self.stats.totals.arp_suspicious += u64::from(hearing.suspicious);
         self.stats.totals.arp_conflicts += u64::from(hearing.claimed);
         if let Some(address) = hearing.conflict {
@@ -136,10 +154,12 @@ impl Switch {
 
     /// Sends a whole frame of our own on an interface, counted apart from frames that came in.
     fn spoken(&mut self, interface: InterfaceId, frame: Frame, out: &mut Outbox) {
+        let first = out.len();
         match self.leave(interface, frame, out) {
             Ok(_) => self.stats.totals.spoken += 1,
             Err(dropped) => out.pool.give(dropped.frame),
         }
+        self.trace.sent(first, out.len(), Part::Spoken);
     }
 
     /// Asks who has an address: everybody, or the station that had it last.

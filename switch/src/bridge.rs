@@ -16,6 +16,7 @@ use crate::outbox::{Egress, Outbox};
 use crate::port::{Port, Ports, Role};
 use crate::station::Location;
 use crate::stats::{Fate, Stats};
+use crate::trace::LeftOut;
 
 /// What somebody sets of a bridge.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -143,25 +144,40 @@ impl Bridge {
         stats: &mut Stats,
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
-        let isolated = route.isolated(ports);
-        let len = footprint(&frame);
         let copies = out.copies();
-        let (came_on, from_peer) = (route.port(), route.from.is_some_and(Location::is_peer));
-        for &to in self.ports.iter().filter(|to| Some(**to) != came_on) {
-            let Some(port) = ports.get(to) else { continue };
-            if from_peer && matches!(port.settings.role, Role::Tunnel(..)) {
-                continue;
-            }
-            match admit(port, route.vlan, frame.tag(), len, isolated) {
-                Ok(tag) => out.copy_all(to, &port.settings.role, tag),
-                Err(reason @ (ExceedsPortMtu | ExceedsTunnelMtu | Isolated)) => {
+        for (to, role, verdict) in self.audience(ports, route, &frame) {
+            match verdict {
+                Ok(tag) => out.copy_all(to, role, tag),
+                Err(LeftOut::Refused(reason @ (ExceedsPortMtu | ExceedsTunnelMtu | Isolated))) => {
                     stats.drop_copy(to, reason);
                 }
                 // Not a member of the VLAN, or down: no copy was ever meant for it.
-                Err(_) => {}
+                Err(LeftOut::Refused(_) | LeftOut::CameFrom | LeftOut::SplitHorizon) => {}
             }
         }
         sent(out.send(copies, frame))
+    }
+
+    /// Every port and tunnel of the bridge, and whether a flooded frame goes there, with which tag.
+    #[inline]
+    pub(crate) fn audience<'a>(
+        &'a self,
+        ports: &'a Ports,
+        route: Way,
+        frame: &Frame,
+    ) -> impl Iterator<Item = (PortId, &'a Role, Result<Option<Tag>, LeftOut>)> + use<'a> {
+        let (isolated, len, tag) = (route.isolated(ports), footprint(frame), frame.tag());
+        let (came_on, from_peer) = (route.port(), route.from.is_some_and(Location::is_peer));
+        self.ports.iter().filter_map(move |&to| {
+            let port = ports.get(to)?;
+            let role = &port.settings.role;
+            let verdict = match role {
+                _ if Some(to) == came_on => Err(LeftOut::CameFrom),
+                Role::Tunnel(..) if from_peer => Err(LeftOut::SplitHorizon),
+                _ => admit(port, route.vlan, tag, len, isolated).map_err(LeftOut::Refused),
+            };
+            Some((to, role, verdict))
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A packet's life, top to bottom. The numbers are those of ARCHITECTURE.md's picture.
 //!
-//! `?` is the drop path: a step that refuses a frame says why, and [`Switch::receive`] is the one place that counts.
+//! `?` is the drop path: a step that refuses a frame says why, and `Switch::count` is the one place that counts. Each
+//! step tells the witness which it is and what it decided, for whoever asks why (`trace`).
 //! A refusal by the router is [`Silent`](Refusal::Silent), or [`Tell`](Refusal::Tell) when the sender should hear of
 //! it; it then carries the packet as its sender knew it.
 
@@ -18,6 +19,7 @@ use crate::station::Location;
 use crate::stats::Fate;
 use crate::suppress::Segment;
 use crate::switch::Switch;
+use crate::trace::{Note, Step};
 
 /// Where a packet came from: the port, and the router interface that took it in.
 #[derive(Copy, Clone, Debug)]
@@ -27,24 +29,6 @@ pub(crate) struct Origin {
 }
 
 impl Switch {
-    /// Takes a frame in and counts what became of it.
-    pub(crate) fn receive(&mut self, now: Instant, port: PortId, frame: Frame, out: &mut Outbox) {
-        self.stats.totals.received += 1;
-        let outcome = self.live(now, Location::Port(port), frame, out);
-        self.count(port, outcome, out);
-    }
-
-    /// Counts what became of a frame that came in on a port or through a tunnel.
-    pub(crate) fn count(&mut self, port: PortId, outcome: Result<Fate, Dropped>, out: &mut Outbox) {
-        match outcome {
-            Ok(fate) => self.stats.count(fate),
-            Err(dropped) => {
-                self.stats.drop(port, dropped.reason);
-                out.pool.give(dropped.frame);
-            }
-        }
-    }
-
     /// The life of a frame that came in on a port, or from a far end of a tunnel.
     pub(crate) fn live(
         &mut self,
@@ -54,7 +38,9 @@ impl Switch {
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
         // 1 parse Ethernet and VLAN: is it a frame, and in which VLAN?
+        self.trace.enter(Step::Parse);
         let ethernet = Ethernet::parse(frame)?;
+        let tag = ethernet.tag();
         let port = from.port().and_then(|port| Some((port, self.ports.get(port)?)));
         let Some((id, port)) = port.filter(|(_, port)| port.up) else {
             return Err(ethernet.refuse(DropReason::PortDown));
@@ -63,24 +49,22 @@ impl Switch {
             return Err(ethernet.refuse(DropReason::BadSource));
         }
         match &port.settings.role {
-            Role::Routed { .. }
-                if ethernet.tag().is_some_and(|tag| tag.vlan() != Some(VlanId::UNTAGGED)) =>
-            {
+            Role::Routed { .. } if tag.is_some_and(|tag| tag.vlan() != Some(VlanId::UNTAGGED)) => {
                 Err(ethernet.refuse(DropReason::NotInVlan))
             }
             Role::Routed { interface } => {
                 let origin = Origin { port: id, interface: *interface };
+                self.trace.note(move || Note::routed(origin));
                 self.take(now, ethernet, origin, out)
             }
-            Role::Bridged(member) | Role::Tunnel(member, _) => {
-                match member.vlans.admit(ethernet.tag()) {
-                    Ok(vlan) => {
-                        let segment = Segment { bridge: member.bridge, vlan };
-                        self.bridge(now, ethernet, segment, from, out)
-                    }
-                    Err(reason) => Err(ethernet.refuse(reason)),
+            Role::Bridged(member) | Role::Tunnel(member, _) => match member.vlans.admit(tag) {
+                Ok(vlan) => {
+                    let segment = Segment { bridge: member.bridge, vlan };
+                    self.trace.note(move || Note::bridged(from, segment, tag));
+                    self.bridge(now, ethernet, segment, from, out)
                 }
-            }
+                Err(reason) => Err(ethernet.refuse(reason)),
+            },
             Role::Underlay => Err(ethernet.refuse(DropReason::BadVxlan)),
         }
     }
@@ -99,8 +83,10 @@ impl Switch {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
         // 2 learn: who speaks, from where. A reserved frame teaches nothing: its sender may be a bridge's own end.
+        self.trace.enter(Step::Learn);
         let reserved = bridge.is_reserved(ethernet.destination());
-        let learns = self.ports.learns(from);
+        let (learns, speaker) = (self.ports.learns(from), (ethernet.source(), vlan));
+        self.trace.note(|| Note::speaker(now, bridge, speaker, reserved, learns));
         if !reserved && let Err(reason) = bridge.hear(now, ethernet.source(), vlan, from, learns) {
             return Err(ethernet.refuse(reason));
         }
@@ -109,6 +95,7 @@ impl Switch {
         // 3 listen: ARP, hear and answer for ourselves, or for who is known to be beyond a tunnel.
         let mut heard = false;
         if ethernet.ethertype() == EtherType::ARP && !reserved {
+            self.trace.enter(Step::Listen);
             if let Some(interface) = self.router.interfaces.on(id, vlan) {
                 heard = self.listen(now, &ethernet, Origin { port, interface }, out);
             }
@@ -117,10 +104,12 @@ impl Switch {
             }
         }
         // 4 decide: same segment, forward or flood, or for the router?
-        let way = Way { vlan, from: Some(from) };
+        self.trace.enter(Step::Decide);
+        let (way, addressee) = (Way { vlan, from: Some(from) }, (ethernet.destination(), vlan));
         let Some(bridge) = self.bridges.get(id) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
+        self.trace.note(move || Note::addressee(now, bridge, addressee, decision));
         match decision {
             Err(reason) => Err(ethernet.refuse(reason)),
             Ok(Decision::Forward(to)) => {
@@ -131,6 +120,7 @@ impl Switch {
             }
             Ok(Decision::Flood) => {
                 let frame = ethernet.into_frame();
+                self.trace.note(|| Note::audience(bridge.audience(&self.ports, way, &frame)));
                 match bridge.flood(&self.ports, way, frame, &mut self.stats, out) {
                     Err(unwanted) if heard => Ok(self.consume(unwanted.frame, out)),
                     outcome => outcome,
@@ -153,6 +143,7 @@ impl Switch {
         let Some(own) = self.router.interfaces.get(origin.interface) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
+        self.trace.enter(Step::Decide);
         let destination = ethernet.destination();
         if ethernet.source() == own.mac {
             return Err(ethernet.refuse(DropReason::SourceIsOurs));
@@ -163,6 +154,7 @@ impl Switch {
         match ethernet.ethertype() {
             // 3 listen, on a routed port; on a bridge the ARP was heard on the way here.
             EtherType::ARP => {
+                self.trace.enter(Step::Listen);
                 let bridged = self
                     .ports
                     .get(origin.port)
@@ -203,6 +195,7 @@ impl Switch {
             };
         }
         let packet = router::admit(packet, to_group)?;
+        self.trace.packet(&packet);
         if self.router.routes.is_own(packet.source()) {
             return Err(packet.refuse(DropReason::MartianSource).into());
         }
@@ -211,6 +204,7 @@ impl Switch {
         };
 
         // 5 nat inbound: whom is it really for (existing flow, published port, hairpin)?
+        self.trace.enter(Step::NatInbound);
         let owner = self.router.routes.owner(packet.destination());
         let arrival = Arrival { interface: origin.interface, owner };
         let destined = match &seen {
@@ -218,11 +212,14 @@ impl Switch {
             None if !self.nat.is_configured() => Destined::untouched(packet, owner.is_some()),
             None => self.nat.inbound(now, packet, arrival)?,
         };
+        self.trace.destined(now, &self.nat, &destined, owner);
         if destined.is_for_us() {
             return self.local(now, destined.into_packet(), origin, out);
         }
 
         // 6 route: which way, and may it go on?
+        self.trace.enter(Step::Route);
+        self.trace.note(|| Note::way(&self.router.routes, destined.packet()));
         let hop = match self.router.choose(destined.packet()) {
             Ok(hop) => hop,
             Err((reason, error)) => return Err(Refusal::of(destined.undo().refuse(reason), error)),
@@ -230,12 +227,13 @@ impl Switch {
 
         // 7 nat outbound: whom is it really from; a new flow is kept only here, once its packet has survived.
         let departure = Departure { interface: hop.interface, external: hop.source };
-        let translated = match self.nat.outbound(now, destined, departure) {
-            Ok(translated) => translated,
-            Err(dropped) => return Err(router::out_of_resources(dropped)),
-        };
+        self.trace.enter(Step::NatOutbound);
+        let outcome = self.nat.outbound(now, destined, departure);
+        self.trace.translated(now, &self.nat, &outcome, departure);
+        let translated = outcome.map_err(router::out_of_resources)?;
 
         // 8 deliver: TTL one less; to a MAC, or wait (bounded) for one.
+        self.trace.enter(Step::Deliver);
         let course = translated.course();
         let mut packet = translated.into_packet();
         packet.decrement_ttl();

@@ -12,6 +12,7 @@ use crate::pending::Waiting;
 use crate::router::Hop;
 use crate::stats::Fate;
 use crate::switch::Switch;
+use crate::trace::{Note, Part};
 
 impl Switch {
     /// Step 8: gives a packet to its next hop, or lets it wait until that has a MAC address.
@@ -24,6 +25,7 @@ impl Switch {
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
         let key = Key::new(hop.interface, hop.next);
+        self.trace.note(|| Note::next_hop(key, &self.router.neighbors));
         let mac = match self.router.neighbors.resolve(now, key) {
             Resolution::Known(mac) => mac,
             Resolution::KnownAsk(mac) => {
@@ -52,7 +54,10 @@ impl Switch {
         let waiting = Waiting { frame: frame.compact(), from };
         out.pool.give(frame);
         self.stats.totals.held += u64::from(waiting.from.is_some());
-        if let Some(refused) = self.router.pending.push(key, waiting)
+        let refused = self.router.pending.push(key, waiting);
+        let lost = refused.as_ref().map(|(lost, _)| *lost);
+        self.trace.note(|| Note::waits(key, &self.router.pending, lost, from));
+        if let Some((_, refused)) = refused
             && let Some(port) = refused.from
         {
             self.stats.drop_held(port, DropReason::NeighborQueueFull, 1);
@@ -62,13 +67,19 @@ impl Switch {
 
     /// Sends what waited for a neighbour.
     pub(crate) fn release(&mut self, key: Key, mac: Mac, out: &mut Outbox) {
-        for Waiting { frame, from } in self.router.pending.take(key) {
+        let (waiting, first) = (self.router.pending.take(key), out.len());
+        if !waiting.is_empty() {
+            let (address, packets) = (key.address(), waiting.len());
+            self.trace.note(|| Note::Released { address, packets });
+        }
+        for Waiting { frame, from } in waiting {
             match (self.transmit(key.interface(), mac, frame, out), from) {
                 (Ok(fate), Some(_)) => self.stats.release(fate, 1),
                 (Err(dropped), Some(port)) => self.stats.drop_held(port, dropped.reason, 1),
                 (_, None) => {}
             }
         }
+        self.trace.sent(first, out.len(), Part::Released);
     }
 
     /// Ends what waits for a neighbour that is gone or silent.
@@ -108,6 +119,7 @@ impl Switch {
         if segment_ip_len(&frame) <= usize::from(mtu) {
             return self.leave(interface, frame, out);
         }
+        self.trace.note(|| Note::Cut { mtu });
         self.leave_in_pieces(interface, mtu, frame, out)
     }
 

@@ -15,10 +15,12 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 use packet::{DropReason, Instant, Mac, PortId, VlanId};
 
-use crate::station::{Location, Origin, Station};
+use crate::station::{Location, Origin};
 
 mod ahead;
 mod counts;
+mod kept;
+mod listing;
 
 /// How much older than said an entry may look when it ages out.
 const GRANULARITY: Duration = Duration::from_secs(1);
@@ -363,26 +365,7 @@ impl Fdb {
     pub(crate) const fn len(&self) -> usize {
         self.learned
     }
-
-    /// Every entry, ordered by VLAN and address.
-    pub(crate) fn stations(&self, now: Instant) -> Vec<Station> {
-        let mut slots: Vec<&Slot> = self.index.iter().collect();
-        slots.sort_unstable_by_key(|slot| slot.key);
-        let entries = slots.into_iter().filter_map(|slot| self.entries.get(slot.entry as usize));
-        let station = |entry: &Entry| {
-            Some(Station {
-                mac: Mac::from_u64(entry.key),
-                vlan: VlanId::new((entry.key >> 48) as u16)?,
-                location: entry.location,
-                origin: entry.origin,
-                age: now.since(entry.heard),
-            })
-        };
-        entries.filter_map(station).collect()
-    }
 }
-
-mod kept;
 
 pub use counts::FdbCounts;
 

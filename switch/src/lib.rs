@@ -6,7 +6,7 @@
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
 //! [`port`], `bridge`, `station` and `fdb`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router` with `routes` (and `fib`) and `local`,
-//! [`change`], [`view`] (read-only listings) and [`stats`].
+//! [`change`], [`view`] (read-only listings), [`stats`], and [`trace`] with `witness` (why a frame became what it became).
 #![forbid(unsafe_code)]
 
 mod adjacency;
@@ -37,12 +37,15 @@ mod station;
 pub mod stats;
 mod suppress;
 mod switch;
+pub mod trace;
 mod tunnel;
 pub mod view;
 pub mod vlan;
+mod witness;
 
 pub use change::{Change, ChangeError};
 pub use event::Event;
 pub use outbox::{Egress, Notice, Outbox};
 pub use stats::Totals;
 pub use switch::Switch;
+pub use trace::Explanation;

@@ -18,6 +18,7 @@ use crate::refusal::Refusal;
 use crate::routes::Target;
 use crate::stats::Fate;
 use crate::switch::Switch;
+use crate::trace::{Answer, Note, Part, Untold};
 
 const TTL: u8 = 64;
 /// Of the traffic class, what is not about congestion.
@@ -60,6 +61,7 @@ impl Switch {
             Transport::Tcp { flags, .. }
                 if !flags.has(TcpFlags::RST) && !self.is_outside(origin) =>
             {
+                self.trace.note(|| Note::Answered(Answer::Reset));
                 self.reset(now, &packet, flags, out);
                 Err(packet.refuse(DropReason::PortUnreachable).into())
             }
@@ -79,6 +81,7 @@ impl Switch {
     }
 
     fn answer_echo(&mut self, now: Instant, mut packet: Ipv4, out: &mut Outbox) -> Fate {
+        self.trace.note(|| Note::Answered(Answer::Echo));
         let (asker, own) = (packet.source(), packet.destination());
         icmp::answer_echo(packet.payload_mut());
         rewrite::endpoint(&mut packet, End::Source, own, None);
@@ -147,7 +150,7 @@ impl Switch {
             return;
         };
         let Some(sender) = sender_to_tell(cause) else {
-            return;
+            return self.trace.note(|| Note::NotTold(Untold::NotDue));
         };
         let translated = self.router.routes.is_own(sender);
         let behind_nat = translated || arrival.is_none() && self.nat.is_configured();
@@ -157,15 +160,16 @@ impl Switch {
             (Some(arrival), _) => arrival.address_towards(sender),
             (None, way) => way.and_then(|hop| hop.source),
         };
-        let Some(own) = own else { return };
+        let Some(own) = own else { return self.trace.note(|| Note::NotTold(Untold::NoWay)) };
         if !self.router.errors.allow(now) {
             self.stats.totals.errors_suppressed += 1;
-            return;
+            return self.trace.note(|| Note::NotTold(Untold::RateLimited));
         }
         let mut frame = out.pool.take();
         if !error.emit(&mut frame, own, cause) {
             return out.pool.give(frame);
         }
+        self.trace.note(|| Note::Told { error, to: sender, from: own });
         let Ok(packet) = Ipv4::in_frame(frame) else {
             return;
         };
@@ -180,7 +184,7 @@ impl Switch {
         };
         let way = || self.router.way(packet.destination()).map(|hop| hop.interface);
         let Some(interface) = owner.or_else(way) else {
-            return out.pool.give(packet.into_frame());
+            return self.unsent(packet.into_frame(), out);
         };
         let arrival = Arrival { interface, owner };
         match self.nat.inbound(now, packet, arrival) {
@@ -193,8 +197,8 @@ impl Switch {
                 }
                 self.speak(now, packet, out);
             }
-            Ok(ours) => out.pool.give(ours.into_packet().into_frame()),
-            Err(dropped) => out.pool.give(dropped.frame),
+            Ok(ours) => self.unsent(ours.into_packet().into_frame(), out),
+            Err(dropped) => self.unsent(dropped.frame, out),
         }
     }
 
@@ -216,12 +220,20 @@ impl Switch {
         let hop = self.router.way(destination);
         let hop = hop.filter(|hop| !self.nat.covers(source, destination, hop.interface));
         let Some(hop) = hop else {
-            return out.pool.give(packet.into_frame());
+            return self.unsent(packet.into_frame(), out);
         };
+        let first = out.len();
         match self.deliver(now, packet.into_frame(), hop, None, out) {
             Ok(_) => self.stats.totals.spoken += 1,
-            Err(dropped) => out.pool.give(dropped.frame),
+            Err(dropped) => self.unsent(dropped.frame, out),
         }
+        self.trace.sent(first, out.len(), Part::Spoken);
+    }
+
+    /// Ends a packet of the router's own that cannot leave.
+    fn unsent(&mut self, frame: Frame, out: &mut Outbox) {
+        self.trace.note(|| Note::Unsent);
+        out.pool.give(frame);
     }
 }
 

@@ -165,6 +165,11 @@ impl Neighbors {
         }
     }
 
+    /// What is known of a neighbour.
+    pub(crate) fn one(&self, key: Key) -> Option<NeighborView> {
+        self.table.get(&key).map(|neighbor| view(key, neighbor))
+    }
+
     /// What to do with a packet for `key`, now.
     pub(crate) fn resolve(&mut self, now: Instant, key: Key) -> Resolution {
         let Some(neighbor) = self.table.get(&key) else {

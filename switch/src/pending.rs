@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::neighbors::Key;
 use crate::snapshot::unkeyed;
+use crate::trace::Lost;
 
 /// Packets that wait for one neighbour. When it is full, the oldest gives way to the newest (RFC 1122 section
 /// 2.3.2.2 asks for at least the latest).
@@ -39,14 +40,19 @@ impl Pending {
         Self { queues: HashMap::with_hasher(hasher), count: 0, bytes: 0 }
     }
 
+    /// Packets that wait for one neighbour.
+    pub(crate) fn waiting(&self, key: Key) -> usize {
+        self.queues.get(&key).map_or(0, VecDeque::len)
+    }
+
     /// Lets a packet wait. Gives back the packet that has no room: an older one of the same target, or this one.
-    pub(crate) fn push(&mut self, key: Key, waiting: Waiting) -> Option<Waiting> {
+    pub(crate) fn push(&mut self, key: Key, waiting: Waiting) -> Option<(Lost, Waiting)> {
         let queue = self.queues.get(&key);
         let full = queue.is_some_and(|queue| queue.len() >= PER_TARGET);
         let oldest = queue.filter(|_| full).and_then(VecDeque::front);
         let freed = oldest.map_or(0, |old| old.frame.len());
         if (self.count >= TOTAL && !full) || self.bytes - freed + waiting.frame.len() > BYTES {
-            return Some(waiting);
+            return Some((Lost::Newest, waiting));
         }
         let mut refused = None;
         if full {
@@ -57,7 +63,7 @@ impl Pending {
         self.count += 1;
         self.bytes += waiting.frame.len();
         self.queues.entry(key).or_default().push_back(waiting);
-        refused
+        refused.map(|oldest| (Lost::Oldest, oldest))
     }
 
     /// Takes out all that waits for a neighbour, in order.

@@ -12,6 +12,7 @@ use crate::outbox::Outbox;
 use crate::routes::Target;
 use crate::stats::Fate;
 use crate::switch::Switch;
+use crate::trace::Note;
 
 impl Switch {
     /// The whole packet, when NAT or the router itself needs to see it whole; nothing while parts are missing.
@@ -32,10 +33,13 @@ impl Switch {
         match self.reassembly.accept(now, packet, origin.port, &mut out.pool) {
             Ok(Assembled::Held) => {
                 self.stats.totals.held += 1;
+                self.trace.note(|| Note::Fragment);
                 Ok(None)
             }
             Ok(Assembled::Whole { packet, merged }) => {
                 self.stats.release(Fate::Consumed, merged.saturating_sub(1) as u64);
+                self.trace.note(|| Note::Whole { fragments: merged });
+                self.trace.packet(&packet);
                 Ok(Some(packet))
             }
             Err(discarded) => {

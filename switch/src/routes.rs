@@ -95,6 +95,12 @@ impl Routes {
         self.fib.find(destination)
     }
 
+    /// The longest prefix that holds `destination`, and what is known of the way there: what [`Routes::find`] finds.
+    pub(crate) fn holding(&self, destination: Ipv4Addr) -> Option<(Ipv4Net, Target)> {
+        let (net, target) = self.table.get_lpm(&destination.into())?;
+        Some((net, *target))
+    }
+
     /// Adds a written route, replacing one to the same prefix. Takes effect with [`Routes::rebuild`].
     pub(crate) fn write(&mut self, route: Route) {
         self.erase(route.to);

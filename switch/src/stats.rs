@@ -73,11 +73,14 @@ impl<'de> Deserialize<'de> for Stats {
     }
 }
 
-/// What became of one frame.
+/// What became of one frame that did not end under a [`DropReason`].
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Fate {
+pub enum Fate {
+    /// It left, on one port or more.
     Sent,
+    /// It waits, for a neighbour or for the rest of its packet.
     Held,
+    /// It was for the switch itself.
     Consumed,
 }
 

@@ -21,6 +21,7 @@ use crate::outbox::Outbox;
 use crate::port::Role;
 use crate::station::Location;
 use crate::switch::Switch;
+use crate::trace::{Note, Part};
 
 /// Addresses remembered, about 64 bytes each.
 const CAPACITY: usize = 8192;
@@ -85,9 +86,12 @@ impl Switch {
             return false;
         };
         let way = Way { vlan: segment.vlan, from: None };
+        let first = out.len();
         match bridge.forward(&self.ports, way, from, frame, out) {
             Ok(_) => {
                 self.stats.totals.spoken += 1;
+                self.trace.note(|| Note::AnsweredFor { address: arp.target, mac });
+                self.trace.sent(first, out.len(), Part::Spoken);
                 true
             }
             Err(dropped) => {

@@ -2,7 +2,7 @@
 
 use ahash::RandomState;
 use nat::{Nat, Reassembly};
-use packet::{DropReason, Frame, Instant, PortId};
+use packet::{DropReason, Dropped, Frame, Instant, PortId};
 use serde::{Deserialize, Serialize};
 use vxlan::Tunnels;
 
@@ -15,9 +15,11 @@ use crate::limiter::Limiter;
 use crate::outbox::Outbox;
 use crate::port::Ports;
 use crate::router::Router;
-use crate::stats::Stats;
+use crate::station::Location;
+use crate::stats::{Fate, Stats};
 use crate::suppress::Heard;
 use crate::tunnel::Outer;
+use crate::witness::Witness;
 
 /// Everything between the cables: bridges, router and NAT.
 ///
@@ -42,7 +44,12 @@ pub struct Switch {
     /// Pieces of one packet on their way out; empty between packets.
     #[serde(skip)]
     pub(crate) pieces: Vec<Frame>,
+    #[serde(skip)]
+    pub(crate) trace: Witness,
 }
+
+/// The port or tunnel that a frame is counted at, and what became of it.
+pub(crate) type Outcome = (PortId, Result<Fate, DropReason>);
 
 impl Switch {
     /// A switch without ports. `seed` keeps its tables from being attacked by chosen addresses; the same seed and the
@@ -60,25 +67,65 @@ impl Switch {
             heard: Heard::default(),
             stats: Stats::default(),
             pieces: Vec::new(),
+            trace: Witness::default(),
             seeds,
         }
     }
 
     /// Takes in what happened at `now`, which never runs backwards. Effects are added to `out`.
     pub fn step(&mut self, now: Instant, event: Event, out: &mut Outbox) {
+        self.take_in(now, event, out);
+    }
+
+    /// As [`Switch::step`]; says what became of a frame, if one came.
+    #[inline]
+    pub(crate) fn take_in(
+        &mut self,
+        now: Instant,
+        event: Event,
+        out: &mut Outbox,
+    ) -> Option<Outcome> {
         match event {
-            Event::Frame { port, frame } => self.receive(now, port, frame, out),
+            Event::Frame { port, frame } => return Some(self.receive(now, port, frame, out)),
             Event::Datagram { port, remote, traffic_class, datagram } => {
-                self.receive_datagram(now, port, Outer { remote, traffic_class }, datagram, out);
+                let outer = Outer { remote, traffic_class };
+                return Some(self.receive_datagram(now, port, outer, datagram, out));
             }
             Event::Malformed { port } => {
                 self.stats.totals.received += 1;
                 self.stats.drop(port, DropReason::BadOffload);
+                return Some((port, Err(DropReason::BadOffload)));
             }
             Event::PortUp(port) => self.set_up(port, true, out),
             Event::PortDown(port) => self.set_up(port, false, out),
             Event::Timeout => self.expire(now, out),
         }
+        None
+    }
+
+    /// Takes a frame in and counts what became of it.
+    fn receive(&mut self, now: Instant, port: PortId, frame: Frame, out: &mut Outbox) -> Outcome {
+        self.stats.totals.received += 1;
+        let outcome = self.live(now, Location::Port(port), frame, out);
+        self.count(port, outcome, out)
+    }
+
+    /// Counts what became of a frame that came in on a port or through a tunnel.
+    pub(crate) fn count(
+        &mut self,
+        port: PortId,
+        outcome: Result<Fate, Dropped>,
+        out: &mut Outbox,
+    ) -> Outcome {
+        let outcome = outcome.map_err(|Dropped { reason, frame }| {
+            out.pool.give(frame);
+            reason
+        });
+        match outcome {
+            Ok(fate) => self.stats.count(fate),
+            Err(reason) => self.stats.drop(port, reason),
+        }
+        (port, outcome)
     }
 
     /// Changes what the switch is.

@@ -20,7 +20,8 @@ use crate::port::{Port, Ports, Role, Tunnel};
 use crate::station::Location;
 use crate::stats::Fate;
 use crate::suppress::Segment;
-use crate::switch::Switch;
+use crate::switch::{Outcome, Switch};
+use crate::trace::{Note, Part, Step, Untold};
 use crate::vlan::VlanMode;
 
 const ETHERNET: usize = 14;
@@ -44,10 +45,12 @@ impl Switch {
         outer: Outer,
         datagram: Frame,
         out: &mut Outbox,
-    ) {
+    ) -> Outcome {
         self.stats.totals.received += 1;
+        self.trace.enter(Step::Open);
         let (port, outcome) = match self.open(underlay, outer, datagram) {
             Ok((tunnel, frame)) => {
+                self.trace.note(|| Note::Opened { tunnel, remote: outer.remote });
                 if let Some(port) = self.ports.get_mut(tunnel) {
                     port.received.0 += 1;
                     port.received.1 += frame.len() as u64;
@@ -57,7 +60,7 @@ impl Switch {
             }
             Err((port, dropped)) => (port, Err(dropped)),
         };
-        self.count(port, outcome, out);
+        self.count(port, outcome, out)
     }
 
     /// The tunnel that a datagram belongs to, and the frame inside it. A refusal says at which port it is counted.
@@ -143,19 +146,26 @@ impl Switch {
         };
         if !self.router.errors.allow(now) {
             self.stats.totals.errors_suppressed += 1;
-            return;
+            return self.trace.note(|| Note::NotTold(Untold::RateLimited));
         }
         let mut error = out.pool.take();
-        let told = IcmpError::FragmentationNeeded { mtu }.emit(&mut error, address, cause.packet);
+        let needed = IcmpError::FragmentationNeeded { mtu };
+        let told = needed.emit(&mut error, address, cause.packet);
+        let (sender, first) = (cause.sender, out.len());
         let Some(bridge) = self.bridges.get(segment.bridge).filter(|_| told) else {
             return out.pool.give(error);
         };
+        self.trace.note(|| Note::Told { error: needed, to: sender, from: address });
         Ethernet::emit(&mut error, cause.from_mac, mac, EtherType::IPV4);
         let way = Way { vlan: segment.vlan, from: None };
         match bridge.forward(&self.ports, way, from, error, out) {
             Ok(_) => self.stats.totals.spoken += 1,
-            Err(dropped) => out.pool.give(dropped.frame),
+            Err(dropped) => {
+                self.trace.note(|| Note::Unsent);
+                out.pool.give(dropped.frame);
+            }
         }
+        self.trace.sent(first, out.len(), Part::Spoken);
     }
 }
 

@@ -31,6 +31,7 @@ mod beside_kernel;
 mod compare;
 mod docker;
 mod examples;
+mod explain;
 mod files;
 mod firewall;
 mod found;

@@ -6,6 +6,8 @@ use lab::tunnel::encapsulated;
 use lab::wire::{frame, pseudo};
 use lab::{Lab, Packet, Port, Tunnel};
 use packet::{Frame, Mac, Offload, SegmentKind, Span};
+use switch::Explanation;
+use switch::trace::{Note, Step};
 
 /// An EtherType for local experiments (IEEE 802, clause 9.2.3): nobody looks inside.
 pub(crate) const EXPERIMENT: u16 = 0x88b5;
@@ -125,4 +127,9 @@ pub(crate) fn sent_to(lab: &mut Lab) -> Vec<(String, String)> {
 /// Lets a far end's station say hello to another, on VNI 42.
 pub(crate) fn far_hello(lab: &mut Lab, remote: &str, to: Mac, from: Mac) {
     lab.from_peer(remote, &encapsulated(42, &hello(to, from)));
+}
+
+/// The notes that an explanation has of one step.
+pub(crate) fn notes(explanation: &Explanation, step: Step) -> Vec<&Note> {
+    explanation.notes.iter().filter(|(at, _)| *at == step).map(|(_, note)| note).collect()
 }

@@ -305,6 +305,13 @@ proptest! {
     }
 
     #[test]
+    fn every_step_does_what_was_explained_ahead(seed: u64) {
+        let mut lab = town(seed);
+        lab.foretell();
+        prop_assert_eq!(live(lab, seed, 60), life(seed, 60), "questions change nothing");
+    }
+
+    #[test]
     fn random_bytes_are_accounted_for(
         frames in prop::collection::vec((0usize..7, prop::collection::vec(any::<u8>(), 0..200)), 1..50)
     ) {

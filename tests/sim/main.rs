@@ -9,6 +9,8 @@ mod common;
 mod conformance;
 mod conservation;
 mod corpora;
+mod explain;
+mod explain_router;
 mod flooding;
 mod hosts;
 mod learning;

@@ -261,6 +261,13 @@ proptest! {
     }
 
     #[test]
+    fn every_step_through_tunnels_does_what_was_explained_ahead(seed: u64) {
+        let mut lab = town(seed);
+        lab.foretell();
+        prop_assert_eq!(live(lab, seed, 60), life(seed, 60), "questions change nothing");
+    }
+
+    #[test]
     fn tunnels_give_the_same_bytes_for_the_same_seed(seed: u64) {
         prop_assert_eq!(life(seed, 100), life(seed, 100));
     }

@@ -4,7 +4,6 @@
 //! How time passes is told in `turns`.
 
 use core::net::Ipv4Addr;
-use core::num::NonZeroU32;
 use std::collections::{BTreeMap, VecDeque};
 
 use packet::segment::segment;
@@ -12,6 +11,7 @@ use packet::{DropReason, Frame, Instant, Mac, PortId};
 use switch::{Change, ChangeError, Egress, Event, Notice, Outbox, Switch};
 
 use crate::checks::Checks;
+use crate::foretold::Foretold;
 use crate::host::Host;
 use crate::link::Link;
 use crate::rng::Rng;
@@ -45,6 +45,8 @@ pub struct Lab {
     notices: Vec<Notice>,
     pub(crate) datagrams: Vec<Datagram>,
     digest: u64,
+    /// Whether every step is explained ahead, and compared with what is said then.
+    pub(crate) foretells: bool,
     trace: VecDeque<(Instant, &'static str, PortId, Frame)>,
 }
 
@@ -127,6 +129,7 @@ impl Lab {
             notices: Vec::new(),
             datagrams: Vec::new(),
             digest: 0xcbf2_9ce4_8422_2325,
+            foretells: false,
             trace: VecDeque::new(),
         }
     }
@@ -215,23 +218,11 @@ impl Lab {
             }
             Event::Malformed { .. } | Event::Timeout => {}
         }
+        let foretold = self.foretells.then(|| Foretold::of(&self.switch, self.now, &event));
         self.twin.step(self.now, event.clone());
         let event = self.guessing(event);
         self.switch.step(self.now, event, &mut self.outbox);
-        self.after_step(came.as_ref());
-    }
-
-    /// The event as a worker hands it over that has read ahead; now and then its guess is wrong.
-    fn guessing(&self, event: Event) -> Event {
-        let mut events = [event];
-        self.switch.look_ahead(&mut events);
-        let [mut event] = events;
-        if let Event::Frame { frame, .. } = &mut event
-            && frame.guess().is_none()
-        {
-            frame.set_guess(NonZeroU32::new(self.sequence as u32 % 12));
-        }
-        event
+        self.after_step_foretold(came.as_ref(), foretold);
     }
 
     /// Sends bytes from the end of a port's cable and lets things settle.
@@ -317,11 +308,18 @@ impl Lab {
     }
 
     fn after_step(&mut self, came: Option<&(PortId, Frame)>) {
+        self.after_step_foretold(came, None);
+    }
+
+    fn after_step_foretold(&mut self, came: Option<&(PortId, Frame)>, foretold: Option<Foretold>) {
         let totals = self.switch.totals();
         assert!(totals.balance(), "frames are missing from the books: {totals:?}");
         let mut sent = Vec::new();
         self.outbox.drain(|frame, copies| sent.push((frame.compact(), copies.to_vec())));
         self.twin.compare(self.now, &self.switch, &sent);
+        if let Some(foretold) = foretold {
+            foretold.came_true(&self.switch, self.now, &sent);
+        }
         for (frame, copies) in sent {
             for copy in &copies {
                 self.log("out", copy.port, &frame);

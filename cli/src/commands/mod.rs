@@ -15,6 +15,7 @@ use crate::render::{counters, tables, tree};
 pub(crate) mod bridge;
 pub(crate) mod compare;
 pub(crate) mod conntrack;
+pub(crate) mod explain;
 pub(crate) mod fdb;
 pub(crate) mod keys;
 pub(crate) mod lab;
@@ -47,6 +48,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Verb::Check { file } => lab::check(&file),
         Verb::Replay(replay) => replay.run(args.json),
         Verb::Compare(verb) => verb.run(args.json),
+        Verb::Explain(verb) => verb.run(&context),
         verb => block_on(ask(verb, &context)),
     }
 }
@@ -75,6 +77,7 @@ async fn ask(verb: Verb, context: &Context) -> Result<()> {
         | Verb::Run { .. }
         | Verb::Check { .. }
         | Verb::Replay(_)
+        | Verb::Explain(_)
         | Verb::Compare(_) => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use daemon::compare::catalogue::CATALOGUE;
 use daemon::compare::report::{Difference, Place, Report};
 
 use super::Column::{Number, Text};
-use super::{SCREEN, table};
+use super::{SCREEN, broken, table};
 
 /// The whole result.
 pub(crate) fn report(report: &Report) -> String {
@@ -149,25 +149,10 @@ fn cut(text: &str, room: usize) -> String {
 fn wrapped(text: &str, indent: &str) -> String {
     let blank: String = text.chars().take_while(|c| *c == ' ').collect();
     let indent = format!("{indent}{blank}");
-    let mut lines = vec![String::new()];
-    // A word too long for a line is broken at its commas, as in a flow of Open vSwitch's.
-    let words = text.split(' ').filter(|word| !word.is_empty());
-    for (glue, part) in words.flat_map(|word| {
-        word.split_inclusive(',')
-            .enumerate()
-            .map(|(at, part)| (if at == 0 { " " } else { "" }, part))
-    }) {
-        let room = SCREEN.saturating_sub(indent.len());
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(part),
-            Some(line) if line.chars().count() + glue.len() + part.chars().count() <= room => {
-                line.push_str(glue);
-                line.push_str(part);
-            }
-            _ => lines.push(format!("  {part}")),
-        }
-    }
-    let lines = lines.into_iter().map(|line| format!("{indent}{line}").trim_end().to_owned());
+    let room = SCREEN.saturating_sub(indent.len());
+    let lines = broken(text, room, room.saturating_sub(2)).into_iter().enumerate();
+    let lines = lines.map(|(at, line)| if at == 0 { line } else { format!("  {line}") });
+    let lines = lines.map(|line| format!("{indent}{line}").trim_end().to_owned());
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 pub(crate) mod compare;
 pub(crate) mod counters;
+pub(crate) mod explain;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod tables;
@@ -47,6 +48,40 @@ fn spaced(table: &mut Table, columns: &[Column], gap: u16) -> String {
         }
     }
     table.trim_fmt()
+}
+
+/// A text behind `head`, in lines that fit a screen and all begin `indent` to the right.
+pub(crate) fn folded(head: &str, indent: usize, text: &str) -> String {
+    let room = SCREEN.saturating_sub(indent);
+    let lines = broken(text, room, room).into_iter().enumerate();
+    let lines = lines.map(|(at, line)| {
+        let head = if at == 0 { head } else { "" };
+        format!("{head:<indent$}{line}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A text broken at its blanks; a word that does not fit a line, also at its commas. The first line has `first`
+/// characters at most, the others `other`.
+fn broken(text: &str, first: usize, other: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let words = text.split(' ').filter(|word| !word.is_empty());
+    for (glue, part) in words.flat_map(|word| {
+        word.split_inclusive(',')
+            .enumerate()
+            .map(|(at, part)| (if at == 0 { " " } else { "" }, part))
+    }) {
+        let room = if lines.len() == 1 { first } else { other };
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(part),
+            Some(line) if line.chars().count() + glue.len() + part.chars().count() <= room => {
+                line.push_str(glue);
+                line.push_str(part);
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
 }
 
 /// A hyphen for what is not there.

@@ -23,6 +23,7 @@
 //! | `GET /v1/stats`, `/v1/drops` | counters |
 //! | `GET /v1/strangers` | who sends datagrams that no tunnel wants |
 //! | `GET POST DELETE /v1/record` | how far the record is; begins one; ends it |
+//! | `POST /v1/explain` | what would become of frames, `{"in": "red", "frames": ["hex", ...]}`, and why; changes nothing |
 //!
 //! A change is answered by `{"changes": ["+ port red ...", ...]}`, and every refusal by `{"error": "a sentence"}` with a
 //! status that tells its kind: 400 a wrong request, 404 no such thing, 409 in the way of what is there, 413 too much,
@@ -36,12 +37,13 @@ use axum::extract::Request;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 
 use crate::engine::Engine;
 
 mod body;
 mod error;
+mod explain;
 mod lab;
 pub mod message;
 mod named;
@@ -95,7 +97,8 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/conntrack", get(tables::flows).delete(tables::flush_flows))
         .route("/stats", get(tables::stats))
         .route("/drops", get(tables::drops))
-        .route("/strangers", get(tables::strangers));
+        .route("/strangers", get(tables::strangers))
+        .route("/explain", post(explain::explain));
     let whole = Router::new()
         .route("/version", get(lab::version))
         .route("/show", get(lab::show))
@@ -124,7 +127,7 @@ async fn to_the_end(request: Request, next: Next) -> Result<Response, ApiError> 
 async fn no_such_path(uri: Uri) -> ApiError {
     let sentence = format!(
         "there is nothing at {}: the paths are /v1/lab, show, bridges, ports, tunnels, routes, masquerade, publish, \
-         fdb, neighbors, conntrack, stats, drops, strangers, record and version",
+         fdb, neighbors, conntrack, stats, drops, strangers, record, explain and version",
         uri.path()
     );
     ApiError::new(StatusCode::NOT_FOUND, sentence)

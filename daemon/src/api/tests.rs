@@ -16,6 +16,7 @@ use crate::client::{Client, ClientError};
 use crate::config::{BridgeSpec, LabSpec, MasqueradeSpec, RouteSpec};
 use crate::dataplane::Dataplane;
 
+mod explain;
 mod record;
 mod tunnels;
 

@@ -14,6 +14,7 @@ use crate::engine::views::{
     BridgeView, DropView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StatsView,
     StrangerView, TunnelView,
 };
+use crate::explain::{Question, Story};
 use crate::record::{RecordSpec, RecordStatus};
 
 type Answer<T> = Result<T, ClientError>;
@@ -269,6 +270,11 @@ impl Client {
     /// Ends the record; what it is then.
     pub async fn stop_record(&self) -> Answer<RecordStatus> {
         self.exchange(Method::DELETE, "/v1/record", None).await
+    }
+
+    /// What would become of frames, and why.
+    pub async fn explain(&self, question: &Question) -> Answer<Vec<Story>> {
+        self.send(Method::POST, "/v1/explain", question).await
     }
 
     async fn delete(&self, path: &str, asked: &[(&str, Option<&str>)]) -> Answer<Changes> {

@@ -12,6 +12,7 @@ use super::views::{
 };
 use super::{Engine, State, rows};
 use crate::config::{Attach, Name, Tunnel};
+use crate::explain::{ExplainError, Question, Scene, Story};
 
 impl Engine {
     /// Every port, by name.
@@ -113,6 +114,20 @@ impl Engine {
         let running = self.running.lock().await;
         let (strangers, more) = self.plane.look(|_, switch| switch.strangers());
         rows::strangers(&running.ids, strangers, more)
+    }
+
+    /// What would become of frames, each in the state that the one ahead of it would leave. Nothing is changed; workers
+    /// wait only while the switch is copied.
+    ///
+    /// # Errors
+    /// See [`ExplainError`].
+    pub async fn explain(&self, question: &Question) -> Result<Vec<Story>, ExplainError> {
+        let scene = {
+            let running = self.running.lock().await;
+            let (now, switch) = self.plane.look(|now, switch| (now, switch.clone()));
+            Scene { switch, now, ids: running.ids.clone(), lab: running.lab.clone() }
+        };
+        scene.tell(question)
     }
 
     /// How the ports of namespaces are attached, for whoever opens sockets in them: port name to attachment.

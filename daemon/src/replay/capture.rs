@@ -22,24 +22,24 @@ use super::error::ReplayError;
 type Bytes = Box<dyn Read>;
 
 /// A capture, open.
-pub(super) struct Capture {
+pub(crate) struct Capture {
     path: PathBuf,
     format: Format,
     /// Frames read.
     frames: u64,
     /// It ended in the middle of a record.
-    pub(super) cut_off: bool,
+    pub(crate) cut_off: bool,
 }
 
 /// One frame of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// When it was captured; nanoseconds since 1970.
-    pub(super) at: Instant,
+    pub(crate) at: Instant,
     /// What of it was captured.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Whether it was longer.
-    pub(super) is_truncated: bool,
+    pub(crate) is_truncated: bool,
 }
 
 enum Format {
@@ -49,14 +49,14 @@ enum Format {
 
 impl Capture {
     /// Opens a file; a pipe will do.
-    pub(super) fn open(path: &Path) -> Result<Self, ReplayError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ReplayError> {
         let file = File::open(path);
         let unreadable = |error| ReplayError::Read { path: path.to_owned(), error };
         Self::read(path, Box::new(file.map_err(unreadable)?))
     }
 
     /// Takes `bytes` for a capture; errors name it as `path` does.
-    pub(super) fn read(path: &Path, mut bytes: Bytes) -> Result<Self, ReplayError> {
+    pub(crate) fn read(path: &Path, mut bytes: Bytes) -> Result<Self, ReplayError> {
         let path = path.to_owned();
         let mut magic = [0; 4];
         if let Err(error) = bytes.read_exact(&mut magic) {
@@ -84,7 +84,7 @@ impl Capture {
     }
 
     /// The next frame; none at the end, or where the file breaks off.
-    pub(super) fn next(&mut self) -> Result<Option<Record>, ReplayError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Record>, ReplayError> {
         if self.cut_off {
             return Ok(None);
         }
@@ -113,7 +113,7 @@ impl Capture {
     }
 
     /// What there is to say about the file when it has been read.
-    pub(super) fn warning(&self) -> Option<String> {
+    pub(crate) fn warning(&self) -> Option<String> {
         let Self { path, frames, .. } = self;
         self.cut_off.then(|| {
             format!("{} breaks off behind frame {frames}: what follows is lost", path.display())

@@ -202,7 +202,8 @@ fn is_arp(bytes: &[u8]) -> bool {
     packet::ethernet::network_header(bytes).is_some_and(|(_, kind)| kind == EtherType::ARP)
 }
 
-fn say(ids: &Ids, notice: Notice) -> String {
+/// A notice in words.
+pub(crate) fn say(ids: &Ids, notice: Notice) -> String {
     match notice {
         Notice::AddressConflict { interface, address, station } => {
             let interface = ids.interface_name(interface).map(ToString::to_string);

@@ -29,27 +29,29 @@ use crate::api::message::Show;
 use crate::config::{Lab, LabSpec};
 
 mod account;
-mod capture;
+pub(crate) mod capture;
 mod egress;
 mod error;
 mod fate;
-mod input;
+pub(crate) mod input;
 mod inputs;
 mod moment;
 mod outer;
 mod recorded;
 mod shown;
-mod stage;
+pub(crate) mod stage;
 mod summary;
-mod words;
+pub(crate) mod words;
 mod write;
 
 pub use account::{Account, Arrival, Cause, Fate, Part, Sent};
 pub use error::ReplayError;
+pub(crate) use fate::say;
 pub use input::{Input, NotAnInput};
 pub use moment::{Moment, NotAMoment, NotASpan, span};
 pub use recorded::{RecordOptions, is_record, run_record};
 pub use summary::{Carried, Summary, Verdict};
+pub(crate) use write::label;
 
 use capture::Record;
 use egress::{Egresses, Epoch};
@@ -106,7 +108,7 @@ fn run_to_end(
     tell: Option<&mut dyn FnMut(&Account)>,
 ) -> Result<(Summary, Stage), ReplayError> {
     let stage = Stage::new(lab, options.seed);
-    let find = |input| Source::find(input, lab, &stage.ids);
+    let find = |input: &Input| Source::find(&input.name, input.remote, lab, &stage.ids);
     let sources = options.inputs.iter().map(find).collect::<Result<Vec<_>, _>>()?;
     let mut inputs = Inputs::open(&options.inputs)?;
     let files = match &options.write {
@@ -194,4 +196,4 @@ impl Replay<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

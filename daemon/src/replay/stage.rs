@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use packet::{Frame, Instant, PortId};
 use switch::{Change, ChangeError, Event, Outbox, Switch, Totals};
-use vxlan::header;
 
 use super::capture::Record;
-use super::input::{Source, Way};
+use super::input::{Source, Way, in_buffer};
 use crate::config::Lab;
 use crate::dataplane::PortCounts;
 use crate::engine::changes;
@@ -17,10 +16,10 @@ use crate::engine::tunnels::udp_ports;
 use crate::record::Head;
 
 /// The switch, its clock, and what each port has carried.
-pub(super) struct Stage {
-    pub(super) switch: Switch,
-    pub(super) ids: Ids,
-    pub(super) now: Instant,
+pub(crate) struct Stage {
+    pub(crate) switch: Switch,
+    pub(crate) ids: Ids,
+    pub(crate) now: Instant,
     pub(super) out: Outbox,
     pub(super) carried: BTreeMap<PortId, PortCounts>,
     changes: Vec<Change>,
@@ -33,7 +32,7 @@ pub(super) struct Stage {
 
 /// What one step changed in the counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Difference {
+pub(crate) struct Difference {
     pub(super) sent: u64,
     pub(super) consumed: u64,
     pub(super) dropped: u64,
@@ -45,7 +44,7 @@ pub(super) struct Difference {
 
 impl Stage {
     /// The switch that `lab` asks for, not begun yet.
-    pub(super) fn new(lab: &Lab, seed: u64) -> Self {
+    pub(crate) fn new(lab: &Lab, seed: u64) -> Self {
         let mut ids = Ids::default();
         let changes = changes::between(&Lab::default(), lab, &mut ids);
         // In the order in which a daemon takes them up.
@@ -132,14 +131,14 @@ impl Stage {
 
     /// The same frame in a buffer as large as a daemon's.
     fn roomy(&mut self, frame: &Frame) -> Frame {
-        let mut roomy = self.frame(&[], frame.bytes());
+        let mut roomy = in_buffer(self.out.pool.take(), &[], frame.bytes());
         roomy.set_tag(frame.tag());
         roomy.set_offload(frame.offload());
         roomy
     }
 
     /// Builds the lab at `start` and plugs every port in.
-    pub(super) fn begin(&mut self, start: Instant) -> Result<Difference, ChangeError> {
+    pub(crate) fn begin(&mut self, start: Instant) -> Result<Difference, ChangeError> {
         self.now = start;
         for change in self.changes.drain(..) {
             self.switch.apply(start, change, &mut self.out)?;
@@ -168,13 +167,7 @@ impl Stage {
             Way::Port(port) => self.count(port, record.bytes.len()),
             Way::FarEnd { underlay, .. } => self.count(underlay, record.bytes.len()),
         }
-        let event = match source.way {
-            Way::Port(port) => Event::Frame { port, frame: self.frame(&[], &record.bytes) },
-            Way::FarEnd { underlay: port, vni, remote } => {
-                let datagram = self.frame(&header::emit(vni), &record.bytes);
-                Event::Datagram { port, remote, traffic_class: 0, datagram }
-            }
-        };
+        let event = source.event(&record.bytes, &mut self.out.pool);
         // It may have set a timer that is due at once.
         self.expired = None;
         self.step(record.at, event)
@@ -200,19 +193,6 @@ impl Stage {
         self.now = self.now.max(time);
         self.switch.step(self.now, event, &mut self.out);
         self.difference()
-    }
-
-    /// A frame in a buffer as large as a daemon's: what is done to it may need the room.
-    fn frame(&mut self, header: &[u8], bytes: &[u8]) -> Frame {
-        let mut frame = self.out.pool.take();
-        let space = frame.receive_space(0);
-        let mut count = 0;
-        for (place, byte) in space.iter_mut().zip(header.iter().chain(bytes)) {
-            *place = *byte;
-            count += 1;
-        }
-        frame.received(0, count);
-        frame
     }
 
     fn difference(&mut self) -> Difference {

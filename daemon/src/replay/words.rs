@@ -5,7 +5,7 @@ use packet::transport::TcpFlags;
 use packet::{EtherType, Ethernet, Frame, Ipv4, Protocol, Transport};
 
 /// The words for a frame that lies with its tag in its bytes, or beside them.
-pub(super) fn words(frame: Frame) -> String {
+pub(crate) fn words(frame: Frame) -> String {
     let ethernet = match Ethernet::parse(frame) {
         Ok(ethernet) => ethernet,
         Err(dropped) => return format!("no frame: {}", dropped.reason),
@@ -62,7 +62,7 @@ fn ipv4(packet: &Ipv4) -> String {
 }
 
 /// The control bits that are set: `SYN,ACK`; a dot for none.
-fn control(flags: TcpFlags) -> String {
+pub(crate) fn control(flags: TcpFlags) -> String {
     let names = [
         (TcpFlags::FIN, "FIN"),
         (TcpFlags::SYN, "SYN"),

@@ -170,7 +170,7 @@ impl Capture {
 }
 
 /// What people call a way out: `red`, or `vx0@192.0.2.1`.
-pub(super) fn label(ids: &Ids, port: PortId, remote: Option<Ipv4Addr>) -> String {
+pub(crate) fn label(ids: &Ids, port: PortId, remote: Option<Ipv4Addr>) -> String {
     let name = ids.port_label(port).unwrap_or_else(|| port.to_string());
     remote.map_or_else(|| name.clone(), |remote| format!("{name}@{remote}"))
 }

@@ -28,42 +28,42 @@ mod records;
 mod time;
 mod tunnels;
 
-const RED: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
-const BLUE: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 3);
-const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 254);
-const EXTERNAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
+pub(crate) const RED: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
+pub(crate) const BLUE: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 3);
+pub(crate) const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
+pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 254);
+pub(crate) const EXTERNAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 /// The captures begin here: 2026-01-01.
 const EPOCH: u64 = 1_767_225_600;
 
 /// A frame and its time in microseconds after [`EPOCH`].
-type Timed = (u64, Vec<u8>);
+pub(crate) type Timed = (u64, Vec<u8>);
 
-fn lab() -> Lab {
+pub(crate) fn lab() -> Lab {
     lab_of(config::demo())
 }
 
-fn lab_of(text: &str) -> Lab {
+pub(crate) fn lab_of(text: &str) -> Lab {
     config::parse(text.as_bytes(), "lab.toml").unwrap()
 }
 
-fn mac_of(name: &str) -> Mac {
+pub(crate) fn mac_of(name: &str) -> Mac {
     lab().ports[name].mac
 }
 
 /// The router's address on the bridge.
-fn router_mac() -> Mac {
+pub(crate) fn router_mac() -> Mac {
     lab().bridges["br0"].mac
 }
 
 /// The router's address on wan.
-fn wan_router_mac() -> Mac {
+pub(crate) fn wan_router_mac() -> Mac {
     let lab = lab();
     lab.interfaces().into_iter().find(|interface| interface.name.to_string() == "wan").unwrap().mac
 }
 
-fn arp(operation: Operation, from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr)) -> Vec<u8> {
+pub(crate) fn arp(operation: Operation, from: (Mac, Ipv4Addr), to: (Mac, Ipv4Addr)) -> Vec<u8> {
     let mut frame = Frame::copied_from(&[0; 60]);
     let (sender_mac, sender) = from;
     let target_mac = if operation == Operation::Request { Mac::ZERO } else { to.0 };
@@ -94,14 +94,19 @@ fn ipv4(
     frame.bytes().to_vec()
 }
 
-fn ping(macs: (Mac, Mac), from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn ping(macs: (Mac, Mac), from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
     let mut body = [&[8, 0, 0, 0, 0, 7, 0, 1][..], &[0x55; 56]].concat();
     let sum = checksum::of(&body);
     body[2..4].copy_from_slice(&sum.to_be_bytes());
     ipv4(macs, from, to, Protocol::ICMP, &body)
 }
 
-fn tcp(macs: (Mac, Mac), from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), flags: u8) -> Vec<u8> {
+pub(crate) fn tcp(
+    macs: (Mac, Mac),
+    from: (Ipv4Addr, u16),
+    to: (Ipv4Addr, u16),
+    flags: u8,
+) -> Vec<u8> {
     let mut body = [from.1.to_be_bytes(), to.1.to_be_bytes()].concat();
     body.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 0x20, 0, 0, 0, 0, 0]);
     let pseudo = checksum::pseudo_header(from.0, to.0, 6, 20);
@@ -111,7 +116,7 @@ fn tcp(macs: (Mac, Mac), from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), flags: u8) 
 }
 
 /// What red sends: a question for its gateway, a ping to blue, and the beginning of a connection to the outside.
-fn red_frames() -> Vec<Timed> {
+pub(crate) fn red_frames() -> Vec<Timed> {
     let red = mac_of("red");
     vec![
         (0, arp(Operation::Request, (red, RED), (Mac::BROADCAST, ROUTER))),
@@ -132,18 +137,18 @@ fn wan_frames() -> Vec<Timed> {
 }
 
 /// A directory of captures.
-struct Room(TempDir);
+pub(crate) struct Room(TempDir);
 
 impl Room {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn pcap(&self, name: &str, frames: &[Timed], resolution: TsResolution) -> PathBuf {
+    pub(crate) fn pcap(&self, name: &str, frames: &[Timed], resolution: TsResolution) -> PathBuf {
         let header = PcapHeader { ts_resolution: resolution, ..PcapHeader::default() };
         let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
         for (micros, bytes) in frames {
@@ -176,7 +181,7 @@ impl Room {
         self.write(name, &writer.into_inner())
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, bytes).unwrap();
         path

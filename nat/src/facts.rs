@@ -1,0 +1,120 @@
+//! What NAT knows of a packet, as values for whoever explains what became of it. Everything here reads; nothing here
+//! decides: the answers come from the table and the rules that the packet itself meets.
+
+use core::net::Ipv4Addr;
+
+use packet::{Instant, InterfaceId, Ipv4, Protocol, Transport, icmp};
+
+use crate::masquerade::Judgement;
+use crate::nat::Nat;
+use crate::tuple::{Direction, Tuple};
+use crate::view::FlowView;
+
+/// Who speaks to whom, as one packet's headers say.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Ends {
+    /// What the packet carries.
+    pub protocol: Protocol,
+    /// Source address.
+    pub source: Ipv4Addr,
+    /// Destination address.
+    pub destination: Ipv4Addr,
+    /// Source and destination port of TCP and UDP; the identifier of an ICMP query in both; none of anything else.
+    pub ports: Option<(u16, u16)>,
+}
+
+impl Ends {
+    /// Those of a packet.
+    pub fn of(packet: &Ipv4) -> Self {
+        let ports = match packet.transport() {
+            Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+                Some((source, destination))
+            }
+            Transport::Query { identifier, .. } => Some((identifier, identifier)),
+            Transport::Error { .. }
+            | Transport::OtherIcmp { .. }
+            | Transport::LaterFragment
+            | Transport::Other(_)
+            | Transport::Malformed => None,
+        };
+        let (source, destination) = (packet.source(), packet.destination());
+        Self { protocol: packet.protocol(), source, destination, ports }
+    }
+}
+
+/// A packet as its sender sent it, by which its flow is found at any time.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Sent {
+    /// Who speaks to whom.
+    pub ends: Ends,
+    key: Option<Tuple>,
+}
+
+impl Sent {
+    /// A packet that nobody has translated yet.
+    pub fn of(packet: &Ipv4) -> Self {
+        let transport = packet.transport();
+        let key = match transport {
+            // An error belongs to the flow of the packet that it quotes, and goes against it.
+            Transport::Error { .. } => {
+                let quoted =
+                    icmp::quote(packet.payload()).and_then(|quote| Tuple::of_quote(&quote));
+                quoted.map(Tuple::inverse)
+            }
+            _ => Tuple::of(packet, transport),
+        };
+        Self { ends: Ends::of(packet), key }
+    }
+}
+
+/// The flow that a packet belongs to.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Flow {
+    /// The flow.
+    pub view: FlowView,
+    /// Whether the packet goes against the flow's first one.
+    pub is_reply: bool,
+}
+
+/// Why a packet's destination is what it is behind step 5.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// It is as it was sent.
+    Nothing,
+    /// The packet belongs to a flow.
+    Flow,
+    /// A publish rule listens there.
+    Publish,
+    /// A mapping whose filter is open has the port.
+    Mapping,
+    /// It is an ICMP error about a packet of a flow.
+    Error,
+}
+
+impl Nat {
+    /// The living flow of a packet, if there is one.
+    pub fn flow_of(&self, now: Instant, sent: &Sent) -> Option<Flow> {
+        let (id, direction) = self.table.find(&self.hashes, &sent.key?)?;
+        let flow = self.table.get(id).filter(|flow| flow.is_living(now))?;
+        Some(Flow { view: FlowView::of(now, flow), is_reply: direction == Direction::Reply })
+    }
+
+    /// The number, from 1, of the publish rule that listens where a packet was sent to; `owner` is the interface that
+    /// bears its destination.
+    pub fn publish_of(&self, sent: &Sent, owner: Option<InterfaceId>) -> Option<usize> {
+        let Ends { protocol, destination, ports, .. } = sent.ends;
+        let rule = self.listeners.rule(protocol, destination, ports?.1, owner)?;
+        Some(self.rules.publish.iter().position(|written| written == rule)? + 1)
+    }
+
+    /// What each masquerade rule says of a packet, in order; the first that covers it decides.
+    pub fn judgements(
+        &self,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        out: InterfaceId,
+    ) -> Vec<Judgement> {
+        let rules = self.rules.masquerade.iter();
+        rules.map(|rule| rule.judge(source, destination, out)).collect()
+    }
+}
