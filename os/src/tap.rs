@@ -31,7 +31,11 @@ pub struct Queue(Backend);
 #[derive(Debug)]
 enum Backend {
     /// Frames behind virtio-net headers.
-    Virtio(File),
+    Virtio {
+        file: File,
+        /// Whether the kernel knows super-frames of datagrams.
+        datagrams: bool,
+    },
     /// Bare frames.
     Plain(tun_tap::Iface),
 }
@@ -59,7 +63,7 @@ impl Queue {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame has no buffer"));
         }
         let result = match &self.0 {
-            Backend::Virtio(file) => (&*file).read(space),
+            Backend::Virtio { file, .. } => (&*file).read(space),
             Backend::Plain(device) => device.recv(space),
         };
         let count = match result {
@@ -74,10 +78,10 @@ impl Queue {
         }
         let offload = match (&self.0, header) {
             (Backend::Plain(_), _) => Some(Offload::Complete),
-            (Backend::Virtio(_), Some(header)) if count >= header.len() => {
+            (Backend::Virtio { .. }, Some(header)) if count >= header.len() => {
                 vnet::parse(&header, frame.bytes())
             }
-            (Backend::Virtio(_), _) => None,
+            (Backend::Virtio { .. }, _) => None,
         };
         let Some(offload) = offload else {
             return Ok(Received::Malformed);
@@ -93,7 +97,7 @@ impl Queue {
     pub fn write(&self, frame: &mut Frame) -> io::Result<()> {
         let file = match &self.0 {
             Backend::Plain(device) => return device.send(frame.bytes()).map(drop),
-            Backend::Virtio(file) => file,
+            Backend::Virtio { file, .. } => file,
         };
         let header = vnet::emit(frame);
         let bytes = frame.with_prefix(header.len()).unwrap_or_default();
@@ -106,7 +110,12 @@ impl Queue {
 
     /// Whether frames keep their offload across this queue; otherwise they must be complete, and arrive so.
     pub const fn offloads(&self) -> bool {
-        matches!(self.0, Backend::Virtio(_))
+        matches!(self.0, Backend::Virtio { .. })
+    }
+
+    /// Whether super-frames of datagrams may be written to it, too: not to a kernel before Linux 6.2.
+    pub const fn takes_datagrams(&self) -> bool {
+        matches!(self.0, Backend::Virtio { datagrams: true, .. })
     }
 
     /// The device's name now: it may have been renamed since. EBADFD when the device has gone.
@@ -116,7 +125,7 @@ impl Queue {
 
     const fn prefix(&self) -> usize {
         match self.0 {
-            Backend::Virtio(_) => vnet::HEADER_LEN,
+            Backend::Virtio { .. } => vnet::HEADER_LEN,
             Backend::Plain(_) => 0,
         }
     }
@@ -125,7 +134,7 @@ impl Queue {
 impl AsFd for Queue {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.0 {
-            Backend::Virtio(file) => file.as_fd(),
+            Backend::Virtio { file, .. } => file.as_fd(),
             Backend::Plain(device) => tun_ioctl::borrow(device),
         }
     }

@@ -69,11 +69,18 @@ impl Outbox {
     /// Hands every frame to `send` with its copies, in order, and takes the buffers back. The frame has no tag
     /// beside its bytes; `send` may change it as it likes.
     pub fn drain(&mut self, mut send: impl FnMut(&mut Frame, &[Egress])) {
-        for mut transmit in self.transmits.drain(..) {
+        self.hand_over(|mut frame, copies, pool| {
+            send(&mut frame, copies);
+            pool.give(frame);
+        });
+    }
+
+    /// [`Outbox::drain`] for a sender that keeps frames for a while: each is its own until it gives it to the pool.
+    pub fn hand_over(&mut self, mut send: impl FnMut(Frame, &[Egress], &mut Pool)) {
+        for transmit in self.transmits.drain(..) {
             let first = transmit.first as usize;
             let copies = self.egress.get(first..first + transmit.count as usize);
-            send(&mut transmit.frame, copies.unwrap_or(&[]));
-            self.pool.give(transmit.frame);
+            send(transmit.frame, copies.unwrap_or(&[]), &mut self.pool);
         }
         self.egress.clear();
     }

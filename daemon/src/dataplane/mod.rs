@@ -26,6 +26,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::record::Recorder;
 
 mod counters;
+mod joining;
 mod record;
 mod table;
 mod transmit;

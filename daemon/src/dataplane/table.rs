@@ -45,6 +45,14 @@ impl Queue {
         }
     }
 
+    /// Whether super-frames of datagrams may be made for it. Not for a packet socket: its device may be of any kind.
+    pub(crate) const fn takes_datagrams(&self) -> bool {
+        match self {
+            Self::Tap(queue) => queue.takes_datagrams(),
+            Self::Packet(_) => false,
+        }
+    }
+
     /// Whether an error says that the device is gone for good.
     pub(crate) fn is_gone(&self, error: &io::Error) -> bool {
         match self {

@@ -4,6 +4,7 @@ use packet::segment::{Pieces, complete_checksum};
 use packet::{Frame, Offload, Pool};
 use switch::{Egress, Outbox};
 
+use super::joining::{self, Joining};
 use super::table::{Cable, Entry, Table};
 use super::tunnel::Departures;
 
@@ -12,35 +13,65 @@ use super::tunnel::Departures;
 pub(super) struct Sending {
     /// The buffer that pieces of super-frames are made in, one at a time.
     pieces: Pool,
+    joining: Joining,
     departures: Departures,
 }
 
 impl Default for Sending {
     fn default() -> Self {
-        Self { pieces: Pool::new(1), departures: Departures::default() }
+        Self {
+            pieces: Pool::new(1),
+            joining: Joining::default(),
+            departures: Departures::default(),
+        }
     }
 }
 
 impl Sending {
     /// Sends every frame of `out` on the queues of worker `number` and takes the buffers back.
     pub(super) fn flush(&mut self, out: &mut Outbox, table: &Table, number: usize) {
-        let Self { pieces, departures } = self;
-        out.drain(|frame, copies| {
+        let Self { pieces, joining, departures } = self;
+        let joined = |mut frame: Frame, egress: Egress, pool: &mut Pool| {
+            if let Some(Entry::Cable(cable)) = table.get(egress.port) {
+                write(&mut frame, egress, cable, number);
+            }
+            pool.give(frame);
+        };
+        out.hand_over(|mut frame, copies, pool| {
+            match copies {
+                [egress] if may_join(&frame, *egress, table, number) => {
+                    return joining.add(frame, *egress, pool, joined);
+                }
+                // What is held of the same flow came first.
+                [egress] => joining.yield_to(&frame, *egress, pool, joined),
+                _ => joining.flush(pool, joined),
+            }
             let through_tunnel = copies.iter().any(|copy| copy.remote.is_some());
             for (at, egress) in copies.iter().enumerate() {
                 if let Some(Entry::Cable(cable)) = table.get(egress.port) {
                     let last = !through_tunnel && at + 1 == copies.len();
-                    send(frame, *egress, last, cable, number, pieces);
+                    send(&mut frame, *egress, last, cable, number, pieces);
                 }
             }
-            if through_tunnel {
-                departures.add(core::mem::take(frame), copies, table);
+            match through_tunnel {
+                true => departures.add(frame, copies, table),
+                false => pool.give(frame),
             }
         });
+        joining.flush(&mut out.pool, joined);
         if !departures.is_empty() {
             departures.leave(&mut out.pool);
         }
     }
+}
+
+/// Whether more may be joined to a frame that goes to this one place: it is no super-frame yet, and the device takes them.
+fn may_join(frame: &Frame, egress: Egress, table: &Table, number: usize) -> bool {
+    let Some(Entry::Cable(cable)) = table.get(egress.port) else { return false };
+    let Some(queue) = cable.written_by(number) else { return false };
+    !matches!(frame.offload(), Offload::Segment { .. })
+        && queue.offloads()
+        && (queue.takes_datagrams() || joining::is_tcp(frame))
 }
 
 fn send(

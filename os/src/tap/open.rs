@@ -54,14 +54,15 @@ impl Wish<'_> {
         self.attach(&first, VIRTIO.with(Flags::EXCL))?;
         tun_ioctl::set_header_len(&first, vnet::HEADER_LEN)
             .map_err(|reason| self.refused("set the virtio header's length", reason))?;
-        set_offload(&first).map_err(|reason| self.refused("switch offload on", reason))?;
+        let datagrams =
+            set_offload(&first).map_err(|reason| self.refused("switch offload on", reason))?;
         self.verify(first.as_fd(), VIRTIO)?;
-        let mut queues = vec![Queue(Backend::Virtio(first))];
+        let mut queues = vec![Queue(Backend::Virtio { file: first, datagrams })];
         while queues.len() < self.queues {
             let file = self.file()?;
             self.attach(&file, VIRTIO)?;
             self.verify(file.as_fd(), VIRTIO)?;
-            queues.push(Queue(Backend::Virtio(file)));
+            queues.push(Queue(Backend::Virtio { file, datagrams }));
         }
         Ok(queues)
     }
@@ -137,13 +138,13 @@ const OFFLOAD: libc::c_uint =
 /// UDP super-frames. The kernel takes both or neither.
 const UDP_OFFLOAD: libc::c_uint = libc::TUN_F_USO4 | libc::TUN_F_USO6;
 
-/// UDP super-frames came with Linux 6.2; older kernels refuse the whole set for them.
-fn set_offload(file: &File) -> io::Result<()> {
+/// UDP super-frames came with Linux 6.2; older kernels refuse the whole set for them. Whether this one has them.
+fn set_offload(file: &File) -> io::Result<bool> {
     match tun_ioctl::set_offload(file, OFFLOAD | UDP_OFFLOAD) {
         Err(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => {
-            tun_ioctl::set_offload(file, OFFLOAD)
+            tun_ioctl::set_offload(file, OFFLOAD).map(|()| false)
         }
-        result => result,
+        result => result.map(|()| true),
     }
 }
 
