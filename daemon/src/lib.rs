@@ -14,6 +14,9 @@ pub mod dataplane;
 pub mod demo;
 pub mod engine;
 pub mod explain;
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used)]
+pub mod fuzz;
 pub mod plan;
 pub mod record;
 pub mod replay;

@@ -199,6 +199,11 @@ impl Wheel {
         None
     }
 
+    /// Whether `number` is in.
+    pub(crate) fn has(&self, number: u32) -> bool {
+        self.links.get(number as usize).is_some_and(|link| link.bucket != NONE)
+    }
+
     fn set_link(&mut self, number: u32, link: Link) {
         if let Some(place) = self.links.get_mut(number as usize) {
             *place = link;

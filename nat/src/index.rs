@@ -94,6 +94,11 @@ impl Index {
         self.move_old(MOVES_PER_SETTLE);
     }
 
+    /// Entries.
+    pub(crate) const fn len(&self) -> usize {
+        self.slots.len + self.old.len
+    }
+
     fn move_old(&mut self, moves: usize) {
         if self.old.slots.is_empty() {
             return;

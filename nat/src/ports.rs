@@ -136,6 +136,11 @@ impl Pool {
         self.shared.has(port)
     }
 
+    /// How many flows share `port`, if any do.
+    pub(crate) fn sharers(&self, port: u16) -> Option<u64> {
+        self.shared.has(port).then(|| self.slot(port))
+    }
+
     /// A port for `host` alone: `wish` where it may be had, else the first free one from `start` on.
     pub(crate) fn find_free(
         &mut self,

@@ -254,6 +254,33 @@ impl Table {
         self.flows.bound()
     }
 
+    /// The flow in this place, with what it holds.
+    pub(crate) fn held(&self, number: u32) -> Option<(&Flow, &Holdings)> {
+        let (_, holdings) = self.holdings.get(number as usize)?;
+        Some((self.flows.get(number)?, holdings))
+    }
+
+    /// Whether the flow in this place is found by both its tuples, and will be looked at.
+    pub(crate) fn audit(&self, hashes: &Hashes, number: u32) -> Result<(), &'static str> {
+        let flow = self.flows.get(number).ok_or("there is no such flow")?;
+        for expected in [Direction::Original, Direction::Reply] {
+            match self.find(hashes, &flow.tuple(expected)) {
+                Some((id, direction)) if (id.number, direction) == (number, expected) => {}
+                Some(_) => return Err("two flows have one tuple"),
+                None => return Err("a flow is not found by its tuple"),
+            }
+        }
+        if self.wheel.has(number) { Ok(()) } else { Err("a flow has no deadline") }
+    }
+
+    /// Whether index and wheel hold nothing but these flows.
+    pub(crate) fn audit_size(&self, flows: usize) -> Result<(), &'static str> {
+        match (self.flows.len(), self.index.len(), self.wheel.len()) {
+            sizes if sizes == (flows, 2 * flows, flows) => Ok(()),
+            _ => Err("the index or the wheel holds flows that are gone"),
+        }
+    }
+
     /// The flow in this place.
     pub(crate) fn id(&self, number: u32) -> Option<FlowId> {
         self.flows.get(number)?;

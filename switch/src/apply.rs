@@ -46,7 +46,9 @@ pub(crate) fn apply(
             known.then_some(()).ok_or(ChangeError::NoRoute(to))
         }
         Change::SetRules(rules) => {
+            let before = switch.nat.rules().clone();
             switch.nat.set_rules(rules);
+            switch.end_untranslated(&before, out);
             Ok(())
         }
         Change::SetLimits(limits) => {
@@ -329,6 +331,8 @@ fn delete_interface(
     }
     switch.router.interfaces.remove(id);
     switch.router.routes.rebuild(&switch.router.interfaces);
+    // Telling senders may have asked for a neighbour on the interface that goes.
+    forget_neighbors(switch, now, |neighbor| neighbor.interface == id, out);
     Ok(())
 }
 

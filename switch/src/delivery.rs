@@ -1,5 +1,8 @@
 //! Step 8 of a packet's life: to a MAC address, or wait (bounded) for one; then out on the segment.
 
+use core::net::Ipv4Addr;
+
+use nat::Rules;
 use packet::icmp::IcmpError;
 use packet::segment::segment_ip_len;
 use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Mac, PortId};
@@ -13,6 +16,9 @@ use crate::router::Hop;
 use crate::stats::Fate;
 use crate::switch::Switch;
 use crate::trace::{Note, Part};
+
+/// Where the source address of an IPv4 packet lies in its frame; the destination's is behind it.
+const SOURCE: usize = 14 + 12;
 
 impl Switch {
     /// Step 8: gives a packet to its next hop, or lets it wait until that has a MAC address.
@@ -88,6 +94,25 @@ impl Switch {
             let Some(port) = from else { continue };
             self.stats.drop_held(port, DropReason::NoNeighbor, 1);
             self.tell(now, &frame, None, IcmpError::HostUnreachable, out);
+        }
+    }
+
+    /// Ends what waits to leave with a source that the rules translate now and did not `before`: it has passed NAT, and
+    /// no rule may come too late for it.
+    pub(crate) fn end_untranslated(&mut self, before: &Rules, out: &mut Outbox) {
+        let (rules, routes) = (self.nat.rules(), &self.router.routes);
+        let leaks = |key: Key, frame: &Frame| {
+            let ends = frame.bytes().get(SOURCE..).and_then(|bytes| bytes.first_chunk::<8>());
+            let Some([a, b, c, d, e, f, g, h]) = ends.copied() else { return false };
+            let (source, to) = (Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, f, g, h));
+            let covers = |rules: &Rules| rules.masquerade(source, to, key.interface()).is_some();
+            covers(rules) && !covers(before) && !routes.is_own(source)
+        };
+        for Waiting { frame, from } in self.router.pending.remove(leaks) {
+            if let Some(port) = from {
+                self.stats.drop_held(port, DropReason::NatNoFlow, 1);
+            }
+            out.pool.give(frame);
         }
     }
 

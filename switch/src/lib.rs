@@ -6,13 +6,15 @@
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
 //! [`port`], `bridge`, `station` and `fdb`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router` with `routes` (and `fib`) and `local`,
-//! [`change`], [`view`] (read-only listings), [`stats`], and [`trace`] with `witness` (why a frame became what it became).
+//! [`change`], [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why a frame became what it became), and
+//! `audit`.
 #![forbid(unsafe_code)]
 
 mod adjacency;
 mod ahead;
 mod apply;
 mod arp;
+mod audit;
 mod bridge;
 pub mod change;
 mod datapath;

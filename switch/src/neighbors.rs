@@ -298,6 +298,13 @@ impl Neighbors {
         self.timers.first().map(|(at, _)| *at)
     }
 
+    /// Whether the question for this neighbour is out, and has a timer.
+    pub(crate) fn is_asked_for(&self, key: Key) -> bool {
+        self.table.get(&key).is_some_and(|neighbor| {
+            neighbor.state == NeighborState::Incomplete && self.timers.contains(&(neighbor.at, key))
+        })
+    }
+
     /// Every neighbour, by segment and address.
     pub(crate) fn list(&self) -> Vec<NeighborView> {
         let mut all: Vec<(Key, &Neighbor)> = self.table.iter().map(|(key, n)| (*key, n)).collect();

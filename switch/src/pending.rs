@@ -66,6 +66,38 @@ impl Pending {
         refused.map(|oldest| (Lost::Oldest, oldest))
     }
 
+    /// Takes out all that is `unwanted`, in the order of neighbours.
+    pub(crate) fn remove(&mut self, unwanted: impl Fn(Key, &Frame) -> bool) -> Vec<Waiting> {
+        let mut removed = Vec::new();
+        for key in self.keys() {
+            for waiting in self.take(key) {
+                match unwanted(key, &waiting.frame) {
+                    true => removed.push(waiting),
+                    // It had room.
+                    false => drop(self.push(key, waiting)),
+                }
+            }
+        }
+        removed
+    }
+
+    /// For whom packets wait, in order.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = Vec::new();
+        keys.extend(self.queues.keys().copied());
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Whether the counts are those of the queues, and no limit is exceeded.
+    pub(crate) fn is_within_limits(&self) -> bool {
+        let queues = || self.queues.values();
+        let count = queues().map(VecDeque::len).sum::<usize>();
+        let bytes = queues().flatten().map(|waiting| waiting.frame.len()).sum::<usize>();
+        let short = queues().all(|queue| (1..=PER_TARGET).contains(&queue.len()));
+        (count, bytes) == (self.count, self.bytes) && short && count <= TOTAL && bytes <= BYTES
+    }
+
     /// Takes out all that waits for a neighbour, in order.
     pub(crate) fn take(&mut self, key: Key) -> VecDeque<Waiting> {
         let queue = self.queues.remove(&key).unwrap_or_default();

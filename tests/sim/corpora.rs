@@ -29,3 +29,18 @@ fn the_corpus_of_datagrams_holds() {
 fn the_corpus_of_frames_holds() {
     replay("frame", lab::fuzz::frame);
 }
+
+#[test]
+fn the_corpus_of_networks_holds() {
+    replay("network", lab::fuzz::network);
+}
+
+#[test]
+fn the_corpus_of_nat_holds() {
+    replay("nat", lab::fuzz::nat);
+}
+
+#[test]
+fn the_corpus_of_virtio_headers_holds() {
+    replay("virtio", lab::fuzz::virtio);
+}

@@ -87,7 +87,7 @@ fn a_taken_port_gives_way_to_one_of_its_kind() {
 
 /// NC1.
 #[test]
-fn excepted_destinations_see_the_inside_address() {
+pub(crate) fn excepted_destinations_see_the_inside_address() {
     let mut lab = home();
     let mut rule = lab.rule("192.168.0.0/24", "wan");
     rule.except = vec!["10.0.0.0/8".parse().unwrap()];

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use lab::wire::{ACK, RST, SYN, SYN_ACK};
-use lab::{Lab, Packet};
+use lab::wire::{ACK, RST, SYN, SYN_ACK, arp_reply, frame};
+use lab::{Lab, Packet, Port};
 use nat::{Lifetimes, Rules};
 use packet::DropReason;
 use switch::Change;
@@ -165,7 +165,7 @@ fn flows_survive_a_change_of_rules() {
 fn flows_survive_other_changes() {
     let mut lab = masqueraded();
     ask(&mut lab);
-    lab.peer("new", lab::Port::on("br0"), "192.168.0.9");
+    lab.peer("new", Port::on("br0"), "192.168.0.9");
     lab.router("br0", "172.16.0.1/24");
     lab.route("10.0.0.0/8", "192.168.0.3");
     lab.change(Change::FlushNeighbors);
@@ -247,4 +247,28 @@ fn an_ended_flow_takes_no_more_answers() {
     lab.ip("wan", &Packet::udp(REMOTE, OUTSIDE, b"!"));
     let dropped = [DropReason::NatFiltered, DropReason::PortUnreachable, DropReason::NatNoFlow];
     assert_eq!(dropped.iter().map(|reason| lab.dropped("wan", *reason)).sum::<u64>(), 1);
+}
+
+/// Found by the fuzz target `network`: the packet had passed NAT before there was a rule for it.
+#[test]
+fn a_packet_that_waits_when_a_rule_comes_does_not_leave_untranslated() {
+    let mut lab = Lab::new(1);
+    lab.bridge("br0");
+    lab.router("br0", "192.168.0.1/24");
+    lab.peer("red", Port::on("br0"), "192.168.0.2");
+    lab.station("wan", Port::routed("203.0.113.1/24"));
+    for excepted in ["203.0.113.9:53", "203.0.113.10:53"] {
+        lab.ip("red", &Packet::udp("192.168.0.2:5000", excepted, b"?"));
+    }
+    lab.clear();
+    let mut rule = lab.rule("192.168.0.0/24", "wan");
+    rule.except = vec!["203.0.113.10/32".parse().unwrap()];
+    lab.masquerade_with(rule);
+    assert_eq!(lab.dropped("red", DropReason::NatNoFlow), 1);
+    for waited_for in ["203.0.113.9", "203.0.113.10"] {
+        let (wan, router) = (lab.mac("wan"), lab.router_mac("wan"));
+        let reply = arp_reply(wan, waited_for, router, "203.0.113.1");
+        lab.send("wan", &frame(router, wan).arp(&reply));
+    }
+    assert_eq!(lab.packet("wan").destination.to_string(), "203.0.113.10");
 }

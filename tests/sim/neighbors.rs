@@ -276,3 +276,17 @@ fn a_neighbour_that_changes_its_card_is_followed() {
     lab.ip("red", &datagram(2));
     assert_eq!(lab.take("mute")[0].destination(), new);
 }
+
+/// Found by the fuzz target `network`: telling a sender of the same segment that its packet ends asked for a neighbour
+/// on the interface that went.
+#[test]
+fn a_deleted_interface_leaves_no_neighbour_behind() {
+    let mut lab = Lab::new(1);
+    lab.station("dmz", Port::routed("172.16.0.1/24"));
+    lab.ip("dmz", &Packet::udp("172.16.0.9:1", "172.16.0.10:2", b"?"));
+    assert_eq!(lab.switch().totals().held, 1);
+    let dmz = lab.interface_id("dmz");
+    lab.change(Change::DeleteInterface(dmz));
+    assert_eq!(lab.switch().neighbors(), []);
+    assert_eq!(lab.dropped("dmz", DropReason::NoNeighbor), 1);
+}

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use lab::Packet;
+use lab::rng::Rng;
 use lab::tunnel::encapsulated;
 use lab::wire::{SYN, announcement, arp_reply, arp_request, frame};
 use packet::Mac;
@@ -242,9 +243,56 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// Headers as a kernel writes them, each with its frame.
+fn devices() -> Vec<(&'static str, Vec<u8>)> {
+    let bulk = Packet::tcp("192.168.0.3:1000", "198.51.100.9:80", 0x10, &[7; 3000]);
+    let datagrams = Packet::udp("192.168.0.3:1000", "192.168.0.2:53", &[7; 3000]);
+    let short = Packet::tcp("192.168.0.3:1000", "198.51.100.9:80", SYN, b"");
+    let to_router = frame(ROUTER, BLUE);
+    let header = |flags: u8, gso: u8, size: u16, start: u16, offset: u16| {
+        let words = [0, size, start, offset, 0].map(u16::to_ne_bytes).concat();
+        [&[flags, gso], &words[..]].concat()
+    };
+    let device = |header: Vec<u8>, bytes: Vec<u8>| {
+        [header, (bytes.len() as u16).to_be_bytes().to_vec(), bytes].concat()
+    };
+    let bulky = || to_router.clone().ip(&bulk);
+    vec![
+        ("complete", device(header(0, 0, 0, 0, 0), to_router.clone().ip(&short))),
+        ("checksum", device(header(1, 0, 0, 34, 16), to_router.clone().ip(&short))),
+        ("segments", device(header(1, 1, 1448, 34, 16), bulky())),
+        ("congested", device(header(1, 0x81, 1448, 34, 16), bulky())),
+        ("datagrams", device(header(1, 5, 500, 34, 6), frame(RED, BLUE).ip(&datagrams))),
+        ("six", device(header(1, 4, 500, 54, 16), bulky())),
+        ("tagged", device(header(1, 1, 500, 38, 16), frame(ROUTER, BLUE).tag(0).ip(&bulk))),
+        ("beyond", device(header(1, 0, 0, 34, 16), frame(ROUTER, BLUE).bytes())),
+        ("over_addresses", device(header(1, 0, 0, 14, 2), bulky())),
+        ("without_sum", device(header(0, 1, 1448, 34, 16), bulky())),
+        ("unknown", device(header(1, 3, 1448, 34, 6), frame(RED, BLUE).ip(&datagrams))),
+        ("no_size", device(header(1, 1, 0, 34, 16), bulky())),
+    ]
+}
+
+/// Lives of random choices.
+fn lives() -> Vec<(&'static str, Vec<u8>)> {
+    const NAMES: [&str; 12] = [
+        "life_0", "life_1", "life_2", "life_3", "life_4", "life_5", "life_6", "life_7", "life_8",
+        "life_9", "life_10", "life_11",
+    ];
+    let lives = NAMES.iter().zip(1000..);
+    lives.map(|(name, seed)| (*name, Rng::new(seed).bytes(600))).collect()
+}
+
 /// Does something with every seed and the path of its file.
 fn each_seed(mut with: impl FnMut(&Path, &[u8])) {
-    for (target, seeds) in [("datagram", datagrams()), ("frame", frames())] {
+    let targets = [
+        ("datagram", datagrams()),
+        ("frame", frames()),
+        ("nat", lives()),
+        ("network", lives()),
+        ("virtio", devices()),
+    ];
+    for (target, seeds) in targets {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
         seeds.iter().for_each(|(name, bytes)| with(&folder.join(name), bytes));
     }

@@ -6,6 +6,7 @@
 //! rule's inside address may be its source where the rule leads out. Any other frame is bridged: it must be the frame
 //! that came in, byte for byte, in the same VLAN, on other ports than its own.
 
+use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use nat::Rules;
@@ -24,6 +25,9 @@ pub(crate) struct Checks {
     pub(crate) up: BTreeSet<PortId>,
     pub(crate) interfaces: BTreeMap<InterfaceId, InterfaceSettings>,
     pub(crate) rules: Rules,
+    /// What was deleted, to be made again.
+    pub(crate) gone_ports: BTreeMap<PortId, PortSettings>,
+    pub(crate) gone_interfaces: BTreeMap<InterfaceId, InterfaceSettings>,
     /// A wrong transport checksum came in, so that one may come out.
     pub(crate) tainted: bool,
 }
@@ -40,7 +44,14 @@ impl Checks {
     }
 
     /// Judges a frame that leaves and its copies; `came` is the frame that this step brought in, its tag taken out.
-    pub(crate) fn judge(&self, came: Option<&(PortId, Frame)>, frame: &Frame, copies: &[Egress]) {
+    /// `answers` says whether a packet with these addresses answers one that was sent to its very source.
+    pub(crate) fn judge(
+        &self,
+        came: Option<&(PortId, Frame)>,
+        frame: &Frame,
+        copies: &[Egress],
+        answers: &dyn Fn(Ipv4Addr, Ipv4Addr) -> bool,
+    ) {
         assert!(frame.len() >= 14, "a runt leaves: {frame:?}");
         assert!(!copies.is_empty(), "a frame leaves for nowhere: {frame:?}");
         let places: BTreeSet<_> = copies.iter().map(|copy| (copy.port, copy.remote)).collect();
@@ -63,7 +74,9 @@ impl Checks {
             let own = self.interfaces.iter().find(|(_, own)| own.link == segment);
             let source = Mac(*frame.bytes()[6..].first_chunk().expect("14 bytes"));
             match own {
-                Some((id, own)) if own.mac == source => self.judge_spoken(*id, own, frame),
+                Some((id, own)) if own.mac == source => {
+                    self.judge_spoken(*id, own, frame, answers);
+                }
                 _ => self.judge_bridged(came, frame, copy.port, segment),
             }
         }
@@ -102,8 +115,12 @@ impl Checks {
         let vlan = match vlans {
             VlanMode::Access(vlan) => untagged.then_some(*vlan),
             VlanMode::Trunk(trunks) => trunks.contains(named).then_some(named),
+            // A tag cannot say VLAN 0.
+            VlanMode::NativeTagged { native, .. } if untagged => {
+                native.is_untagged().then_some(*native)
+            }
             VlanMode::NativeTagged { native, trunks } => {
-                (!untagged && (named == *native || trunks.contains(named))).then_some(named)
+                (named == *native || trunks.contains(named)).then_some(named)
             }
             VlanMode::NativeUntagged { native, .. } if untagged => Some(*native),
             VlanMode::NativeUntagged { native, trunks } => {
@@ -159,7 +176,13 @@ impl Checks {
         })
     }
 
-    fn judge_spoken(&self, out: InterfaceId, own: &InterfaceSettings, frame: &Frame) {
+    fn judge_spoken(
+        &self,
+        out: InterfaceId,
+        own: &InterfaceSettings,
+        frame: &Frame,
+        answers: &dyn Fn(Ipv4Addr, Ipv4Addr) -> bool,
+    ) {
         let seen = seen(frame);
         if seen.ethertype() != 0x0800 {
             let arp = seen.arp().unwrap_or_else(|| panic!("the router speaks nonsense: {frame:?}"));
@@ -191,9 +214,16 @@ impl Checks {
                 );
             }
         }
+        // The router's own address is nobody's inside, even where a rule's source holds it.
+        let mut ours = self.interfaces.values().flat_map(|own| &own.addresses);
+        if ours.any(|net| net.addr() == packet.source) {
+            return;
+        }
         for rule in self.rules.masquerade.iter().filter(|rule| rule.out == out) {
             let excepted = rule.except.iter().any(|net| net.contains(&packet.destination));
-            let leaks = rule.source.contains(&packet.source) && !excepted;
+            let inside = rule.source.contains(&packet.source) && !excepted;
+            // Who had sent to that very address learns nothing from it.
+            let leaks = inside && !answers(packet.source, packet.destination);
             assert!(!leaks, "an inside address leaves untranslated: {packet:?}");
         }
     }
@@ -207,12 +237,12 @@ fn tunnel(role: &Role) -> Option<&Tunnel> {
 }
 
 /// A frame as a reader without tags sees it.
-fn seen(frame: &Frame) -> Seen {
+pub(crate) fn seen(frame: &Frame) -> Seen {
     Seen { at: Instant::ZERO, bytes: frame.bytes().to_vec(), offload: frame.offload() }
 }
 
 /// Bytes behind the Ethernet header of the largest frame that this one stands for, an inner tag not counted.
-fn footprint(frame: &Frame) -> usize {
+pub(crate) fn footprint(frame: &Frame) -> usize {
     let bytes = frame.bytes();
     let whole = bytes.len() - 14;
     let inner = if matches!(bytes[12..14], [0x81, 0x00] | [0x88, 0xa8]) { 4 } else { 0 };

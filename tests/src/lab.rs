@@ -7,13 +7,15 @@ use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, VecDeque};
 
 use packet::segment::segment;
-use packet::{DropReason, Frame, Instant, Mac, PortId};
+use packet::{Frame, Instant, Mac, PortId};
 use switch::{Change, ChangeError, Egress, Event, Notice, Outbox, Switch};
 
 use crate::checks::Checks;
+use crate::fault::Fault;
 use crate::foretold::Foretold;
 use crate::host::Host;
 use crate::link::Link;
+use crate::reference::{Prediction, Reference, World};
 use crate::rng::Rng;
 use crate::topology::Names;
 use crate::tunnel::Datagram;
@@ -33,6 +35,10 @@ pub struct Lab {
     pub(crate) names: Names,
     pub(crate) cables: BTreeMap<PortId, Cable>,
     pub(crate) checks: Checks,
+    /// Predicts every step, where a test asks for that.
+    reference: Option<Box<Reference>>,
+    audits: u64,
+    fault: Option<Fault>,
     /// Which of several labs this is: a byte of all its MAC addresses.
     pub(crate) site: u8,
     seed: u64,
@@ -42,7 +48,7 @@ pub struct Lab {
     steps: u64,
     pub(crate) queue: BTreeMap<(Instant, u64), Flight>,
     pub(crate) sequence: u64,
-    notices: Vec<Notice>,
+    pub(crate) notices: Vec<Notice>,
     pub(crate) datagrams: Vec<Datagram>,
     digest: u64,
     /// Whether every step is explained ahead, and compared with what is said then.
@@ -85,6 +91,13 @@ pub(crate) struct Cable {
     pub(crate) inbox: Vec<Seen>,
 }
 
+/// What was said of a step ahead of it.
+#[derive(Default)]
+struct Told {
+    foretold: Option<Foretold>,
+    prediction: Option<Prediction>,
+}
+
 /// What is at the far end of a cable.
 #[derive(Debug)]
 pub(crate) enum End {
@@ -119,6 +132,9 @@ impl Lab {
             names: Names::default(),
             cables: BTreeMap::new(),
             checks: Checks::default(),
+            reference: None,
+            audits: 0,
+            fault: Fault::planted(),
             seed,
             rng: Rng::new(seed),
             outbox: Outbox::new(8),
@@ -154,6 +170,12 @@ impl Lab {
         self.rebirth = Some((steps, rebirth));
     }
 
+    /// From here on every step is predicted by a naive switch, which must agree. Only a lab without ports begins so.
+    pub fn predict(&mut self) {
+        assert!(self.checks.ports.is_empty(), "the reference has missed the beginning");
+        self.reference = Some(Box::default());
+    }
+
     /// Random numbers of this lab's own.
     pub const fn rng(&mut self) -> &mut Rng {
         &mut self.rng
@@ -179,12 +201,24 @@ impl Lab {
     /// # Errors
     /// The switch refuses.
     pub fn try_change(&mut self, change: Change) -> Result<(), ChangeError> {
-        let beside = self.twin.apply(self.now, change.clone());
-        let outcome = self.switch.apply(self.now, change.clone(), &mut self.outbox);
+        let mut made = change.clone();
+        if let Some(fault) = self.fault {
+            fault.misread(&mut made);
+        }
+        let beside = self.twin.apply(self.now, made.clone());
+        let outcome = self.switch.apply(self.now, made, &mut self.outbox);
         assert_eq!(outcome, beside, "a switch and its twin");
         outcome?;
+        let world = World { settings: &self.checks, switch: &self.switch, now: self.now };
+        if let Some(reference) = &mut self.reference {
+            reference.change(world, &change);
+        }
+        // An interface that goes still says who is unreachable now.
+        if matches!(change, Change::DeleteInterface(_)) {
+            self.after_step(None, Told::default());
+        }
         self.note(change);
-        self.after_step(None);
+        self.after_step(None, Told::default());
         self.settle();
         Ok(())
     }
@@ -219,10 +253,13 @@ impl Lab {
             Event::Malformed { .. } | Event::Timeout => {}
         }
         let foretold = self.foretells.then(|| Foretold::of(&self.switch, self.now, &event));
+        let world = World { settings: &self.checks, switch: &self.switch, now: self.now };
+        let reference = self.reference.as_mut();
+        let prediction = reference.map(|r| r.predict(world, &event, came.as_ref()));
         self.twin.step(self.now, event.clone());
         let event = self.guessing(event);
         self.switch.step(self.now, event, &mut self.outbox);
-        self.after_step_foretold(came.as_ref(), foretold);
+        self.after_step(came.as_ref(), Told { foretold, prediction });
     }
 
     /// Sends bytes from the end of a port's cable and lets things settle.
@@ -244,88 +281,36 @@ impl Lab {
         self.send(port, &bytes);
     }
 
-    /// Takes all frames that arrived at the end of a port's cable. A host gives only ICMP.
-    pub fn take(&mut self, port: &str) -> Vec<Seen> {
-        let port = self.names.port(port);
-        core::mem::take(&mut self.cable(port).inbox)
-    }
-
-    /// Takes all frames that arrived, and gives the IPv4 packets in them.
-    pub fn packets(&mut self, port: &str) -> Vec<Packet> {
-        self.take(port).iter().filter_map(Seen::packet).collect()
-    }
-
-    /// The one IPv4 packet that arrived.
-    ///
-    /// # Panics
-    /// None or several arrived.
-    pub fn packet(&mut self, port: &str) -> Packet {
-        let mut packets = self.packets(port);
-        assert_eq!(
-            packets.len(),
-            1,
-            "one packet at {port}, not {packets:?}; drops {:?}",
-            self.drops()
-        );
-        packets.remove(0)
-    }
-
-    /// Takes all that arrived anywhere, and gives the name of a port for each frame there, by port.
-    pub fn heard(&mut self) -> Vec<String> {
-        let counts = self.cables.iter().map(|(port, cable)| (*port, cable.inbox.len()));
-        let names =
-            counts.flat_map(|(port, count)| vec![self.names.port_name(port).to_string(); count]);
-        let names = names.collect();
-        self.cables.values_mut().for_each(|cable| cable.inbox.clear());
-        names
-    }
-
-    /// Forgets what arrived until now.
-    pub fn clear(&mut self) {
-        self.cables.values_mut().for_each(|cable| cable.inbox.clear());
-        self.notices.clear();
-    }
-
-    /// Takes the notices.
-    pub fn notices(&mut self) -> Vec<Notice> {
-        core::mem::take(&mut self.notices)
-    }
-
-    /// Every drop by port and reason.
-    pub fn drops(&self) -> Vec<(&str, DropReason, u64)> {
-        let drops = self.switch.drops().into_iter();
-        drops.map(|(port, reason, count)| (self.names.port_name(port), reason, count)).collect()
-    }
-
-    /// How many frames of a port ended for `reason`.
-    pub fn dropped(&self, port: &str, reason: DropReason) -> u64 {
-        let drops = self.drops().into_iter();
-        drops.filter(|drop| (drop.0, drop.1) == (port, reason)).map(|drop| drop.2).sum()
-    }
-
     pub(crate) fn cable(&mut self, port: PortId) -> &mut Cable {
         self.cables.get_mut(&port).unwrap_or_else(|| panic!("nothing is at {port}"))
     }
 
-    fn after_step(&mut self, came: Option<&(PortId, Frame)>) {
-        self.after_step_foretold(came, None);
-    }
-
-    fn after_step_foretold(&mut self, came: Option<&(PortId, Frame)>, foretold: Option<Foretold>) {
-        let totals = self.switch.totals();
-        assert!(totals.balance(), "frames are missing from the books: {totals:?}");
+    fn after_step(&mut self, came: Option<&(PortId, Frame)>, told: Told) {
+        self.audit();
         let mut sent = Vec::new();
         self.outbox.drain(|frame, copies| sent.push((frame.compact(), copies.to_vec())));
         self.twin.compare(self.now, &self.switch, &sent);
-        if let Some(foretold) = foretold {
+        if let Some(foretold) = told.foretold {
             foretold.came_true(&self.switch, self.now, &sent);
+        }
+        if let Some(fault) = self.fault {
+            let own: Vec<Mac> = self.checks.interfaces.values().map(|own| own.mac).collect();
+            sent.iter_mut().for_each(|(frame, _)| fault.spoil(frame, &own));
+        }
+        let world = World { settings: &self.checks, switch: &self.switch, now: self.now };
+        if let (Some(reference), Some(prediction)) = (&mut self.reference, told.prediction) {
+            reference.confirm(world, &prediction, came, &sent);
         }
         for (frame, copies) in sent {
             for copy in &copies {
                 self.log("out", copy.port, &frame);
                 self.mark(&frame, *copy);
             }
-            self.checks.judge(came, &frame, &copies);
+            let (switch, now) = (&self.switch, self.now);
+            self.checks.judge(came, &frame, &copies, &|from, to| {
+                let mut flows = switch.flows(now).into_iter().map(|flow| flow.original);
+                flows.any(|way| (way.source, way.destination) == (to, from))
+            });
             for copy in copies {
                 self.hand_out(&frame, copy);
             }
@@ -337,6 +322,25 @@ impl Lab {
         {
             let switch = core::mem::replace(&mut self.switch, Switch::new(0));
             self.switch = rebirth.of(switch);
+        }
+    }
+
+    /// What must hold of the switch between two steps: the books balance, nothing waits for ever, and its tables
+    /// agree with each other.
+    fn audit(&mut self) {
+        let totals = self.switch.totals();
+        assert!(totals.balance(), "frames are missing from the books: {totals:?}");
+        assert!(
+            totals.held == 0 || self.switch.next_timeout().is_some(),
+            "{} frames wait for ever",
+            totals.held
+        );
+        // With many flows, now and then: it looks at every one.
+        self.audits += 1;
+        if self.audits.is_multiple_of(1 + (self.switch.nat_stats().flows / 16) as u64)
+            && let Err(wrong) = self.switch.audit()
+        {
+            panic!("{wrong}");
         }
     }
 

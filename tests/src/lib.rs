@@ -8,7 +8,8 @@
 //!
 //! The code map: [`lab`] (the value and its steps) with `turns` (its clock), [`topology`] (what is connected, by name)
 //! with `nat_rules` and [`tunnel`], [`talk`] (what hosts say: pings, datagrams, transfers), [`wire`] (frames and packets as tests
-//! write them), [`link`] (cables), [`mesh`] (several labs whose tunnels meet), [`fuzz`] (lives that are read from bytes), [`model`] (a naive forwarding database), [`rng`].
+//! write them), [`link`] (cables), [`mesh`] (several labs whose tunnels meet), [`fuzz`] (lives that are read from bytes), `reference` (a naive switch that predicts every step) with
+//! [`model`] (a naive forwarding database), [`fault`] (planted ones), [`rng`].
 #![forbid(unsafe_code)]
 // This is test code: a lab that cannot be built should stop the test there.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -17,14 +18,17 @@ mod beyond;
 mod checks;
 pub mod conformance;
 mod device;
+pub mod fault;
 mod foretold;
 pub mod fuzz;
 mod host;
+mod inbox;
 pub mod lab;
 pub mod link;
 pub mod mesh;
 pub mod model;
 mod nat_rules;
+mod reference;
 pub mod rng;
 pub mod talk;
 pub mod topology;

@@ -366,14 +366,16 @@ impl Lab {
                 self.checks.ports.insert(port, settings);
             }
             Change::DeletePort(port) => {
-                self.checks.ports.remove(&port);
+                let old = self.checks.ports.remove(&port);
+                self.checks.gone_ports.extend(old.map(|old| (port, old)));
                 self.checks.up.remove(&port);
             }
             Change::SetInterface(interface, settings) => {
                 self.checks.interfaces.insert(interface, settings);
             }
             Change::DeleteInterface(interface) => {
-                self.checks.interfaces.remove(&interface);
+                let old = self.checks.interfaces.remove(&interface);
+                self.checks.gone_interfaces.extend(old.map(|old| (interface, old)));
             }
             Change::SetRules(rules) => self.checks.rules = rules,
             _ => {}

@@ -17,7 +17,7 @@ pub(super) struct ApiError {
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
-        Self { status, sentence: sentence.into() }
+        Self { status, sentence: printable(sentence.into()) }
     }
 
     pub(super) fn wrong(sentence: impl Into<String>) -> Self {
@@ -56,6 +56,22 @@ impl From<EngineError> for ApiError {
         };
         Self::new(status, error.to_string())
     }
+}
+
+/// The sentence without what a terminal would obey: it may repeat what a request said.
+fn printable(sentence: String) -> String {
+    let obeyed = |c: char| c.is_control() && c != '\n';
+    if !sentence.contains(obeyed) {
+        return sentence;
+    }
+    let mut shown = String::new();
+    for c in sentence.chars() {
+        match obeyed(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 const fn of_switch(refusal: ChangeError) -> StatusCode {

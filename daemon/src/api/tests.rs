@@ -328,3 +328,16 @@ async fn a_client_that_speaks_no_http_harms_nobody() {
     drop(stream);
     running.client.version().await.unwrap();
 }
+
+/// Found by the fuzz target `api`.
+#[tokio::test]
+async fn a_refusal_repeats_no_control_characters() {
+    let running = with_lab().await;
+    let (status, sentence) = running.ask("DELETE", "/v1/masquerade?out%1b[2J=x", "", b"").await;
+    assert_eq!(status, 400);
+    assert!(sentence.contains("`out\\u{1b}[2J`"), "{sentence}");
+    let body = b"{\"bridge\":{\"a\":{\"\\u001b[2J\":1}}}";
+    let (status, sentence) = running.ask("PUT", "/v1/lab", "application/json", body).await;
+    assert_eq!(status, 400);
+    assert!(!sentence.contains(char::is_control), "{sentence}");
+}

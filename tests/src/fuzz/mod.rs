@@ -1,7 +1,8 @@
 //! Lives that are read from bytes: what the fuzz targets run, and the tests that replay their corpora.
 //!
 //! The lab's own checks are the oracle: nothing panics, the books balance after every step, and only frames leave that
-//! may leave. The topology is always the same, so that an input means the same for ever.
+//! may leave. [`network`] and [`nat`] are also predicted step by step. The topology is always the same, or is read from
+//! the input's first bytes, so that an input means the same for ever.
 
 use core::num::NonZeroU16;
 use core::time::Duration;
@@ -14,6 +15,17 @@ use crate::lab::Lab;
 use crate::topology::Port;
 use crate::tunnel::Tunnel;
 use crate::wire::Address;
+
+mod bytes;
+mod nat;
+mod network;
+mod speech;
+mod town;
+mod virtio;
+
+pub use nat::nat;
+pub use network::network;
+pub use virtio::virtio;
 
 const PORTS: [&str; 5] = ["red", "blue", "trunk", "wan", "udp"];
 const REMOTES: [&str; 4] = ["192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.9"];

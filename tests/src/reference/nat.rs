@@ -1,0 +1,384 @@
+//! NAT as RFC 4787 and 5382 describe it: a list of flows that is searched from front to back.
+//!
+//! A flow's birth, its translation and the ports it may get are predicted; how long it lives is taken from the switch,
+//! and must be one of the lifetimes. Flows whose birth was not predicted (of reassembled fragments) are taken as they
+//! are. Deadlines are exact where time moves in whole seconds, as the fuzz targets let it.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use core::time::Duration;
+
+use nat::{Filtering, Lifetimes, Limits, Mapping, Masquerade, Rules};
+use packet::{DropReason, Instant, InterfaceId};
+use switch::Change;
+
+use super::ipv4::Transport;
+use crate::wire::Packet;
+
+mod ports;
+mod tuple;
+
+pub(crate) use tuple::Tuple;
+use tuple::{begins, tuple};
+
+const ICMP: u8 = 1;
+const UDP: u8 = 17;
+/// How long a freed port is kept from other hosts (RFC 6888 REQ-8).
+const REST: Duration = Duration::from_secs(120);
+
+/// A port that stands for an inside endpoint, and one remote that a flow has to do with.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+struct Lent {
+    inside: SocketAddrV4,
+    external: SocketAddrV4,
+    filtering: Filtering,
+    remote: Ipv4Addr,
+}
+
+#[derive(Clone, Debug)]
+struct Flow {
+    original: Tuple,
+    reply: Tuple,
+    until: Instant,
+    host: Ipv4Addr,
+    /// The mappings that it holds: its source's, and the one that it was sent to.
+    lent: Vec<Lent>,
+    /// Its external port is shared with flows to other remotes.
+    shared: bool,
+    /// Its birth was not predicted, so what it holds is not known.
+    adopted: bool,
+}
+
+/// A port that only this host may have for a while.
+#[derive(Copy, Clone, Debug)]
+struct Rest {
+    protocol: u8,
+    external: SocketAddrV4,
+    host: Ipv4Addr,
+    until: Instant,
+}
+
+/// Everything that translates.
+#[derive(Debug, Default)]
+pub(crate) struct Translator {
+    rules: Rules,
+    limits: Limits,
+    lifetimes: Lifetimes,
+    flows: Vec<Flow>,
+    rests: Vec<Rest>,
+    /// The flow that this step begins.
+    opening: Option<Opening>,
+    /// Until then it is not known which ports rest.
+    doubt: Instant,
+    /// Flows may be born or end in this step that nothing predicts.
+    astray: bool,
+}
+
+/// What a packet is ahead of routing.
+pub(crate) enum Inbound {
+    Unknown,
+    Refused(DropReason),
+    /// For the router itself.
+    Local,
+    Destined(Destined),
+}
+
+/// A packet whose destination is the true one.
+pub(crate) struct Destined {
+    pub(crate) to: SocketAddrV4,
+    sent: Option<Tuple>,
+    arrival: (InterfaceId, Option<InterfaceId>),
+    plan: Plan,
+}
+
+enum Plan {
+    Fresh,
+    Known { flow: usize, original: bool },
+    Redirected { through: Option<Lent> },
+}
+
+/// Where a packet leaves.
+#[derive(Copy, Clone)]
+pub(crate) struct Departure {
+    pub(crate) interface: InterfaceId,
+    pub(crate) external: Option<Ipv4Addr>,
+}
+
+/// What a packet is behind routing.
+pub(crate) enum Outbound {
+    Unknown,
+    Refused(DropReason),
+    Passed(Translated),
+    /// It passes, or there is no port for it.
+    Either(DropReason, Translated),
+}
+
+/// Whom a packet is seen to be from and to. No port where one was to be chosen.
+#[derive(Clone, Debug)]
+pub(crate) struct Translated {
+    pub(crate) from: (Ipv4Addr, Option<u16>),
+    pub(crate) to: SocketAddrV4,
+}
+
+#[derive(Clone, Debug)]
+struct Opening {
+    original: Tuple,
+    to: SocketAddrV4,
+    host: Ipv4Addr,
+    /// The external address, and the rule that says how its port is chosen; none of either when the source is kept.
+    external: Option<(Ipv4Addr, Masquerade, InterfaceId)>,
+    through: Option<Lent>,
+    /// It may be refused.
+    doubtful: bool,
+}
+
+impl Translator {
+    /// Makes a change. Living flows stay as they are, except those that are flushed.
+    pub(crate) fn change(&mut self, now: Instant, change: &Change) {
+        match change {
+            Change::SetRules(rules) => self.rules = rules.clone(),
+            Change::SetLimits(limits) => self.limits = *limits,
+            Change::SetLifetimes(lifetimes) => self.lifetimes = *lifetimes,
+            Change::FlushFlows => self.astray = true,
+            // Which flows and ports stand under an address that goes is told by what is left.
+            Change::SetInterface(..) | Change::DeleteInterface(_) => {
+                self.astray = true;
+                self.doubt = now + REST;
+            }
+            _ => {}
+        }
+    }
+
+    /// Begins a step: flows whose time has come are dead.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        (self.opening, self.astray) = (None, false);
+        let (dead, living) = self.flows.drain(..).partition(|flow: &Flow| flow.until <= now);
+        self.flows = living;
+        self.rest(now, dead);
+        self.rests.retain(|rest| rest.until > now);
+        if self.doubt <= now {
+            self.doubt = Instant::ZERO;
+        }
+    }
+
+    /// Lets the ports of flows that have ended rest, where no other flow holds them.
+    fn rest(&mut self, now: Instant, dead: Vec<Flow>) {
+        for flow in dead {
+            let ports = flow.lent.iter().map(|lent| (lent.external, *lent.inside.ip()));
+            let shared = flow.shared.then_some((flow.reply.to, *flow.original.from.ip()));
+            for (external, host) in ports.chain(shared) {
+                let protocol = flow.original.protocol;
+                if !self.is_used(protocol, external) {
+                    // It may have ended before somebody looked, and rests from then on.
+                    let until = flow.until.min(now) + REST;
+                    self.rests.push(Rest { protocol, external, host, until });
+                }
+            }
+        }
+    }
+
+    /// From here to the end of the step flows may come and go unforeseen.
+    pub(crate) const fn lose_track(&mut self) {
+        self.astray = true;
+    }
+
+    pub(crate) fn is_configured(&self) -> bool {
+        !self.rules.is_empty() || !self.flows.is_empty()
+    }
+
+    pub(crate) fn is_outside(&self, interface: InterfaceId) -> bool {
+        self.rules.masquerade.iter().any(|rule| rule.out == interface)
+    }
+
+    /// Whom a packet is really for. `arrival`: the interface it came in on, and the one that bears its destination.
+    pub(crate) fn inbound(
+        &self,
+        packet: &Packet,
+        arrival: (InterfaceId, Option<InterfaceId>),
+    ) -> Inbound {
+        let transport = Transport::of(packet);
+        let sent = tuple(packet, transport);
+        let destined = |to, plan| Inbound::Destined(Destined { to, sent, arrival, plan });
+        let untouched = || match arrival.1 {
+            Some(_) => Inbound::Local,
+            None => {
+                let port = sent.map_or(0, |sent| sent.to.port());
+                destined(SocketAddrV4::new(packet.destination, port), Plan::Fresh)
+            }
+        };
+        if self.rules.is_empty() && self.flows.is_empty() {
+            return untouched();
+        }
+        let Some(tuple) = sent else {
+            return if transport == Transport::Error { Inbound::Unknown } else { untouched() };
+        };
+        if let Some((flow, original)) = self.find(&tuple) {
+            let known = &self.flows[flow];
+            let to = match (original, tuple.protocol) {
+                (false, _) => known.original.from,
+                // A query's one identifier is its source's to change.
+                (true, ICMP) => SocketAddrV4::new(*known.reply.from.ip(), tuple.to.port()),
+                (true, _) => known.reply.from,
+            };
+            if to == tuple.to && arrival.1.is_some() {
+                return Inbound::Local;
+            }
+            return destined(to, Plan::Known { flow, original });
+        }
+        let published = self.rules.publish.iter().find(|rule| {
+            let ours = rule.protocol.0 == tuple.protocol && matches!(tuple.protocol, 6 | UDP);
+            ours && rule.port == tuple.to.port() && rule.listen.hears(*tuple.to.ip(), arrival.1)
+        });
+        if let Some(rule) = published {
+            if !begins(transport) {
+                return Inbound::Refused(DropReason::NatNoFlow);
+            }
+            // A service published as itself stays the router's own.
+            if rule.to == tuple.to && arrival.1.is_some() {
+                return Inbound::Local;
+            }
+            return destined(rule.to, Plan::Redirected { through: None });
+        }
+        let request = matches!(transport, Transport::Query { reply: false, .. });
+        let Some(owner) = arrival.1.filter(|_| !request) else { return untouched() };
+        if self.flows.iter().any(|flow| flow.adopted) {
+            return Inbound::Unknown;
+        }
+        self.behind(&tuple, transport, (arrival.0, owner)).map_or_else(untouched, |lent| {
+            lent.map_or(Inbound::Refused(DropReason::NatFiltered), |lent| {
+                destined(lent.inside, Plan::Redirected { through: Some(lent) })
+            })
+        })
+    }
+
+    /// The mapping behind the port that a packet of no flow was sent to: nothing when nobody has the port, none when
+    /// it is not for this sender.
+    fn behind(
+        &self,
+        tuple: &Tuple,
+        transport: Transport,
+        (came_on, owner): (InterfaceId, InterfaceId),
+    ) -> Option<Option<Lent>> {
+        let same = |flow: &&Flow| flow.original.protocol == tuple.protocol;
+        let flows = || self.flows.iter().filter(same);
+        if flows().any(|flow| flow.shared && flow.reply.to == tuple.to) {
+            return Some(None);
+        }
+        let lent = || flows().flat_map(|flow| &flow.lent).filter(|l| l.external == tuple.to);
+        let first = *lent().next()?;
+        let begins = match transport {
+            Transport::Tcp { flags } => flags & 0x17 == 0x02,
+            Transport::Udp => true,
+            _ => false,
+        };
+        let inside = self.inside_rule(*tuple.from.ip(), came_on, owner).is_some();
+        let admitted = inside
+            || match first.filtering {
+                Filtering::EndpointIndependent => true,
+                Filtering::AddressDependent => lent().any(|l| l.remote == *tuple.from.ip()),
+                Filtering::AddressAndPortDependent => false,
+            };
+        Some((begins && admitted).then_some(first))
+    }
+
+    /// Whom a packet is really from.
+    pub(crate) fn outbound(
+        &mut self,
+        packet: &Packet,
+        destined: Destined,
+        departure: Departure,
+    ) -> Outbound {
+        let transport = Transport::of(packet);
+        let kept = Translated {
+            from: (packet.source, Some(destined.sent.map_or(0, |sent| sent.from.port()))),
+            to: destined.to,
+        };
+        let rule = |source, to: SocketAddrV4| {
+            self.rules.masquerade(source, *to.ip(), departure.interface).cloned()
+        };
+        let (through, external) = match destined.plan {
+            Plan::Known { flow, original } => {
+                let flow = &self.flows[flow];
+                let seen = if original { flow.reply.to } else { flow.original.to };
+                let untranslated = original && seen.ip() == flow.original.from.ip();
+                if untranslated && rule(packet.source, flow.reply.from).is_some() {
+                    return Outbound::Refused(DropReason::NatNoFlow);
+                }
+                return Outbound::Passed(Translated {
+                    from: (*seen.ip(), Some(seen.port())),
+                    ..kept
+                });
+            }
+            Plan::Fresh => match (rule(packet.source, destined.to), destined.sent) {
+                (None, _) => return Outbound::Passed(kept),
+                (Some(_), None) => {
+                    return match transport {
+                        Transport::Malformed => Outbound::Refused(DropReason::BadTransport),
+                        Transport::Error => Outbound::Unknown,
+                        _ => Outbound::Refused(DropReason::NatNoFlow),
+                    };
+                }
+                (Some(_), _) if !begins(transport) => {
+                    return Outbound::Refused(DropReason::NatNoFlow);
+                }
+                (Some(rule), _) => (None, Some((departure.external, rule, departure.interface))),
+            },
+            Plan::Redirected { through } => match rule(packet.source, destined.to) {
+                Some(rule) => (through, Some((departure.external, rule, departure.interface))),
+                None => (through, self.hairpin(&destined, departure)),
+            },
+        };
+        let Some(original) = destined.sent else { return Outbound::Unknown };
+        let external = match external {
+            Some((None, ..)) => return Outbound::Refused(DropReason::NatNoAddress),
+            Some((Some(address), rule, owner)) => Some((address, rule, owner)),
+            None => None,
+        };
+        let host = if external.is_some() { packet.source } else { *destined.to.ip() };
+        let to = destined.to;
+        self.open(Opening { original, to, host, external, through, doubtful: false })
+    }
+
+    /// How a redirected packet's source is translated that turns back to the inside, if it does.
+    fn hairpin(
+        &self,
+        destined: &Destined,
+        departure: Departure,
+    ) -> Option<(Option<Ipv4Addr>, Masquerade, InterfaceId)> {
+        let sent = destined.sent?;
+        let (came_on, owner) = destined.arrival;
+        let rule = owner.and_then(|owner| self.inside_rule(*sent.from.ip(), came_on, owner));
+        if rule.is_none() && came_on != departure.interface {
+            return None;
+        }
+        let everybody = "0.0.0.0/0".parse().expect("a network");
+        let rule = rule.cloned().unwrap_or_else(|| Masquerade::new(everybody, departure.interface));
+        Some((Some(*sent.to.ip()), rule, owner.unwrap_or(departure.interface)))
+    }
+
+    fn inside_rule(
+        &self,
+        source: Ipv4Addr,
+        came_on: InterfaceId,
+        owner: InterfaceId,
+    ) -> Option<&Masquerade> {
+        let mut rules = self.rules.masquerade.iter();
+        rules.find(|rule| came_on != owner && rule.out == owner && rule.source.contains(&source))
+    }
+
+    /// The flow with this tuple, and whether it is its original direction.
+    fn find(&self, tuple: &Tuple) -> Option<(usize, bool)> {
+        self.flows.iter().enumerate().find_map(|(at, flow)| {
+            (flow.original == *tuple)
+                .then_some((at, true))
+                .or((flow.reply == *tuple).then_some((at, false)))
+        })
+    }
+
+    fn is_used(&self, protocol: u8, external: SocketAddrV4) -> bool {
+        let same = |flow: &&Flow| flow.original.protocol == protocol;
+        self.flows.iter().filter(same).any(|flow| {
+            flow.shared && flow.reply.to == external
+                || flow.lent.iter().any(|lent| lent.external == external)
+        })
+    }
+}

@@ -1,0 +1,251 @@
+//! The birth of a flow: limits, then its external port; and whether the switch has it so.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+
+use nat::{FlowView, Masquerade, PortRange};
+use packet::{DropReason, Instant, InterfaceId};
+
+use super::super::ipv4::Transport;
+use super::{
+    Flow, ICMP, Lent, Mapping, Opening, Outbound, Rest, Translated, Translator, Tuple, UDP, tuple,
+};
+use crate::wire::Packet;
+
+impl Translator {
+    /// What becomes of a packet that begins a flow.
+    pub(super) fn open(&mut self, opening: Opening) -> Outbound {
+        let Opening { original, to, host, .. } = opening;
+        if self.flows.iter().any(|flow| flow.adopted) {
+            return Outbound::Unknown;
+        }
+        if self.flows.len() >= self.limits.flows {
+            return Outbound::Refused(DropReason::NatTableFull);
+        }
+        let of_host = self.flows.iter().filter(|flow| flow.host == host).count();
+        if of_host >= self.limits.flows_per_host {
+            return Outbound::Refused(DropReason::NatHostLimit);
+        }
+        let (port, doubtful) = match &opening.external {
+            None => (Some(original.from.port()), false),
+            Some(_) if !has_ports(original.protocol) => (Some(0), false),
+            Some((external, rule, owner)) => self.port(&opening, (*external, rule, *owner)),
+        };
+        let address = opening.external.as_ref().map_or(*original.from.ip(), |(at, ..)| *at);
+        if let Some(port) = port
+            && self.is_taken(&opening, SocketAddrV4::new(address, port))
+        {
+            return Outbound::Refused(DropReason::NatNoPort);
+        }
+        let translated = Translated { from: (address, port), to };
+        self.opening = Some(Opening { doubtful, ..opening });
+        match doubtful {
+            true => Outbound::Either(DropReason::NatNoPort, translated),
+            false => Outbound::Passed(translated),
+        }
+    }
+
+    /// The external port for a flow where only one is right, and whether it may be that there is none.
+    fn port(
+        &self,
+        opening: &Opening,
+        (external, rule, owner): (Ipv4Addr, &Masquerade, InterfaceId),
+    ) -> (Option<u16>, bool) {
+        let (inside, protocol) = (opening.original.from, opening.original.protocol);
+        let wish = SocketAddrV4::new(external, inside.port());
+        let open = allows(rule, protocol, inside.port(), inside.port())
+            && !self.is_published(protocol, wish, owner);
+        if rule.mapping == Mapping::AddressAndPortDependent {
+            let may = open && !self.is_lent(protocol, wish) && !self.is_taken(opening, wish);
+            return if may { (Some(wish.port()), false) } else { (None, true) };
+        }
+        let lent = self.lent(protocol).find(|l| l.inside == inside && *l.external.ip() == external);
+        if let Some(lent) = lent {
+            return (Some(lent.external.port()), false);
+        }
+        let free = open
+            && !self.is_used(protocol, wish)
+            && self.rested(protocol, wish).all(|host| host == *inside.ip());
+        if free && !self.is_doubtful() { (Some(wish.port()), false) } else { (None, true) }
+    }
+
+    const fn is_doubtful(&self) -> bool {
+        self.doubt.as_nanos() != 0
+    }
+
+    /// Whether answers to the flow from this port could not be told from other packets.
+    fn is_taken(&self, opening: &Opening, port: SocketAddrV4) -> bool {
+        let reply = reply(opening, port);
+        reply == opening.original || self.find(&reply).is_some()
+    }
+
+    fn lent(&self, protocol: u8) -> impl Iterator<Item = &Lent> {
+        let flows = self.flows.iter().filter(move |flow| flow.original.protocol == protocol);
+        flows.flat_map(|flow| &flow.lent)
+    }
+
+    fn is_lent(&self, protocol: u8, external: SocketAddrV4) -> bool {
+        self.lent(protocol).any(|lent| lent.external == external)
+    }
+
+    fn is_published(&self, protocol: u8, external: SocketAddrV4, owner: InterfaceId) -> bool {
+        self.rules.publish.iter().any(|rule| {
+            rule.protocol.0 == protocol
+                && rule.port == external.port()
+                && rule.listen.hears(*external.ip(), Some(owner))
+        })
+    }
+
+    /// Who had the port a moment ago; several where flows of several hosts ended together, for one of whom it rests.
+    fn rested(&self, protocol: u8, external: SocketAddrV4) -> impl Iterator<Item = Ipv4Addr> {
+        let same = move |rest: &&Rest| (rest.protocol, rest.external) == (protocol, external);
+        self.rests.iter().filter(same).map(|rest| rest.host)
+    }
+
+    /// Compares the flows with what the switch shows behind a step.
+    pub(crate) fn confirm(&mut self, now: Instant, shown: &[FlowView]) {
+        let opening = self.opening.take();
+        let (mut living, mut new) = (Vec::new(), Vec::new());
+        for view in shown {
+            let protocol = view.protocol.0;
+            let original = Tuple::of(&view.original, protocol);
+            let reply = Tuple::of(&view.reply, protocol);
+            let until = now + view.expires_in;
+            let Some(at) = self.flows.iter().position(|flow| flow.original == original) else {
+                assert!(self.is_lifetime(view) || self.astray, "a lifetime of nobody's: {view}");
+                new.push((original, reply, until));
+                continue;
+            };
+            let flow = self.flows.swap_remove(at);
+            assert_eq!(flow.reply, reply, "a flow is translated otherwise than before");
+            let right = until == flow.until || self.is_lifetime(view);
+            assert!(right || self.astray, "a lifetime of nobody's: {view}");
+            living.push(Flow { until, ..flow });
+        }
+        let gone = core::mem::replace(&mut self.flows, living);
+        for flow in &gone {
+            assert!(self.astray || flow.until <= now, "a flow is gone before its time: {flow:?}");
+        }
+        self.rest(now, gone);
+        let mut kept = false;
+        for (original, reply, until) in new {
+            let flow = match &opening {
+                Some(opening) if opening.original == original => {
+                    kept = true;
+                    self.born(opening, reply, until)
+                }
+                _ => {
+                    assert!(self.astray, "a flow out of nothing: {original:?}");
+                    let (host, lent, shared) = (*original.from.ip(), Vec::new(), false);
+                    Flow { original, reply, until, host, lent, shared, adopted: true }
+                }
+            };
+            let (protocol, port) = (reply.protocol, reply.to);
+            self.rests.retain(|rest| (rest.protocol, rest.external) != (protocol, port));
+            self.flows.push(flow);
+        }
+        if let Some(opening) = opening.filter(|opening| !opening.doubtful) {
+            assert!(kept, "a flow is not kept: {:?}", opening.original);
+        }
+    }
+
+    /// A flow as it was predicted, with the port that it has got.
+    fn born(&self, opening: &Opening, reply: Tuple, until: Instant) -> Flow {
+        let Opening { original, host, through, .. } = opening;
+        let protocol = original.protocol;
+        let port = reply.to;
+        assert_eq!(reply, self::reply(opening, port), "a reply to another packet");
+        let mut lent: Vec<Lent> = Vec::new();
+        lent.extend(through.map(|through| Lent { remote: *reply.to.ip(), ..through }));
+        let mut shared = false;
+        match &opening.external {
+            None => assert_eq!(port, original.from, "a source changes that is to stay"),
+            Some((external, ..)) if !has_ports(protocol) => assert_eq!(port.ip(), external),
+            Some((external, rule, owner)) => {
+                assert_eq!(port.ip(), external, "another external address");
+                let inside = original.from;
+                let own = |l: &Lent| (l.inside, *l.external.ip()) == (inside, *external);
+                let again = self.lent(protocol).any(|l| own(l) && l.external == port);
+                shared = rule.mapping == Mapping::AddressAndPortDependent;
+                if !again {
+                    let (wish, got) = (inside.port(), port.port());
+                    assert!(
+                        allows(rule, protocol, wish, got),
+                        "{got} in place of {wish}: {rule:?}"
+                    );
+                    assert!(!self.is_published(protocol, port, *owner), "{port} is published");
+                    assert!(!self.is_lent(protocol, port), "{port} is lent twice");
+                    assert!(shared || !self.is_used(protocol, port), "{port} has two users");
+                    let mut rested = self.rested(protocol, port).peekable();
+                    let free = rested.peek().is_none() || rested.any(|host| host == *inside.ip());
+                    assert!(free || shared || self.is_doubtful(), "{port} rests");
+                }
+                if !shared {
+                    let (filtering, remote) = (rule.filtering, *original.to.ip());
+                    lent.push(Lent { inside, external: port, filtering, remote });
+                }
+            }
+        }
+        let (original, host) = (*original, *host);
+        Flow { original, reply, until, host, lent, shared, adopted: false }
+    }
+
+    fn is_lifetime(&self, view: &FlowView) -> bool {
+        let all = self.lifetimes;
+        let known = [
+            all.udp_unreplied,
+            all.udp_stream,
+            all.tcp_opening,
+            all.tcp_established,
+            all.tcp_closing,
+            all.tcp_time_wait,
+            all.tcp_close,
+            all.icmp_unreplied,
+            all.icmp_replied,
+            all.other,
+        ];
+        known.contains(&view.expires_in)
+    }
+
+    /// The external end that a packet has got.
+    pub(crate) fn seen_as(&self, translated: &Translated, sent: &Packet) -> SocketAddrV4 {
+        let (address, port) = translated.from;
+        let born = || {
+            let tuple = tuple(sent, Transport::of(sent))?;
+            let (flow, _) = self.find(&tuple)?;
+            Some(self.flows[flow].reply.to.port())
+        };
+        SocketAddrV4::new(address, port.or_else(born).unwrap_or(0))
+    }
+}
+
+const fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, ICMP | 6 | UDP)
+}
+
+/// What the answers to a flow look like that is seen as `port`.
+fn reply(opening: &Opening, port: SocketAddrV4) -> Tuple {
+    let forwarded = Tuple { to: opening.to, from: port, ..opening.original };
+    let answer = forwarded.answer();
+    match opening.original.protocol {
+        // One identifier for both.
+        ICMP => Tuple { from: SocketAddrV4::new(*answer.from.ip(), port.port()), ..answer },
+        _ => answer,
+    }
+}
+
+/// Whether a rule allows `port` in place of `inside`: its class and parity (RFC 4787 REQ-3a, REQ-4), or its range.
+fn allows(rule: &Masquerade, protocol: u8, inside: u16, port: u16) -> bool {
+    let range = |range: PortRange| range.low()..=range.high();
+    if protocol == ICMP {
+        return rule.ports.is_none_or(|ports| range(ports).contains(&port));
+    }
+    let class = if inside < 1024 { 1..=1023 } else { 1024..=u16::MAX };
+    let within = match rule.ports {
+        None => class.contains(&port),
+        Some(ports) => {
+            let both = ports.low().max(*class.start()) <= ports.high().min(*class.end());
+            ports.contains(port) && (!both || class.contains(&port))
+        }
+    };
+    within && (!rule.parity || protocol != UDP || port % 2 == inside % 2)
+}

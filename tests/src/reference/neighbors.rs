@@ -1,0 +1,89 @@
+//! Neighbours: which state may follow which (RFC 826, and the states of RFC 4861).
+
+use core::net::Ipv4Addr;
+use std::collections::BTreeMap;
+
+use packet::InterfaceId;
+use packet::arp::Operation;
+use switch::change::InterfaceSettings;
+use switch::view::{NeighborState, NeighborView};
+
+use super::{Heard, Prediction, World};
+
+type Table = BTreeMap<(InterfaceId, Ipv4Addr), NeighborView>;
+
+/// Compares the neighbours behind a step with those ahead of it.
+pub(super) fn check(
+    world: World<'_>,
+    prediction: &Prediction,
+    before: &[NeighborView],
+    after: &[NeighborView],
+) {
+    let table = |list: &[NeighborView]| -> Table {
+        list.iter().map(|n| ((n.interface, n.address), *n)).collect()
+    };
+    let (mut before, after) = (table(before), table(after));
+    if let Some(heard) = prediction.heard {
+        merge(world, heard, &mut before);
+    }
+    for key in before.keys().chain(after.keys()) {
+        let (old, new) = (before.get(key), after.get(key));
+        let states = (old.map(|n| n.state), new.map(|n| n.state));
+        assert!(
+            may_follow(states, prediction.timeout),
+            "neighbour {key:?} was {old:?} and is {new:?} after {prediction:?}"
+        );
+        if let (Some(old), Some(new)) = (old.and_then(|n| n.mac), new.and_then(|n| n.mac)) {
+            assert_eq!(old, new, "neighbour {key:?} has another address after {prediction:?}");
+        }
+    }
+}
+
+/// What one ARP packet does to the table: RFC 826's merge, and its addition where we are asked.
+fn merge(world: World<'_>, heard: Heard, table: &mut Table) {
+    let Heard { arp, interface, source } = heard;
+    let Some(own) = world.settings.interfaces.get(&interface) else { return };
+    let is_ours = |address| own.addresses.iter().any(|net| net.addr() == address);
+    let lies = arp.sender_mac != source || !arp.sender_mac.is_station();
+    if lies || is_ours(arp.sender) || arp.sender.is_unspecified() {
+        return;
+    }
+    let key = (interface, arp.sender);
+    let answers = arp.operation == Operation::Reply && is_ours(arp.target);
+    let asks = arp.operation == Operation::Request && is_ours(arp.target);
+    let state = match table.get(&key).map(|known| (known.state, known.mac)) {
+        Some((NeighborState::Static, _)) => return,
+        Some(_) if answers => NeighborState::Reachable,
+        Some((NeighborState::Incomplete, _)) => NeighborState::Reachable,
+        Some((NeighborState::Reachable, mac)) if mac == Some(arp.sender_mac) => {
+            NeighborState::Reachable
+        }
+        Some(_) => NeighborState::Stale,
+        None if asks && reaches(own, arp.sender) => NeighborState::Stale,
+        None => return,
+    };
+    let (address, mac) = (arp.sender, Some(arp.sender_mac));
+    table.insert(key, NeighborView { interface, address, mac, state });
+}
+
+fn reaches(own: &InterfaceSettings, address: Ipv4Addr) -> bool {
+    own.addresses.iter().any(|net| net.contains(&address))
+}
+
+/// Whether a neighbour in one state may be in another behind a step, having been used in between or not.
+fn may_follow(states: (Option<NeighborState>, Option<NeighborState>), timeout: bool) -> bool {
+    use NeighborState::{Failed, Incomplete, Probe, Reachable, Stale};
+    match states {
+        (old, new) if old == new => true,
+        // Used.
+        (None | Some(Failed), Some(Incomplete)) | (Some(Reachable | Stale), Some(Probe)) => true,
+        // Given up for a newer one.
+        (Some(Stale | Failed), None) => true,
+        // Time passed.
+        (Some(Incomplete), Some(Failed)) | (Some(Reachable), Some(Stale)) => timeout,
+        (Some(Probe | Incomplete | Reachable), None) => timeout,
+        // Forgotten, and asked for at once by an error about a packet that ends.
+        (Some(Probe | Stale), Some(Incomplete)) => timeout,
+        _ => false,
+    }
+}
