@@ -7,7 +7,7 @@ use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValuesParser;
 
 use crate::interrupt;
@@ -20,10 +20,10 @@ pub(crate) struct Options {
     /// Rounds; the table shows medians over them
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// Seconds that each load counts
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
+    /// Seconds that each load counts; ping, rate and idle take what they need
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=600))]
     secs: u32,
-    /// Only these systems
+    /// Only these systems; named together with --work, each gets all those loads that it has ports for
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(system_names()))]
     only: Vec<String>,
     /// Only these loads
@@ -32,9 +32,15 @@ pub(crate) struct Options {
     /// The `tapswitch` binary [default: beside this program]
     #[arg(long, value_name = "PATH")]
     tapswitch: Option<PathBuf>,
+    /// Measure a TCP stream with iperf3, too
+    #[arg(long)]
+    iperf3: bool,
     /// Write every reading to this file, too
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Draw the ratios to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chart: Option<PathBuf>,
 }
 
 /// All that was found out.
@@ -57,6 +63,8 @@ pub(crate) struct Outcome {
 pub(crate) struct Tested {
     /// Which system.
     pub(crate) system: &'static System,
+    /// What it is measured by, of the outcome's loads.
+    pub(crate) loads: Vec<&'static str>,
     /// What was read, of which load, in which round.
     pub(crate) readings: Vec<(&'static Load, u32, Reading)>,
     /// The most memory its processes held in any round, in KiB.
@@ -68,14 +76,19 @@ pub(crate) fn run(options: &Options) -> Result<Outcome> {
     let surroundings = surroundings(options)?;
     let mut outcome = plan(options, &surroundings);
     announce(&outcome);
+    ensure!(!outcome.tested.is_empty(), "nothing is left to measure: see above what was left out");
     let span = Duration::from_secs(u64::from(options.secs));
     let mut alive: Vec<usize> = (0..outcome.tested.len()).collect();
     for round in 0..options.rounds {
         for (number, load) in outcome.loads.iter().enumerate() {
+            if load.is_once && round > 0 {
+                continue;
+            }
             let trial = Trial::new(round, number, span);
-            eprint!("round {}/{} {:<6}{:<5}", round + 1, options.rounds, load.name, load.unit);
+            eprint!("round {}/{} {:<7}{:<5}", round + 1, options.rounds, load.name, load.unit);
             for index in alive.clone() {
-                let Some(tested) = outcome.tested.get_mut(index) else {
+                let tested = outcome.tested.get_mut(index);
+                let Some(tested) = tested.filter(|it| it.loads.contains(&load.name)) else {
                     continue;
                 };
                 eprint!(" {}", tested.system.name);
@@ -97,22 +110,57 @@ pub(crate) fn run(options: &Options) -> Result<Outcome> {
 }
 
 fn plan(options: &Options, surroundings: &Surroundings) -> Outcome {
-    let wanted = |name: &str, list: &[String]| list.is_empty() || list.iter().any(|it| it == name);
     let mut outcome = Outcome {
         rounds: options.rounds,
         secs: options.secs,
-        loads: load::ALL.iter().filter(|load| wanted(load.name, &options.work)).collect(),
+        loads: load::ALL.iter().filter(|load| is_wanted(options, load)).collect(),
         tested: Vec::new(),
         left_out: Vec::new(),
         failed: Vec::new(),
     };
-    for system in system::ALL.iter().filter(|system| wanted(system.name, &options.only)) {
+    if let Some(why) = load::iperf::missing() {
+        let count = outcome.loads.len();
+        outcome.loads.retain(|load| load.name != IPERF);
+        if outcome.loads.len() < count {
+            leave_out(&mut outcome.left_out, IPERF, why);
+        }
+    }
+    // Who names systems and loads wants just these; otherwise each system has its own list.
+    let all = !options.only.is_empty() && !options.work.is_empty();
+    for system in system::ALL.iter().filter(|system| is_named(system.name, &options.only)) {
+        let loads = outcome.loads.iter().filter(|load| load.seats <= system.seats);
+        let loads = loads.map(|load| load.name);
+        let loads: Vec<_> = loads.filter(|name| all || system.loads.contains(name)).collect();
+        if loads.is_empty() {
+            // Nobody misses a variant in a run of everything.
+            if !options.only.is_empty() {
+                leave_out(&mut outcome.left_out, system.name, NO_LOAD.into());
+            }
+            continue;
+        }
         match (system.missing)(surroundings) {
             Some(why) => leave_out(&mut outcome.left_out, system.name, why),
-            None => outcome.tested.push(Tested { system, readings: Vec::new(), peak_memory: None }),
+            None => outcome.tested.push(Tested {
+                system,
+                loads,
+                readings: Vec::new(),
+                peak_memory: None,
+            }),
         }
     }
     outcome
+}
+
+fn is_wanted(options: &Options, load: &Load) -> bool {
+    if load.name == IPERF && options.work.is_empty() {
+        return options.iperf3;
+    }
+    is_named(load.name, &options.work) || (load.name == IPERF && options.iperf3)
+}
+
+/// An empty list names all.
+fn is_named(name: &str, list: &[String]) -> bool {
+    list.is_empty() || list.iter().any(|it| it == name)
 }
 
 fn leave_out(list: &mut Vec<(String, Vec<&'static str>)>, name: &'static str, why: String) {
@@ -130,7 +178,7 @@ fn visit(
     trial: Trial,
     surroundings: &Surroundings,
 ) -> Result<()> {
-    let running = (tested.system.build)(surroundings)?;
+    let running = (tested.system.build)(surroundings, load.seats)?;
     load::settle(&running)?;
     let reading = (load.measure)(&running, trial).with_context(|| load.name)?;
     eprint!(" {:.1},", reading.value);
@@ -169,3 +217,8 @@ fn system_names() -> impl Iterator<Item = &'static str> {
 fn load_names() -> impl Iterator<Item = &'static str> {
     load::ALL.iter().map(|load| load.name)
 }
+
+const NO_LOAD: &str =
+    "has too few ports for the loads, or they are not among those that it gets unasked";
+/// The load that needs a program of somebody else's.
+const IPERF: &str = "iperf3";

@@ -6,7 +6,8 @@
 //! after an error, a panic or Ctrl-C.
 //!
 //! The code map, in reading order: `campaign` (the rounds), `system` (what is compared, one file each), `load` (what
-//! is measured, one file each), `report` (table and JSON); below them `room` (a namespace), `process` (a child with
+//! is measured, one file each), `report` (tables,
+//! targets, JSON, chart); below them `room` (a namespace), `process` (a child with
 //! its CPU time), `interrupt` (Ctrl-C).
 
 use std::process::ExitCode;
@@ -67,9 +68,12 @@ fn compare(options: &campaign::Options) -> anyhow::Result<()> {
     interrupt::listen()?;
     room::sweep()?;
     let outcome = campaign::run(options)?;
-    print!("{}", report::table(&outcome));
+    print!("{}", report::summary(&outcome));
     if let Some(path) = &options.json {
-        report::write_json(&outcome, path)?;
+        report::json::write(&outcome, path)?;
+    }
+    if let Some(path) = &options.chart {
+        report::chart::write(&outcome, path)?;
     }
     ensure!(outcome.failed.is_empty(), "{} of the systems failed", outcome.failed.len());
     Ok(())

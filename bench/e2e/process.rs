@@ -25,18 +25,19 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command` and waits for a line that says `ready` on its standard output. When it does not come in
-    /// time, the error carries the last lines of the child's standard error.
-    pub(crate) fn start(name: &'static str, mut command: Command) -> Result<Self> {
+    /// Starts `command` and waits for a line of its standard output that begins with `ready`. When it does not come
+    /// in time, the error carries the last lines of the child's standard error.
+    pub(crate) fn start(name: &'static str, mut command: Command, ready: &str) -> Result<Self> {
         command.stdout(Stdio::piped());
         let mut process = Self::spawn(name, command)?;
-        process.wait_until_ready()?;
+        process.wait_for(ready)?;
         Ok(process)
     }
 
-    /// Starts `command` and waits for nothing. Its standard output is where `command` says.
+    /// Starts `command` and waits for nothing. Its standard output is where `command` says, its standard input stays
+    /// open and silent as long as this value lives: some end with it.
     pub(crate) fn spawn(name: &'static str, mut command: Command) -> Result<Self> {
-        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in order.
         let child = command.process_group(0).spawn();
         let child = child.with_context(|| format!("cannot start {name}"))?;
@@ -63,18 +64,32 @@ impl Process {
         number.with_context(|| format!("cannot read the memory of {}", self.name))
     }
 
+    /// Waits until it has ended by itself, and well.
+    pub(crate) fn finish(mut self, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        loop {
+            interrupt::check()?;
+            match self.child.try_wait().with_context(|| format!("{} is lost", self.name))? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("{} ended with {status}{}", self.name, self.last_words()),
+                None if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+                None => bail!("{} took too long{}", self.name, self.last_words()),
+            }
+        }
+    }
+
     fn read(&self, file: &str) -> Result<String> {
         let path = format!("/proc/{}/{file}", self.child.id());
         fs::read_to_string(path).with_context(|| format!("{} has ended", self.name))
     }
 
-    fn wait_until_ready(&mut self) -> Result<()> {
+    fn wait_for(&mut self, ready: &str) -> Result<()> {
         let lines = forward_lines(self.child.stdout.take());
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             interrupt::check()?;
             match lines.recv_timeout(Duration::from_millis(50)) {
-                Ok(line) if line.trim() == "ready" => return Ok(()),
+                Ok(line) if line.starts_with(ready) => return Ok(()),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
                 Err(RecvTimeoutError::Timeout) => {

@@ -34,6 +34,11 @@ impl Room {
         &self.name
     }
 
+    /// The namespace itself.
+    pub(crate) fn netns(&self) -> &Netns {
+        &self.netns
+    }
+
     /// Runs `task` inside: sockets that it makes stay there, whichever thread uses them.
     pub(crate) fn run<T: Send>(&self, task: impl FnOnce() -> T + Send) -> Result<T> {
         let entered = self.netns.run(task);

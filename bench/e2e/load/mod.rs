@@ -12,9 +12,15 @@ use anyhow::{Result, ensure};
 use crate::interrupt;
 use crate::system::{FAR, Running};
 
+mod connections;
+mod exchange;
+mod idle;
+pub(crate) mod iperf;
 mod ping;
+mod rate;
 mod tcp;
 mod udp;
+mod victim;
 
 pub(crate) use ping::settle;
 
@@ -26,6 +32,14 @@ pub(crate) struct Load {
     pub(crate) about: &'static str,
     /// What [`Reading::value`] counts.
     pub(crate) unit: &'static str,
+    /// What [`Reading::cpu`] counts.
+    pub(crate) cpu: &'static str,
+    /// Whether less is better.
+    pub(crate) is_better_low: bool,
+    /// Whether the first round is enough: what it reads hardly varies.
+    pub(crate) is_once: bool,
+    /// Rooms that it needs.
+    pub(crate) seats: usize,
     /// Runs it.
     pub(crate) measure: fn(&Running, Trial) -> Result<Reading>,
 }
@@ -61,10 +75,10 @@ impl Trial {
 pub(crate) struct Reading {
     /// In the load's unit.
     pub(crate) value: f64,
-    /// CPU time of the system's processes, in seconds a GB (10^9 bytes) for streams and in microseconds a packet for
-    /// datagrams; a round trip is two packets. `None` where the kernel moves the frames.
+    /// CPU time of the system's processes, in the load's unit for it: a GB is 10^9 bytes, and a round trip is two
+    /// packets. `None` where the kernel moves the frames, and where other traffic than what is counted went through.
     pub(crate) cpu: Option<f64>,
-    /// The part of the datagrams that did not arrive; zero for streams.
+    /// The part of the datagrams, or of the connections, that did not make it; zero for streams.
     pub(crate) loss: f64,
 }
 
@@ -74,31 +88,121 @@ pub(crate) const ALL: &[Load] = &[
         name: "tcp1",
         about: "one TCP stream, 128 KiB a write",
         unit: "Gb/s",
+        cpu: "s/GB",
+        is_better_low: false,
+        is_once: false,
+        seats: 2,
         measure: |running, trial| tcp::measure(running, 1, trial),
     },
     Load {
         name: "tcp4",
         about: "four TCP streams",
         unit: "Gb/s",
+        cpu: "s/GB",
+        is_better_low: false,
+        is_once: false,
+        seats: 2,
         measure: |running, trial| tcp::measure(running, 4, trial),
     },
     Load {
         name: "flood",
         about: "64-byte UDP frames as fast as one thread sends; those that arrive count",
         unit: "kpps",
-        measure: |running, trial| udp::measure(running, udp::Pace::Flood, trial),
+        cpu: "us/packet",
+        is_better_low: false,
+        is_once: false,
+        seats: 2,
+        measure: |running, trial| udp::measure(running, udp::Pace::Flood, &udp::PAYLOAD, trial),
+    },
+    Load {
+        name: "rate",
+        about: "64-byte UDP frames of several flows: highest rate with under 0.1 % lost",
+        unit: "kpps",
+        cpu: "us/packet",
+        is_better_low: false,
+        is_once: false,
+        seats: 2,
+        measure: rate::measure,
     },
     Load {
         name: "paced",
         about: "20,000 64-byte UDP frames a second: CPU and loss under an easy load",
         unit: "kpps",
-        measure: |running, trial| udp::measure(running, udp::Pace::PerSecond(20_000), trial),
+        cpu: "us/packet",
+        is_better_low: false,
+        is_once: false,
+        seats: 2,
+        measure: |running, trial| udp::measure(running, udp::EASY, &udp::PAYLOAD, trial),
+    },
+    Load {
+        name: "mtu",
+        about: "20,000 1400-byte UDP frames a second: CPU and loss for large ones",
+        unit: "kpps",
+        cpu: "us/packet",
+        is_better_low: false,
+        is_once: false,
+        seats: 2,
+        measure: |running, trial| udp::measure(running, udp::EASY, &udp::LARGE_PAYLOAD, trial),
     },
     Load {
         name: "ping",
         about: "a 64-byte UDP frame there and back, one at a time, for a second: the median",
         unit: "us",
+        cpu: "us/packet",
+        is_better_low: true,
+        is_once: false,
+        seats: 2,
         measure: ping::measure,
+    },
+    Load {
+        name: "rr",
+        about: "a byte there and a byte back on one TCP connection, one at a time",
+        unit: "k/s",
+        cpu: "us/packet",
+        is_better_low: false,
+        is_once: false,
+        seats: 2,
+        measure: exchange::measure,
+    },
+    Load {
+        name: "conns",
+        about: "new TCP connections, accepted, greeted with a byte and reset, four at a time",
+        unit: "k/s",
+        cpu: "us/connection",
+        is_better_low: false,
+        is_once: false,
+        seats: 2,
+        measure: connections::measure,
+    },
+    Load {
+        name: "victim",
+        about: "ping while another pair of ports is flooded",
+        unit: "us",
+        cpu: "",
+        is_better_low: true,
+        is_once: false,
+        seats: 4,
+        measure: victim::measure,
+    },
+    Load {
+        name: "idle",
+        about: "16 ports and nothing to do: peak memory, and CPU in % of one processor",
+        unit: "MB",
+        cpu: "%",
+        is_better_low: true,
+        is_once: true,
+        seats: 16,
+        measure: idle::measure,
+    },
+    Load {
+        name: "iperf3",
+        about: "one TCP stream by iperf3, a second opinion on tcp1 (with --iperf3)",
+        unit: "Gb/s",
+        cpu: "",
+        is_better_low: false,
+        is_once: false,
+        seats: 2,
+        measure: iperf::measure,
     },
 ];
 

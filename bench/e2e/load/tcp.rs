@@ -34,7 +34,11 @@ pub(super) fn measure(running: &Running, streams: u16, trial: Trial) -> Result<R
 }
 
 /// Pairs of connected sockets: near, far.
-fn connect(running: &Running, streams: u16, trial: Trial) -> Result<Vec<(TcpStream, TcpStream)>> {
+pub(super) fn connect(
+    running: &Running,
+    streams: u16,
+    trial: Trial,
+) -> Result<Vec<(TcpStream, TcpStream)>> {
     let mut pairs = Vec::with_capacity(usize::from(streams));
     for stream in 0..streams {
         let (from, to) = trial.ends(stream);
@@ -98,7 +102,7 @@ fn receive(mut socket: &TcpStream, received: &AtomicU64, stop: &Stop) {
 }
 
 /// Whether the call only took longer than a turn. A stream that really fails ends, and its bytes are missed.
-fn is_passing(error: &io::Error) -> bool {
+pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 

@@ -41,10 +41,10 @@ pub(super) fn build(surroundings: &Surroundings, queues: usize) -> Result<Runnin
     let far = Room::new("b")?;
     let mut command = Command::new(&surroundings.myself);
     command.args(["__loop", near.name(), far.name(), &queues.to_string()]);
-    let process = Process::start("loop", command)?;
+    let process = Process::start("loop", command, "ready")?;
     near.configure(DEVICE, packet::Ipv4Net::new(NEAR, WIDE)?)?;
     far.configure(DEVICE, packet::Ipv4Net::new(FAR, WIDE)?)?;
-    Ok(Running { processes: vec![process], near, far, _rest: Box::new(()) })
+    Ok(Running { processes: vec![process], near, far, others: Vec::new(), _rest: Box::new(()) })
 }
 
 /// The child's life: open both devices, say so, move frames until a signal ends it.

@@ -69,7 +69,7 @@ impl Hosts {
     pub(super) fn running(self, processes: Vec<Process>, rest: impl std::any::Any) -> Running {
         let Self { near, far } = self;
         let rest = Box::new((rest, near.room, far.room));
-        Running { processes, near: near.inner, far: far.inner, _rest: rest }
+        Running { processes, near: near.inner, far: far.inner, others: Vec::new(), _rest: rest }
     }
 }
 

@@ -1,31 +1,35 @@
-//! The kernel's own bridge between two veth pairs: what a lab without a userspace switch would use.
+//! The kernel's own bridge between veth pairs: what a lab without a userspace switch would use.
 //!
-//! It is made with `ip` in a third namespace so that nothing of the host touches it.
+//! It is made with `ip` in a namespace of its own so that nothing of the host touches it.
 
 use anyhow::Result;
 
 use super::iproute::ip;
-use super::{FAR, NEAR, Running, WIDE};
+use super::{Running, seats};
 use crate::room::Room;
 
-/// Three namespaces: two ends, and the bridge between them.
-pub(super) fn build() -> Result<Running> {
-    let near = Room::new("a")?;
-    let far = Room::new("b")?;
+/// The rooms, and the bridge between them.
+pub(super) fn build(seats: usize) -> Result<Running> {
+    let rooms = seats::rooms(seats)?;
     let bridge = Room::new("bridge")?;
     ip(&["-n", bridge.name(), "link", "add", "br0", "up", "type", "bridge"])?;
-    for (room, port) in [(&near, "port0"), (&far, "port1")] {
-        enslave(room, &bridge, port, &[])?;
+    for (seat, room) in rooms.iter().enumerate() {
+        enslave(room, &bridge, &format!("port{seat}"), &[])?;
+        seats::configure(room, seat)?;
     }
-    near.configure("eth0", packet::Ipv4Net::new(NEAR, WIDE)?)?;
-    far.configure("eth0", packet::Ipv4Net::new(FAR, WIDE)?)?;
-    Ok(Running { processes: Vec::new(), near, far, _rest: Box::new(bridge) })
+    Running::seated(Vec::new(), rooms, bridge)
 }
 
 /// Joins `room` by a veth pair, its `eth0` with more `options`, to the bridge `br0` of another.
 pub(super) fn enslave(room: &Room, bridge: &Room, port: &str, options: &[&str]) -> Result<()> {
+    wire(room, bridge, port, options)?;
+    ip(&["-n", bridge.name(), "link", "set", port, "master", "br0"])
+}
+
+/// A veth pair between the `eth0` of `room`, with more `options`, and the device `port` of another, which is up.
+pub(super) fn wire(room: &Room, hub: &Room, port: &str, options: &[&str]) -> Result<()> {
     let add = ["-n", room.name(), "link", "add", "eth0"];
-    let pair = ["type", "veth", "peer", "name", port, "netns", bridge.name()];
+    let pair = ["type", "veth", "peer", "name", port, "netns", hub.name()];
     ip(&[&add[..], options, &pair[..]].concat())?;
-    ip(&["-n", bridge.name(), "link", "set", port, "master", "br0", "up"])
+    ip(&["-n", hub.name(), "link", "set", port, "up"])
 }

@@ -1,13 +1,13 @@
-//! What is compared: each system is one entry of [`ALL`], built anew for every round.
+//! What is compared: each system is one entry of [`ALL`], built anew for every reading.
 //!
 //! A new peer is a file beside this one and a line in the list. It says what it lacks on this machine, if anything,
-//! and builds itself between two new namespaces.
+//! and builds itself between new namespaces.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::process::Process;
 use crate::room::Room;
@@ -16,11 +16,18 @@ pub(crate) mod bare_loop;
 mod hosts;
 mod iproute;
 mod kernel;
+mod kernel_nat;
 mod kernel_vxlan;
+mod openvswitch;
+mod openvswitch_bridge;
 mod openvswitch_vxlan;
+pub(crate) mod seats;
 mod tap;
 mod tapswitch;
 mod tapswitch_vxlan;
+mod vde;
+
+use openvswitch_bridge::Ports;
 
 /// A way to join two namespaces.
 pub(crate) struct System {
@@ -30,10 +37,14 @@ pub(crate) struct System {
     pub(crate) about: &'static str,
     /// Names of the systems that its ratios refer to: the first in its own row of the table, each other in a row below.
     pub(crate) references: &'static [&'static str],
+    /// How many rooms it can join at most; loads that need more pass it by.
+    pub(crate) seats: usize,
+    /// The loads of a run in which nobody chose: all for the main ones, for a variant those that tell it apart.
+    pub(crate) loads: &'static [&'static str],
     /// Why it cannot run here, and what to do about it.
     pub(crate) missing: fn(&Surroundings) -> Option<String>,
-    /// Builds it.
-    pub(crate) build: fn(&Surroundings) -> Result<Running>,
+    /// Builds it with so many rooms, two to [`System::seats`].
+    pub(crate) build: fn(&Surroundings, usize) -> Result<Running>,
 }
 
 /// What systems need to know to build themselves.
@@ -52,11 +63,21 @@ pub(crate) struct Running {
     pub(crate) near: Room,
     /// Where it goes to, at [`FAR`].
     pub(crate) far: Room,
+    /// Bystanders at further seats, at [`seats::address`] from 2 on.
+    pub(crate) others: Vec<Room>,
     /// Whatever else must live as long.
     pub(crate) _rest: Box<dyn std::any::Any>,
 }
 
 impl Running {
+    /// A system between rooms of which the first is the near one, the second the far one.
+    fn seated(processes: Vec<Process>, rooms: Vec<Room>, rest: impl std::any::Any) -> Result<Self> {
+        let mut rooms = rooms.into_iter();
+        let near = rooms.next().context("a system joins two rooms")?;
+        let far = rooms.next().context("a system joins two rooms")?;
+        Ok(Self { processes, near, far, others: rooms.collect(), _rest: Box::new(rest) })
+    }
+
     /// CPU time of all its processes so far. `None` where the kernel moves the frames.
     pub(crate) fn cpu(&self) -> Result<Option<Duration>> {
         let total = self.processes.iter().map(Process::cpu).sum::<Result<Duration>>()?;
@@ -83,80 +104,156 @@ pub(crate) const ALL: &[System] = &[
         name: "loop",
         about: "bare TAP-to-TAP loop, a queue and a thread for each core: the limit",
         references: LOOP,
+        seats: 2,
+        loads: EVERY,
         missing: |_| None,
-        build: |surroundings| bare_loop::build(surroundings, bare_loop::queues()),
+        build: |surroundings, _| bare_loop::build(surroundings, bare_loop::queues()),
     },
     System {
         name: "loop-1q",
         about: "the same with one queue and one thread",
         references: LOOP,
+        seats: 2,
+        loads: ONE_THREAD,
         missing: |_| None,
-        build: |surroundings| bare_loop::build(surroundings, 1),
+        build: |surroundings, _| bare_loop::build(surroundings, 1),
     },
     System {
         name: "tapswitch",
-        about: "this switch, two ports of one bridge",
+        about: "this switch, ports of one bridge",
         references: LOOP,
+        seats: 16,
+        loads: EVERY,
         missing: tapswitch::missing,
-        build: |surroundings| tapswitch::build(surroundings, &tapswitch::BRIDGED),
+        build: |surroundings, seats| tapswitch::build(surroundings, &tapswitch::BRIDGED, seats),
     },
     System {
         name: "tapswitch-1w",
         about: "the same with one worker",
         references: LOOP,
+        seats: 2,
+        loads: ONE_THREAD,
         missing: tapswitch::missing,
-        build: |surroundings| tapswitch::build(surroundings, &tapswitch::ONE_WORKER),
+        build: |surroundings, seats| tapswitch::build(surroundings, &tapswitch::ONE_WORKER, seats),
     },
     System {
         name: "tapswitch-routed",
         about: "this switch, routing between two bridges",
         references: LOOP,
+        seats: 2,
+        loads: STREAMS,
         missing: tapswitch::missing,
-        build: |surroundings| tapswitch::build(surroundings, &tapswitch::ROUTED),
+        build: |surroundings, seats| tapswitch::build(surroundings, &tapswitch::ROUTED, seats),
     },
     System {
         name: "tapswitch-nat",
         about: "this switch, masquerading out of a routed port",
-        references: LOOP,
+        references: &["loop", "tapswitch", "kernel-nat"],
+        seats: 2,
+        loads: EVERY,
         missing: tapswitch::missing,
-        build: |surroundings| tapswitch::build(surroundings, &tapswitch::MASQUERADED),
+        build: |surroundings, seats| tapswitch::build(surroundings, &tapswitch::MASQUERADED, seats),
     },
     System {
         name: "tapswitch-plain",
         about: "this switch, bridged with offload = false",
         references: LOOP,
+        seats: 2,
+        loads: STREAMS,
         missing: tapswitch::missing,
-        build: |surroundings| tapswitch::build(surroundings, &tapswitch::PLAIN),
+        build: |surroundings, seats| tapswitch::build(surroundings, &tapswitch::PLAIN, seats),
     },
     System {
         name: "kernel",
-        about: "the kernel's bridge with two veth pairs",
+        about: "the kernel's bridge with veth pairs",
         references: LOOP,
+        seats: 4,
+        loads: EVERY,
         missing: iproute::missing,
-        build: |_| kernel::build(),
+        build: |_, seats| kernel::build(seats),
+    },
+    System {
+        name: "kernel-nat",
+        about: "the kernel's bridge and nftables masquerade in a router of its own",
+        references: LOOP,
+        seats: 2,
+        loads: EVERY,
+        missing: kernel_nat::missing,
+        build: |_, _| kernel_nat::build(),
+    },
+    System {
+        name: "ovs",
+        about: "Open vSwitch's userspace datapath with veth pairs, as it comes",
+        references: LOOP,
+        seats: 16,
+        loads: EVERY,
+        missing: openvswitch_bridge::missing,
+        build: |_, seats| openvswitch_bridge::build(Ports::Plain, seats),
+    },
+    System {
+        name: "ovs-tso",
+        about: "the same with userspace-tso-enable: super-frames",
+        references: LOOP,
+        seats: 16,
+        loads: EVERY,
+        missing: openvswitch_bridge::missing,
+        build: |_, seats| openvswitch_bridge::build(Ports::SuperFrames, seats),
+    },
+    System {
+        name: "ovs-afxdp",
+        about: "the same with AF_XDP ports",
+        references: LOOP,
+        seats: 4,
+        loads: EVERY,
+        missing: openvswitch_bridge::missing_afxdp,
+        build: |_, seats| openvswitch_bridge::build(Ports::Afxdp, seats),
+    },
+    System {
+        name: "vde",
+        about: "VDE2: vde_switch with a vde_plug2tap for each port",
+        references: LOOP,
+        seats: 16,
+        loads: EVERY,
+        missing: vde::missing,
+        build: |_, seats| vde::build(seats),
     },
     System {
         name: "vxlan",
         about: "this switch on two hosts, bridged through a VXLAN tunnel between them",
         references: &["vxlan-kernel", "vxlan-ovs"],
+        seats: 2,
+        loads: STREAMS,
         missing: tapswitch_vxlan::missing,
-        build: tapswitch_vxlan::build,
+        build: |surroundings, _| tapswitch_vxlan::build(surroundings),
     },
     System {
         name: "vxlan-kernel",
         about: "the kernel's bridge and VXLAN device on the same two hosts",
         references: &["vxlan-kernel"],
+        seats: 2,
+        loads: STREAMS,
         missing: iproute::missing,
-        build: |_| kernel_vxlan::build(),
+        build: |_, _| kernel_vxlan::build(),
     },
     System {
         name: "vxlan-ovs",
         about: "Open vSwitch's userspace datapath on the same two hosts",
         references: &["vxlan-kernel"],
-        missing: openvswitch_vxlan::missing,
-        build: |_| openvswitch_vxlan::build(),
+        seats: 2,
+        loads: STREAMS,
+        missing: openvswitch::missing,
+        build: |_, _| openvswitch_vxlan::build(),
     },
 ];
 
 /// What switches between TAP devices are measured by.
 const LOOP: &[&str] = &["loop"];
+/// The loads of a system that is compared in everything that it can do.
+const EVERY: &[&str] = &[
+    "tcp1", "tcp4", "flood", "paced", "mtu", "rate", "ping", "rr", "conns", "victim", "idle",
+    "iperf3",
+];
+/// What one thread in place of several changes.
+const ONE_THREAD: &[&str] = &["tcp1", "flood", "rate"];
+/// What a longer way or a lack of offload changes.
+const STREAMS: &[&str] = &["tcp1", "tcp4", "flood", "ping"];

@@ -1,50 +1,36 @@
-//! This switch: the built binary with a lab file of two ports, in several shapes.
+//! This switch: the built binary with a lab file, in several shapes.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::{Running, Surroundings};
+use super::{Running, Surroundings, WIDE, seats};
 use crate::process::Process;
 use crate::room::Room;
 
-/// A lab between two rooms, as a lab file in which `NEAR` and `FAR` stand for their namespaces.
+/// A lab between rooms, as a lab file in which `NEAR` and `FAR` stand for the namespaces of the first two.
 pub(super) struct Shape {
     lab: &'static str,
-    /// Lines for both ports, where the lab says `PORT`.
+    /// Whether each room gets a port of the bridge, as the lab itself has none.
+    seated: bool,
+    /// Lines for each of those ports.
     port: &'static str,
     /// Lines ahead of the lab.
     switch: &'static str,
 }
 
-/// Two ports of one bridge.
-pub(super) const BRIDGED: Shape = Shape {
-    lab: r#"
-[bridge.br0]
-
-[port.near]
-bridge = "br0"
-netns = "NEAR"
-address = "192.168.76.2/23"
-PORT
-
-[port.far]
-bridge = "br0"
-netns = "FAR"
-address = "192.168.77.2/23"
-PORT
-"#,
-    port: "",
-    switch: "",
-};
+/// Ports of one bridge.
+pub(super) const BRIDGED: Shape =
+    Shape { lab: "\n[bridge.br0]\n", seated: true, port: "", switch: "" };
 
 /// The same, one thread.
 pub(super) const ONE_WORKER: Shape = Shape { switch: "[switch]\nworkers = 1\n", ..BRIDGED };
 
 /// The same, without offload: every segment is a frame of its own.
-pub(super) const PLAIN: Shape = Shape { port: "offload = false", ..BRIDGED };
+pub(super) const PLAIN: Shape = Shape { port: "offload = false\n", ..BRIDGED };
 
 /// Two bridges with the router between them.
 pub(super) const ROUTED: Shape = Shape {
@@ -65,6 +51,7 @@ bridge = "br1"
 netns = "FAR"
 address = "192.168.77.2/24"
 "#,
+    seated: false,
     ..BRIDGED
 };
 
@@ -88,13 +75,25 @@ address = "192.168.77.2/24"
 source = "192.168.76.0/24"
 out = "far"
 "#,
+    seated: false,
     ..BRIDGED
 };
 
 impl Shape {
-    fn text(&self, near: &str, far: &str) -> String {
-        let lab = self.lab.replace("NEAR", near).replace("FAR", far).replace("PORT", self.port);
-        format!("{}{lab}", self.switch)
+    fn text(&self, rooms: &[Room]) -> String {
+        let name = |seat: usize| rooms.get(seat).map_or("", Room::name);
+        let lab = self.lab.replace("NEAR", name(0)).replace("FAR", name(1));
+        let mut text = format!("{}{lab}", self.switch);
+        for (seat, room) in rooms.iter().enumerate().filter(|_| self.seated) {
+            let (netns, address) = (room.name(), seats::address(seat));
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
+                "\n[port.seat{seat}]\nbridge = \"br0\"\nnetns = \"{netns}\"\naddress = \"{address}/{WIDE}\"\n{}",
+                self.port
+            );
+        }
+        text
     }
 }
 
@@ -106,11 +105,10 @@ pub(super) fn missing(surroundings: &Surroundings) -> Option<String> {
 }
 
 /// Runs the binary on a lab of this shape. It makes the devices; the namespaces are ours and stay ours.
-pub(super) fn build(surroundings: &Surroundings, shape: &Shape) -> Result<Running> {
-    let near = Room::new("a")?;
-    let far = Room::new("b")?;
-    let (process, directory) = start(surroundings, &shape.text(near.name(), far.name()))?;
-    Ok(Running { processes: vec![process], near, far, _rest: Box::new(directory) })
+pub(super) fn build(surroundings: &Surroundings, shape: &Shape, seats: usize) -> Result<Running> {
+    let rooms = seats::rooms(seats)?;
+    let (process, directory) = start(surroundings, &shape.text(&rooms))?;
+    Running::seated(vec![process], rooms, directory)
 }
 
 /// Runs the binary on a lab file of this text, in the calling thread's namespace, and waits until it is ready. The
@@ -121,5 +119,5 @@ pub(super) fn start(surroundings: &Surroundings, text: &str) -> Result<(Process,
     fs::write(&lab, text).with_context(|| format!("cannot write {}", lab.display()))?;
     let mut command = Command::new(&surroundings.tapswitch);
     command.arg("run").arg(&lab).arg("--socket").arg(directory.path().join("control.sock"));
-    Ok((Process::start("tapswitch", command)?, directory))
+    Ok((Process::start("tapswitch", command, "ready")?, directory))
 }
