@@ -3,7 +3,9 @@
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, value_parser};
+use daemon::config::Poll;
+use daemon::run::ThreadOptions;
 
 use crate::commands::bridge::Bridge;
 use crate::commands::compare::Compare;
@@ -45,6 +47,26 @@ pub(crate) struct Args {
     pub(crate) verb: Verb,
 }
 
+/// How the daemon's packet threads work.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ThreadArgs {
+    /// Packet threads, whatever the lab says [default: one a core, at most 4]
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroU16>,
+    /// Processors that the threads stay on, in turn, as 0,1, whatever the lab says [default: any]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = value_parser!(u16).range(..1024))]
+    cpus: Vec<u16>,
+    /// How long a thread looks for frames before it sleeps, 1us to 10ms, whatever the lab says [default: off]
+    #[arg(long, value_name = "TIME")]
+    poll: Option<Poll>,
+}
+
+impl From<ThreadArgs> for ThreadOptions {
+    fn from(ThreadArgs { workers, cpus, poll }: ThreadArgs) -> Self {
+        Self { workers, cpus, poll }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Build a lab of two hosts, a gateway and an outside host, and prove it by traffic (needs root)
@@ -75,9 +97,8 @@ pub(crate) enum Verb {
         /// What to log on standard error: a level, or tracing's directives [default: info]
         #[arg(long, value_name = "FILTER")]
         log: Option<String>,
-        /// Packet threads, whatever the lab says [default: one a core, at most 4]
-        #[arg(long, value_name = "N")]
-        workers: Option<NonZeroU16>,
+        #[command(flatten)]
+        threads: ThreadArgs,
     },
     /// Make the running lab match a file, changing only what differs
     Apply {

@@ -89,6 +89,7 @@ fn code(error: &anyhow::Error) -> u8 {
         || error.is::<LogError>()
         || error.is::<CompareError>()
         || error.is::<Untold>()
+        || error.downcast_ref::<RunError>().is_some_and(RunError::is_wrong_usage)
         || error.downcast_ref::<ReplayError>().is_some_and(ReplayError::is_wrong_input);
     if is_wrong { WRONG } else { REFUSED }
 }

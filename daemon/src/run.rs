@@ -9,31 +9,30 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use os::entropy;
-use os::privileges;
 pub use os::privileges::PrivilegeError;
+use os::{affinity, entropy, privileges};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::api;
 use crate::config::{self, ConfigError, Lab, LabSpec};
-use crate::dataplane::Dataplane;
+use crate::dataplane::{Dataplane, Threads};
 use crate::engine::{Engine, EngineError};
 
 pub mod log;
 mod monitor;
 mod socket;
 mod stop;
+mod threads;
 
 pub use socket::{ControlSocket, SocketError};
 pub use stop::Stop;
+pub use threads::ThreadOptions;
 
 /// What `tapswitch run` was told.
 #[derive(Clone, Debug)]
@@ -42,8 +41,8 @@ pub struct RunOptions {
     pub lab: Option<PathBuf>,
     /// Where the control API is served.
     pub socket: PathBuf,
-    /// Packet threads, whatever the lab says.
-    pub workers: Option<NonZeroU16>,
+    /// How packet threads work, whatever the lab says.
+    pub threads: ThreadOptions,
 }
 
 /// Why a daemon did not start, or ended of itself.
@@ -72,6 +71,16 @@ pub enum RunError {
     /// The lab cannot be made.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A processor that a packet thread is to stay on is not there.
+    #[error(
+        "processor {cpu} of `--cpus` is not there, or not for this process; it may use {present}"
+    )]
+    Processor {
+        /// Its number.
+        cpu: u16,
+        /// Those that are there.
+        present: String,
+    },
     /// A packet thread ended.
     #[error("a packet thread ended: {0}")]
     Worker(io::Error),
@@ -81,6 +90,11 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether what was typed is at fault, and not the machine.
+    pub const fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::Processor { .. })
+    }
+
     /// Whether what was written is at fault, and not the machine.
     pub const fn is_bad_lab(&self) -> bool {
         matches!(self, Self::Lab(_) | Self::Read { .. })
@@ -93,12 +107,13 @@ impl RunError {
 /// # Errors
 /// See [`RunError`]; whatever was made is gone again.
 pub fn run(options: &RunOptions) -> Result<(), RunError> {
-    let (spec, lab) = match &options.lab {
-        Some(path) => read_lab(path)?,
+    let file = options.lab.as_deref().map(LabFile::read).transpose()?;
+    let (spec, lab) = match &file {
+        Some(file) => file.parse()?,
         None => (LabSpec::default(), Lab::default()),
     };
+    let threads = place(&options.threads, &lab, file.as_ref())?;
     privileges::check()?;
-    let workers = options.workers.or(lab.settings.workers);
     let ready = async |_: &Arc<Engine>| {
         say_ready();
         std::future::pending::<()>().await;
@@ -106,18 +121,50 @@ pub fn run(options: &RunOptions) -> Result<(), RunError> {
     runtime()?.block_on(async {
         let stop = Stop::listen().map_err(RunError::Process)?;
         let socket = ControlSocket::claim(&options.socket)?;
-        serve(socket, stop, workers, spec, ready).await
+        serve(socket, stop, threads, spec, ready).await
     })
+}
+
+/// The packet threads, once every processor that one is to stay on is known to be there.
+fn place(options: &ThreadOptions, lab: &Lab, file: Option<&LabFile>) -> Result<Threads, RunError> {
+    let threads = options.over(&lab.settings);
+    if threads.cpus.is_empty() {
+        return Ok(threads);
+    }
+    let present = affinity::allowed().map_err(RunError::Process)?;
+    options.check(&present)?;
+    if options.cpus.is_empty()
+        && let Some(LabFile { name, text }) = file
+    {
+        config::locate_absent(text, name, lab, &present)?;
+    }
+    Ok(threads)
 }
 
 /// Reads and checks a lab file; the sentences of the error name it as `path` does.
 ///
 /// # Errors
 /// [`RunError::Read`] and [`RunError::Lab`].
-pub fn read_lab(path: &PathBuf) -> Result<(LabSpec, Lab), RunError> {
-    let unreadable = |error| RunError::Read { path: path.clone(), error };
-    let text = fs::read(path).map_err(unreadable)?;
-    Ok(config::parse_spec(&text, &path.display().to_string())?)
+pub fn read_lab(path: &Path) -> Result<(LabSpec, Lab), RunError> {
+    Ok(LabFile::read(path)?.parse()?)
+}
+
+/// A lab file, read once: it may be a pipe.
+struct LabFile {
+    name: String,
+    text: Vec<u8>,
+}
+
+impl LabFile {
+    fn read(path: &Path) -> Result<Self, RunError> {
+        let text = fs::read(path);
+        let text = text.map_err(|error| RunError::Read { path: path.to_owned(), error })?;
+        Ok(Self { name: path.display().to_string(), text })
+    }
+
+    fn parse(&self) -> Result<(LabSpec, Lab), ConfigError> {
+        config::parse_spec(&self.text, &self.name)
+    }
 }
 
 /// The runtime of the control plane. Packets never pass it.
@@ -138,13 +185,12 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
 pub async fn serve(
     socket: ControlSocket,
     mut stop: Stop,
-    workers: Option<NonZeroU16>,
+    threads: Threads,
     spec: LabSpec,
     while_up: impl AsyncFnOnce(&Arc<Engine>),
 ) -> Result<(), RunError> {
     let (sender, reports) = mpsc::unbounded_channel();
-    let workers = workers.map_or_else(suggested_workers, |count| usize::from(count.get()));
-    let plane = Dataplane::start(workers, entropy::seed(), sender).map_err(RunError::Process)?;
+    let plane = Dataplane::start(&threads, entropy::seed(), sender).map_err(RunError::Process)?;
     let engine = Arc::new(Engine::new(plane));
     let outcome = bring_up(&engine, spec, &socket).await;
     let mut server = match outcome {
@@ -224,12 +270,6 @@ fn say_ready() {
     }
 }
 
-/// One a core, and at most four: more wait for the one lock around the switch.
-fn suggested_workers() -> usize {
-    thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_WORKERS))
-}
-
-const MOST_WORKERS: usize = 4;
 /// How long requests in flight may take when the daemon ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
@@ -244,7 +284,11 @@ mod tests {
         let lab = room.path().join("lab.toml");
         fs::write(&lab, "[brigde.a]\n").unwrap();
         let socket = room.path().join("control.sock");
-        let options = RunOptions { lab: Some(lab), socket: socket.clone(), workers: None };
+        let options = RunOptions {
+            lab: Some(lab),
+            socket: socket.clone(),
+            threads: ThreadOptions::default(),
+        };
         let error = run(&options).unwrap_err();
         assert!(error.is_bad_lab());
         assert!(error.to_string().contains("lab.toml:1:2: unknown key"), "{error}");
@@ -260,7 +304,7 @@ mod tests {
         let client = Client::new(&path);
         let mut answered = false;
         let while_up = async |_: &Arc<Engine>| answered = client.version().await.is_ok();
-        serve(socket, stop, NonZeroU16::new(1), LabSpec::default(), while_up).await.unwrap();
+        serve(socket, stop, Threads::default(), LabSpec::default(), while_up).await.unwrap();
         assert!(answered);
         assert!(matches!(client.version().await, Err(ClientError::NoDaemon(_))));
         assert_eq!(fs::read_dir(room.path()).unwrap().count(), 0);

@@ -46,6 +46,7 @@ mod path;
 mod ports;
 mod record;
 mod tables;
+mod threads;
 mod traffic;
 mod tunnel_mtu;
 mod tunnels;

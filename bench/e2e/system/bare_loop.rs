@@ -37,10 +37,15 @@ pub(super) fn queues() -> usize {
 
 /// The loop with so many queues on each side and a thread for each.
 pub(super) fn build(surroundings: &Surroundings, queues: usize) -> Result<Running> {
+    join(surroundings, "__loop", &queues.to_string())
+}
+
+/// Two namespaces with a device each, which this program holds as its own child in `role`.
+pub(super) fn join(surroundings: &Surroundings, role: &str, option: &str) -> Result<Running> {
     let near = Room::new("a")?;
     let far = Room::new("b")?;
     let mut command = Command::new(&surroundings.myself);
-    command.args(["__loop", near.name(), far.name(), &queues.to_string()]);
+    command.args([role, near.name(), far.name(), option]);
     let process = Process::start("loop", command, "ready")?;
     near.configure(DEVICE, packet::Ipv4Net::new(NEAR, WIDE)?)?;
     far.configure(DEVICE, packet::Ipv4Net::new(FAR, WIDE)?)?;
@@ -51,8 +56,8 @@ pub(super) fn build(surroundings: &Surroundings, queues: usize) -> Result<Runnin
 pub(crate) fn child(options: &Options) -> Result<()> {
     // Should the parent be killed, nobody else would end this process.
     prctl::set_pdeathsig(Signal::SIGTERM)?;
-    let near = open(&options.near, options.queues)?;
-    let far = open(&options.far, options.queues)?;
+    let near = open(&options.near, options.queues, 0)?;
+    let far = open(&options.far, options.queues, 0)?;
     println!("ready");
     thread::scope(|scope| {
         let pairs = near.iter().zip(&far);
@@ -68,14 +73,15 @@ pub(crate) fn child(options: &Options) -> Result<()> {
     })
 }
 
-fn open(namespace: &str, queues: usize) -> Result<Vec<File>> {
+/// The queues of a new device in a namespace; `more` are flags of linux/if_tun.h.
+pub(super) fn open(namespace: &str, queues: usize, more: libc::c_int) -> Result<Vec<File>> {
     let netns = Netns::open(&Place::Name(namespace.into()))?;
-    let opened = netns.run(|| tap::open(DEVICE, queues))?;
+    let opened = netns.run(|| tap::open(DEVICE, queues, more))?;
     opened.with_context(|| format!("cannot open a TAP device in {netns}"))
 }
 
 /// Moves frames between two queues, both ways, for ever.
-fn shuttle(near: &File, far: &File) -> Result<()> {
+pub(super) fn shuttle(near: &File, far: &File) -> Result<()> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(near, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
     epoll.add(far, EpollEvent::new(EpollFlags::EPOLLIN, 1))?;

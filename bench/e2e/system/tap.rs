@@ -7,8 +7,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
 /// Makes the device `name` in the calling thread's namespace and opens its queues, non-blocking. Every frame has a
-/// virtio header of [`HEADER_LEN`] bytes ahead of it; the kernel may leave checksums and segmentation undone.
-pub(super) fn open(name: &str, queues: usize) -> io::Result<Vec<File>> {
+/// virtio header of [`HEADER_LEN`] bytes ahead of it; the kernel may leave checksums and segmentation undone. `more`
+/// are flags of linux/if_tun.h beside the usual ones.
+pub(super) fn open(name: &str, queues: usize, more: libc::c_int) -> io::Result<Vec<File>> {
     let mut files = Vec::with_capacity(queues);
     for _ in 0..queues {
         let file = OpenOptions::new()
@@ -16,7 +17,7 @@ pub(super) fn open(name: &str, queues: usize) -> io::Result<Vec<File>> {
             .write(true)
             .custom_flags(libc::O_NONBLOCK)
             .open("/dev/net/tun")?;
-        attach(&file, name)?;
+        attach(&file, name, FLAGS | more)?;
         files.push(file);
     }
     Ok(files)
@@ -25,10 +26,10 @@ pub(super) fn open(name: &str, queues: usize) -> io::Result<Vec<File>> {
 /// Bytes of virtio header ahead of each frame.
 pub(super) const HEADER_LEN: usize = 12;
 
-fn attach(file: &File, name: &str) -> io::Result<()> {
+fn attach(file: &File, name: &str, flags: libc::c_int) -> io::Result<()> {
     let mut request = libc::ifreq {
         ifr_name: [0; libc::IFNAMSIZ],
-        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: FLAGS as libc::c_short },
+        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags as libc::c_short },
     };
     if name.len() >= libc::IFNAMSIZ {
         return Err(io::ErrorKind::InvalidInput.into());

@@ -29,6 +29,9 @@ pub(super) const BRIDGED: Shape =
 /// The same, one thread.
 pub(super) const ONE_WORKER: Shape = Shape { switch: "[switch]\nworkers = 1\n", ..BRIDGED };
 
+/// The same, and a worker looks for frames for a while before it sleeps.
+pub(super) const POLLING: Shape = Shape { switch: "[switch]\npoll = \"200us\"\n", ..BRIDGED };
+
 /// The same, without offload: every segment is a frame of its own.
 pub(super) const PLAIN: Shape = Shape { port: "offload = false\n", ..BRIDGED };
 

@@ -41,9 +41,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
             let options = DemoOptions { once, socket, workers, log, tables };
             Ok(if two_hosts { demo::two_hosts(&options) } else { demo::run(&options) }?)
         }
-        Verb::Run { lab, log, workers } => {
+        Verb::Run { lab, log, threads } => {
             log::start(log.as_deref(), "info")?;
-            Ok(run::run(&RunOptions { lab, socket: socket(SOCKET), workers })?)
+            Ok(run::run(&RunOptions { lab, socket: socket(SOCKET), threads: threads.into() })?)
         }
         Verb::Check { file } => lab::check(&file),
         Verb::Replay(replay) => replay.run(args.json),

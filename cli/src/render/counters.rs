@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use daemon::engine::views::{DropView, PortStats, StatsView};
+use daemon::engine::views::{DropView, PortStats, StatsView, WorkerStats};
 
 use super::{Column, table};
 use Column::{Number, Text};
@@ -32,7 +32,32 @@ pub(crate) fn stats(stats: &StatsView) -> String {
     let others = stats.totals.iter().filter(|(name, _)| !TOTALS.contains(&name.as_str()));
     let total = |(name, count): (&String, &u64)| vec![name.replace('_', " "), count.to_string()];
     let totals = [Text("the switch"), Number("frames")];
-    format!("{ports}\n\n{}", table(&totals, known.chain(others).map(total).collect()))
+    let totals = table(&totals, known.chain(others).map(total).collect());
+    format!("{ports}\n\n{totals}{}", workers(&stats.workers))
+}
+
+/// The packet threads, when one stays on a processor or has polled.
+fn workers(workers: &[WorkerStats]) -> String {
+    if workers.iter().all(|worker| worker.cpu.is_none() && worker.polls == 0) {
+        return String::new();
+    }
+    let columns = [
+        Text("worker"),
+        Text("cpu"),
+        Number("polls"),
+        Number("with frames"),
+        Number("polled (ms)"),
+    ];
+    let row = |worker: &WorkerStats| {
+        vec![
+            worker.worker.to_string(),
+            worker.cpu.map_or_else(|| "any".into(), |cpu| cpu.to_string()),
+            worker.polls.to_string(),
+            worker.polls_with_frames.to_string(),
+            (worker.polled_us / 1_000).to_string(),
+        ]
+    };
+    format!("\n\n{}", table(&columns, workers.iter().map(row).collect()))
 }
 
 /// `drops`: the counts, then what their reasons mean.
@@ -76,10 +101,28 @@ mod tests {
     }
 
     #[test]
+    fn workers_are_shown_when_there_is_something_to_say() {
+        let worker = |number, cpu, polls| WorkerStats {
+            worker: number,
+            cpu,
+            polls,
+            polls_with_frames: polls / 2,
+            polled_us: 1_999,
+        };
+        assert_eq!(workers(&[worker(0, None, 0), worker(1, None, 0)]), "");
+        assert_eq!(
+            workers(&[worker(0, Some(3), 10), worker(1, None, 0)]),
+            "\n\nworker  cpu  polls  with frames  polled (ms)\n\
+             0       3       10            5            1\n\
+             1       any      0            0            1"
+        );
+    }
+
+    #[test]
     fn totals_stand_in_the_order_of_their_equation() {
         let names = ["dropped", "spoken", "consumed", "received", "held", "sent", "arp_conflicts"];
         let totals = names.iter().map(|name| ((*name).to_owned(), 1)).collect();
-        let text = stats(&StatsView { ports: Vec::new(), totals });
+        let text = stats(&StatsView { ports: Vec::new(), totals, workers: Vec::new() });
         let words: Vec<&str> =
             text.lines().skip(3).map(|line| line.trim_end_matches([' ', '1'])).collect();
         assert_eq!(

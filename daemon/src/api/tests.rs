@@ -14,7 +14,7 @@ use super::*;
 use crate::api::message::{LabBody, NeighborSpec, StationSpec};
 use crate::client::{Client, ClientError};
 use crate::config::{BridgeSpec, LabSpec, MasqueradeSpec, RouteSpec};
-use crate::dataplane::Dataplane;
+use crate::dataplane::{Dataplane, Threads};
 
 mod explain;
 mod record;
@@ -31,7 +31,7 @@ fn running() -> Running {
     let socket = room.path().join("control.sock");
     let listener = tokio::net::UnixListener::bind(&socket).unwrap();
     let (reports, _) = mpsc::unbounded_channel();
-    let engine = Arc::new(Engine::new(Dataplane::start(1, 7, reports).unwrap()));
+    let engine = Arc::new(Engine::new(Dataplane::start(&Threads::default(), 7, reports).unwrap()));
     tokio::spawn(axum::serve(listener, router(engine)).into_future());
     Running { client: Client::new(&socket), socket, _room: room }
 }

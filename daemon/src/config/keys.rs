@@ -80,7 +80,7 @@ fn synonym<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     known.iter().copied().find(|key| key == ours)
 }
 
-const SYNONYMS: [(&str, &str); 30] = [
+const SYNONYMS: [(&str, &str); 33] = [
     ("dev", "out"),
     ("interface", "out"),
     ("gateway", "via"),
@@ -100,6 +100,9 @@ const SYNONYMS: [(&str, &str); 30] = [
     ("gateway", "router"),
     ("aging", "ageing"),
     ("threads", "workers"),
+    ("cpu", "cpus"),
+    ("affinity", "cpus"),
+    ("busy_poll", "poll"),
     ("ifname", "interface"),
     ("id", "vni"),
     ("key", "vni"),

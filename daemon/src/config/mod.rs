@@ -15,6 +15,7 @@ mod lab;
 mod nearest;
 mod place;
 mod problem;
+mod processors;
 mod spec;
 mod text;
 
@@ -29,8 +30,10 @@ pub use lab::nat::{
 pub use lab::port::{Attach, Membership, Netns, Port, PriorityTags, Segment, VlanMode};
 pub use lab::route::{NextHop, Reject};
 pub use lab::settings::{Settings, Timeouts, Timers};
+pub use lab::threads::{NotAPoll, Poll};
 pub use lab::tunnel::{Dscp, Ttl, Tunnel, TunnelVlans};
 pub use problem::{ConfigError, Position, Problem};
+pub use processors::{locate_absent, ranges};
 pub(crate) use text::MAX_BYTES;
 
 pub use spec::texts::{BoolOrText, NumberOrText, Texts};

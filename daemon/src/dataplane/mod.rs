@@ -27,15 +27,20 @@ use crate::record::Recorder;
 
 mod counters;
 mod joining;
+mod polling;
 mod record;
 mod table;
+mod threads;
 mod transmit;
 mod tunnel;
 mod worker;
 
 pub use counters::{Counters, PortCounts};
+use polling::PollCounters;
+pub use polling::WorkerCounts;
 pub use table::Queue;
 pub(crate) use table::{Cable, Entry, Table};
+pub use threads::Threads;
 use transmit::Sending;
 pub use tunnel::Exit;
 use tunnel::{Tunnel, Underlay};
@@ -69,6 +74,8 @@ struct Shared {
     generation: AtomicU64,
     counters: DashMap<PortId, Arc<Counters>>,
     ends: Vec<End>,
+    /// How long a worker polls at most.
+    poll: Duration,
     stop: AtomicBool,
     reports: UnboundedSender<Report>,
 }
@@ -80,6 +87,9 @@ struct End {
     waker: Waker,
     /// The newest table that the worker has taken up.
     seen: AtomicU64,
+    /// The processor that it stays on.
+    cpu: Option<u16>,
+    polls: PollCounters,
 }
 
 impl End {
@@ -100,16 +110,21 @@ const SETTLE: Duration = Duration::from_secs(5);
 const CONTROL_BUFFERS: usize = 8;
 
 impl Dataplane {
-    /// Starts `workers` threads (at least one) around a new switch.
+    /// Starts threads (at least one) around a new switch. One that cannot stay where it should is reported as failed.
     ///
     /// # Errors
     /// A system call's, when epoll or a thread cannot be had.
-    pub fn start(workers: usize, seed: u64, reports: UnboundedSender<Report>) -> io::Result<Self> {
+    pub fn start(
+        threads: &Threads,
+        seed: u64,
+        reports: UnboundedSender<Report>,
+    ) -> io::Result<Self> {
         let mut ends = Vec::new();
-        for _ in 0..workers.max(1) {
+        for number in 0..threads.workers.max(1) {
             let (poller, waker) = (Poller::new()?, Waker::new()?);
             poller.add(&waker, WAKE)?;
-            ends.push(End { poller, waker, seen: AtomicU64::new(0) });
+            let (cpu, polls) = (threads.cpu(number), PollCounters::default());
+            ends.push(End { poller, waker, seen: AtomicU64::new(0), cpu, polls });
         }
         let shared = Arc::new(Shared {
             switch: Mutex::new(Switch::new(seed)),
@@ -118,6 +133,7 @@ impl Dataplane {
             generation: AtomicU64::new(0),
             counters: DashMap::new(),
             ends,
+            poll: threads.poll,
             stop: AtomicBool::new(false),
             reports,
         });
@@ -228,6 +244,11 @@ impl Dataplane {
         let mut all: Vec<_> = all.map(|entry| (*entry.key(), entry.value().read())).collect();
         all.sort_unstable_by_key(|(port, _)| *port);
         all
+    }
+
+    /// Where each worker stays and what its polling came to, by number.
+    pub fn workers(&self) -> Vec<WorkerCounts> {
+        self.shared.ends.iter().map(|end| end.polls.read(end.cpu)).collect()
     }
 
     fn event(&self, event: Event) {

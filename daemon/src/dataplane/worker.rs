@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use os::clock;
 use os::poller::Events;
 use os::tap::Received;
 use os::underlay::{BATCH, Datagrams, Listener, Slots};
+use os::{affinity, clock};
 use packet::{Instant, PortId};
 use switch::{Event, Outbox};
 
+use super::polling::Polling;
 use super::table::{Cable, Entry, Queue, Readable, Table};
 use super::transmit::Sending;
 use super::tunnel::{self, Underlay};
-use super::{Report, Shared, WAKE};
+use super::{End, Report, Shared, WAKE};
 
 /// Frames taken from one queue before the next has its turn: one flooding port cannot starve the others.
 const PER_QUEUE: usize = 32;
@@ -44,10 +45,12 @@ struct Worker<'a> {
     /// Where datagrams are received.
     slots: Slots,
     datagrams: Vec<Datagrams>,
+    polling: Polling<'a>,
 }
 
 /// Runs worker `number` until the dataplane stops.
 pub(super) fn run(shared: &Shared, number: usize) {
+    let Some(end) = shared.ends.get(number) else { return };
     let mut worker = Worker {
         shared,
         number,
@@ -60,19 +63,28 @@ pub(super) fn run(shared: &Shared, number: usize) {
         sending: Sending::default(),
         slots: Slots::new(),
         datagrams: Vec::new(),
+        polling: Polling::new(shared.poll, &end.polls),
     };
-    if let Err(error) = worker.work() {
+    if let Err(error) = settle_on(end.cpu).and_then(|()| worker.work(end)) {
         tracing::error!("worker {number} ends: {error}");
         let _ = shared.reports.send(Report::Failed(error));
     }
 }
 
+/// Keeps the calling thread where it should stay, if anywhere.
+fn settle_on(cpu: Option<u16>) -> io::Result<()> {
+    let Some(cpu) = cpu else { return Ok(()) };
+    affinity::pin(usize::from(cpu)).map_err(|error| {
+        io::Error::new(error.kind(), format!("it cannot be kept on processor {cpu}: {error}"))
+    })
+}
+
 impl Worker<'_> {
-    fn work(&mut self) -> io::Result<()> {
+    fn work(&mut self, end: &End) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
-        let Some(end) = self.shared.ends.get(self.number) else { return Ok(()) };
         while !self.shared.stop.load(Ordering::Acquire) {
-            let timeout = if self.busy.is_empty() { self.sleep() } else { Duration::ZERO };
+            let at_once = !self.busy.is_empty() || self.polling.goes_on(clock::now);
+            let timeout = if at_once { Duration::ZERO } else { self.sleep() };
             end.poller.wait(&mut events, Some(timeout))?;
             self.take_up_table();
             for (token, readiness) in events.iter() {
@@ -89,6 +101,9 @@ impl Worker<'_> {
                 } else if !self.busy.contains(&port) {
                     self.busy.push(port);
                 }
+            }
+            if !self.busy.is_empty() {
+                self.polling.found(clock::now);
             }
             self.turn();
             end.seen.store(self.generation, Ordering::Release);

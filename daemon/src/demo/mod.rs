@@ -20,7 +20,7 @@ use crate::client::ClientError;
 use crate::config::{self, Lab, LabSpec, Netns};
 use crate::engine::Engine;
 use crate::engine::views::{FlowEntry, NeighborEntry, StationView, TunnelView};
-use crate::run::{ControlSocket, RunError, Stop, runtime, serve};
+use crate::run::{ControlSocket, RunError, Stop, ThreadOptions, runtime, serve};
 
 mod probe;
 mod scene;
@@ -165,7 +165,9 @@ async fn build_and_tell(options: &DemoOptions, spec: LabSpec, lab: &Lab) -> Resu
             std::future::pending::<()>().await;
         }
     };
-    serve(socket, stop, options.workers, spec, while_up).await?;
+    let threads = ThreadOptions { workers: options.workers, ..ThreadOptions::default() };
+    let threads = threads.over(&lab.settings);
+    serve(socket, stop, threads, spec, while_up).await?;
     say("\nThe lab is gone, and its namespaces with it.");
     outcome
 }

@@ -94,7 +94,8 @@ impl Engine {
             }
             (port, counts)
         });
-        rows::stats(&running.ids, totals, &drops, carried)
+        let workers = self.plane.workers().into_iter().enumerate().map(rows::worker).collect();
+        StatsView { workers, ..rows::stats(&running.ids, totals, &drops, carried) }
     }
 
     /// Every drop count that is not zero.

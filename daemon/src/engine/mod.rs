@@ -257,10 +257,8 @@ impl Engine {
             matches!(state, State::Lost(_)) && lab.ports.contains_key(*name)
         });
         let lost: Vec<Name> = lost.map(|(name, _)| name.clone()).collect();
-        if lab.settings.workers != running.lab.settings.workers && running.lab != Lab::default() {
-            lines.push(
-                "! the number of workers changes when the daemon is started again".to_owned(),
-            );
+        if running.lab != Lab::default() {
+            lines.extend(rows::at_restart(&running.lab.settings, &lab.settings));
         }
         if dry_run {
             lines.extend(lost.iter().map(|name| format!("+ port {name} again, which was lost")));

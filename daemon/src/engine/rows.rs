@@ -10,9 +10,10 @@ use vxlan::Stranger;
 use super::ids::Ids;
 use super::views::{
     DropView, FlowEntry, NeighborEntry, PortStats, StationView, StatsView, StrangerView,
+    WorkerStats,
 };
-use crate::config::Name;
-use crate::dataplane::PortCounts;
+use crate::config::{Name, Settings};
+use crate::dataplane::{PortCounts, WorkerCounts};
 
 /// Drops of one port for one reason, as the switch counts them.
 pub(crate) type Drops = (PortId, DropReason, u64);
@@ -68,7 +69,30 @@ pub(crate) fn flow(flow: nat::FlowView) -> FlowEntry {
     FlowEntry { line: flow.to_string(), src_nat: flow.is_src_nat, dst_nat: flow.is_dst_nat }
 }
 
-/// All counts; `carried` says what each port has carried, a tunnel what came in through it.
+/// What of `wanted` a running daemon cannot take up.
+pub(crate) fn at_restart(current: &Settings, wanted: &Settings) -> Vec<String> {
+    let changes = [
+        ("the number of workers changes", current.workers != wanted.workers),
+        ("the processors of the workers change", current.cpus != wanted.cpus),
+        ("polling changes", current.poll != wanted.poll),
+    ];
+    let changes = changes.into_iter().filter(|(_, changes)| *changes);
+    changes.map(|(what, _)| format!("! {what} when the daemon is started again")).collect()
+}
+
+/// One worker.
+pub(crate) fn worker((number, counts): (usize, WorkerCounts)) -> WorkerStats {
+    WorkerStats {
+        worker: number,
+        cpu: counts.cpu,
+        polls: counts.spells,
+        polls_with_frames: counts.hits,
+        polled_us: u64::try_from(counts.polled.as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
+/// All counts; `carried` says what each port has carried, a tunnel what came in through it. Workers are
+/// not the switch's, and so left out.
 pub(crate) fn stats(
     ids: &Ids,
     totals: Totals,
@@ -99,7 +123,7 @@ pub(crate) fn stats(
         ("arp_conflicts", totals.arp_conflicts),
     ];
     let totals = totals.map(|(name, count)| (name.to_owned(), count));
-    StatsView { ports: ports.collect(), totals: totals.into() }
+    StatsView { ports: ports.collect(), totals: totals.into(), workers: Vec::new() }
 }
 
 /// Drops of one port for one reason.

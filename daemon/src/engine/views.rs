@@ -202,6 +202,24 @@ pub struct StatsView {
     pub ports: Vec<PortStats>,
     /// Of the switch as a whole, by name.
     pub totals: BTreeMap<String, u64>,
+    /// Each packet thread, in order; a replay has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<WorkerStats>,
+}
+
+/// One packet thread.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerStats {
+    /// Counts from 0.
+    pub worker: usize,
+    /// The processor that it stays on, if on one.
+    pub cpu: Option<u16>,
+    /// How often it looked for frames instead of sleeping.
+    pub polls: u64,
+    /// How many of these met a frame.
+    pub polls_with_frames: u64,
+    /// What they took, in microseconds.
+    pub polled_us: u64,
 }
 
 /// Datagrams of somebody that no tunnel wanted.

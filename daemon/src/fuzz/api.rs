@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::api::router;
 use crate::config::{Lab, LabSpec, PortSpec, TunnelSpec, parse_spec};
-use crate::dataplane::Dataplane;
+use crate::dataplane::{Dataplane, Threads};
 use crate::engine::Engine;
 
 /// Requests of one input: a longer one says nothing new.
@@ -34,7 +34,8 @@ const LAB: &str = "[bridge.br0]\nrouter = \"192.168.0.1/24\"\n[bridge.out]\nrout
 pub fn api(data: &[u8]) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (reports, _) = mpsc::unbounded_channel();
-    let plane = Dataplane::start(1, 7, reports).expect("a dataplane without devices");
+    let plane =
+        Dataplane::start(&Threads::default(), 7, reports).expect("a dataplane without devices");
     let engine = Arc::new(Engine::new(plane));
     let (spec, _) = parse_spec(LAB.as_bytes(), "lab.toml").expect("a lab");
     runtime.block_on(engine.apply(spec, false)).expect("bridges need no machine");

@@ -170,6 +170,8 @@ fn changed_tunnel(from: &Tunnel, to: &Tunnel) -> String {
 fn settings(from: &Settings, to: &Settings) -> String {
     let mut changes = Changes::default();
     changes.add("workers", optional(from.workers, "auto"), optional(to.workers, "auto"));
+    changes.add("cpus", cpus(&from.cpus), cpus(&to.cpus));
+    changes.add("poll", from.poll, to.poll);
     changes.add("flows", from.flows, to.flows);
     changes.add("flows_per_host", from.flows_per_host, to.flows_per_host);
     changes.add("neighbors", from.neighbors, to.neighbors);
@@ -233,6 +235,10 @@ fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
 
 fn optional<T: Display>(value: Option<T>, otherwise: &str) -> String {
     value.map_or_else(|| otherwise.to_owned(), |value| value.to_string())
+}
+
+fn cpus(cpus: &[u16]) -> String {
+    if cpus.is_empty() { "any".to_owned() } else { list(cpus) }
 }
 
 fn seconds(time: Duration) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Findings, value};
 use crate::config::lab::settings::{Settings, Timeouts, Timers};
+use crate::config::lab::threads::{NotAPoll, Poll};
 use crate::config::place::Place;
 use crate::config::problem::{Fault, quoted};
 use crate::config::spec::{LabSpec, TimeoutsSpec};
@@ -20,6 +21,10 @@ pub(super) fn check(spec: &LabSpec, findings: &mut Findings) -> Settings {
     if let Some(workers) = written.workers {
         let number = value::number::<u16>("workers", workers, 1..=64);
         settings.workers = findings.keep(place.key("workers"), number).and_then(NonZeroU16::new);
+    }
+    settings.cpus = cpus(&written.cpus, &place.key("cpus"), findings);
+    if let Some(text) = &written.poll {
+        settings.poll = findings.keep(place.key("poll"), poll(text)).unwrap_or_default();
     }
     let limits = [
         ("flows", written.flows, FLOWS, &mut settings.flows),
@@ -49,6 +54,25 @@ pub(super) fn check(spec: &LabSpec, findings: &mut Findings) -> Settings {
         timeouts(written, &place.key("timeouts"), &mut settings.timeouts, findings);
     }
     settings
+}
+
+/// Whether this machine has them is asked when the threads are started.
+fn cpus(written: &[i64], place: &Place, findings: &mut Findings) -> Vec<u16> {
+    if written.len() > MOST_CPUS {
+        let wrong = format!("`cpus` has {} entries and the limit is {MOST_CPUS}", written.len());
+        findings.refuse(place.clone(), wrong, "there are no more workers to place; write fewer");
+        return Vec::new();
+    }
+    let numbers = written.iter().enumerate().filter_map(|(index, cpu)| {
+        findings.keep(place.nth(index), value::number("cpus", *cpu, 0..=LAST_CPU))
+    });
+    numbers.collect()
+}
+
+fn poll(text: &str) -> Result<Poll, Fault> {
+    let wrong =
+        |remedy: NotAPoll| Fault::new(format!("`poll` is {}", quoted(text)), remedy.to_string());
+    text.parse().map_err(wrong)
 }
 
 fn timers(text: &str) -> Result<Timers, Fault> {
@@ -97,6 +121,10 @@ fn timeouts(
     set("neighbor_stale", written.neighbor_stale, &mut [&mut timeouts.neighbor_stale]);
 }
 
+/// One a worker.
+const MOST_CPUS: usize = 64;
+/// The kernel's usual set of processors has 1,024.
+const LAST_CPU: i64 = 1_023;
 /// 16 million flows are about 4 GiB of table.
 const FLOWS: RangeInclusive<i64> = 64..=16_777_216;
 const NEIGHBORS: RangeInclusive<i64> = 16..=1_048_576;

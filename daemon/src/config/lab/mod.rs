@@ -13,6 +13,7 @@ pub(crate) mod nat;
 pub(crate) mod port;
 pub(crate) mod route;
 pub(crate) mod settings;
+pub(crate) mod threads;
 pub(crate) mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,11 +6,17 @@ use std::time::Duration;
 
 use nat::Lifetimes;
 
+use super::threads::Poll;
+
 /// `[switch]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Packet threads, 1 to 64; `None` for as many as the machine suggests.
     pub workers: Option<NonZeroU16>,
+    /// Worker i stays on `cpus[i % n]`; anywhere when empty. At most 64.
+    pub cpus: Vec<u16>,
+    /// How long an idle worker looks for frames before it sleeps.
+    pub poll: Poll,
     /// Tracked connections in all.
     pub flows: u32,
     /// Tracked connections of one inside host; not more than `flows`.
@@ -74,6 +80,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             workers: None,
+            cpus: Vec::new(),
+            poll: Poll::OFF,
             flows: 262_144,
             flows_per_host: 16_384,
             neighbors: 8_192,

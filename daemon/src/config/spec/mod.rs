@@ -288,6 +288,12 @@ pub struct SwitchSpec {
     /// Packet threads, and queues of every device: one per core, at most 4, when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<i64>,
+    /// Processors that the threads stay on, in turn; anywhere when left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cpus: Vec<i64>,
+    /// How long an idle thread looks for frames before it sleeps: "200us", "2ms", "off" (default).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll: Option<String>,
     /// Tracked connections in all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flows: Option<i64>,

@@ -167,6 +167,25 @@ fn nothing_is_had_twice() {
 fn settings_are_within_their_limits() {
     refused(&[
         ("[switch]\nworkers = 65", "switch: `workers` is 65; write a number from 1 to 64"),
+        ("[switch]\ncpus = [0, 1024]", "switch: `cpus` is 1024; write a number from 0 to 1023"),
+        ("[switch]\ncpus = [-1]", "switch: `cpus` is -1; write a number from 0 to 1023"),
+        (
+            &format!("[switch]\ncpus = {:?}", [0; 65]),
+            "switch: `cpus` has 65 entries and the limit is 64; there are no more workers to place; \
+             write fewer",
+        ),
+        (
+            "[switch]\npoll = \"11ms\"",
+            "switch: `poll` is \"11ms\"; write a time from \"1us\" to \"10ms\", or \"off\"",
+        ),
+        (
+            "[switch]\npoll = \"200\"",
+            "switch: `poll` is \"200\"; write a time from \"1us\" to \"10ms\", or \"off\"",
+        ),
+        (
+            "[switch]\nbusy_poll = \"2ms\"",
+            "switch: unknown key \"busy_poll\"; did you mean `poll`?",
+        ),
         (
             "[switch]\ntimers = \"bsd\"",
             "switch: `timers` is \"bsd\"; write \"rfc\", \"linux\" or \"ovs\"",
