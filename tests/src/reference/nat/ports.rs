@@ -164,9 +164,9 @@ impl Translator {
                 assert_eq!(port.ip(), external, "another external address");
                 let inside = original.from;
                 let own = |l: &Lent| (l.inside, *l.external.ip()) == (inside, *external);
-                let again = self.lent(protocol).any(|l| own(l) && l.external == port);
+                let before = self.lent(protocol).find(|l| own(l) && l.external == port);
                 shared = rule.mapping == Mapping::AddressAndPortDependent;
-                if !again {
+                if before.is_none() {
                     let (wish, got) = (inside.port(), port.port());
                     assert!(
                         allows(rule, protocol, wish, got),
@@ -180,7 +180,9 @@ impl Translator {
                     assert!(free || shared || self.is_doubtful(), "{port} rests");
                 }
                 if !shared {
-                    let (filtering, remote) = (rule.filtering, *original.to.ip());
+                    // A mapping filters as the rule said when it was made.
+                    let filtering = before.map_or(rule.filtering, |mapping| mapping.filtering);
+                    let remote = *original.to.ip();
                     lent.push(Lent { inside, external: port, filtering, remote });
                 }
             }
