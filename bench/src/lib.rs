@@ -8,6 +8,7 @@
 pub mod frames;
 pub mod random;
 pub mod rig;
+pub mod turns;
 pub mod work;
 
 pub use rig::{Rig, Traffic};

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use os::privileges::PrivilegeError;
-use os::{affinity, entropy, privileges};
+use os::{affinity, entropy, open_files, privileges};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -114,6 +114,7 @@ pub fn run(options: &RunOptions) -> Result<(), RunError> {
     };
     let threads = place(&options.threads, &lab, file.as_ref())?;
     privileges::check()?;
+    open_files::raise_limit().map_err(RunError::Process)?;
     let ready = async |_: &Arc<Engine>| {
         say_ready();
         std::future::pending::<()>().await;

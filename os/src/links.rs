@@ -87,6 +87,16 @@ impl Links {
         }
     }
 
+    /// Whether there is a device with this number.
+    pub async fn exists(&self, index: u32) -> Result<bool, LinkError> {
+        let mut found = self.handle.link().get().match_index(index).execute();
+        match within_deadline(found.try_next()).await {
+            Ok(message) => Ok(message.is_some()),
+            Err(failure) if failure.errno() == Some(libc::ENODEV) => Ok(false),
+            Err(failure) => Err(self.error(format!("look for device {index}"), failure)),
+        }
+    }
+
     /// Every device, in the order of their indices.
     pub async fn list(&self) -> Result<Vec<Link>, LinkError> {
         let found = self.handle.link().get().execute();

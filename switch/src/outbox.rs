@@ -90,6 +90,11 @@ impl Outbox {
         self.transmits.len()
     }
 
+    /// Copies waiting to be sent: a flooded frame is here once for each port.
+    pub fn waiting_copies(&self) -> usize {
+        self.egress.len()
+    }
+
     /// Whether nothing waits to be sent.
     pub fn is_empty(&self) -> bool {
         self.transmits.is_empty()

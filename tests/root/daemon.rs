@@ -29,6 +29,15 @@ impl<'w> Daemon<'w> {
         Self::run(world, &world.file(lab))
     }
 
+    /// Runs a lab written as text, by a shell that allows it `files` open files unless it asks for more.
+    pub(crate) fn with_files(world: &'w World, lab: &str, files: u32) -> Self {
+        let lab = world.file(lab);
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("ulimit -S -n {files} && exec \"$0\" run \"$1\""));
+        let process = world.start(shell.arg(binary::path()).arg(&lab));
+        Self::await_ready(world, &lab, process)
+    }
+
     /// Runs a lab file.
     pub(crate) fn run(world: &'w World, lab: &Path) -> Self {
         let process = world.start(Command::new(binary::path()).arg("run").arg(lab));

@@ -42,6 +42,7 @@ mod lan;
 mod lifecycle;
 mod load;
 mod machine;
+mod many;
 mod path;
 mod ports;
 mod record;

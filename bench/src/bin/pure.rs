@@ -5,8 +5,9 @@
 //! best turn says what the code costs when nobody else wants the processor.
 
 use std::env;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use bench::turns::{self, Turns};
 use bench::{Rig, Traffic, work};
 
 fn main() {
@@ -40,9 +41,7 @@ impl Summary {
         if !self.words.is_empty() && !self.words.iter().any(|word| name.contains(word.as_str())) {
             return None;
         }
-        let turns = measure(set_up());
-        let best = turns.first().copied()?;
-        let median = turns.get(turns.len() / 2).copied()?;
+        let Turns { median, best } = turns::measure(set_up(), LENGTH);
         print!("{name:<28}{median:>10.1}{best:>10.1}");
         match target {
             Some(target) if median <= target => println!("{target:>10.0}  met"),
@@ -53,20 +52,5 @@ impl Summary {
     }
 }
 
-/// Nanoseconds a frame in each turn, the best first.
-fn measure<T: Traffic>(mut rig: Rig<T>) -> Vec<f64> {
-    let mut turns = Vec::with_capacity(MOST_TURNS);
-    let end = Instant::now() + LENGTH;
-    rig.run(WARM_UP);
-    while turns.is_empty() || (turns.len() < MOST_TURNS && Instant::now() < end) {
-        turns.push(rig.run(FRAMES_A_TURN).as_secs_f64() * 1e9 / FRAMES_A_TURN as f64);
-    }
-    turns.sort_by(f64::total_cmp);
-    turns
-}
-
 /// For each kind of work, besides its set-up.
 const LENGTH: Duration = Duration::from_secs(3);
-const WARM_UP: u64 = 100_000;
-const FRAMES_A_TURN: u64 = 6_400;
-const MOST_TURNS: usize = 10_000;

@@ -25,6 +25,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::record::Recorder;
 
+mod close;
 mod counters;
 mod joining;
 mod polling;
@@ -33,8 +34,10 @@ mod table;
 mod threads;
 mod transmit;
 mod tunnel;
+mod turns;
 mod worker;
 
+pub(crate) use close::close;
 pub use counters::{Counters, PortCounts};
 use polling::PollCounters;
 pub use polling::WorkerCounts;
@@ -149,7 +152,7 @@ impl Dataplane {
         Ok(plane)
     }
 
-    /// How many queues a TAP should have: one a worker.
+    /// How many queues a TAP can use: one a worker.
     pub fn queues(&self) -> usize {
         self.shared.ends.len()
     }
@@ -178,13 +181,14 @@ impl Dataplane {
         look(clock::now(), &switch)
     }
 
-    /// Joins a device's queues to a port and takes it up. The port must be known to the switch.
-    ///
-    /// # Errors
-    /// A system call's; the port then stays down.
-    pub fn attach(&self, port: PortId, queues: Vec<Queue>) -> io::Result<()> {
-        let counters = self.counters(port);
-        self.open(Entry::Cable(Arc::new(Cable { port, queues, counters })))
+    /// Joins the queues of devices to their ports and takes them all up with one new table. The ports must be known to
+    /// the switch. Says which ports stay down, for a system call's error.
+    pub fn attach(&self, devices: Vec<(PortId, Vec<Queue>)>) -> Vec<(PortId, io::Error)> {
+        let cables = devices.into_iter().map(|(port, queues)| {
+            let counters = self.counters(port);
+            Entry::Cable(Arc::new(Cable { port, queues, counters }))
+        });
+        self.open(&cables.collect::<Vec<_>>())
     }
 
     /// Joins sockets, one a worker, to a port that datagrams come in on. The port must be known to the switch.
@@ -193,7 +197,7 @@ impl Dataplane {
     /// A system call's; the port then stays down.
     pub fn attach_underlay(&self, port: PortId, listeners: Vec<Listener>) -> io::Result<()> {
         let counters = self.counters(port);
-        self.open(Entry::Underlay(Arc::new(Underlay { port, listeners, counters })))
+        self.open_one(Entry::Underlay(Arc::new(Underlay { port, listeners, counters })))
     }
 
     /// Lets a tunnel's frames leave, or leave otherwise than before. The port must be known to the switch.
@@ -202,40 +206,65 @@ impl Dataplane {
     /// None that is known.
     pub fn attach_tunnel(&self, port: PortId, exit: Exit) -> io::Result<()> {
         let counters = self.counters(port);
-        self.open(Entry::Tunnel(Arc::new(Tunnel { port, exit, counters })))
+        self.open_one(Entry::Tunnel(Arc::new(Tunnel { port, exit, counters })))
     }
 
     fn counters(&self, port: PortId) -> Arc<Counters> {
         self.shared.counters.entry(port).or_default().clone()
     }
 
-    fn open(&self, entry: Entry) -> io::Result<()> {
-        let port = entry.port();
-        self.shared.publish(|table| table.with(entry.clone()));
-        self.event(Event::PortUp(port));
+    fn open_one(&self, entry: Entry) -> io::Result<()> {
+        match self.open(&[entry]).into_iter().next() {
+            None => Ok(()),
+            Some((_, error)) => Err(error),
+        }
+    }
+
+    fn open(&self, entries: &[Entry]) -> Vec<(PortId, io::Error)> {
+        self.shared.publish(|table| table.with(entries));
+        self.events(entries.iter().map(|entry| Event::PortUp(entry.port())));
+        let watched = entries.iter().map(|entry| (entry.port(), self.watch(entry)));
+        watched.filter_map(|(port, watched)| Some((port, watched.err()?))).collect()
+    }
+
+    fn watch(&self, entry: &Entry) -> io::Result<()> {
         for (number, end) in self.shared.ends.iter().enumerate() {
             if let Some(source) = entry.read_by(number, self.queues()) {
-                end.poller.add(&source, u64::from(port.number()))?;
+                end.poller.add(&source, u64::from(entry.port().number()))?;
             }
         }
         Ok(())
     }
 
-    /// Takes a port down and closes its queues; its device is gone when this returns. Blocks for a batch's time.
-    pub fn detach(&self, port: PortId) {
-        self.event(Event::PortDown(port));
-        let entry = self.shared.table().get(port).cloned();
-        if let Some(entry) = entry {
-            for (number, end) in self.shared.ends.iter().enumerate() {
-                if let Some(source) = entry.read_by(number, self.queues()) {
-                    // Fails only when a worker saw the device go and has removed it already.
-                    let _ = end.poller.remove(&source);
-                }
+    /// Takes ports down and closes their queues; their devices are gone when this returns. Blocks until every worker
+    /// has finished a batch, and while the kernel deletes the devices: milliseconds each, several at once.
+    pub fn detach(&self, ports: &[PortId]) {
+        if ports.is_empty() {
+            return;
+        }
+        self.events(ports.iter().map(|port| Event::PortDown(*port)));
+        let table = self.shared.table();
+        let entries: Vec<Entry> =
+            ports.iter().filter_map(|port| table.get(*port).cloned()).collect();
+        drop(table);
+        for entry in &entries {
+            self.unwatch(entry);
+        }
+        let generation = self.shared.publish(|table| table.without(ports));
+        for port in ports {
+            self.shared.counters.remove(port);
+        }
+        self.shared.settle(generation);
+        close(entries);
+    }
+
+    fn unwatch(&self, entry: &Entry) {
+        for (number, end) in self.shared.ends.iter().enumerate() {
+            if let Some(source) = entry.read_by(number, self.queues()) {
+                // Fails only when a worker saw the device go and has removed it already.
+                let _ = end.poller.remove(&source);
             }
         }
-        let generation = self.shared.publish(|table| table.without(port));
-        self.shared.counters.remove(&port);
-        self.shared.settle(generation);
     }
 
     /// Counts of every port, by number.
@@ -251,9 +280,16 @@ impl Dataplane {
         self.shared.ends.iter().map(|end| end.polls.read(end.cpu)).collect()
     }
 
-    fn event(&self, event: Event) {
+    fn events(&self, events: impl Iterator<Item = Event>) {
         let mut out = lock(&self.control);
-        self.shared.step(event, &mut out);
+        {
+            let mut switch = self.shared.switch();
+            let now = clock::now();
+            for event in events {
+                self.shared.recorder.events(now, std::slice::from_ref(&event), &switch);
+                switch.step(now, event, &mut out);
+            }
+        }
         self.shared.send_from_control(&mut out);
     }
 }

@@ -146,7 +146,7 @@ impl AsFd for Readable<'_> {
     }
 }
 
-/// All ports that are open, by number. Cloned and replaced whole when one comes or goes.
+/// All ports that are open, by number. Cloned and replaced whole when some come or go.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Table(Vec<Option<Entry>>);
 
@@ -155,22 +155,28 @@ impl Table {
         self.0.get(port.index())?.as_ref()
     }
 
-    pub(crate) fn with(&self, entry: Entry) -> Self {
+    /// The table with `entries` in it too. Costs a copy of the whole, however many they are.
+    pub(crate) fn with(&self, entries: &[Entry]) -> Self {
         let mut table = self.clone();
-        let at = entry.port().index();
-        if table.0.len() <= at {
-            table.0.resize(at + 1, None);
-        }
-        if let Some(slot) = table.0.get_mut(at) {
-            *slot = Some(entry);
+        for entry in entries {
+            let at = entry.port().index();
+            if table.0.len() <= at {
+                table.0.resize(at + 1, None);
+            }
+            if let Some(slot) = table.0.get_mut(at) {
+                *slot = Some(entry.clone());
+            }
         }
         table
     }
 
-    pub(crate) fn without(&self, port: PortId) -> Self {
+    /// The table without `ports`.
+    pub(crate) fn without(&self, ports: &[PortId]) -> Self {
         let mut table = self.clone();
-        if let Some(slot) = table.0.get_mut(port.index()) {
-            *slot = None;
+        for port in ports {
+            if let Some(slot) = table.0.get_mut(port.index()) {
+                *slot = None;
+            }
         }
         table
     }

@@ -225,7 +225,7 @@ mod tests {
         let (here, gone) = (PortId::new(1), PortId::new(2));
         let counters = Arc::new(Counters::default());
         let tunnel = Arc::new(Tunnel { port: here, exit, counters });
-        let table = Table::default().with(Entry::Tunnel(tunnel));
+        let table = Table::default().with(&[Entry::Tunnel(tunnel)]);
         let copy =
             |port, last| Egress { port, remote: Some(Ipv4Addr::new(127, 0, 0, last)), tag: None };
         let copies = [copy(here, 1), copy(gone, 2), copy(gone, 3), copy(here, 4), copy(here, 5)];

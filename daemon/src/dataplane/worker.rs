@@ -10,12 +10,13 @@ use os::tap::Received;
 use os::underlay::{BATCH, Datagrams, Listener, Slots};
 use os::{affinity, clock};
 use packet::{Instant, PortId};
-use switch::{Event, Outbox};
+use switch::{Event, Outbox, Switch};
 
 use super::polling::Polling;
 use super::table::{Cable, Entry, Queue, Readable, Table};
 use super::transmit::Sending;
 use super::tunnel::{self, Underlay};
+use super::turns::Turns;
 use super::{End, Report, Shared, WAKE};
 
 /// Frames taken from one queue before the next has its turn: one flooding port cannot starve the others.
@@ -23,8 +24,14 @@ const PER_QUEUE: usize = 32;
 /// Bytes taken from one queue before the next has its turn. Two or three super-frames: more would leave the cache
 /// before they are written.
 const PER_QUEUE_BYTES: usize = 192 << 10;
-/// Buffers kept: a batch from a dozen busy ports.
-const BUFFERS: usize = 256;
+/// Frames that the switch is stepped through under one taking of its lock. With a thousand busy ports, more would keep
+/// the other workers and the control plane waiting, and hold more memory than a cache has.
+const PER_BATCH: usize = 256;
+/// Copies that flooded frames of a batch may leave in before they are written: at about a microsecond each, so that a
+/// broadcast storm among a thousand ports neither fills memory nor keeps a new table waiting.
+const PER_FLUSH: usize = 4096;
+/// Buffers kept: a batch of frames, and what is received beyond it.
+const BUFFERS: usize = PER_BATCH + PER_QUEUE;
 /// The longest sleep, so that a timer that another worker started is late by no more than this.
 const LONGEST_SLEEP: Duration = Duration::from_millis(250);
 /// Events taken from epoll at once.
@@ -35,8 +42,8 @@ struct Worker<'a> {
     number: usize,
     table: Arc<Table>,
     generation: u64,
-    /// Ports whose queue may hold more.
-    busy: Vec<PortId>,
+    /// Ports whose queue may hold more, in the order of their turns.
+    busy: Turns,
     batch: Vec<Event>,
     /// When the switch's timers are looked at next. Worker 0 runs them; the others never do.
     timers: Instant,
@@ -56,7 +63,7 @@ pub(super) fn run(shared: &Shared, number: usize) {
         number,
         table: shared.table(),
         generation: 0,
-        busy: Vec::new(),
+        busy: Turns::default(),
         batch: Vec::new(),
         timers: if number == 0 { Instant::ZERO } else { Instant::MAX },
         out: Outbox::new(BUFFERS),
@@ -98,7 +105,7 @@ impl Worker<'_> {
                     && matches!(self.table.get(port), Some(Entry::Cable(cable)) if cable.is_tap())
                 {
                     self.lose(port);
-                } else if !self.busy.contains(&port) {
+                } else {
                     self.busy.push(port);
                 }
             }
@@ -106,7 +113,6 @@ impl Worker<'_> {
                 self.polling.found(clock::now);
             }
             self.turn();
-            end.seen.store(self.generation, Ordering::Release);
         }
         Ok(())
     }
@@ -116,49 +122,77 @@ impl Worker<'_> {
         self.timers.since(clock::now()).min(LONGEST_SLEEP)
     }
 
-    /// Every busy queue has its turn, then the switch is stepped once for all of them.
+    /// Busy queues have their turn until the batch is full, then the switch is stepped for all of them.
     fn turn(&mut self) {
-        let busy = core::mem::take(&mut self.busy);
-        for port in &busy {
-            let workers = self.shared.ends.len();
-            let Some(entry) = self.table.get(*port).cloned() else { continue };
-            let more = match (&entry, entry.read_by(self.number, workers)) {
-                (Entry::Cable(cable), Some(Readable::Queue(queue))) => self.read(cable, queue),
-                (Entry::Underlay(underlay), Some(Readable::Listener(listener))) => {
-                    self.receive(underlay, listener)
-                }
-                _ => false,
-            };
-            if more {
-                self.busy.push(*port);
+        for _ in 0..self.busy.len() {
+            if self.batch.len() >= PER_BATCH {
+                break;
+            }
+            let Some(port) = self.busy.pop() else { break };
+            if self.take_from(port) {
+                self.busy.push(port);
             }
         }
         let now = clock::now();
         let timers = now >= self.timers;
         if timers || !self.batch.is_empty() {
             self.step(now, timers);
+        } else {
+            // A lost device may have had effects.
+            self.send();
         }
+    }
+
+    /// Takes what a port may give in one turn; whether there may be more.
+    fn take_from(&mut self, port: PortId) -> bool {
+        let Some(entry) = self.table.get(port).cloned() else { return false };
+        match (&entry, entry.read_by(self.number, self.shared.ends.len())) {
+            (Entry::Cable(cable), Some(Readable::Queue(queue))) => self.read(cable, queue),
+            (Entry::Underlay(underlay), Some(Readable::Listener(listener))) => {
+                self.receive(underlay, listener)
+            }
+            _ => false,
+        }
+    }
+
+    /// Steps the switch through the batch and sends what comes out: under one taking of the lock, unless so much is
+    /// flooded that some of it must leave first.
+    fn step(&mut self, now: Instant, timers: bool) {
+        let shared = self.shared;
+        let mut batch = core::mem::take(&mut self.batch);
+        let mut switch = shared.switch();
+        switch.look_ahead(&mut batch);
+        let mut events = batch.drain(..);
+        loop {
+            for event in events.by_ref() {
+                shared.recorder.events(now, std::slice::from_ref(&event), &switch);
+                switch.step(now, event, &mut self.out);
+                if self.out.waiting_copies() >= PER_FLUSH {
+                    break;
+                }
+            }
+            let done = events.len() == 0;
+            if done && timers {
+                self.timers = run_timers(shared, &mut switch, now, &mut self.out);
+            }
+            drop(switch);
+            self.send();
+            if done {
+                break;
+            }
+            switch = shared.switch();
+        }
+        drop(events);
+        self.batch = batch;
+    }
+
+    /// Writes what the switch left, and lets go of a table that has been replaced.
+    fn send(&mut self) {
         self.sending.flush(&mut self.out, &self.table, self.number);
         for notice in self.out.notices() {
             let _ = self.shared.reports.send(Report::Notice(notice));
         }
-    }
-
-    fn step(&mut self, now: Instant, timers: bool) {
-        let mut switch = self.shared.switch();
-        switch.look_ahead(&mut self.batch);
-        self.shared.recorder.events(now, &self.batch, &switch);
-        for event in self.batch.drain(..) {
-            switch.step(now, event, &mut self.out);
-        }
-        if timers {
-            if switch.next_timeout().is_some_and(|at| at <= now) {
-                self.shared.recorder.events(now, &[Event::Timeout], &switch);
-                switch.step(now, Event::Timeout, &mut self.out);
-            }
-            let next = switch.next_timeout().unwrap_or(Instant::MAX);
-            self.timers = next.min(now + LONGEST_SLEEP);
-        }
+        self.take_up_table();
     }
 
     /// Takes a bounded number of frames from a port; whether there may be more.
@@ -244,11 +278,27 @@ impl Worker<'_> {
         let _ = self.shared.reports.send(Report::Gone(port));
     }
 
+    /// Takes up the newest table, and says so to whoever waits for the old one's end. No entry of the old one is in
+    /// anyone's hands here.
     fn take_up_table(&mut self) {
         let generation = self.shared.generation.load(Ordering::Acquire);
-        if generation != self.generation {
-            self.table = self.shared.table();
-            self.generation = generation;
+        if generation == self.generation {
+            return;
+        }
+        self.table = self.shared.table();
+        self.generation = generation;
+        if let Some(end) = self.shared.ends.get(self.number) {
+            end.seen.store(generation, Ordering::Release);
         }
     }
+}
+
+/// Runs the timers that are due; says when to look at them again.
+fn run_timers(shared: &Shared, switch: &mut Switch, now: Instant, out: &mut Outbox) -> Instant {
+    if switch.next_timeout().is_some_and(|at| at <= now) {
+        shared.recorder.events(now, &[Event::Timeout], switch);
+        switch.step(now, Event::Timeout, out);
+    }
+    let next = switch.next_timeout().unwrap_or(Instant::MAX);
+    next.min(now + LONGEST_SLEEP)
 }

@@ -216,7 +216,7 @@ impl FarEnd {
             None => return true,
         };
         // An error says nothing about the device.
-        links.list().await.map_or(true, |all| all.iter().any(|link| link.index == index))
+        links.exists(index).await.unwrap_or(true)
     }
 
     /// Deletes what does not go with its queues.

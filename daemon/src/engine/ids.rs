@@ -3,6 +3,7 @@
 //! Numbers are the lowest that are free, because the switch indexes tables by them; a number is free again when its
 //! name is gone.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -46,63 +47,63 @@ enum PortName {
 /// The numbers in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ids {
-    bridges: BTreeMap<Name, u16>,
-    ports: BTreeMap<PortName, u32>,
-    interfaces: BTreeMap<InterfaceName, u16>,
+    bridges: Numbers<Name, u16>,
+    ports: Numbers<PortName, u32>,
+    interfaces: Numbers<InterfaceName, u16>,
 }
 
 impl Ids {
     /// The number of a bridge, given now if it has none.
     pub(crate) fn bridge(&mut self, name: &Name) -> BridgeId {
-        BridgeId::new(number(&mut self.bridges, name))
+        BridgeId::new(self.bridges.give(name))
     }
 
     /// The number of a port or tunnel, given now if it has none.
     pub(crate) fn port(&mut self, name: &Name) -> PortId {
-        PortId::new(number(&mut self.ports, &PortName::Named(name.clone())))
+        PortId::new(self.ports.give(&PortName::Named(name.clone())))
     }
 
     /// The number of a UDP port, given now if it has none.
     pub(crate) fn udp_port(&mut self, udp: UdpPort) -> PortId {
-        PortId::new(number(&mut self.ports, &PortName::Udp(udp)))
+        PortId::new(self.ports.give(&PortName::Udp(udp)))
     }
 
     /// The number of an interface, given now if it has none.
     pub(crate) fn interface(&mut self, name: &InterfaceName) -> InterfaceId {
-        InterfaceId::new(number(&mut self.interfaces, name))
+        InterfaceId::new(self.interfaces.give(name))
     }
 
     pub(crate) fn known_bridge(&self, name: &str) -> Option<BridgeId> {
-        self.bridges.get(name).copied().map(BridgeId::new)
+        self.bridges.of(name).map(BridgeId::new)
     }
 
     pub(crate) fn known_port(&self, name: &str) -> Option<PortId> {
         let name = PortName::Named(name.parse().ok()?);
-        self.ports.get(&name).copied().map(PortId::new)
+        self.ports.of(&name).map(PortId::new)
     }
 
     pub(crate) fn known_udp_port(&self, udp: UdpPort) -> Option<PortId> {
-        self.ports.get(&PortName::Udp(udp)).copied().map(PortId::new)
+        self.ports.of(&PortName::Udp(udp)).map(PortId::new)
     }
 
     pub(crate) fn known_interface(&self, name: &InterfaceName) -> Option<InterfaceId> {
-        self.interfaces.get(name).copied().map(InterfaceId::new)
+        self.interfaces.of(name).map(InterfaceId::new)
     }
 
     pub(crate) fn free_bridge(&mut self, name: &Name) {
-        self.bridges.remove(name);
+        self.bridges.free(name);
     }
 
     pub(crate) fn free_port(&mut self, name: &Name) {
-        self.ports.remove(&PortName::Named(name.clone()));
+        self.ports.free(&PortName::Named(name.clone()));
     }
 
     pub(crate) fn free_udp_port(&mut self, udp: UdpPort) {
-        self.ports.remove(&PortName::Udp(udp));
+        self.ports.free(&PortName::Udp(udp));
     }
 
     pub(crate) fn free_interface(&mut self, name: &InterfaceName) {
-        self.interfaces.remove(name);
+        self.interfaces.free(name);
     }
 
     /// The name behind a number, of a port or tunnel.
@@ -122,35 +123,85 @@ impl Ids {
     }
 
     fn numbered(&self, port: PortId) -> Option<&PortName> {
-        self.ports.iter().find(|(_, number)| **number == port.number()).map(|(name, _)| name)
+        self.ports.name(port.number())
     }
 
     /// The name behind an interface's number.
     pub(crate) fn interface_name(&self, interface: InterfaceId) -> Option<&InterfaceName> {
-        let mut all = self.interfaces.iter();
-        all.find(|(_, number)| **number == interface.number()).map(|(name, _)| name)
+        self.interfaces.name(interface.number())
     }
 
     /// All bridges with their numbers, by name.
     pub(crate) fn bridges(&self) -> impl Iterator<Item = (&Name, BridgeId)> {
-        self.bridges.iter().map(|(name, number)| (name, BridgeId::new(*number)))
+        self.bridges.numbers.iter().map(|(name, number)| (name, BridgeId::new(*number)))
     }
 }
 
-fn number<K, N>(map: &mut BTreeMap<K, N>, name: &K) -> N
-where
-    K: Ord + Clone,
-    N: Copy + Ord + Default + TryFrom<usize>,
-{
-    if let Some(number) = map.get(name) {
-        return *number;
+/// Names and numbers, found by one another: a lab of a thousand ports asks both ways for each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    from = "BTreeMap<K, N>",
+    into = "BTreeMap<K, N>",
+    bound(
+        serialize = "K: Clone + Ord + Serialize, N: Clone + Serialize",
+        deserialize = "K: Clone + Ord + Deserialize<'de>, N: Copy + Ord + Deserialize<'de>"
+    )
+)]
+struct Numbers<K, N> {
+    numbers: BTreeMap<K, N>,
+    names: BTreeMap<N, K>,
+}
+
+impl<K: Clone + Ord, N: Copy + Ord> From<BTreeMap<K, N>> for Numbers<K, N> {
+    fn from(numbers: BTreeMap<K, N>) -> Self {
+        let names = numbers.iter().map(|(name, number)| (*number, name.clone())).collect();
+        Self { numbers, names }
     }
-    // One more number than there are names is enough to find a free one.
-    let candidates = (0..=map.len()).filter_map(|number| N::try_from(number).ok());
-    let free = candidates.filter(|candidate| !map.values().any(|used| used == candidate)).min();
-    let number = free.unwrap_or_default();
-    map.insert(name.clone(), number);
-    number
+}
+
+impl<K, N> From<Numbers<K, N>> for BTreeMap<K, N> {
+    fn from(numbers: Numbers<K, N>) -> Self {
+        numbers.numbers
+    }
+}
+
+impl<K, N> Default for Numbers<K, N> {
+    fn default() -> Self {
+        Self { numbers: BTreeMap::new(), names: BTreeMap::new() }
+    }
+}
+
+impl<K: Ord + Clone, N: Copy + Ord + Default + TryFrom<usize>> Numbers<K, N> {
+    /// The number of `name`; the lowest that is free when it has none.
+    fn give(&mut self, name: &K) -> N {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        // Numbers ascend from zero, so the first that is not its own place is behind a gap.
+        let used = self.names.keys().enumerate();
+        let run = used.take_while(|(at, number)| N::try_from(*at).is_ok_and(|at| at == **number));
+        let number = N::try_from(run.count()).unwrap_or_default();
+        self.numbers.insert(name.clone(), number);
+        self.names.insert(number, name.clone());
+        number
+    }
+
+    fn of<Q: Ord + ?Sized>(&self, name: &Q) -> Option<N>
+    where
+        K: Borrow<Q>,
+    {
+        self.numbers.get(name).copied()
+    }
+
+    fn name(&self, number: N) -> Option<&K> {
+        self.names.get(&number)
+    }
+
+    fn free(&mut self, name: &K) {
+        if let Some(number) = self.numbers.remove(name) {
+            self.names.remove(&number);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::slice;
 
 use os::underlay::UnderlayError;
 use packet::PortId;
@@ -238,7 +239,7 @@ impl Engine {
             _ => "apply the lab again to make it anew",
         };
         tracing::warn!("port {name} is lost: {why}; {remedy}");
-        self.unplug(running, name).await;
+        self.unplug(running, slice::from_ref(name)).await;
         running.ends.insert(name.clone(), State::Lost(why));
     }
 
@@ -280,20 +281,11 @@ impl Engine {
         }));
         let mut ids = running.ids.clone();
         let changes = changes::between(&running.lab, &lab, &mut ids);
-        let gone: Vec<Name> = running
-            .lab
-            .ports
-            .keys()
-            .filter(|name| !lab.ports.contains_key(*name))
-            .cloned()
-            .collect();
-        for name in &gone {
-            self.unplug(running, name).await;
-        }
+        let gone = running.lab.ports.keys().filter(|name| !lab.ports.contains_key(*name));
+        let gone: Vec<Name> = gone.cloned().collect();
+        self.unplug(running, &gone).await;
         self.close_unused(running, &lab);
-        for name in &gone {
-            running.places.leave(name).await;
-        }
+        running.places.leave(&gone.into_iter().collect()).await;
         if let Err(refusal) = self.plane.apply(changes) {
             // The lab was checked, so this is a fault of ours; what was made beside the running lab goes again.
             self.discard(running, prepared).await;
@@ -305,29 +297,28 @@ impl Engine {
         running.spec = wanted;
         self.plane.record_names(|| names::of(running));
         let mut outcome = self.use_sockets(running, opened).map(|()| lines);
+        let mut devices = Vec::with_capacity(prepared.len());
         for Prepared { name, end, queues } in prepared {
-            let state = match self.plane.attach(running.ids.port(&name), queues) {
-                Ok(()) => State::Up(end),
-                Err(error) => {
-                    let lost = State::Lost(error.to_string());
-                    outcome = Err(EngineError::Attach { port: name.clone(), error });
-                    lost
-                }
-            };
-            running.ends.insert(name, state);
+            devices.push((running.ids.port(&name), queues));
+            running.ends.insert(name, State::Up(end));
+        }
+        for (port, error) in self.plane.attach(devices) {
+            let Some(name) = running.ids.port_name(port).cloned() else { continue };
+            running.ends.insert(name.clone(), State::Lost(error.to_string()));
+            outcome = Err(EngineError::Attach { port: name, error });
         }
         outcome
     }
 
-    /// Closes a port's device. The port stays in its namespace until it leaves the lab.
-    async fn unplug(&self, running: &mut Running, name: &Name) {
-        let end = running.ends.remove(name);
-        if let Some(port) = running.ids.known_port(name.as_str()) {
-            // Waits for the workers to let go: some microseconds, or a batch's time.
-            self.plane.detach(port);
-        }
-        if let Some(State::Up(end)) = end {
-            end.remove().await;
+    /// Closes the devices of ports. The ports stay in their namespaces until they leave the lab.
+    async fn unplug(&self, running: &mut Running, names: &[Name]) {
+        let known = names.iter().filter_map(|name| running.ids.known_port(name.as_str()));
+        // Waits for the workers to let go: some microseconds, or a batch's time.
+        self.plane.detach(&known.collect::<Vec<_>>());
+        for name in names {
+            if let Some(State::Up(end)) = running.ends.remove(name) {
+                end.remove().await;
+            }
         }
     }
 }

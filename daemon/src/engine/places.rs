@@ -57,10 +57,10 @@ impl Places {
         Ok(netns)
     }
 
-    /// A port is gone for good; the last one leaves the namespace as it was found.
-    pub(super) async fn leave(&mut self, port: &Name) {
+    /// Ports are gone for good; the last one leaves the namespace as it was found.
+    pub(super) async fn leave(&mut self, ports: &BTreeSet<Name>) {
         for entered in &mut self.0 {
-            entered.ports.remove(port);
+            entered.ports.retain(|port| !ports.contains(port));
         }
         self.put_back().await;
     }

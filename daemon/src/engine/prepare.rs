@@ -1,9 +1,11 @@
 //! The first stage of a change: everything that the kernel may refuse is made beside what runs, or undone.
 
+use std::slice;
+
 use super::cable::{CableError, FarEnd};
 use super::{Engine, EngineError, Running, State};
 use crate::config::{Lab, Name, Port};
-use crate::dataplane::Queue;
+use crate::dataplane::{self, Queue};
 
 /// A far end that is made and not plugged in yet.
 pub(super) struct Prepared {
@@ -26,9 +28,8 @@ impl Engine {
             self.prepare_all(running, lab, &mut prepared, &mut altered, &mut unplugged).await;
         if let Err(error) = outcome {
             self.discard(running, prepared).await;
-            for name in lab.ports.keys().filter(|name| !running.lab.ports.contains_key(*name)) {
-                running.places.leave(name).await;
-            }
+            let new = lab.ports.keys().filter(|name| !running.lab.ports.contains_key(*name));
+            running.places.leave(&new.cloned().collect()).await;
             for (name, new) in altered.into_iter().rev() {
                 if let (Some(State::Up(end)), Some(old)) =
                     (running.ends.get_mut(&name), running.lab.ports.get(&name))
@@ -71,12 +72,12 @@ impl Engine {
                 }
                 // The old device may have the name that the new one needs.
                 Some(_) if up => {
-                    self.unplug(running, name).await;
+                    self.unplug(running, slice::from_ref(name)).await;
                     unplugged.push(name.clone());
                 }
                 Some(_) | None => {}
             }
-            let made = self.make(running, name, port).await;
+            let made = self.make(running, name, port, self.queues(lab)).await;
             // A port that was lost and that nobody changed may stay lost: other changes do not wait for it.
             if let (Err(error), Some(State::Lost(why))) = (&made, running.ends.get_mut(name))
                 && running.lab.ports.get(name) == Some(port)
@@ -94,16 +95,27 @@ impl Engine {
     /// Makes a port again as the running lab has it; whether that went well.
     pub(super) async fn plug_again(&self, running: &mut Running, name: Name) -> bool {
         let Some(port) = running.lab.ports.get(&name).cloned() else { return false };
-        let state = match self.make(running, &name, &port).await {
-            Ok((end, queues)) => match self.plane.attach(running.ids.port(&name), queues) {
-                Ok(()) => State::Up(end),
-                Err(error) => State::Lost(error.to_string()),
-            },
+        let queues = self.queues(&running.lab);
+        let state = match self.make(running, &name, &port, queues).await {
+            Ok((end, queues)) => {
+                let refused = self.plane.attach(vec![(running.ids.port(&name), queues)]);
+                match refused.into_iter().next() {
+                    None => State::Up(end),
+                    Some((_, error)) => State::Lost(error.to_string()),
+                }
+            }
             Err(error) => State::Lost(error.to_string()),
         };
         let is_up = matches!(state, State::Up(_));
         running.ends.insert(name, state);
         is_up
+    }
+
+    /// How many queues a TAP that is made for this lab gets: one a worker, so that the flows of one port can use every
+    /// core. Where there are many ports, ports are spread over the workers, and the kernel's price for several queues
+    /// (see [`os::tap::Options`]) would be gigabytes.
+    fn queues(&self, lab: &Lab) -> usize {
+        if lab.ports.len() > MANY_PORTS { 1 } else { self.plane.queues() }
     }
 
     /// Makes the far end of a port, in a namespace that is made where there is none.
@@ -112,24 +124,29 @@ impl Engine {
         running: &mut Running,
         name: &Name,
         port: &Port,
+        queues: usize,
     ) -> Result<(FarEnd, Vec<Queue>), CableError> {
         let netns = running.places.enter(name, &port.attach).await?;
-        FarEnd::make(port, netns, self.plane.queues()).await
+        FarEnd::make(port, netns, queues).await
     }
 
     /// Takes far ends away that were made for a change that failed: devices go with their queues, and ports that the
     /// running lab does not have leave their namespaces.
     pub(super) async fn discard(&self, running: &mut Running, prepared: Vec<Prepared>) {
-        let names: Vec<Name> = prepared.iter().map(|prepared| prepared.name.clone()).collect();
-        for Prepared { end, queues, .. } in prepared {
-            drop(queues);
+        let names = prepared.iter().map(|prepared| prepared.name.clone());
+        let new = names.filter(|name| !running.lab.ports.contains_key(name)).collect();
+        let (ends, queues): (Vec<_>, Vec<_>) =
+            prepared.into_iter().map(|prepared| (prepared.end, prepared.queues)).unzip();
+        dataplane::close(queues);
+        for end in ends {
             end.remove().await;
         }
-        for name in names.iter().filter(|name| !running.lab.ports.contains_key(*name)) {
-            running.places.leave(name).await;
-        }
+        running.places.leave(&new).await;
     }
 }
+
+/// Ports beyond which a new one gets a single queue: up to here the kernel's memory for queues is at most 400 MB.
+const MANY_PORTS: usize = 64;
 
 /// Whether a port's device must be made anew to become `new`.
 fn is_remade(old: &Port, new: &Port) -> bool {

@@ -193,11 +193,8 @@ impl Engine {
             running.lab.tunnels.iter().filter(|(name, old)| {
                 lab.tunnels.get(*name).is_none_or(|new| is_reopened(old, new))
             });
-        for (name, _) in gone {
-            if let Some(port) = running.ids.known_port(name.as_str()) {
-                self.plane.detach(port);
-            }
-        }
+        let gone = gone.filter_map(|(name, _)| running.ids.known_port(name.as_str()));
+        self.plane.detach(&gone.collect::<Vec<_>>());
         for udp in udp_ports(&running.lab).difference(&udp_ports(lab)) {
             self.close(running, *udp);
         }
@@ -205,7 +202,7 @@ impl Engine {
 
     fn close(&self, running: &Running, udp: UdpPort) {
         if let Some(port) = running.ids.known_udp_port(udp) {
-            self.plane.detach(port);
+            self.plane.detach(&[port]);
         }
     }
 
