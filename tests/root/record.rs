@@ -92,7 +92,10 @@ fn a_record_made_under_load_gives_the_live_counters_again() {
 
     let summary = world.json(&["replay", FILE, "--write", "/run/first"]);
     assert_eq!(summary["record"]["equal"], true, "{}", summary["record"]);
-    assert_eq!(summary["stats"], stats);
+    // How its workers polled is the machine's affair.
+    for part in ["ports", "totals"] {
+        assert_eq!(summary["stats"][part], stats[part]);
+    }
     assert_eq!(summary["drops"], drops);
     assert_eq!(without_ages(summary["fdb"].clone()), fdb);
     assert_eq!(without_ages(summary["conntrack"].clone()), conntrack);

@@ -2,32 +2,30 @@
 //!
 //! # Theory of operation
 //! A write costs a microsecond and more whatever its size, and the far kernel takes a super-frame apart only where nobody
-//! wants it whole. So frames of a batch that go to the same port are held in one of a few lanes, chosen by their flow, as
-//! long as each continues the one before it ([`Joiner`] says what that means, and verifies checksums). A lane is emptied
-//! when a frame comes that does not, and all are at the end of the batch: nothing waits for another batch. Frames of a
-//! flow keep their order; those of different flows may pass one another within a batch, as between a card's queues.
+//! wants it whole. So a frame is held as long as the next one of the batch goes to the same place and continues it
+//! ([`Joiner`] says what that means, and verifies checksums). Any other frame, and the end of the batch, send it on its
+//! way: nothing waits for another batch, and everything leaves in the order in which the switch sent it.
 
 use packet::coalesce::Joiner;
 use packet::ethernet::network_header;
 use packet::{EtherType, Frame, Pool, Protocol};
 use switch::Egress;
-use vxlan::entropy::flow_hash;
 
-/// Lanes: more flows than that in one batch share them, and are joined less.
-const LANES: usize = 8;
-
-/// What waits for the end of a batch.
+/// What waits for the next frame.
 #[derive(Debug, Default)]
 pub(super) struct Joining {
-    lanes: [Lane; LANES],
-    /// Whether any lane may hold a frame.
-    busy: bool,
+    joiner: Joiner,
+    held: Option<Held>,
 }
 
-#[derive(Debug, Default)]
-struct Lane {
-    egress: Option<Egress>,
-    joiner: Joiner,
+/// What the held frame consists of.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Held {
+    pub(super) egress: Egress,
+    /// Frames that the switch sent.
+    pub(super) frames: u64,
+    /// Their bytes, tags included.
+    pub(super) bytes: u64,
 }
 
 impl Joining {
@@ -37,65 +35,34 @@ impl Joining {
         frame: Frame,
         egress: Egress,
         pool: &mut Pool,
-        write: impl FnOnce(Frame, Egress, &mut Pool),
+        write: impl Fn(Frame, Held, &mut Pool),
     ) {
-        self.busy = true;
-        let Some(lane) = self.lanes.get_mut(lane(&frame, egress)) else {
-            return write(frame, egress, pool);
-        };
-        let before = lane.egress.replace(egress);
-        let finished = match before {
-            Some(before) if before != egress => {
-                let finished = lane.joiner.flush();
-                // The lane is empty now, so this holds the frame.
-                let nothing = lane.joiner.push(frame, pool);
-                debug_assert!(nothing.is_none());
-                finished.map(|frame| (frame, before))
+        if self.held.is_some_and(|held| held.egress != egress) {
+            self.flush(pool, &write);
+        }
+        let bytes = frame.len() as u64 + if egress.tag.is_some() { TAG } else { 0 };
+        let finished = self.joiner.push(frame, pool);
+        let next = Held { egress, frames: 1, bytes };
+        match (finished, &mut self.held) {
+            (Some(frame), Some(held)) => write(frame, core::mem::replace(held, next), pool),
+            (None, Some(held)) => {
+                held.frames += 1;
+                held.bytes += bytes;
             }
-            _ => lane.joiner.push(frame, pool).map(|frame| (frame, egress)),
-        };
-        if let Some((frame, egress)) = finished {
-            write(frame, egress, pool);
+            (_, held @ None) => *held = Some(next),
         }
     }
 
-    /// Gives `write` what is held and may be of the same flow as a frame that is about to be sent by other means.
-    pub(super) fn yield_to(
-        &mut self,
-        frame: &Frame,
-        egress: Egress,
-        pool: &mut Pool,
-        write: impl FnMut(Frame, Egress, &mut Pool),
-    ) {
-        if self.busy
-            && let Some(lane) = self.lanes.get_mut(lane(frame, egress))
-        {
-            lane.flush(pool, write);
-        }
-    }
-
-    /// Gives `write` everything that is held.
-    pub(super) fn flush(
-        &mut self,
-        pool: &mut Pool,
-        mut write: impl FnMut(Frame, Egress, &mut Pool),
-    ) {
-        if !core::mem::take(&mut self.busy) {
-            return;
-        }
-        for lane in &mut self.lanes {
-            lane.flush(pool, &mut write);
+    /// Gives `write` what is held.
+    pub(super) fn flush(&mut self, pool: &mut Pool, write: impl Fn(Frame, Held, &mut Pool)) {
+        if let (Some(frame), Some(held)) = (self.joiner.flush(), self.held.take()) {
+            write(frame, held, pool);
         }
     }
 }
 
-impl Lane {
-    fn flush(&mut self, pool: &mut Pool, mut write: impl FnMut(Frame, Egress, &mut Pool)) {
-        if let (Some(frame), Some(egress)) = (self.joiner.flush(), self.egress.take()) {
-            write(frame, egress, pool);
-        }
-    }
-}
+/// Bytes of a tag.
+pub(super) const TAG: u64 = 4;
 
 /// Whether TCP follows an IP header at once.
 pub(super) fn is_tcp(frame: &Frame) -> bool {
@@ -108,13 +75,10 @@ pub(super) fn is_tcp(frame: &Frame) -> bool {
     protocol == Some(&Protocol::TCP.0)
 }
 
-/// The lane of a frame's flow towards a port.
-fn lane(frame: &Frame, egress: Egress) -> usize {
-    (flow_hash(frame.bytes()) as usize).wrapping_add(egress.port.index()) % LANES
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use packet::segment::segment;
     use packet::{Offload, PortId};
     use proptest::prelude::*;
@@ -146,10 +110,9 @@ mod tests {
     }
 
     proptest! {
-        /// What is joined or not, every port gets the frames of each flow byte for byte, in their order, within their
-        /// batch.
+        /// Whatever is joined, every frame arrives byte for byte, in the order in which it was sent, within its batch.
         #[test]
-        fn each_flow_arrives_as_it_was_sent(
+        fn everything_arrives_as_it_was_sent(
             batches in prop::collection::vec(prop::collection::vec(
                 (0u8..12, 0u32..3, prop_oneof![Just(20usize), Just(20), 2usize..40], prop::bool::weighted(0.95), 0u8..10),
                 0..60,
@@ -158,35 +121,36 @@ mod tests {
             let (mut joining, mut pool) = (Joining::default(), Pool::new(64));
             let mut numbers = [0u16; 12];
             for batch in batches {
-                let mut expected: Vec<(PortId, u8, Vec<u8>)> = Vec::new();
-                let mut got: Vec<(Frame, Egress)> = Vec::new();
+                let mut expected: Vec<(PortId, Vec<u8>)> = Vec::new();
+                let got: RefCell<Vec<(Frame, Held)>> = RefCell::default();
+                let write = |frame: Frame, held, _: &mut Pool| got.borrow_mut().push((frame, held));
                 for (flow, port, len, right, kind) in batch {
                     let egress = Egress { port: PortId::new(port), remote: None, tag: None };
                     let number = &mut numbers[usize::from(flow)];
                     *number = number.wrapping_add(1);
                     let frame = datagram(flow, *number, len, right);
-                    expected.push((egress.port, flow, frame.bytes().to_vec()));
-                    match kind {
+                    expected.push((egress.port, frame.bytes().to_vec()));
+                    if kind == 0 {
                         // One that may not be joined, as a super-frame.
-                        0 => {
-                            joining.yield_to(&frame, egress, &mut pool, |frame, egress, _| got.push((frame, egress)));
-                            got.push((frame, egress));
-                        }
-                        _ => joining.add(frame, egress, &mut pool, |frame, egress, _| got.push((frame, egress))),
+                        joining.flush(&mut pool, write);
+                        let held = Held { egress, frames: 1, bytes: frame.len() as u64 };
+                        write(frame, held, &mut pool);
+                    } else {
+                        joining.add(frame, egress, &mut pool, write);
                     }
                 }
-                joining.flush(&mut pool, |frame, egress, _| got.push((frame, egress)));
-                prop_assert!(got.len() <= expected.len());
-                let mut arrived: Vec<(PortId, u8, Vec<u8>)> = Vec::new();
-                for (frame, egress) in got {
-                    prop_assert!(frame.offload() != Offload::Complete || frame.len() <= 14 + 28 + 40);
+                joining.flush(&mut pool, write);
+                let mut arrived: Vec<(PortId, Vec<u8>)> = Vec::new();
+                for (frame, held) in got.into_inner() {
+                    let before = arrived.len();
                     segment(frame, &mut pool, &mut |piece| {
-                        arrived.push((egress.port, piece.bytes()[29], piece.bytes().to_vec()));
-                    }).unwrap();
+                        arrived.push((held.egress.port, piece.bytes().to_vec()));
+                    })
+                    .unwrap();
+                    let new = &arrived[before..];
+                    prop_assert_eq!(new.len() as u64, held.frames);
+                    prop_assert_eq!(new.iter().map(|(_, b)| b.len() as u64).sum::<u64>(), held.bytes);
                 }
-                // Flows may pass one another; within a flow and a port nothing may.
-                expected.sort_by_key(|(port, flow, _)| (*port, *flow));
-                arrived.sort_by_key(|(port, flow, _)| (*port, *flow));
                 prop_assert_eq!(arrived, expected);
             }
         }
@@ -197,15 +161,16 @@ mod tests {
         let (mut joining, mut pool) = (Joining::default(), Pool::new(64));
         let egress = Egress { port: PortId::new(1), remote: None, tag: None };
         for number in 0..32 {
-            joining.add(datagram(1, number, 18, true), egress, &mut pool, |_, _, _| {
-                panic!("too soon")
-            });
+            let frame = datagram(1, number, 18, true);
+            joining.add(frame, egress, &mut pool, |_, _, _| panic!("too soon"));
         }
-        let mut left = Vec::new();
-        joining.flush(&mut pool, |frame, _, _| left.push(frame));
+        let left = RefCell::new(Vec::new());
+        joining.flush(&mut pool, |frame, held, _| left.borrow_mut().push((frame, held)));
+        let left = left.into_inner();
         assert_eq!(left.len(), 1);
-        assert_eq!(left[0].len(), 14 + 28 + 32 * 18);
-        assert!(matches!(left[0].offload(), Offload::Segment { .. }));
+        assert_eq!(left[0].0.len(), 14 + 28 + 32 * 18);
+        assert!(matches!(left[0].0.offload(), Offload::Segment { .. }));
+        assert_eq!((left[0].1.frames, left[0].1.bytes), (32, 32 * 60));
         joining.flush(&mut pool, |_, _, _| panic!("nothing is held"));
     }
 }

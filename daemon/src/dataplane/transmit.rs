@@ -4,7 +4,7 @@ use packet::segment::{Pieces, complete_checksum};
 use packet::{Frame, Offload, Pool};
 use switch::{Egress, Outbox};
 
-use super::joining::{self, Joining};
+use super::joining::{self, Held, Joining, TAG};
 use super::table::{Cable, Entry, Table};
 use super::tunnel::Departures;
 
@@ -31,21 +31,23 @@ impl Sending {
     /// Sends every frame of `out` on the queues of worker `number` and takes the buffers back.
     pub(super) fn flush(&mut self, out: &mut Outbox, table: &Table, number: usize) {
         let Self { pieces, joining, departures } = self;
-        let joined = |mut frame: Frame, egress: Egress, pool: &mut Pool| {
-            if let Some(Entry::Cable(cable)) = table.get(egress.port) {
-                write(&mut frame, egress, cable, number);
+        let joined = |mut frame: Frame, held: Held, pool: &mut Pool| {
+            if let Some(Entry::Cable(cable)) = table.get(held.egress.port) {
+                match put(&mut frame, held.egress, cable, number) {
+                    true => cable.counters.sent_many(held.frames, held.bytes, 0),
+                    false => cable.counters.sent_many(held.frames, 0, held.frames),
+                }
             }
             pool.give(frame);
         };
         out.hand_over(|mut frame, copies, pool| {
-            match copies {
-                [egress] if may_join(&frame, *egress, table, number) => {
-                    return joining.add(frame, *egress, pool, joined);
-                }
-                // What is held of the same flow came first.
-                [egress] => joining.yield_to(&frame, *egress, pool, joined),
-                _ => joining.flush(pool, joined),
+            if let [egress] = copies
+                && may_join(&frame, *egress, table, number)
+            {
+                return joining.add(frame, *egress, pool, joined);
             }
+            // What is held came first.
+            joining.flush(pool, joined);
             let through_tunnel = copies.iter().any(|copy| copy.remote.is_some());
             for (at, egress) in copies.iter().enumerate() {
                 if let Some(Entry::Cable(cable)) = table.get(egress.port) {
@@ -105,18 +107,20 @@ fn send(
 }
 
 fn write(frame: &mut Frame, egress: Egress, cable: &Cable, number: usize) {
-    let Some(queue) = cable.written_by(number) else { return };
+    let len = frame.len() as u64 + if egress.tag.is_some() { TAG } else { 0 };
+    match put(frame, egress, cable, number) {
+        true => cable.counters.sent(len),
+        false => cable.counters.failed(),
+    }
+}
+
+/// Puts the tag in and writes; whether the device took it.
+fn put(frame: &mut Frame, egress: Egress, cable: &Cable, number: usize) -> bool {
+    let Some(queue) = cable.written_by(number) else { return false };
     frame.set_tag(egress.tag);
-    if !frame.push_tag() {
-        return cable.counters.failed();
-    }
-    match queue.write(frame) {
-        Ok(()) => cable.counters.sent(frame.len() as u64),
-        Err(_) => cable.counters.failed(),
-    }
-    if egress.tag.is_some() && !frame.pop_tag() {
-        // A tag that was pushed just now is whole.
-        cable.counters.failed();
-    }
+    let taken = frame.push_tag() && queue.write(frame).is_ok();
+    // For the next copy.
+    let _ = egress.tag.is_some() && frame.pop_tag();
     frame.set_tag(None);
+    taken
 }
