@@ -145,39 +145,43 @@ impl Bridge {
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
         let copies = out.copies();
-        for (to, role, verdict) in self.audience(ports, route, &frame) {
-            match verdict {
-                Ok(tag) => out.copy_all(to, role, tag),
-                Err(LeftOut::Refused(reason @ (ExceedsPortMtu | ExceedsTunnelMtu | Isolated))) => {
-                    stats.drop_copy(to, reason);
-                }
-                // Not a member of the VLAN, or down: no copy was ever meant for it.
-                Err(LeftOut::Refused(_) | LeftOut::CameFrom | LeftOut::SplitHorizon) => {}
+        self.audience(ports, route, &frame, |to, role, verdict| match verdict {
+            Ok(tag) => out.copy_all(to, role, tag),
+            Err(LeftOut::Refused(reason @ (ExceedsPortMtu | ExceedsTunnelMtu | Isolated))) => {
+                stats.drop_copy(to, reason);
             }
-        }
+            // Not a member of the VLAN, or down: no copy was ever meant for it.
+            Err(LeftOut::Refused(_) | LeftOut::CameFrom | LeftOut::SplitHorizon) => {}
+        });
         sent(out.send(copies, frame))
     }
 
-    /// Every port and tunnel of the bridge, and whether a flooded frame goes there, with which tag.
-    #[inline]
-    pub(crate) fn audience<'a>(
-        &'a self,
-        ports: &'a Ports,
+    /// Tells `each` of every port and tunnel of the bridge, and whether a flooded frame goes there, with which tag. No
+    /// iterator: that took twice the time.
+    #[inline(always)]
+    pub(crate) fn audience(
+        &self,
+        ports: &Ports,
         route: Way,
         frame: &Frame,
-    ) -> impl Iterator<Item = (PortId, &'a Role, Result<Option<Tag>, LeftOut>)> + use<'a> {
+        mut each: impl FnMut(PortId, &Role, Result<Option<Tag>, LeftOut>),
+    ) {
         let (isolated, len, tag) = (route.isolated(ports), footprint(frame), frame.tag());
         let (came_on, from_peer) = (route.port(), route.from.is_some_and(Location::is_peer));
-        self.ports.iter().filter_map(move |&to| {
-            let port = ports.get(to)?;
+        for &to in &self.ports {
+            let Some(port) = ports.get(to) else { continue };
             let role = &port.settings.role;
-            let verdict = match role {
-                _ if Some(to) == came_on => Err(LeftOut::CameFrom),
-                Role::Tunnel(..) if from_peer => Err(LeftOut::SplitHorizon),
-                _ => admit(port, route.vlan, tag, len, isolated).map_err(LeftOut::Refused),
-            };
-            Some((to, role, verdict))
-        })
+            if Some(to) == came_on {
+                each(to, role, Err(LeftOut::CameFrom));
+            } else if from_peer && matches!(role, Role::Tunnel(..)) {
+                each(to, role, Err(LeftOut::SplitHorizon));
+            } else {
+                match admit(port, route.vlan, tag, len, isolated) {
+                    Ok(tag) => each(to, role, Ok(tag)),
+                    Err(reason) => each(to, role, Err(LeftOut::Refused(reason))),
+                }
+            }
+        }
     }
 }
 

@@ -120,7 +120,7 @@ impl Switch {
             }
             Ok(Decision::Flood) => {
                 let frame = ethernet.into_frame();
-                self.trace.note(|| Note::audience(bridge.audience(&self.ports, way, &frame)));
+                self.trace.note(|| Note::audience(bridge, &self.ports, way, &frame));
                 match bridge.flood(&self.ports, way, frame, &mut self.stats, out) {
                     Err(unwanted) if heard => Ok(self.consume(unwanted.frame, out)),
                     outcome => outcome,

@@ -8,17 +8,17 @@ use core::ops::Range;
 
 use nat::facts::{Ends, Sent};
 use nat::{Departure, Destined, Nat, Translated};
-use packet::{DropReason, Dropped, Instant, InterfaceId, Ipv4, Mac, PortId, Tag, VlanId};
+use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4, Mac, PortId, Tag, VlanId};
 
-use crate::bridge::{Bridge, Decision};
+use crate::bridge::{Bridge, Decision, Way};
 use crate::datapath::Origin;
 use crate::neighbors::{Key, Neighbors};
 use crate::pending::Pending;
-use crate::port::Role;
+use crate::port::Ports;
 use crate::routes::Routes;
 use crate::station::Location;
 use crate::suppress::Segment;
-use crate::trace::{Learning, LeftOut, Lost, Note, Part, Step, Verdict};
+use crate::trace::{Learning, Lost, Note, Part, Step, Verdict};
 
 /// Frames of the outbox, and whose they are.
 pub(crate) type Parts = Vec<(Range<usize>, Part)>;
@@ -220,10 +220,10 @@ impl Note {
     }
 
     /// Who gets a flooded frame.
-    pub(crate) fn audience<'a>(
-        audience: impl Iterator<Item = (PortId, &'a Role, Result<Option<Tag>, LeftOut>)>,
-    ) -> Self {
-        Self::Audience(audience.map(|(port, _, verdict)| (port, verdict)).collect())
+    pub(crate) fn audience(bridge: &Bridge, ports: &Ports, route: Way, frame: &Frame) -> Self {
+        let mut audience = Vec::new();
+        bridge.audience(ports, route, frame, |port, _, verdict| audience.push((port, verdict)));
+        Self::Audience(audience)
     }
 
     /// Who gets a packet next.
