@@ -19,6 +19,7 @@ use crate::station::{Location, Origin};
 
 mod ahead;
 mod counts;
+mod hash;
 mod kept;
 mod listing;
 
@@ -59,7 +60,7 @@ const EMPTY: List = List { head: NONE, tail: NONE, len: 0 };
 /// See the module's own text.
 #[derive(Clone, Debug)]
 pub(crate) struct Fdb {
-    hasher: RandomState,
+    hasher: StationHash,
     index: HashTable<Slot>,
     entries: Vec<Entry>,
     free: Vec<u32>,
@@ -79,7 +80,7 @@ const fn key(mac: Mac, vlan: VlanId) -> u64 {
 impl Fdb {
     pub(crate) fn new(hasher: RandomState, capacity: usize, ageing: Duration) -> Self {
         Self {
-            hasher,
+            hasher: StationHash::keyed(&hasher),
             index: HashTable::new(),
             entries: Vec::new(),
             free: Vec::new(),
@@ -95,7 +96,7 @@ impl Fdb {
     /// Where the station is.
     pub(crate) fn find(&self, mac: Mac, vlan: VlanId) -> Option<Location> {
         let key = key(mac, vlan);
-        let slot = self.index.find(self.hasher.hash_one(key), |slot| slot.key == key)?;
+        let slot = self.index.find(self.hasher.of(key), |slot| slot.key == key)?;
         Some(slot.location)
     }
 
@@ -112,7 +113,7 @@ impl Fdb {
     ) -> Result<(), DropReason> {
         let Some(port) = here.port() else { return Err(DropReason::SourceIsOurs) };
         let key = key(mac, vlan);
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hasher.of(key);
         let Some(slot) = self.index.find_mut(hash, |slot| slot.key == key) else {
             self.insert_learned(now, key, hash, here, port);
             return Ok(());
@@ -161,7 +162,7 @@ impl Fdb {
         here: Location,
     ) -> Result<(), DropReason> {
         let key = key(mac, vlan);
-        let slot = self.index.find(self.hasher.hash_one(key), |slot| slot.key == key);
+        let slot = self.index.find(self.hasher.of(key), |slot| slot.key == key);
         let entry = slot.and_then(|slot| self.entries.get(slot.entry as usize));
         match entry.map(|entry| (entry.origin, entry.location)) {
             Some((Origin::Own, _)) => Err(DropReason::SourceIsOurs),
@@ -206,7 +207,7 @@ impl Fdb {
         };
         let hasher = &self.hasher;
         let slot = Slot { key, fresh: now + GRANULARITY, entry: at, location };
-        self.index.insert_unique(hash, slot, |slot| hasher.hash_one(slot.key));
+        self.index.insert_unique(hash, slot, |slot| hasher.of(slot.key));
         at
     }
 
@@ -229,7 +230,7 @@ impl Fdb {
     }
 
     fn remove_key(&mut self, key: u64) -> bool {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hasher.of(key);
         let Ok(slot) = self.index.find_entry(hash, |slot| slot.key == key) else {
             return false;
         };
@@ -368,6 +369,7 @@ impl Fdb {
 }
 
 pub use counts::FdbCounts;
+use hash::StationHash;
 
 #[cfg(test)]
 #[path = "fdb_tests.rs"]

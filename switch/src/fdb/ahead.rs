@@ -17,7 +17,7 @@ impl Fdb {
     /// What the look-up of a station begins with.
     #[inline]
     pub(crate) fn hash(&self, mac: Mac, vlan: VlanId) -> u64 {
-        self.hasher.hash_one(key(mac, vlan))
+        self.hasher.of(key(mac, vlan))
     }
 
     /// Reads what lies under a hash. The number means nothing.

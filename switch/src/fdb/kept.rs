@@ -9,7 +9,7 @@ use packet::snapshot::{Damaged, ensure, is_count, span};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Entry, Fdb, FdbCounts};
+use super::{Entry, Fdb, FdbCounts, StationHash};
 use crate::snapshot::unkeyed;
 use crate::station::{Location, Origin};
 
@@ -66,17 +66,18 @@ impl<'de> Deserialize<'de> for Fdb {
 impl Fdb {
     /// Keys the index with `hasher`.
     pub(crate) fn rehash(&mut self, hasher: RandomState) {
+        let hasher = StationHash::keyed(&hasher);
         let mut index = HashTable::with_capacity(self.index.len());
         for slot in self.index.drain() {
-            let hash = hasher.hash_one(slot.key);
-            index.insert_unique(hash, slot, |slot| hasher.hash_one(slot.key));
+            let hash = hasher.of(slot.key);
+            index.insert_unique(hash, slot, |slot| hasher.of(slot.key));
         }
         (self.index, self.hasher) = (index, hasher);
     }
 
     /// Adds a station behind those of its list.
     fn put(&mut self, Known { key, heard, origin, location }: Known) -> Result<(), Damaged> {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hasher.of(key);
         let is_new = self.index.find(hash, |slot| slot.key == key).is_none();
         ensure(is_new, "a station is known twice")?;
         let at = self.insert(heard, key, hash, location, origin);

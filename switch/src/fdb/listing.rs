@@ -9,7 +9,7 @@ impl Fdb {
     /// One entry.
     pub(crate) fn station(&self, now: Instant, mac: Mac, vlan: VlanId) -> Option<Station> {
         let key = key(mac, vlan);
-        let slot = self.index.find(self.hasher.hash_one(key), |slot| slot.key == key)?;
+        let slot = self.index.find(self.hasher.of(key), |slot| slot.key == key)?;
         self.entries.get(slot.entry as usize)?.view(now)
     }
 
