@@ -26,16 +26,21 @@ fn home() -> Lab {
     lab
 }
 
-/// One datagram out and its answer back.
+/// One datagram of red's out and its answer back.
 fn exchange(lab: &mut Lab, port: u16) {
-    lab.ip("red", &Packet::udp(&*format!("192.168.0.2:{port}"), "198.51.100.9:53", b"question"));
+    exchange_of(lab, "red", "192.168.0.2", port);
+}
+
+fn exchange_of(lab: &mut Lab, host: &str, address: &str, port: u16) {
+    let inside = format!("{address}:{port}");
+    lab.ip(host, &Packet::udp(&*inside, "198.51.100.9:53", b"question"));
     let asked = lab.packet("wan");
     let expected = Packet::udp(&*format!("203.0.113.1:{port}"), "198.51.100.9:53", b"question");
     assert_eq!(asked, expected.ttl(63));
     lab.ip("wan", &Packet::udp(asked.to(), asked.from(), b"answer"));
-    let inside = format!("192.168.0.2:{port}");
-    assert_eq!(lab.packets("red"), [Packet::udp("198.51.100.9:53", &*inside, b"answer").ttl(63)]);
-    assert!(lab.packets("blue").is_empty());
+    let other = if host == "red" { "blue" } else { "red" };
+    assert_eq!(lab.packets(host), [Packet::udp("198.51.100.9:53", &*inside, b"answer").ttl(63)]);
+    assert!(lab.packets(other).is_empty());
 }
 
 #[test]
@@ -169,4 +174,21 @@ fn a_packet_that_its_predecessors_way_does_not_fit_goes_the_long_way() {
     lab.down("wan");
     lab.ip("red", &Packet::udp("192.168.0.2:4000", "198.51.100.9:53", b"question"));
     assert_eq!(lab.dropped("red", DropReason::PortDown), 1);
+}
+
+#[test]
+fn a_flow_in_the_place_of_another_goes_its_own_way() {
+    let mut lab = home();
+    (0..3).for_each(|_| exchange(&mut lab, 4000));
+    lab.run_for(Duration::from_secs(250));
+    exchange(&mut lab, 5000);
+    exchange_of(&mut lab, "blue", "192.168.0.3", 6000);
+    lab.run_for(Duration::from_secs(60));
+    assert_eq!(lab.switch().nat_stats().flows, 2, "the first has ended, and its place is free");
+    // Both neighbours are trusted, and how packets reach red was noted a moment ago.
+    for _ in 0..2 {
+        exchange_of(&mut lab, "blue", "192.168.0.3", 6000);
+        exchange(&mut lab, 5000);
+    }
+    exchange_of(&mut lab, "blue", "192.168.0.3", 7000);
 }
