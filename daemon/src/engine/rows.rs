@@ -45,17 +45,22 @@ pub(crate) fn station(ids: &Ids, bridge: &Name, station: Station) -> StationView
     }
 }
 
-/// A neighbour.
-pub(crate) fn neighbor(ids: &Ids, neighbor: NeighborView) -> NeighborEntry {
-    let interface = ids.interface_name(neighbor.interface);
-    let state = match neighbor.state {
+/// A neighbour's state.
+pub(crate) const fn neighbor_state(state: NeighborState) -> &'static str {
+    match state {
         NeighborState::Incomplete => "incomplete",
         NeighborState::Reachable => "reachable",
         NeighborState::Stale => "stale",
         NeighborState::Probe => "probe",
         NeighborState::Failed => "failed",
         NeighborState::Static => "static",
-    };
+    }
+}
+
+/// A neighbour.
+pub(crate) fn neighbor(ids: &Ids, neighbor: NeighborView) -> NeighborEntry {
+    let interface = ids.interface_name(neighbor.interface);
+    let state = neighbor_state(neighbor.state);
     NeighborEntry {
         address: neighbor.address,
         interface: interface.map_or_else(String::new, ToString::to_string),

@@ -3,10 +3,11 @@
 use nat::facts::Ends;
 use packet::icmp::IcmpError;
 use packet::{BridgeId, InterfaceId, PortId, Protocol, Tag, VlanId};
-use switch::view::{Location, NeighborState, NeighborView, Origin, Station};
+use switch::view::{Location, NeighborView, Origin, Station};
 
 use crate::config::Lab;
 use crate::engine::ids::Ids;
+use crate::engine::rows::neighbor_state;
 use crate::replay::label;
 
 /// The lab and its numbers.
@@ -142,20 +143,8 @@ pub(super) fn destination(ends: &Ends) -> String {
 /// `02:00:00:00:00:01 (reachable)`, or `not known`.
 pub(super) fn neighbor(known: Option<&NeighborView>) -> String {
     let Some(known) = known else { return "not known".to_owned() };
-    let state = state(known.state);
+    let state = neighbor_state(known.state);
     known.mac.map_or_else(|| format!("not known ({state})"), |mac| format!("{mac} ({state})"))
-}
-
-/// A neighbour's state, as listings have it.
-pub(super) const fn state(state: NeighborState) -> &'static str {
-    match state {
-        NeighborState::Incomplete => "incomplete",
-        NeighborState::Reachable => "reachable",
-        NeighborState::Stale => "stale",
-        NeighborState::Probe => "probe",
-        NeighborState::Failed => "failed",
-        NeighborState::Static => "static",
-    }
 }
 
 /// `net unreachable (3/0)`

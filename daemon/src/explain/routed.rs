@@ -11,6 +11,7 @@ use switch::view::{NeighborState, NeighborView, Target};
 
 use super::names::{self, Names};
 use super::view::Fact;
+use crate::engine::rows::neighbor_state;
 
 impl Names<'_> {
     pub(super) fn packet(&self, ends: &Ends, ttl: u8, len: usize) -> Fact {
@@ -165,7 +166,7 @@ impl Names<'_> {
             .with("address", address.to_string())
             .with("interface", on)
             .with("mac", known.and_then(|known| known.mac).map(|mac| mac.to_string()))
-            .with("state", known.map(|known| names::state(known.state)))
+            .with("state", known.map(|known| neighbor_state(known.state)))
     }
 }
 
