@@ -13,6 +13,7 @@ use clap::builder::PossibleValuesParser;
 use crate::interrupt;
 use crate::load::{self, Load, Reading, Trial};
 use crate::system::{self, Surroundings, System};
+use crate::{report, room};
 
 /// What to compare, and how long.
 #[derive(clap::Args)]
@@ -71,8 +72,25 @@ pub(crate) struct Tested {
     pub(crate) peak_memory: Option<u64>,
 }
 
+/// Measures, prints the tables and writes the files that were asked for.
+pub(crate) fn compare(options: &Options) -> Result<()> {
+    os::privileges::check()?;
+    interrupt::listen()?;
+    room::sweep()?;
+    let outcome = run(options)?;
+    print!("{}", report::summary(&outcome));
+    if let Some(path) = &options.json {
+        report::json::write(&outcome, path)?;
+    }
+    if let Some(path) = &options.chart {
+        report::chart::write(&outcome, path)?;
+    }
+    ensure!(outcome.failed.is_empty(), "{} of the systems failed", outcome.failed.len());
+    Ok(())
+}
+
 /// Runs all rounds. A system that fails is left out from there on; an interruption ends everything.
-pub(crate) fn run(options: &Options) -> Result<Outcome> {
+fn run(options: &Options) -> Result<Outcome> {
     let surroundings = surroundings(options)?;
     let mut outcome = plan(options, &surroundings);
     announce(&outcome);

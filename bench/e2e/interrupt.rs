@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,6 +49,22 @@ pub(crate) fn listen() -> io::Result<()> {
 /// Fails once somebody has asked.
 pub(crate) fn check() -> Result<(), Interrupted> {
     if ASKED.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
+}
+
+/// How the program called `name` ends, its error told: 130 where somebody asked, as shells have it.
+pub(crate) fn exit_code(name: &str, result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Ctrl-C may have struck a child of ours first, whose end is then no failure.
+        Err(_) if check().is_err() => {
+            eprintln!("{name}: {Interrupted}");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Waits for `span`, or until somebody asks.

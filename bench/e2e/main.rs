@@ -12,7 +12,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::ensure;
 use clap::{Parser, Subcommand};
 
 mod campaign;
@@ -52,29 +51,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.part {
         Some(Part::Loop(options)) => bare_loop::child(options),
-        None => compare(&arguments.campaign),
+        None => campaign::compare(&arguments.campaign),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("e2e: {error:#}");
-            ExitCode::from(if error.is::<interrupt::Interrupted>() { 130 } else { 1 })
-        }
-    }
-}
-
-fn compare(options: &campaign::Options) -> anyhow::Result<()> {
-    os::privileges::check()?;
-    interrupt::listen()?;
-    room::sweep()?;
-    let outcome = campaign::run(options)?;
-    print!("{}", report::summary(&outcome));
-    if let Some(path) = &options.json {
-        report::json::write(&outcome, path)?;
-    }
-    if let Some(path) = &options.chart {
-        report::chart::write(&outcome, path)?;
-    }
-    ensure!(outcome.failed.is_empty(), "{} of the systems failed", outcome.failed.len());
-    Ok(())
+    interrupt::exit_code("e2e", result)
 }

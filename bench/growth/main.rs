@@ -75,18 +75,7 @@ fn main() -> ExitCode {
         Some(Part::Flows { flows }) => flows::child(flows),
         None => run(&arguments.options),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        // Ctrl-C may have struck a child of ours first, whose end is then no failure.
-        Err(_) if interrupt::check().is_err() => {
-            eprintln!("growth: {}", interrupt::Interrupted);
-            ExitCode::from(130)
-        }
-        Err(error) => {
-            eprintln!("growth: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    interrupt::exit_code("growth", result)
 }
 
 fn run(options: &Options) -> Result<()> {

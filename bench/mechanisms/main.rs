@@ -7,7 +7,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::ensure;
 use clap::{Parser, Subcommand};
 
 #[path = "../e2e/campaign.rs"]
@@ -68,29 +67,7 @@ fn main() -> ExitCode {
         Some(Part::Loop(options)) => bare_loop::child(options),
         Some(Part::Carry(options)) => carry::child(options),
         Some(Part::Tables { rounds, json }) => tables::compare(*rounds, json.as_deref()),
-        None => compare(&arguments.campaign),
+        None => campaign::compare(&arguments.campaign),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("mechanisms: {error:#}");
-            ExitCode::from(if error.is::<interrupt::Interrupted>() { 130 } else { 1 })
-        }
-    }
-}
-
-fn compare(options: &campaign::Options) -> anyhow::Result<()> {
-    os::privileges::check()?;
-    interrupt::listen()?;
-    room::sweep()?;
-    let outcome = campaign::run(options)?;
-    print!("{}", report::summary(&outcome));
-    if let Some(path) = &options.json {
-        report::json::write(&outcome, path)?;
-    }
-    if let Some(path) = &options.chart {
-        report::chart::write(&outcome, path)?;
-    }
-    ensure!(outcome.failed.is_empty(), "{} of the ways failed", outcome.failed.len());
-    Ok(())
+    interrupt::exit_code("mechanisms", result)
 }
