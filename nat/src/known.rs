@@ -1,7 +1,8 @@
 //! The short way through NAT: a packet of a living flow whose way the caller has kept.
 //!
 //! Both of its ends are changed at once, in place of the destination ahead of routing and the source behind it. That
-//! this comes to the same is a property test's business (`nat/tests`), and the simulated switch's.
+//! this comes to the same is shown for the bytes by a property test of `packet`, and for the whole by the lab, in which a
+//! second switch takes the long way beside every step.
 
 use packet::{Instant, Ipv4, Transport, rewrite};
 
@@ -59,7 +60,11 @@ impl Nat {
     /// What was noted of the flow and direction that the packet belongs to, and is of use to the short way.
     #[inline]
     pub fn note(&self, seen: &Seen) -> Option<Note> {
-        let course = seen.course()?;
+        self.noted(seen.course()?)
+    }
+
+    /// What was noted of a flow's direction.
+    pub fn noted(&self, course: Course) -> Option<Note> {
         self.table.note(course.flow, course.direction)
     }
 
@@ -68,9 +73,9 @@ impl Nat {
         self.table.set_note(course.flow, course.direction, note);
     }
 
-    /// Follows the flow of a packet that is about to leave where its flow's packets last left, changes both of its
-    /// ends and takes a hop away. Only for packets that [`Nat::note`] knows, as long as rules, routes and interfaces are what they were when
-    /// the note was made.
+    /// Follows the flow of a packet that is about to leave where its flow's packets last left, changes both of its ends
+    /// and takes a hop away. Only for packets that [`Nat::note`] knows, as long as rules, routes and interfaces are what
+    /// they were when the note was made.
     ///
     /// # Errors
     /// The packet, untouched: it has to go the long way.

@@ -372,5 +372,4 @@ pub use counts::FdbCounts;
 use hash::StationHash;
 
 #[cfg(test)]
-#[path = "fdb_tests.rs"]
 mod tests;

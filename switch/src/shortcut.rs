@@ -1,7 +1,7 @@
 //! Steps 5 to 8 in one, for a packet of a known flow whose way is known. It ends as the long way would end it; where
 //! anything is not as usual, it goes the long way.
 
-use nat::{Course, Seen};
+use nat::{Course, Note, Seen};
 use packet::ipv4::MIN_HEADER;
 use packet::segment::segment_ip_len;
 use packet::{EtherType, Ethernet, Instant, Ipv4};
@@ -25,9 +25,12 @@ impl Switch {
         seen: Option<&'a Seen>,
     ) -> Option<(&'a Seen, Adjacency)> {
         let seen = seen?;
-        let note = self.nat.note(seen)?;
-        let adjacency = self.adjacencies.find(note, now, &self.router.neighbors, &self.bridges)?;
-        Some((seen, *adjacency))
+        Some((seen, self.noted(now, self.nat.note(seen)?)?))
+    }
+
+    #[inline]
+    fn noted(&self, now: Instant, note: Note) -> Option<Adjacency> {
+        self.adjacencies.find(note, now, &self.router.neighbors, &self.bridges).copied()
     }
 
     /// Sends a packet the way that its flow's last one went.
@@ -58,10 +61,12 @@ impl Switch {
         Ok(Fate::Sent)
     }
 
-    /// Notes where a packet of a flow, if it was of one, has just gone, for those that follow it.
+    /// Notes where a packet of a flow, if it was of one, has just gone, for those that follow it. A note that holds stays:
+    /// the flows of a tunnel go the long way with every packet.
     pub(crate) fn note_course(&mut self, now: Instant, course: Option<Course>, hop: Hop) -> Fate {
         let key = Key::new(hop.interface, hop.next);
         if let Some(course) = course
+            && self.nat.noted(course).and_then(|note| self.noted(now, note)).is_none()
             && let Some(adjacency) = self.adjacency(now, key)
         {
             let note = self.adjacencies.keep(key, adjacency);
