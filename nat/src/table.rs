@@ -43,7 +43,8 @@ pub(crate) enum Due {
     Living,
 }
 
-/// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 16 of notes, 32 to 64 in the index, 12 in the wheel.
+/// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 16 of notes, 32 to 64 in the index, 12 in the
+/// wheel.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Read")]
 pub(crate) struct Table {

@@ -5,9 +5,9 @@
 //! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
-//! [`port`], `bridge`, `station` and `fdb`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router` with `routes` (and `fib`) and `local`,
-//! [`change`], [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why a frame became what it became), and
-//! `audit`.
+//! [`port`], `bridge`, `station` and `fdb`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router` with
+//! `routes` (and `fib`) and `local`, `shortcut` with `adjacency` and `ahead` (what only saves time), [`change`], [`view`]
+//! (read-only listings), [`stats`], [`trace`] with `witness` (why a frame became what it became), `snapshot` and `audit`.
 #![forbid(unsafe_code)]
 
 mod adjacency;

@@ -7,9 +7,10 @@
 //! foretold the step to the byte (see `foretold`).
 //!
 //! The code map: [`lab`] (the value and its steps) with `turns` (its clock), [`topology`] (what is connected, by name)
-//! with `nat_rules` and [`tunnel`], [`talk`] (what hosts say: pings, datagrams, transfers), [`wire`] (frames and packets as tests
-//! write them), [`link`] (cables), [`mesh`] (several labs whose tunnels meet), [`fuzz`] (lives that are read from bytes), `reference` (a naive switch that predicts every step) with
-//! [`model`] (a naive forwarding database), [`fault`] (planted ones), [`rng`].
+//! with `nat_rules` and [`tunnel`], [`talk`] (what hosts say: pings, datagrams, transfers) and `inbox` (what arrived),
+//! [`wire`] (frames and packets as tests write them), [`link`] (cables), [`mesh`] (several labs whose tunnels meet),
+//! [`fuzz`] (lives that are read from bytes), `reference` (a naive switch that predicts every step) with [`model`] (a
+//! naive forwarding database), [`fault`] (planted ones), [`rng`].
 #![forbid(unsafe_code)]
 // This is test code: a lab that cannot be built should stop the test there.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
