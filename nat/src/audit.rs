@@ -4,6 +4,7 @@ use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
 
 use packet::Protocol;
+use packet::snapshot::{Damaged, ensure};
 
 use crate::flow::Flow;
 use crate::nat::Nat;
@@ -51,7 +52,18 @@ impl Nat {
         if !count.hosts.iter().all(same) {
             return Err("a host has other flows than are counted");
         }
+        self.check_ended().map_err(|Damaged(what)| what)?;
         self.mappings.audit(&self.hashes, &count.mappings, &count.shared)
+    }
+
+    /// Whether the connections that have ended are those that are kept as such, each by its own host.
+    pub(crate) fn check_ended(&self) -> Result<(), Damaged> {
+        let queued = self.hosts.check_ended()?;
+        let all = (0..self.table.bound()).filter_map(|number| {
+            let (flow, holdings) = self.table.held(number)?;
+            flow.has_ended().then_some((number, holdings.host))
+        });
+        ensure(all.eq(queued), "other connections have ended than are kept as such")
     }
 }
 

@@ -128,6 +128,11 @@ impl Flow {
         now.as_nanos() < self.deadline.as_nanos()
     }
 
+    /// Whether it is a connection that both sides have closed, or one has reset.
+    pub(crate) const fn has_ended(&self) -> bool {
+        matches!(self.progress, Progress::Tcp(tcp) if tcp.has_ended())
+    }
+
     pub(crate) const fn counter(&self, direction: Direction) -> Counter {
         match direction {
             Direction::Original => self.counters[0],

@@ -105,13 +105,19 @@ impl Nat {
         len: usize,
     ) {
         let Some(flow) = self.table.get_mut(id) else { return };
-        if flow.follow(direction, transport, len) {
+        let had_ended = flow.has_ended();
+        let lives_on = flow.follow(direction, transport, len);
+        let has_ended = flow.has_ended();
+        if lives_on {
             let deadline = now + self.lifetimes.of(flow);
             let is_earlier = deadline < flow.deadline();
             flow.set_deadline(deadline);
             if is_earlier {
                 self.table.hasten(now, id, deadline);
             }
+        }
+        if has_ended != had_ended {
+            self.set_ended(id, has_ended);
         }
     }
 }

@@ -213,11 +213,20 @@ impl Nat {
         self.find(now, tuple)
     }
 
+    /// Keeps in mind that a connection has ended, or goes on after all.
+    #[cold]
+    pub(crate) fn set_ended(&mut self, id: FlowId, has_ended: bool) {
+        if let Some((number, host)) = self.table.place(id) {
+            self.hosts.set_ended(&self.hashes, host, number, has_ended);
+        }
+    }
+
     /// Removes a flow and gives back what it held.
     pub(crate) fn end(&mut self, now: Instant, id: FlowId) {
-        let Some((flow, holdings)) = self.table.remove(&self.hashes, id) else {
+        let Some((number, flow, holdings)) = self.table.remove(&self.hashes, id) else {
             return;
         };
+        self.hosts.set_ended(&self.hashes, holdings.host, number, false);
         self.hosts.remove(&self.hashes, holdings.host);
         let (original, reply) = (flow.tuple(Direction::Original), flow.tuple(Direction::Reply));
         if flow.shares_port() {
@@ -251,6 +260,7 @@ impl Nat {
         self.table.reindex(&self.hashes);
         self.hosts.reindex(&self.hashes);
         self.mappings.reindex(&self.hashes, self.table.len())?;
+        self.check_ended()?;
         self.reserve();
         Ok(())
     }

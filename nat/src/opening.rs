@@ -58,7 +58,7 @@ impl Nat {
     /// Keeps a flow whose first packet has `bytes`, and returns its reply tuple.
     ///
     /// # Errors
-    /// [`DropReason::NatTableFull`], [`DropReason::NatHostLimit`], [`DropReason::NatNoPort`]; nothing changes then.
+    /// [`DropReason::NatTableFull`], [`DropReason::NatHostLimit`], [`DropReason::NatNoPort`]; nothing is begun then.
     pub(crate) fn open(
         &mut self,
         now: Instant,
@@ -70,7 +70,8 @@ impl Nat {
             Source::Translated { .. } => original.source,
             Source::Kept => opening.to.0,
         };
-        self.make_room(now, host)?;
+        // What has ended takes no room and no port.
+        self.collect(now);
         if opening.mapping.is_some_and(|id| !self.leads(id, &opening)) {
             return Err(DropReason::NatNoFlow);
         }
@@ -79,7 +80,8 @@ impl Nat {
         if let Some(id) = opening.mapping {
             self.mappings.hold(&self.hashes, id, seen_as);
         }
-        let (reply, held) = match self.translation(now, &opening) {
+        let roomy = self.make_room(now, host);
+        let (reply, held) = match roomy.and_then(|()| self.translation(now, &opening)) {
             Ok(translation) => translation,
             Err(reason) => {
                 if let Some(id) = opening.mapping {
@@ -107,15 +109,18 @@ impl Nat {
         Ok(reply)
     }
 
+    /// At a limit, the connection of the host that ended first gives its place away.
     fn make_room(&mut self, now: Instant, host: Ipv4Addr) -> Result<(), DropReason> {
-        // What has ended takes no room and no port.
-        self.collect(now);
-        if self.table.len() >= self.limits.flows {
-            return Err(DropReason::NatTableFull);
-        }
-        if self.hosts.flows(&self.hashes, host) >= self.limits.flows_per_host {
-            return Err(DropReason::NatHostLimit);
-        }
+        let reason = if self.table.len() >= self.limits.flows {
+            DropReason::NatTableFull
+        } else if self.hosts.flows(&self.hashes, host) >= self.limits.flows_per_host {
+            DropReason::NatHostLimit
+        } else {
+            return Ok(());
+        };
+        let ended = self.hosts.first_ended(&self.hashes, host).and_then(|at| self.table.id(at));
+        self.end(now, ended.ok_or(reason)?);
+        self.counts.displaced += 1;
         Ok(())
     }
 

@@ -208,7 +208,8 @@ impl Table {
         self.wheel.insert(now, number, deadline);
     }
 
-    pub(crate) fn remove(&mut self, hashes: &Hashes, id: FlowId) -> Option<(Flow, Holdings)> {
+    /// Takes a flow out, and says where it was.
+    pub(crate) fn remove(&mut self, hashes: &Hashes, id: FlowId) -> Option<(u32, Flow, Holdings)> {
         self.get(id)?;
         let flow = self.flows.remove(id.number)?;
         let (_, holdings) = *self.holdings.get(id.number as usize)?;
@@ -216,7 +217,7 @@ impl Table {
             self.index.remove(hashes.of(flow.tuple(direction).words()), entry);
         }
         self.wheel.remove(id.number);
-        Some((flow, holdings))
+        Some((id.number, flow, holdings))
     }
 
     /// Does some of the index's outstanding work.
@@ -253,6 +254,12 @@ impl Table {
     /// One more than the highest place in use.
     pub(crate) const fn bound(&self) -> u32 {
         self.flows.bound()
+    }
+
+    /// Where a flow is and which host it counts against.
+    pub(crate) fn place(&self, id: FlowId) -> Option<(u32, Ipv4Addr)> {
+        let (_, holdings) = self.holdings.get(id.number as usize).filter(|_| self.is_same(id))?;
+        Some((id.number, holdings.host))
     }
 
     /// The flow in this place, with what it holds.

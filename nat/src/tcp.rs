@@ -84,6 +84,11 @@ impl Tcp {
         self.state
     }
 
+    /// Whether both sides have closed it, or one has reset it.
+    pub(crate) const fn has_ended(self) -> bool {
+        matches!(self.state, State::TimeWait | State::Close)
+    }
+
     /// Follows one segment.
     pub(crate) fn step(&mut self, from: Direction, flags: TcpFlags) -> Effect {
         if flags.has(TcpFlags::RST) {

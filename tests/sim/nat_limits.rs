@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use lab::wire::SYN;
+use lab::wire::{ACK, RST, SYN};
 use lab::{Lab, Packet, Port};
 use nat::PortRange;
 use packet::DropReason;
@@ -56,6 +56,25 @@ fn a_full_table_refuses_the_new_and_never_evicts_the_living() {
     lab.clear();
     lab.ip("blue", &from(3, 7000));
     assert_eq!(lab.packets("wan").len(), 1, "there is room once the old are silent");
+}
+
+/// NC4, NT5.
+#[test]
+fn short_connections_without_end_meet_no_limit() {
+    let mut lab = masqueraded();
+    lab.limits(20, 10);
+    for port in 5000..5200 {
+        let (near, far) = (format!("192.168.0.2:{port}"), "198.51.100.9:80");
+        lab.ip("red", &Packet::tcp(&*near, far, SYN, b""));
+        let external = lab.packet("wan").from().to_string();
+        lab.ip("wan", &Packet::tcp(far, &*external, SYN | ACK, b""));
+        lab.ip("red", &Packet::tcp(&*near, far, ACK, b"?"));
+        lab.ip("wan", &Packet::tcp(far, &*external, RST, b""));
+        lab.clear();
+    }
+    assert_eq!(lab.drops(), []);
+    let stats = lab.switch().nat_stats();
+    assert_eq!((stats.flows, stats.displaced), (10, 190));
 }
 
 /// NU3.

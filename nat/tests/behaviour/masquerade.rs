@@ -222,6 +222,41 @@ fn limits_refuse_the_new_and_keep_the_living() {
     assert_eq!(router.nat.stats().hosts, 2);
 }
 
+/// NC4.
+#[test]
+fn at_its_limit_a_host_trades_its_oldest_ended_connection_for_a_new_flow() {
+    let mut router = Router::new();
+    router.nat.set_limits(Limits { flows: 100, flows_per_host: 3 });
+    let connect = |router: &mut Router, port, end: Option<u8>| {
+        router.pass(s(1), tcp((RED, port), (REMOTE, 80), SYN)).sent();
+        router.pass(s(1), tcp((REMOTE, 80), (EXTERNAL, port), SYN | ACK)).sent();
+        router.pass(s(1), tcp((RED, port), (REMOTE, 80), ACK)).sent();
+        if let Some(flags) = end {
+            router.pass(s(1), tcp((RED, port), (REMOTE, 80), flags)).sent();
+        }
+    };
+    connect(&mut router, 2001, Some(RST));
+    connect(&mut router, 2002, Some(RST));
+    connect(&mut router, 2003, None);
+    // The first goes on after all: both sides have spoken behind a reset that was forged.
+    router.pass(s(1), tcp((RED, 2001), (REMOTE, 80), ACK)).sent();
+    router.pass(s(1), tcp((REMOTE, 80), (EXTERNAL, 2001), ACK)).sent();
+    router.map(s(2), (RED, 2004), (REMOTE, 53));
+    let left: Vec<u16> = router.nat.flows(s(2)).map(|flow| flow.original.source_port).collect();
+    assert!(!left.contains(&2002), "the only one that had ended: {left:?}");
+    let reason = router.pass(s(2), udp((RED, 2005), (REMOTE, 53))).refused();
+    assert_eq!(reason, DropReason::NatHostLimit, "none has ended");
+    for port in [2001, 2003] {
+        router.pass(s(3), tcp((REMOTE, 80), (EXTERNAL, port), ACK)).sent();
+    }
+    // Another host's ended connections are not for it to take.
+    router.pass(s(3), tcp((BLUE, 3001), (REMOTE, 80), SYN)).sent();
+    router.pass(s(3), tcp((BLUE, 3001), (REMOTE, 80), RST)).sent();
+    let reason = router.pass(s(3), udp((RED, 2005), (REMOTE, 53))).refused();
+    assert_eq!(reason, DropReason::NatHostLimit);
+    assert_eq!(router.nat.stats().displaced, 1);
+}
+
 #[test]
 fn a_protocol_without_ports_has_one_flow_for_each_remote() {
     let mut router = Router::new();

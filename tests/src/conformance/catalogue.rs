@@ -148,7 +148,7 @@ pub const SECTIONS: &[Section] = &[
             holds("NC3", "A port is not given to another host for 120 s"),
             holds(
                 "NC4",
-                "At a limit the new is refused and the sender told; nothing that lives is evicted",
+                "At a limit the host's oldest ended connection makes room, else the new is refused and the sender told; nothing that lives is evicted",
             ),
             differs(
                 "NC5",

@@ -46,6 +46,8 @@ struct Flow {
     shared: bool,
     /// Its birth was not predicted, so what it holds is not known.
     adopted: bool,
+    /// The step in which it was first seen to have ended, if it has.
+    ended: Option<u64>,
 }
 
 /// A port that only this host may have for a while.
@@ -71,6 +73,9 @@ pub(crate) struct Translator {
     doubt: Instant,
     /// Flows may be born or end in this step that nothing predicts.
     astray: bool,
+    /// Steps so far, and when the last one began.
+    steps: u64,
+    now: Instant,
 }
 
 /// What a packet is ahead of routing.
@@ -151,6 +156,7 @@ impl Translator {
     /// Begins a step: flows whose time has come are dead.
     pub(crate) fn begin(&mut self, now: Instant) {
         (self.opening, self.astray) = (None, false);
+        (self.steps, self.now) = (self.steps + 1, now);
         let (dead, living) = self.flows.drain(..).partition(|flow: &Flow| flow.until <= now);
         self.flows = living;
         self.rest(now, dead);

@@ -18,12 +18,24 @@ impl Translator {
         if self.flows.iter().any(|flow| flow.adopted) {
             return Outbound::Unknown;
         }
-        if self.flows.len() >= self.limits.flows {
-            return Outbound::Refused(DropReason::NatTableFull);
-        }
         let of_host = self.flows.iter().filter(|flow| flow.host == host).count();
-        if of_host >= self.limits.flows_per_host {
-            return Outbound::Refused(DropReason::NatHostLimit);
+        let full = if self.flows.len() >= self.limits.flows {
+            Some(DropReason::NatTableFull)
+        } else {
+            (of_host >= self.limits.flows_per_host).then_some(DropReason::NatHostLimit)
+        };
+        if let Some(reason) = full {
+            let host = |at: &usize| self.flows[*at].host == host && self.flows[*at].ended.is_some();
+            let ended = (0..self.flows.len()).filter(host);
+            let Some(first) = ended.clone().min_by_key(|at| self.flows[*at].ended) else {
+                return Outbound::Refused(reason);
+            };
+            if ended.filter(|at| self.flows[*at].ended == self.flows[first].ended).count() > 1 {
+                // They ended in one step, and in which order is not known.
+                return Outbound::Unknown;
+            }
+            let displaced = self.flows.swap_remove(first);
+            self.rest(self.now, vec![displaced]);
         }
         let (port, doubtful) = match &opening.external {
             None => (Some(original.from.port()), false),
@@ -119,7 +131,9 @@ impl Translator {
             assert_eq!(flow.reply, reply, "a flow is translated otherwise than before");
             let right = until == flow.until || self.is_lifetime(view);
             assert!(right || self.astray, "a lifetime of nobody's: {view}");
-            living.push(Flow { until, ..flow });
+            let has_ended = matches!(view.state, Some("TIME_WAIT" | "CLOSE"));
+            let ended = has_ended.then(|| flow.ended.unwrap_or(self.steps));
+            living.push(Flow { until, ended, ..flow });
         }
         let gone = core::mem::replace(&mut self.flows, living);
         for flow in &gone {
@@ -136,7 +150,7 @@ impl Translator {
                 _ => {
                     assert!(self.astray, "a flow out of nothing: {original:?}");
                     let (host, lent, shared) = (*original.from.ip(), Vec::new(), false);
-                    Flow { original, reply, until, host, lent, shared, adopted: true }
+                    Flow { original, reply, until, host, lent, shared, adopted: true, ended: None }
                 }
             };
             let (protocol, port) = (reply.protocol, reply.to);
@@ -188,7 +202,7 @@ impl Translator {
             }
         }
         let (original, host) = (*original, *host);
-        Flow { original, reply, until, host, lent, shared, adopted: false }
+        Flow { original, reply, until, host, lent, shared, adopted: false, ended: None }
     }
 
     fn is_lifetime(&self, view: &FlowView) -> bool {
