@@ -40,6 +40,7 @@ impl Sending {
             }
             pool.give(frame);
         };
+        joining.begin(out.len());
         out.hand_over(|mut frame, copies, pool| {
             if let [egress] = copies
                 && may_join(&frame, *egress, table, number)
@@ -47,7 +48,7 @@ impl Sending {
                 return joining.add(frame, *egress, pool, joined);
             }
             // What is held came first.
-            joining.flush(pool, joined);
+            joining.yield_to(&frame, copies, pool, joined);
             let through_tunnel = copies.iter().any(|copy| copy.remote.is_some());
             for (at, egress) in copies.iter().enumerate() {
                 if let Some(Entry::Cable(cable)) = table.get(egress.port) {
@@ -119,8 +120,11 @@ fn put(frame: &mut Frame, egress: Egress, cable: &Cable, number: usize) -> bool 
     let Some(queue) = cable.written_by(number) else { return false };
     frame.set_tag(egress.tag);
     let taken = frame.push_tag() && queue.write(frame).is_ok();
-    // For the next copy.
-    let _ = egress.tag.is_some() && frame.pop_tag();
+    if egress.tag.is_some() {
+        // For the next copy.
+        let is_out = frame.pop_tag();
+        debug_assert!(is_out, "what was put in can be taken out");
+    }
     frame.set_tag(None);
     taken
 }
