@@ -49,6 +49,8 @@ pub struct Link {
     pub mac: Mac,
     /// The largest IP packet it sends, in bytes.
     pub mtu: u32,
+    /// How many packets may wait in each of its queues.
+    pub queue_len: u32,
     /// Whether it is switched on.
     pub up: bool,
     /// Whether it is switched on and has a far end: on a veth, the other end is up; on a TAP, a queue is open. It
@@ -127,6 +129,12 @@ impl Links {
     pub async fn set_mac(&self, index: u32, mac: Mac) -> Result<(), LinkError> {
         let message = change(index).address(mac.0.to_vec());
         self.set(&format!("set the address {mac} on"), index, message).await
+    }
+
+    /// Sets how many packets may wait in each queue: those that a TAP's reader has not yet read.
+    pub async fn set_queue_len(&self, index: u32, packets: u32) -> Result<(), LinkError> {
+        let message = change(index).append_extra_attribute(LinkAttribute::TxQueueLen(packets));
+        self.set(&format!("set the queue to {packets} packets on"), index, message).await
     }
 
     /// Limits the super-frames that a device hands over to `bytes` from the Ethernet header on, for IPv4 and for IPv6:
@@ -222,6 +230,7 @@ fn link(message: &LinkMessage) -> Link {
         name: String::new(),
         mac: Mac::ZERO,
         mtu: 0,
+        queue_len: 0,
         up: message.header.flags.contains(LinkFlags::Up),
         running: message.header.flags.contains(LinkFlags::Running),
         kind: None,
@@ -234,6 +243,7 @@ fn link(message: &LinkMessage) -> Link {
                 link.mac = bytes.first_chunk().map_or(Mac::ZERO, |bytes| Mac(*bytes));
             }
             LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+            LinkAttribute::TxQueueLen(packets) => link.queue_len = *packets,
             LinkAttribute::Controller(master) => link.master = Some(*master).filter(|&it| it != 0),
             LinkAttribute::LinkInfo(infos) => link.kind = infos.iter().find_map(kind),
             // The kernel tells some sixty things more.

@@ -58,6 +58,10 @@ pub enum CableError {
     },
 }
 
+/// Packets that may wait in a queue of a TAP to be read. A worker that has to share its processor does not run for some
+/// milliseconds at a time, in which small packets come by the thousand; the kernel's default is 1000.
+const QUEUE_LEN: u32 = 4096;
+
 /// A far end that is up. A TAP goes with its queues; a veth pair with [`FarEnd::remove`].
 #[derive(Debug)]
 pub(crate) struct FarEnd {
@@ -98,6 +102,7 @@ impl FarEnd {
         let mut end = Self::of(device, netns).await?;
         end.links.set_mac(end.index, port.mac).await?;
         end.links.set_mtu(end.index, u32::from(port.mtu)).await?;
+        end.links.set_queue_len(end.index, QUEUE_LEN).await?;
         if let Attach::Host { master: Some(master) } = &port.attach {
             end.enslave(master.as_str()).await?;
         }

@@ -22,9 +22,11 @@ fn a_device_shows_what_was_set() {
         let mac = Mac([0x02, 0, 0, 0, 0, 7]);
         host.links.set_mac(index, mac).await.unwrap();
         host.links.set_mtu(index, 9000).await.unwrap();
+        host.links.set_queue_len(index, 77).await.unwrap();
         host.links.set_up(index).await.unwrap();
         let device = host.links.find("eth0").await.unwrap().unwrap();
         assert_eq!((device.mac, device.mtu, device.up, device.master), (mac, 9000, true, None));
+        assert_eq!(device.queue_len, 77);
         host.links.loopback_up().await.unwrap();
         let all = host.links.list().await.unwrap();
         let seen: Vec<_> = all.iter().map(|link| (link.name.as_str(), link.up)).collect();
