@@ -51,6 +51,8 @@ pub struct Link {
     pub mtu: u32,
     /// How many packets may wait in each of its queues.
     pub queue_len: u32,
+    /// The largest super-frame that it hands over, from the Ethernet header on: `gso_max_size`.
+    pub super_frame: u32,
     /// Whether it is switched on.
     pub up: bool,
     /// Whether it is switched on and has a far end: on a veth, the other end is up; on a TAP, a queue is open. It
@@ -231,6 +233,7 @@ fn link(message: &LinkMessage) -> Link {
         mac: Mac::ZERO,
         mtu: 0,
         queue_len: 0,
+        super_frame: 0,
         up: message.header.flags.contains(LinkFlags::Up),
         running: message.header.flags.contains(LinkFlags::Running),
         kind: None,
@@ -244,6 +247,7 @@ fn link(message: &LinkMessage) -> Link {
             }
             LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
             LinkAttribute::TxQueueLen(packets) => link.queue_len = *packets,
+            LinkAttribute::GsoMaxSize(bytes) => link.super_frame = *bytes,
             LinkAttribute::Controller(master) => link.master = Some(*master).filter(|&it| it != 0),
             LinkAttribute::LinkInfo(infos) => link.kind = infos.iter().find_map(kind),
             // The kernel tells some sixty things more.

@@ -18,7 +18,8 @@ fn a_tunnel_is_added_changed_and_deleted_while_the_lab_runs() {
     for _ in 0..2 {
         run("tunnel add vx0 --bridge sw0 --vni 42 --remote 192.168.10.2");
         c1.ping("10.1.0.2");
-        assert_eq!(c1.link("eth0").mtu, 1450, "ports follow their tunnel");
+        let link = c1.link("eth0");
+        assert_eq!((link.mtu, link.super_frame), (1450, 62_024), "ports follow their tunnel");
         let row = &worlds[0].rows(&["tunnel", "list"])[0];
         assert_eq!(
             (&row["name"], &row["vni"], &row["port"]),
@@ -42,7 +43,8 @@ fn a_tunnel_is_added_changed_and_deleted_while_the_lab_runs() {
         c1.ping("10.1.0.2");
         run("tunnel del vx0");
         assert!(worlds[0].rows(&["tunnel", "list"]).is_empty());
-        assert_eq!(c1.link("eth0").mtu, 1500, "and are as they were without it");
+        let link = c1.link("eth0");
+        assert_eq!((link.mtu, link.super_frame), (1500, 65_536), "and are as they were without it");
     }
     assert_eq!(daemon.apply(LAB), "no changes\n", "nothing of it is left");
     let said = worlds[0].tapswitch(&["tunnel", "del", "vx0"]).sentence();

@@ -8,7 +8,7 @@ use os::tap::{self, TapError};
 use packet::Ipv4Net;
 
 use super::places;
-use crate::config::{Attach, Port};
+use crate::config::{Attach, Port, SUPER_FRAME};
 use crate::dataplane::Queue;
 
 /// Why a port's far end could not be made as the lab wants it.
@@ -161,6 +161,9 @@ impl FarEnd {
         for net in &port.address {
             self.links.add_address(self.index, *net).await?;
         }
+        if port.super_frame != SUPER_FRAME {
+            self.links.set_gso_max_size(self.index, port.super_frame).await?;
+        }
         self.links.set_up(self.index).await?;
         if let Some(gateway) = port.gateway {
             self.links.set_default_route(gateway, self.index).await?;
@@ -194,6 +197,9 @@ impl FarEnd {
             if let Some((links, index)) = &self.near {
                 links.set_mtu(*index, u32::from(new.mtu)).await?;
             }
+        }
+        if old.super_frame != new.super_frame {
+            self.links.set_gso_max_size(self.index, new.super_frame).await?;
         }
         let gone = |net: &&Ipv4Net| !new.address.contains(net);
         for net in old.address.iter().filter(gone) {

@@ -128,6 +128,7 @@ fn changed_port(from: &Port, to: &Port) -> String {
     changes.add("address", nets(&from.address), nets(&to.address));
     changes.add("gateway", optional(from.gateway, "none"), optional(to.gateway, "none"));
     changes.mtu((from.mtu, from.mtu_written), (to.mtu, to.mtu_written));
+    changes.add("super-frames", from.super_frame, to.super_frame);
     changes.add("mac", from.mac, to.mac);
     match (&from.segment, &to.segment) {
         (Segment::Bridged(from), Segment::Bridged(to)) => {

@@ -8,7 +8,7 @@ use super::{Findings, attach, bridge, names, segment, value};
 use crate::config::lab::Lab;
 use crate::config::lab::derived::{self, Role};
 use crate::config::lab::name::Name;
-use crate::config::lab::port::{Attach, DEFAULT_MTU, Port, Segment};
+use crate::config::lab::port::{Attach, DEFAULT_MTU, Port, SUPER_FRAME, Segment};
 use crate::config::place::Place;
 use crate::config::problem::Fault;
 use crate::config::spec::texts::BoolOrText;
@@ -75,6 +75,7 @@ fn port(
         mac: mac?.unwrap_or_else(|| derived::mac(Role::Port, text, &address)),
         mtu: mtu.unwrap_or(DEFAULT_MTU),
         mtu_written: mtu.is_some(),
+        super_frame: SUPER_FRAME,
         address,
         gateway: gateway?,
         offload: written.offload.unwrap_or(true),

@@ -12,6 +12,7 @@
 //! | tunnel | as written | what its path carries inside |
 //! | port on a bridge | as written there or at the bridge | that of the bridge's smallest tunnel, else 1500 |
 //! | existing device | as written | 1500, until somebody asks the device |
+//! | a port's super-frames | never | what the bridge's tunnels send at once, else 65,536 |
 //! | the router on a bridge | as written at the bridge | the least of the bridge's ports and tunnels, else 1500 |
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 use super::Lab;
 use super::bridge::Bridge;
 use super::name::Name;
-use super::port::{Attach, DEFAULT_MTU};
+use super::port::{Attach, DEFAULT_MTU, SUPER_FRAME};
 
 impl Lab {
     /// Sets every MTU that is not written. `inner` says for each tunnel what its path carries inside: the least path
@@ -30,17 +31,23 @@ impl Lab {
             let over_ethernet = DEFAULT_MTU - tunnel.overhead();
             tunnel.mtu = inner.get(&tunnel.name).copied().unwrap_or(over_ethernet);
         }
-        let mut least: BTreeMap<&Name, u16> = BTreeMap::new();
+        let mut least: BTreeMap<&Name, (u16, u32)> = BTreeMap::new();
         for tunnel in self.tunnels.values() {
-            let mtu = least.entry(&tunnel.bridge).or_insert(tunnel.mtu);
-            *mtu = tunnel.mtu.min(*mtu);
+            let (mtu, super_frame) = (tunnel.mtu, tunnel.super_frame());
+            let sizes = least.entry(&tunnel.bridge).or_insert((mtu, super_frame));
+            *sizes = (mtu.min(sizes.0), super_frame.min(sizes.1));
         }
-        for port in self.ports.values_mut().filter(|port| !port.mtu_written) {
+        for port in self.ports.values_mut() {
             match &port.attach {
                 Attach::Interface(_) => {}
                 Attach::Netns(_) | Attach::Veth(_) | Attach::Host { .. } => {
                     let of_tunnels = port.bridge().and_then(|bridge| least.get(bridge));
-                    port.mtu = of_tunnels.copied().unwrap_or(DEFAULT_MTU);
+                    let (mtu, super_frame) =
+                        of_tunnels.copied().unwrap_or((DEFAULT_MTU, SUPER_FRAME));
+                    port.super_frame = super_frame;
+                    if !port.mtu_written {
+                        port.mtu = mtu;
+                    }
                 }
             }
         }

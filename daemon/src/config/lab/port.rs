@@ -30,6 +30,9 @@ pub struct Port {
     pub mtu: u16,
     /// Whether the port, or the bridge it is on, says so.
     pub mtu_written: bool,
+    /// Largest super-frame that the far end's kernel hands over, from 65,536, its default, down to what a tunnel of the
+    /// bridge sends at once; set by [`Lab::derive_mtus`](super::Lab::derive_mtus). An existing device has its own.
+    pub super_frame: u32,
     /// The far end's addresses; may be empty.
     pub address: Vec<Ipv4Net>,
     /// The far end's default gateway, inside a subnet of `address`.
@@ -257,3 +260,5 @@ impl fmt::Display for PriorityTags {
 
 /// Of Ethernet since ever.
 pub(crate) const DEFAULT_MTU: u16 = 1500;
+/// Linux's default for super-frames (`gso_max_size`).
+pub(crate) const SUPER_FRAME: u32 = 65_536;

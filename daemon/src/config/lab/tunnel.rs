@@ -5,9 +5,11 @@ use std::net::Ipv4Addr;
 use std::num::{NonZeroU8, NonZeroU16};
 
 use packet::VlanId;
+use vxlan::encap::Limits;
 use vxlan::{Vni, outer};
 
 use super::name::Name;
+use super::port::SUPER_FRAME;
 
 /// `[tunnel.NAME]`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,22 @@ impl Tunnel {
     /// Ethernet header inside, and its VLAN tag where tags are carried.
     pub const fn overhead(&self) -> u16 {
         self.vlans.overhead()
+    }
+
+    /// The largest super-frame of TCP that leaves in one send, as [`Port::super_frame`](super::port::Port::super_frame)
+    /// counts: as many full segments as there are datagrams of them in a send. A frame with a few segments more would
+    /// leave in two, and the second costs as much as the first.
+    pub(super) fn super_frame(&self) -> u32 {
+        /// Ethernet header and tag inside, and the VXLAN header.
+        const HEADERS: usize = 14 + 4 + 8;
+        /// IPv4 header, and TCP's with timestamps.
+        const TCP: usize = 20 + 32;
+        /// What the kernel sets aside for headers, whatever they take (`MAX_TCP_HEADER`, some 320), and less than a segment.
+        const MARGIN: usize = 512;
+        let segment = usize::from(self.mtu).saturating_sub(TCP);
+        let Limits { datagrams, bytes } = Limits::BATCH;
+        let segments = (bytes / (usize::from(self.mtu) + HEADERS)).clamp(1, datagrams);
+        u32::try_from(segments * segment + MARGIN).map_or(SUPER_FRAME, |size| size.min(SUPER_FRAME))
     }
 }
 

@@ -135,6 +135,27 @@ fn ports_and_the_router_take_the_mtu_of_the_smallest_tunnel() {
 }
 
 #[test]
+fn ports_hand_over_what_a_tunnel_sends_at_once() {
+    let super_frames = |lab: &Lab| -> Vec<(String, u32)> {
+        lab.ports.values().map(|port| (port.name.to_string(), port.super_frame)).collect()
+    };
+    let mut lab = lab(&format!("{BASE}{TUNNEL}"));
+    // 44 segments of 1,398 bytes fill 44 of the datagrams of 1,472 that a send has room for.
+    let expected =
+        |red| [("red", red), ("wan", 65_536)].map(|(name, size)| (name.to_owned(), size));
+    assert_eq!(super_frames(&lab), expected(44 * 1398 + 512));
+    lab.derive_mtus(&paths(&[("vx0", 8950)]));
+    assert_eq!(super_frames(&lab), expected(7 * 8898 + 512));
+    lab.derive_mtus(&paths(&[("vx0", 65_000)]));
+    assert_eq!(super_frames(&lab), expected(65_460), "one segment, and what headers may take");
+    lab.derive_mtus(&paths(&[("vx0", 68)]));
+    assert_eq!(super_frames(&lab), expected(64 * 16 + 512), "no more than 64 datagrams");
+    lab.tunnels.clear();
+    lab.derive_mtus(&BTreeMap::new());
+    assert_eq!(super_frames(&lab), expected(65_536), "the kernel's default again");
+}
+
+#[test]
 fn what_is_written_is_not_derived() {
     let text =
         format!("{BASE}{TUNNEL}mtu = 1300\n").replace("[port.red]", "mtu = 1480\n[port.red]");

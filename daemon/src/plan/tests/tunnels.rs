@@ -93,7 +93,7 @@ fn a_path_that_shrinks_changes_what_is_derived_from_it() {
     after.derive_mtus(&BTreeMap::from([("vx0".parse().unwrap(), 1350)]));
     assert_eq!(
         Plan::between(&before, &after).to_string(),
-        "~ port red: mtu 1450 -> 1350\n~ tunnel vx0: mtu 1450 -> 1350"
+        "~ port red: mtu 1450 -> 1350, super-frames 62024 -> 61518\n~ tunnel vx0: mtu 1450 -> 1350"
     );
     assert!(Plan::between(&after, &after).is_empty());
 }
