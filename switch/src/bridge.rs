@@ -108,7 +108,9 @@ impl Bridge {
         }
     }
 
-    /// Sends a frame to the one place that its station is at.
+    /// Sends a frame to the one place that its station is at. Always inlined: its result handed over in memory, in parts
+    /// and then read as a whole, makes the processor wait.
+    #[inline(always)]
     pub(crate) fn forward(
         &self,
         ports: &Ports,

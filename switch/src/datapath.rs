@@ -105,7 +105,7 @@ impl Switch {
         }
         // 4 decide: same segment, forward or flood, or for the router?
         self.trace.enter(Step::Decide);
-        let (way, addressee) = (Way { vlan, from: Some(from) }, (ethernet.destination(), vlan));
+        let addressee = (ethernet.destination(), vlan);
         let Some(bridge) = self.bridges.get(id) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
@@ -113,13 +113,13 @@ impl Switch {
         match decision {
             Err(reason) => Err(ethernet.refuse(reason)),
             Ok(Decision::Forward(to)) => {
-                let mut frame = ethernet.into_frame();
+                let (way, mut frame) = (Way { vlan, from: Some(from) }, ethernet.into_frame());
                 self.ports.fit(&mut frame, to);
                 let outcome = bridge.forward(&self.ports, way, to, frame, out);
                 self.told_if_too_big(now, outcome, segment, from, to, out)
             }
             Ok(Decision::Flood) => {
-                let frame = ethernet.into_frame();
+                let (way, frame) = (Way { vlan, from: Some(from) }, ethernet.into_frame());
                 self.trace.note(|| Note::audience(bridge, &self.ports, way, &frame));
                 match bridge.flood(&self.ports, way, frame, &mut self.stats, out) {
                     Err(unwanted) if heard => Ok(self.consume(unwanted.frame, out)),
