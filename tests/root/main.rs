@@ -43,6 +43,7 @@ mod lifecycle;
 mod load;
 mod machine;
 mod many;
+mod order;
 mod path;
 mod ports;
 mod record;
