@@ -157,13 +157,13 @@ fn a_wrong_interface_is_one_sentence_and_changes_nothing() {
     let cases = [
         wrong(
             &[("interface", "\"nobody\"")],
-            500,
+            409,
             &["port bad", "no interface `nobody`", "ip link"],
         ),
         wrong(&[("interface", "\"lo\"")], 400, &["port \"bad\"", "`interface` \"lo\""]),
         wrong(
             &[("interface", "\"tun9\"")],
-            500,
+            409,
             &["port bad", "`tun9`", "not an Ethernet interface"],
         ),
         wrong(

@@ -212,6 +212,15 @@ const ALL: &[Target] = &[
         processors: 1,
     },
     Target {
+        what: "ping with polling, of the bare loop",
+        system: "tapswitch-poll",
+        load: "ping",
+        figure: value,
+        against: &["loop"],
+        wanted: Wanted::AtMost(0.8),
+        processors: 1,
+    },
+    Target {
         what: "new connections by NAT, of the kernel",
         system: "tapswitch-nat",
         load: "conns",

@@ -47,6 +47,7 @@ impl From<EngineError> for ApiError {
             EngineError::Unknown(_) => StatusCode::NOT_FOUND,
             EngineError::Conflict(_) => StatusCode::CONFLICT,
             EngineError::Tunnel { .. } | EngineError::Narrow { .. } => StatusCode::CONFLICT,
+            EngineError::Port { error, .. } if error.is_contradiction() => StatusCode::CONFLICT,
             EngineError::Port { .. } | EngineError::Attach { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }

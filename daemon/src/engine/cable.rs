@@ -58,6 +58,26 @@ pub enum CableError {
     },
 }
 
+impl CableError {
+    /// Whether the lab asks for what this machine is not, has not, or has otherwise; else something failed here.
+    pub(crate) const fn is_contradiction(&self) -> bool {
+        match self {
+            Self::Netns(error) => !matches!(error, NetnsError::Refused { .. }),
+            Self::Tap(TapError::NameTaken { .. })
+            | Self::Interface(
+                PacketSocketError::NoSuchInterface { .. } | PacketSocketError::NotEthernet { .. },
+            )
+            | Self::NoMaster { .. }
+            | Self::NotABridge { .. } => true,
+            Self::Tap(_)
+            | Self::Interface(_)
+            | Self::Link(_)
+            | Self::Netlink { .. }
+            | Self::Vanished { .. } => false,
+        }
+    }
+}
+
 /// Packets that may wait in a queue of a TAP to be read. A worker that has to share its processor does not run for some
 /// milliseconds at a time, in which small packets come by the thousand; the kernel's default is 1000.
 const QUEUE_LEN: u32 = 4096;
