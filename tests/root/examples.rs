@@ -89,7 +89,7 @@ fn fifteen_containers_are_listed_as_the_kernel_knows_them() {
         assert_eq!(row["ifindex"], link.index);
         assert_eq!(row["mac"], link.mac.to_string());
         assert_eq!(row["mtu"], link.mtu);
-        assert_eq!(link.queue_len, 4096, "a worker that was kept waiting loses nothing");
+        assert_eq!(link.queue_len, 2048, "a worker that was kept waiting loses nothing");
         let nsid = play(async {
             let links = Links::open(here.netns()).await.unwrap();
             links.nsid(host.netns()).await.unwrap()

@@ -71,6 +71,15 @@ pub(crate) const ALL: &[System] = &[
         build: |surroundings, _| tapswitch::build(surroundings, &tapswitch::POLLING, 2),
     },
     System {
+        name: "tapswitch-500",
+        about: "this switch with 500 ports of one bridge, of which two have something to do",
+        references: &["loop", "tapswitch"],
+        seats: 2,
+        loads: &["tcp1", "flood"],
+        missing: tapswitch::missing,
+        build: |surroundings, _| tapswitch::build_crowd(surroundings, 500),
+    },
+    System {
         name: "tapswitch-routed",
         about: "this switch, routing between two bridges",
         references: LOOP,

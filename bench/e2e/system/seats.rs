@@ -9,7 +9,7 @@ use crate::room::Room;
 
 /// So many rooms, the near one and the far one first.
 pub(super) fn rooms(count: usize) -> Result<Vec<Room>> {
-    ('a'..='z').take(count).map(|letter| Room::new(&letter.to_string())).collect()
+    (0..count).map(|seat| Room::new(&format!("seat{seat}"))).collect()
 }
 
 /// The address of each seat: the near one's, the far one's, and on from the near one's.

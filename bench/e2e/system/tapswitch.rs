@@ -88,13 +88,17 @@ impl Shape {
         let lab = self.lab.replace("NEAR", name(0)).replace("FAR", name(1));
         let mut text = format!("{}{lab}", self.switch);
         for (seat, room) in rooms.iter().enumerate().filter(|_| self.seated) {
-            let (netns, address) = (room.name(), seats::address(seat));
+            let netns = room.name();
             // Writing to a String cannot fail.
             let _ = write!(
                 text,
-                "\n[port.seat{seat}]\nbridge = \"br0\"\nnetns = \"{netns}\"\naddress = \"{address}/{WIDE}\"\n{}",
+                "\n[port.seat{seat}]\nbridge = \"br0\"\nnetns = \"{netns}\"\n{}",
                 self.port
             );
+            if seat < ADDRESSED {
+                let address = seats::address(seat);
+                let _ = writeln!(text, "address = \"{address}/{WIDE}\"");
+            }
         }
         text
     }
@@ -114,6 +118,14 @@ pub(super) fn build(surroundings: &Surroundings, shape: &Shape, seats: usize) ->
     Running::seated(vec![process], rooms, directory)
 }
 
+/// Ports of one bridge, all but two of which do nothing.
+pub(super) fn build_crowd(surroundings: &Surroundings, seats: usize) -> Result<Running> {
+    let rooms = seats::rooms(seats)?;
+    rooms.iter().try_for_each(Room::silence)?;
+    let (process, directory) = start(surroundings, &BRIDGED.text(&rooms))?;
+    Running::seated(vec![process], rooms, directory)
+}
+
 /// Runs the binary on a lab file of this text, in the calling thread's namespace, and waits until it is ready. The
 /// directory holds its files.
 pub(super) fn start(surroundings: &Surroundings, text: &str) -> Result<(Process, TempDir)> {
@@ -124,3 +136,6 @@ pub(super) fn start(surroundings: &Surroundings, text: &str) -> Result<(Process,
     command.arg("run").arg(&lab).arg("--socket").arg(directory.path().join("control.sock"));
     Ok((Process::start("tapswitch", command, "ready")?, directory))
 }
+
+/// Seats that have an address, and so may have a load; the others are bystanders.
+const ADDRESSED: usize = 64;

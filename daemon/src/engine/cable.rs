@@ -79,8 +79,9 @@ impl CableError {
 }
 
 /// Packets that may wait in a queue of a TAP to be read. A worker that has to share its processor does not run for some
-/// milliseconds at a time, in which small packets come by the thousand; the kernel's default is 1000.
-const QUEUE_LEN: u32 = 4096;
+/// milliseconds at a time, in which small packets come by the thousand; the kernel's default is 1000. Of many more the oldest
+/// would have left the processor's caches.
+const QUEUE_LEN: u32 = 2048;
 
 /// A far end that is up. A TAP goes with its queues; a veth pair with [`FarEnd::remove`].
 #[derive(Debug)]
