@@ -8,7 +8,7 @@
 //! As long as a batch is small, everything leaves in the order in which the switch sent it. In a crowd, a batch of
 //! [`CROWD`] frames or more, flows come interleaved, and each has a lane of its own in which the next one is that flow's
 //! next: frames of different flows may then pass one another within the batch, as they do between the queues of a card
-//! and in Linux's GRO. Those of one flow keep their order always.
+//! and in Linux's GRO. Those of one flow keep their order always; nothing passes a fragment.
 
 use packet::coalesce::Joiner;
 use packet::ethernet::network_header;
@@ -64,15 +64,20 @@ impl Joining {
         pool: &mut Pool,
         write: impl Fn(Frame, Held, &mut Pool),
     ) {
+        let bytes = frame.len() as u64 + if egress.tag.is_some() { TAG } else { 0 };
+        let next = Held { egress, frames: 1, bytes };
+        if self.is_crowd && is_fragment(&frame) {
+            // It has no ports to tell its flow by, which may be that of anything held, or to come.
+            self.flush(pool, &write);
+            return write(frame, next, pool);
+        }
         let number = self.lane(&frame, egress);
         self.busy |= 1 << number;
         let lane = &mut self.lanes[number];
         if lane.held.is_some_and(|held| held.egress != egress) {
             lane.flush(pool, &write);
         }
-        let bytes = frame.len() as u64 + if egress.tag.is_some() { TAG } else { 0 };
         let finished = lane.joiner.push(frame, pool);
-        let next = Held { egress, frames: 1, bytes };
         match (finished, &mut lane.held) {
             (Some(frame), Some(held)) => write(frame, core::mem::replace(held, next), pool),
             (None, Some(held)) => {
@@ -153,6 +158,21 @@ pub(super) fn is_tcp(frame: &Frame) -> bool {
     protocol == Some(&Protocol::TCP.0)
 }
 
+/// Whether it is a part of an IP datagram.
+fn is_fragment(frame: &Frame) -> bool {
+    /// IPv6's fragment header, as the next one.
+    const FRAGMENT: u8 = 44;
+    let bytes = frame.bytes();
+    match network_header(bytes) {
+        Some((at, EtherType::IPV4)) => {
+            let field = bytes.get(at + 6..).and_then(|field| field.first_chunk());
+            field.is_some_and(|field| u16::from_be_bytes(*field) & 0x3fff != 0)
+        }
+        Some((at, EtherType::IPV6)) => bytes.get(at + 6) == Some(&FRAGMENT),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
@@ -187,6 +207,16 @@ mod tests {
         frame
     }
 
+    /// The same frame as a first fragment.
+    fn fragment(mut frame: Frame) -> Frame {
+        let ip = &mut frame.bytes_mut()[14..34];
+        ip[6] = 0x20;
+        ip[10..12].fill(0);
+        let sum = packet::checksum::of(ip);
+        ip[10..12].copy_from_slice(&sum.to_be_bytes());
+        frame
+    }
+
     proptest! {
         /// Whatever is joined, every frame arrives byte for byte within its batch: in the order in which it was sent, or
         /// in a crowd in the order of its flow's.
@@ -209,7 +239,10 @@ mod tests {
                     let egress = Egress { port: PortId::new(port), remote: None, tag: None };
                     let number = &mut numbers[usize::from(flow)];
                     *number = number.wrapping_add(1);
-                    let frame = datagram(flow, *number, len, right);
+                    let mut frame = datagram(flow, *number, len, right);
+                    if kind == 1 {
+                        frame = fragment(frame);
+                    }
                     expected.push((egress.port, frame.bytes().to_vec()));
                     if kind == 0 {
                         // One that may not be joined, as a super-frame.
