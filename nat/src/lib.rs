@@ -9,7 +9,8 @@
 //! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab` and `expiry` (all
 //! flows), `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the whole as one value),
 //! `inbound`, `outbound`, `opening` and `icmp` (the two steps), `known` and `ahead` (the short way), [`destined`]
-//! (their witnesses), [`limits`] and `ended` (how many, and who makes room), [`view`], [`stats`], [`facts`], [`fragments`], `audit`.
+//! (their witnesses), [`limits`] and `ended` (how many, and who makes room), [`view`], [`stats`], [`facts`],
+//! [`fragments`], `audit`.
 #![forbid(unsafe_code)]
 
 mod ahead;

@@ -6,6 +6,7 @@ use std::net::UdpSocket;
 
 use crate::daemon::Daemon;
 use crate::host::Host;
+use crate::traffic::lab;
 use crate::world::world;
 
 #[test]
@@ -31,7 +32,8 @@ fn flows_keep_their_bytes_and_their_order_one_by_one_by_two_workers() {
 /// Bursts of datagrams of several flows in turn, bridged and masqueraded.
 fn flows_keep_their_bytes_and_their_order(workers: usize, offload: bool) {
     let Some(world) = world() else { return };
-    let _daemon = Daemon::with(&world, &lab(workers, offload));
+    let switch = format!("[switch]\nworkers = {workers}\n");
+    let _daemon = Daemon::with(&world, &(switch + &lab(offload, 1500)));
     let red = world.host("red");
     for (far, address) in [("blue", "192.168.0.3"), ("net", "203.0.113.254")] {
         let far = world.host(far);
@@ -79,38 +81,6 @@ fn packets_of(host: &Host) -> u64 {
     let line = table.lines().find_map(|line| line.trim().strip_prefix("eth0:"));
     // Bytes, then packets.
     line.unwrap().split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-fn lab(workers: usize, offload: bool) -> String {
-    let port = format!("offload = {offload}\n");
-    format!(
-        r#"
-[switch]
-workers = {workers}
-
-[bridge.br0]
-router = "192.168.0.1/24"
-
-[port.red]
-bridge = "br0"
-netns = "red"
-address = "192.168.0.2/24"
-{port}
-[port.blue]
-bridge = "br0"
-netns = "blue"
-address = "192.168.0.3/24"
-{port}
-[port.wan]
-router = "203.0.113.1/24"
-netns = "net"
-address = "203.0.113.254/24"
-{port}
-[[masquerade]]
-source = "192.168.0.0/24"
-out = "wan"
-"#
-    )
 }
 
 const PORT: u16 = 5300;
