@@ -6,8 +6,7 @@ use core::time::Duration;
 use packet::arp::{Arp, Operation};
 use packet::{Ethernet, Frame, Instant, InterfaceId, Mac, PortId};
 
-use crate::datapath::Origin;
-use crate::interface::{Interface, Link};
+use crate::interface::{Interface, Link, Origin};
 use crate::neighbors::{Key, Neighbors};
 use crate::outbox::{Notice, Outbox};
 use crate::port::Role;

@@ -7,10 +7,10 @@
 
 use nat::{Arrival, Departure, Destined};
 use packet::icmp::IcmpError;
-use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4};
-use packet::{PortId, VlanId};
+use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, VlanId};
 
 use crate::bridge::{Decision, Way};
+use crate::interface::Origin;
 use crate::outbox::Outbox;
 use crate::port::Role;
 use crate::refusal::Refusal;
@@ -20,13 +20,6 @@ use crate::stats::Fate;
 use crate::suppress::Segment;
 use crate::switch::Switch;
 use crate::trace::{Note, Step};
-
-/// Where a packet came from: the port, and the router interface that took it in.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct Origin {
-    pub(crate) port: PortId,
-    pub(crate) interface: InterfaceId,
-}
 
 impl Switch {
     /// The life of a frame that came in on a port, or from a far end of a tunnel.
@@ -96,11 +89,9 @@ impl Switch {
         let mut heard = false;
         if ethernet.ethertype() == EtherType::ARP && !reserved {
             self.trace.enter(Step::Listen);
-            if let Some(interface) = self.router.interfaces.on(id, vlan) {
-                heard = self.listen(now, &ethernet, Origin { port, interface }, out);
-            }
-            if self.answers_for_another(now, &ethernet, segment, from, out) {
-                return Ok(self.consume(ethernet.into_frame(), out));
+            match self.overhear(now, &ethernet, segment, from, out) {
+                Some(ours) => heard = ours,
+                None => return Ok(self.consume(ethernet.into_frame(), out)),
             }
         }
         // 4 decide: same segment, forward or flood, or for the router?
@@ -155,11 +146,8 @@ impl Switch {
             // 3 listen, on a routed port; on a bridge the ARP was heard on the way here.
             EtherType::ARP => {
                 self.trace.enter(Step::Listen);
-                let bridged = self
-                    .ports
-                    .get(origin.port)
-                    .is_some_and(|port| port.settings.role.membership().is_some());
-                match bridged || self.listen(now, &ethernet, origin, out) {
+                match self.ports.is_member(origin.port) || self.listen(now, &ethernet, origin, out)
+                {
                     true => Ok(self.consume(ethernet.into_frame(), out)),
                     false => Err(ethernet.refuse(DropReason::BadArp)),
                 }

@@ -19,6 +19,13 @@ pub enum Link {
     Port(PortId),
 }
 
+/// Where a packet came from: the port, and the router interface that took it in.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) port: PortId,
+    pub(crate) interface: InterfaceId,
+}
+
 /// What somebody sets of an interface.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct InterfaceSettings {

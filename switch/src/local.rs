@@ -12,7 +12,7 @@ use packet::transport::TcpFlags;
 use packet::{DropReason, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol};
 use packet::{Transport, net};
 
-use crate::datapath::Origin;
+use crate::interface::Origin;
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
 use crate::routes::Target;

@@ -7,7 +7,7 @@ use packet::icmp::IcmpError;
 use packet::segment::{resized, segment};
 use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4};
 
-use crate::datapath::Origin;
+use crate::interface::Origin;
 use crate::outbox::Outbox;
 use crate::routes::Target;
 use crate::stats::Fate;

@@ -98,6 +98,11 @@ impl Ports {
         self.0.get_mut(port.index())?.as_mut()
     }
 
+    /// Whether a port is a member of a bridge.
+    pub(crate) fn is_member(&self, port: PortId) -> bool {
+        self.get(port).is_some_and(|port| port.settings.role.membership().is_some())
+    }
+
     /// The MTU of each.
     pub(crate) fn all_mtus(&self) -> impl Iterator<Item = u16> {
         self.0.iter().flatten().map(|port| port.settings.mtu)

@@ -16,6 +16,7 @@ use packet::{BridgeId, Ethernet, Instant, Mac, VlanId};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::Way;
+use crate::interface::Origin;
 use crate::neighbors::Key;
 use crate::outbox::Outbox;
 use crate::port::Role;
@@ -45,9 +46,25 @@ pub(crate) struct Heard {
 const BETWEEN_SEARCHES: Duration = Duration::from_secs(1);
 
 impl Switch {
+    /// Hears an ARP packet on a bridge for the router, and where a tunnel asks for that, answers in the name of a station
+    /// beyond it: then nothing is left to do. Otherwise says whether the router heard it.
+    pub(crate) fn overhear(
+        &mut self,
+        now: Instant,
+        ethernet: &Ethernet,
+        segment: Segment,
+        from: Location,
+        out: &mut Outbox,
+    ) -> Option<bool> {
+        let interface = self.router.interfaces.on(segment.bridge, segment.vlan);
+        let origin = from.port().zip(interface).map(|(port, interface)| Origin { port, interface });
+        let heard = origin.is_some_and(|origin| self.listen(now, ethernet, origin, out));
+        (!self.answers_for_another(now, ethernet, segment, from, out)).then_some(heard)
+    }
+
     /// Hears an ARP packet where a tunnel asks for suppression, and answers a request for a station that is known to
     /// be beyond one; whether it did.
-    pub(crate) fn answers_for_another(
+    fn answers_for_another(
         &mut self,
         now: Instant,
         ethernet: &Ethernet,

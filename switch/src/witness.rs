@@ -11,7 +11,7 @@ use nat::{Departure, Destined, Nat, Translated};
 use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4, Mac, PortId, Tag, VlanId};
 
 use crate::bridge::{Bridge, Decision, Way};
-use crate::datapath::Origin;
+use crate::interface::Origin;
 use crate::neighbors::{Key, Neighbors};
 use crate::pending::Pending;
 use crate::port::Ports;
