@@ -14,7 +14,7 @@ use switch::change::BridgeSettings;
 /// Two hosts inside, a gateway and the world outside.
 fn home() -> Lab {
     let mut lab = Lab::new(11);
-    let large = BridgeSettings { capacity: 20_000, ..BridgeSettings::default() };
+    let large = BridgeSettings { capacity: 40_000, ..BridgeSettings::default() };
     lab.bridge_with("br0", large);
     lab.router("br0", "192.168.0.1/24");
     lab.peer("red", Port::on("br0"), "192.168.0.2");
@@ -71,11 +71,11 @@ fn stations_beyond_the_near_caches_are_read_ahead_and_found() {
         lab.send(port, &frame(station(to), station(from)).payload(0x88b5, b"here"));
         lab.heard()
     };
-    for number in 0..9000 {
+    for number in 0..STATIONS {
         say(&mut lab, number, number);
     }
     for number in 0..2000 {
-        let (from, to) = (number * 7919 % 9000, number * 104_729 % 9000);
+        let (from, to) = (number * 7919 % STATIONS, number * 104_729 % STATIONS);
         let expected: &[&str] = match (from % 2, to % 2) {
             (0, 1) => &["blue"],
             (1, 0) => &["red"],
@@ -84,6 +84,9 @@ fn stations_beyond_the_near_caches_are_read_ahead_and_found() {
         assert_eq!(say(&mut lab, from, to), expected, "{from} to {to}");
     }
 }
+
+/// More than the switch takes for near.
+const STATIONS: u32 = 34_000;
 
 /// What happens between two packets of a flow, and who hears the second.
 type Happening = (&'static [&'static str], fn(&mut Lab));

@@ -5,7 +5,7 @@ use core::time::Duration;
 use packet::{Instant, PortId};
 use switch::view::Location;
 
-/// How much older than said a station may look: it moves in the order of hearing once in this time at most.
+/// How much older than said a station may look: it moves in the order of hearing once a second of the clock at most.
 pub const GRANULARITY: Duration = Duration::from_secs(1);
 
 /// What a model knows of one station.
@@ -53,7 +53,7 @@ impl<S: Copy + Ord> Model<S> {
         }
         if let Some(at) = self.known.iter().position(|known| known.station == station) {
             let known = self.known[at];
-            let heard_lately = known.location == here && now.since(known.heard) < GRANULARITY;
+            let heard_lately = known.location == here && now.as_secs() == known.heard.as_secs();
             if !known.fixed && !heard_lately {
                 self.known.remove(at);
                 self.known.push(Known { location: here, heard: now, ..known });

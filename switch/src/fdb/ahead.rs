@@ -5,7 +5,7 @@ use packet::{Mac, VlanId};
 use super::{Fdb, key};
 
 /// Stations whose slots lie in the processor's nearer caches anyway: half a megabyte.
-const NEAR: usize = 8192;
+const NEAR: usize = 32_768;
 
 impl Fdb {
     /// Whether the stations are so many that reading ahead pays.

@@ -1,5 +1,6 @@
 //! The forwarding database against a naive table, and the rules that Open vSwitch's users know.
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use ahash::RandomState;
@@ -111,6 +112,24 @@ fn a_removed_port_takes_its_static_entries_along() {
     assert_eq!(fdb.stations(Instant::ZERO).len(), 1);
 }
 
+#[test]
+fn four_slots_fill_a_cache_line() {
+    assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (16, 16));
+}
+
+/// BR3.
+#[test]
+fn a_station_that_speaks_often_is_remembered_to_the_second() {
+    let mut fdb = fdb(10);
+    for millis in (0..9_950).step_by(50) {
+        fdb.learn(Instant::from_millis(millis), mac(1), V0, Location::Port(P1)).unwrap();
+    }
+    fdb.expire(Instant::from_millis(309_900));
+    assert!(fdb.find(mac(1), V0).is_some(), "silent for the ageing time");
+    fdb.expire(Instant::from_millis(310_900));
+    assert_eq!(fdb.find(mac(1), V0), None, "silent for a second more");
+}
+
 #[derive(Clone, Debug)]
 enum Act {
     Learn(u64, u32),
@@ -121,11 +140,22 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        6 => (0u64..24, 0u32..4).prop_map(|(mac, port)| Act::Learn(mac, port)),
+        6 => (0u64..24, 0u32..6).prop_map(|(mac, port)| Act::Learn(mac, port)),
         1 => (0u64..24).prop_map(Act::Forget),
-        1 => (0u32..4).prop_map(Act::Flush),
+        1 => (0u32..5).prop_map(Act::Flush),
         2 => (0u64..200).prop_map(Act::Wait),
     ]
+}
+
+/// Four ports, and two far ends of a tunnel.
+fn place(number: u32) -> Location {
+    match number {
+        0..4 => Location::Port(PortId::new(number)),
+        _ => Location::Peer {
+            tunnel: PortId::new(4),
+            remote: Ipv4Addr::new(192, 0, 2, number as u8),
+        },
+    }
 }
 
 proptest! {
@@ -137,7 +167,7 @@ proptest! {
         for act in acts {
             match act {
                 Act::Learn(number, port) => {
-                    fdb.learn(Instant::from_secs(now), mac(number), V0, Location::Port(PortId::new(port))).unwrap();
+                    fdb.learn(Instant::from_secs(now), mac(number), V0, place(port)).unwrap();
                     model.retain(|(known, _, _)| *known != number);
                     model.push((number, port, now));
                 }
@@ -147,9 +177,11 @@ proptest! {
                     model.retain(|(known, _, _)| *known != number);
                 }
                 Act::Flush(port) => {
-                    let count = model.iter().filter(|(_, at, _)| *at == port).count();
-                    prop_assert_eq!(fdb.flush(Some(PortId::new(port))), count);
-                    model.retain(|(_, at, _)| *at != port);
+                    let port = PortId::new(port);
+                    let stays = |at: u32| place(at).port() != Some(port);
+                    let count = model.iter().filter(|(_, at, _)| !stays(*at)).count();
+                    prop_assert_eq!(fdb.flush(Some(port)), count);
+                    model.retain(|(_, at, _)| stays(*at));
                 }
                 Act::Wait(seconds) => {
                     now += seconds;
@@ -160,7 +192,7 @@ proptest! {
             prop_assert_eq!(fdb.len(), model.len());
             for number in 0..24 {
                 let expected = model.iter().find(|(known, _, _)| *known == number);
-                let expected = expected.map(|(_, port, _)| Location::Port(PortId::new(*port)));
+                let expected = expected.map(|(_, at, _)| place(*at));
                 prop_assert_eq!(fdb.find(mac(number), V0), expected);
             }
         }
