@@ -83,7 +83,7 @@ impl Bridge {
     }
 
     /// Whom a frame to `destination` in `vlan` is for; `from` is where it came from, none for the router's own.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decide(
         &self,
         destination: Mac,
@@ -96,7 +96,17 @@ impl Bridge {
                 false => Ok(Decision::Flood),
             };
         }
-        match self.fdb.find(destination, vlan) {
+        self.judge(self.fdb.find(destination, vlan), from)
+    }
+
+    /// Whom a frame is for whose addressee, one station, was `found` there.
+    #[inline]
+    pub(crate) fn judge(
+        &self,
+        found: Option<Location>,
+        from: Option<Location>,
+    ) -> Result<Decision, DropReason> {
+        match found {
             Some(Location::Router(interface)) => Ok(Decision::Router(interface)),
             _ if self.settings.hub => Ok(Decision::Flood),
             Some(to) if Some(to) == from => Err(DropReason::Reflected),

@@ -33,6 +33,9 @@ impl Switch {
         // 1 parse Ethernet and VLAN: is it a frame, and in which VLAN?
         self.trace.enter(Step::Parse);
         let ethernet = Ethernet::parse(frame)?;
+        if let Some(segment) = self.plain.segment(from, &ethernet) {
+            return self.bridge(now, ethernet, segment, from, out);
+        }
         let tag = ethernet.tag();
         let port = from.port().and_then(|port| Some((port, self.ports.get(port)?)));
         let Some((id, port)) = port.filter(|(_, port)| port.up) else {
@@ -75,16 +78,22 @@ impl Switch {
         let (Some(port), Some(bridge)) = (from.port(), self.bridges.get_mut(id)) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
+        // The usual frame, which nobody has to be told of, takes the steps from here in one.
+        let sighting = bridge.sight(now, &ethernet, vlan, from);
+        if let Some(egress) = self.plain.crossing(segment, from, sighting, &ethernet) {
+            return Ok(out.send_one(egress, ethernet.into_frame()));
+        }
         // 2 learn: who speaks, from where. A reserved frame teaches nothing: its sender may be a bridge's own end.
         self.trace.enter(Step::Learn);
         let reserved = bridge.is_reserved(ethernet.destination());
         let (learns, speaker) = (self.ports.learns(from), (ethernet.source(), vlan));
         self.trace.note(|| Note::speaker(now, bridge, speaker, reserved, learns));
-        if !reserved && let Err(reason) = bridge.hear(now, ethernet.source(), vlan, from, learns) {
+        let is_news = sighting.is_none() && !reserved;
+        if is_news && let Err(reason) = bridge.hear(now, ethernet.source(), vlan, from, learns) {
             return Err(ethernet.refuse(reason));
         }
         // After learning: a frame from a station to itself is for the port that it came from.
-        let decision = bridge.decide(ethernet.destination(), vlan, Some(from));
+        let decision = bridge.decide_on(sighting, &ethernet, vlan, from);
         // 3 listen: ARP, hear and answer for ourselves, or for who is known to be beyond a tunnel.
         let mut heard = false;
         if ethernet.ethertype() == EtherType::ARP && !reserved {

@@ -111,6 +111,14 @@ impl Fdb {
         }
     }
 
+    /// Whether a station that speaks from port `here` is known there, and its speaking changes nothing.
+    #[inline]
+    pub(crate) fn knows(&self, now: Instant, mac: Mac, vlan: VlanId, here: PortId) -> bool {
+        let key = key(mac, vlan);
+        let slot = self.index.find(self.hasher.of(key), |slot| slot.key == key);
+        slot.is_some_and(|slot| slot.place.port() == Some(here) && self.fresh.has(now, slot.entry))
+    }
+
     /// Notes that a station spoke from `here`.
     ///
     /// # Errors

@@ -6,8 +6,9 @@
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
 //! [`port`], `bridge`, `station` and `fdb`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router` with
-//! `routes` (and `fib`) and `local`, `shortcut` with `adjacency` and `ahead` (what only saves time), [`change`], [`view`]
-//! (read-only listings), [`stats`], [`trace`] with `witness` (why a frame became what it became), `snapshot` and `audit`.
+//! `routes` (and `fib`) and `local`, `crossing`, `shortcut` with `adjacency`, and `ahead` (what only saves time),
+//! [`change`], [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why a frame became what it became),
+//! `snapshot` and `audit`.
 #![forbid(unsafe_code)]
 
 mod adjacency;
@@ -17,6 +18,7 @@ mod arp;
 mod audit;
 mod bridge;
 pub mod change;
+mod crossing;
 mod datapath;
 mod delivery;
 pub mod event;

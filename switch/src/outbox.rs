@@ -5,6 +5,7 @@ use core::net::Ipv4Addr;
 use packet::{Frame, InterfaceId, Mac, Pool, PortId, Tag};
 
 use crate::port::Role;
+use crate::stats::Fate;
 
 /// One copy of a frame: where it goes, and with which tag.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -135,11 +136,12 @@ impl Outbox {
 
     /// Sends `frame` to one place.
     #[inline]
-    pub(crate) fn send_one(&mut self, egress: Egress, mut frame: Frame) {
+    pub(crate) fn send_one(&mut self, egress: Egress, mut frame: Frame) -> Fate {
         let first = self.egress.len() as u32;
         self.egress.push(egress);
         frame.set_tag(None);
         self.transmits.push(Transmit { frame, first, count: 1 });
+        Fate::Sent
     }
 
     /// Sends `frame` to all copies added since `copies`; gives it back when there is none.

@@ -98,6 +98,11 @@ impl Ports {
         self.0.get_mut(port.index())?.as_mut()
     }
 
+    /// Each number's port, if there is one.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&Port>> {
+        self.0.iter().map(Option::as_ref)
+    }
+
     /// Whether a port is a member of a bridge.
     pub(crate) fn is_member(&self, port: PortId) -> bool {
         self.get(port).is_some_and(|port| port.settings.role.membership().is_some())

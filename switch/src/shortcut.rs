@@ -57,8 +57,7 @@ impl Switch {
         }
         let mut frame = self.nat.pass(now, packet, seen)?.into_frame();
         Ethernet::emit(&mut frame, to, from, EtherType::IPV4);
-        out.send_one(egress, frame);
-        Ok(Fate::Sent)
+        Ok(out.send_one(egress, frame))
     }
 
     /// Notes where a packet of a flow, if it was of one, has just gone, for those that follow it. A note that holds stays:

@@ -10,6 +10,7 @@ use crate::adjacency::Adjacencies;
 use crate::apply;
 use crate::bridge::Bridges;
 use crate::change::{Change, ChangeError};
+use crate::crossing::PlainPorts;
 use crate::event::Event;
 use crate::limiter::Limiter;
 use crate::outbox::Outbox;
@@ -34,6 +35,8 @@ pub struct Switch {
     pub(crate) bridges: Bridges,
     pub(crate) router: Router,
     pub(crate) nat: Nat,
+    #[serde(skip)]
+    pub(crate) plain: PlainPorts,
     #[serde(skip, default = "Adjacencies::new")]
     pub(crate) adjacencies: Adjacencies,
     pub(crate) reassembly: Reassembly,
@@ -61,6 +64,7 @@ impl Switch {
             bridges: Bridges::default(),
             router: Router::new(&mut seeds),
             nat: Nat::new(seeds.next()),
+            plain: PlainPorts::default(),
             adjacencies: Adjacencies::new(),
             reassembly: Reassembly::new(),
             tunnels: Tunnels::default(),
@@ -107,6 +111,9 @@ impl Switch {
     fn receive(&mut self, now: Instant, port: PortId, frame: Frame, out: &mut Outbox) -> Outcome {
         self.stats.totals.received += 1;
         let outcome = self.live(now, Location::Port(port), frame, out);
+        if !self.plain.is_complete() {
+            self.plain.note(&self.ports, &self.bridges);
+        }
         self.count(port, outcome, out)
     }
 
@@ -138,8 +145,14 @@ impl Switch {
         change: Change,
         out: &mut Outbox,
     ) -> Result<(), ChangeError> {
-        self.adjacencies.begin_epoch();
+        self.forget_ways();
         apply::apply(self, now, change, out)
+    }
+
+    /// Forgets what only saves time: what it follows from may be another.
+    pub(crate) fn forget_ways(&mut self) {
+        self.plain.forget();
+        self.adjacencies.begin_epoch();
     }
 
     /// When [`Event::Timeout`] is needed next; never when no timer runs.
@@ -159,7 +172,7 @@ impl Switch {
             return;
         };
         let changed = core::mem::replace(&mut state.up, up) != up;
-        self.adjacencies.begin_epoch();
+        self.forget_ways();
         if changed && !up {
             for bridge in self.bridges.iter_mut() {
                 bridge.fdb.flush(Some(port));

@@ -359,8 +359,8 @@ impl Switch {
     pub fn step_explained(&mut self, now: packet::Instant, event: Event) -> Explanation {
         let is_frame = matches!(event, Event::Frame { .. } | Event::Datagram { .. });
         let mut out = Outbox::new(BUFFERS);
-        // The shortcut has no steps to tell.
-        self.adjacencies.begin_epoch();
+        // A frame that crosses or takes the shortcut has no steps to tell.
+        self.forget_ways();
         self.trace.begin();
         let outcome = self.take_in(now, event, &mut out);
         let last = self.trace.last();

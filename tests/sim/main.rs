@@ -9,6 +9,7 @@ mod common;
 mod conformance;
 mod conservation;
 mod corpora;
+mod crossing;
 mod explain;
 mod explain_router;
 mod flooding;

@@ -130,6 +130,20 @@ fn a_station_that_speaks_often_is_remembered_to_the_second() {
     assert_eq!(fdb.find(mac(1), V0), None, "silent for a second more");
 }
 
+/// BR5.
+#[test]
+fn a_station_is_known_to_speak_from_where_it_was_just_heard() {
+    let mut fdb = fdb(10);
+    let knows = |fdb: &Fdb, millis, port| fdb.knows(Instant::from_millis(millis), mac(1), V0, port);
+    fdb.learn(Instant::from_millis(1_500), mac(1), V0, Location::Port(P1)).unwrap();
+    assert!(knows(&fdb, 1_999, P1) && !knows(&fdb, 1_999, P2) && !knows(&fdb, 2_000, P1));
+    fdb.learn(Instant::from_millis(1_600), mac(1), V0, Location::Port(P2)).unwrap();
+    assert!(knows(&fdb, 1_999, P2) && !knows(&fdb, 1_999, P1));
+    let beyond = Location::Peer { tunnel: P2, remote: Ipv4Addr::new(192, 0, 2, 1) };
+    fdb.learn(Instant::from_millis(1_700), mac(1), V0, beyond).unwrap();
+    assert!(!knows(&fdb, 1_999, P2) && fdb.find(mac(1), V0) == Some(beyond));
+}
+
 #[derive(Clone, Debug)]
 enum Act {
     Learn(u64, u32),
