@@ -42,7 +42,15 @@ impl Twin {
         let theirs: Vec<Left> = sent.iter().map(|(frame, copies)| left(frame, copies)).collect();
         assert_eq!(theirs, ours, "by the shortcut, and the long way");
         assert_eq!(switch.totals(), self.switch.totals(), "by the shortcut, and the long way");
+        assert_eq!(switch.drops(), self.switch.drops(), "by the shortcut, and the long way");
         assert_eq!(switch.next_timeout(), self.switch.next_timeout());
+        for bridge in (0..BRIDGES).map(BridgeId::new) {
+            let counts = switch.fdb_counts(bridge);
+            assert_eq!(counts, self.switch.fdb_counts(bridge));
+            if counts.is_some_and(|(stations, ..)| stations < FEW) {
+                assert_eq!(switch.stations(now, bridge), self.switch.stations(now, bridge));
+            }
+        }
         self.outbox.notices().for_each(drop);
         if switch.nat_stats().flows < FEW {
             assert_eq!(switch.flows(now), self.switch.flows(now));
@@ -65,8 +73,10 @@ impl Lab {
     }
 }
 
-/// Flows that are compared one by one after every step.
+/// Flows of all, and stations of a bridge, that are compared one by one after every step.
 const FEW: usize = 32;
+/// Bridges that are compared, from the first.
+const BRIDGES: u16 = 4;
 
 fn left(frame: &Frame, copies: &[Egress]) -> Left {
     (frame.bytes().to_vec(), frame.tag(), frame.offload(), copies.to_vec())
