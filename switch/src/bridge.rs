@@ -141,9 +141,7 @@ impl Bridge {
             Ok(tag) => tag,
             Err(reason) => return Err(frame.refuse(reason)),
         };
-        let copies = out.copies();
-        out.copy(Egress { port: to, remote, tag });
-        sent(out.send(copies, frame))
+        Ok(out.send_one(Egress { port: to, remote, tag }, frame))
     }
 
     /// Sends a frame to every port that may take it, except where it came from, and to every far end of every tunnel,
@@ -165,7 +163,10 @@ impl Bridge {
             // Not a member of the VLAN, or down: no copy was ever meant for it.
             Err(LeftOut::Refused(_) | LeftOut::CameFrom | LeftOut::SplitHorizon) => {}
         });
-        sent(out.send(copies, frame))
+        match out.send(copies, frame) {
+            Ok(()) => Ok(Fate::Sent),
+            Err(frame) => Err(frame.refuse(DropReason::NoEgress)),
+        }
     }
 
     /// Tells `each` of every port and tunnel of the bridge, and whether a flooded frame goes there, with which tag. No
@@ -213,13 +214,6 @@ impl Way {
     fn isolated(self, ports: &Ports) -> bool {
         let port = self.port().and_then(|from| ports.get(from));
         port.and_then(|port| port.settings.role.membership()).is_some_and(|member| member.isolated)
-    }
-}
-
-fn sent(outcome: Result<(), Frame>) -> Result<Fate, Dropped> {
-    match outcome {
-        Ok(()) => Ok(Fate::Sent),
-        Err(frame) => Err(frame.refuse(DropReason::NoEgress)),
     }
 }
 

@@ -181,12 +181,7 @@ impl Switch {
     fn leave_on(&mut self, port: PortId, frame: Frame, out: &mut Outbox) -> Result<Fate, Dropped> {
         let reason = match self.ports.get(port) {
             Some(state) if state.up && footprint(&frame) <= usize::from(state.settings.mtu) => {
-                let copies = out.copies();
-                out.copy(Egress::port(port, None));
-                match out.send(copies, frame) {
-                    Ok(()) => return Ok(Fate::Sent),
-                    Err(frame) => return Err(frame.refuse(DropReason::NoEgress)),
-                }
+                return Ok(out.send_one(Egress::port(port, None), frame));
             }
             Some(state) if state.up => DropReason::ExceedsPortMtu,
             _ => DropReason::PortDown,

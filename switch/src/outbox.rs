@@ -112,13 +112,9 @@ impl Outbox {
         }
     }
 
-    /// Begins a list of copies; [`Outbox::copy`] adds to it and [`Outbox::send`] ends it.
+    /// Begins a list of copies; [`Outbox::copy_all`] adds to it and [`Outbox::send`] ends it.
     pub(crate) fn copies(&mut self) -> Copies {
         Copies { first: self.egress.len() as u32 }
-    }
-
-    pub(crate) fn copy(&mut self, egress: Egress) {
-        self.egress.push(egress);
     }
 
     /// Adds a copy for a port, or one for each far end of a tunnel.
@@ -129,7 +125,7 @@ impl Outbox {
                 self.egress.extend(far.map(|&far| Egress { port, remote: Some(far), tag }));
             }
             Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => {
-                self.copy(Egress::port(port, tag));
+                self.egress.extend([Egress::port(port, tag)]);
             }
         }
     }
