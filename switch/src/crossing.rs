@@ -1,10 +1,11 @@
-//! What saves time for the frame that a bridge mostly sees: without a tag, from a station that has just been heard to one
-//! that is known, on ports of one bridge. Such a frame ends here as the long way would end it.
+//! What saves time for the frame that a bridge mostly sees: from a station that has just been heard to the router, or without
+//! a tag to another station that is known. Steps 2 to 4 would come to the same.
 
 use packet::segment::segment_ip_len;
 use packet::{BridgeId, DropReason, EtherType, Ethernet, Instant, PortId, VlanId};
 
 use crate::bridge::{Bridge, Bridges, Decision};
+use crate::interface::Origin;
 use crate::outbox::Egress;
 use crate::port::{Port, Ports, Role};
 use crate::station::Location;
@@ -31,6 +32,15 @@ pub(crate) struct PlainPorts {
 /// nothing.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Sighting(Option<Location>);
+
+/// Where a frame goes that nothing else is to be done for on the bridge.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Crossing {
+    /// It leaves as it came.
+    Out(Egress),
+    /// It is for the router.
+    In(Origin),
+}
 
 impl PlainPorts {
     pub(crate) fn forget(&mut self) {
@@ -59,7 +69,7 @@ impl PlainPorts {
         usual.then_some(Segment { bridge, vlan })
     }
 
-    /// How a frame leaves, if nothing is left to do but to send it as it came.
+    /// Where a frame goes, if its bridge would learn nothing from it and send it there as it came.
     #[inline(always)]
     pub(crate) fn crossing(
         &self,
@@ -67,14 +77,21 @@ impl PlainPorts {
         from: Location,
         sighting: Option<Sighting>,
         ethernet: &Ethernet,
-    ) -> Option<Egress> {
-        let to = sighting?.0.filter(|to| *to != from)?;
-        let Location::Port(port) = to else { return None };
-        let PlainPort { bridge, vlan, mtu } = self.get(port)?;
-        let usual = ethernet.tag().is_none() && ethernet.ethertype() != EtherType::ARP;
-        let fits = segment_ip_len(ethernet.frame()) <= usize::from(mtu);
+    ) -> Option<Crossing> {
+        let found = sighting?.0.filter(|_| ethernet.ethertype() != EtherType::ARP)?;
+        let to = match found {
+            Location::Port(to) if found != from => to,
+            Location::Router(interface) => {
+                let origin = Origin { port: from.port()?, interface };
+                return self.is_complete.then_some(Crossing::In(origin));
+            }
+            Location::Port(_) | Location::Peer { .. } => return None,
+        };
+        let PlainPort { bridge, vlan, mtu } = self.get(to)?;
         let is_member = bridge == segment.bridge && vlan == segment.vlan;
-        (usual && fits && is_member).then_some(Egress::port(port, None))
+        let fits = segment_ip_len(ethernet.frame()) <= usize::from(mtu);
+        let crosses = ethernet.tag().is_none() && is_member && fits;
+        crosses.then_some(Crossing::Out(Egress::port(to, None)))
     }
 
     #[inline]
@@ -128,11 +145,12 @@ impl Bridge {
 #[cfg(test)]
 mod tests {
     use ahash::RandomState;
-    use packet::{Frame, Mac, Offload, Tag};
+    use packet::{Frame, InterfaceId, Mac, Offload, Tag};
 
     use super::*;
     use crate::bridge::BridgeSettings;
     use crate::port::{Membership, PortSettings};
+    use crate::station;
     use crate::vlan::{PriorityTags, VlanMode, VlanSet};
 
     const RED: PortId = PortId::new(0);
@@ -198,9 +216,12 @@ mod tests {
 
     const RED_MAC: u64 = 0x0200_0000_0001;
     const BLUE_MAC: u64 = 0x0200_0000_0002;
+    const ROUTER_MAC: u64 = 0x0200_0000_0003;
 
     #[test]
     fn only_what_the_long_way_would_send_as_it_is_crosses() {
+        let out = |port| Crossing::Out(Egress::port(port, None));
+        let interface = InterfaceId::new(5);
         let mut bridges = bridges(false);
         let trunk = || member(VlanMode::Trunk(VlanSet::All));
         let plain = noted([trunk(), trunk()], &bridges);
@@ -209,19 +230,25 @@ mod tests {
         for (mac, here) in [(RED_MAC, red), (BLUE_MAC, blue)] {
             bridge.fdb.learn(Instant::ZERO, Mac::from_u64(mac), vlan(0), here).unwrap();
         }
+        let (mac, router) = (Mac::from_u64(ROUTER_MAC), Location::Router(interface));
+        bridge.fdb.pin(Instant::ZERO, mac, vlan(0), router, station::Origin::Own);
         let crossing = |at: u64, from: Location, ethernet: &Ethernet| {
             let segment = plain.segment(from, ethernet)?;
             let sighting = bridge.sight(Instant::from_millis(at), ethernet, segment.vlan, from);
             plain.crossing(segment, from, sighting, ethernet)
         };
         let usual = ethernet(BLUE_MAC, 0x0800, 1500);
-        assert_eq!(crossing(999, red, &usual), Some(Egress::port(BLUE, None)));
+        assert_eq!(crossing(999, red, &usual), Some(out(BLUE)));
         assert_eq!(crossing(1_000, red, &usual), None, "to be heard again");
         assert_eq!(crossing(0, blue, &usual), None, "the speaker moved");
         assert_eq!(crossing(0, red, &ethernet(BLUE_MAC, 0x0806, 46)), None, "ARP");
         assert_eq!(crossing(0, red, &ethernet(BLUE_MAC, 0x0800, 1501)), None, "too large");
         assert_eq!(crossing(0, red, &ethernet(RED_MAC, 0x0800, 46)), None, "to itself");
-        assert_eq!(crossing(0, red, &ethernet(3, 0x0800, 46)), None, "to nobody known");
+        assert_eq!(crossing(0, red, &ethernet(4, 0x0800, 46)), None, "to nobody known");
+        let inward = ethernet(ROUTER_MAC, 0x0800, 1501);
+        assert_eq!(crossing(0, red, &inward), Some(Crossing::In(Origin { port: RED, interface })));
+        assert_eq!(crossing(1_000, red, &inward), None, "to be heard again");
+        assert_eq!(crossing(0, red, &ethernet(ROUTER_MAC, 0x0806, 46)), None, "ARP");
         assert_eq!(crossing(0, red, &ethernet(0xffff_ffff_ffff, 0x0800, 46)), None, "to all");
         let mut tagged = usual.into_frame();
         tagged.set_tag(Some(Tag::new(vlan(0))));

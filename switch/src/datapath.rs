@@ -10,6 +10,7 @@ use packet::icmp::IcmpError;
 use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, VlanId};
 
 use crate::bridge::{Decision, Way};
+use crate::crossing::Crossing;
 use crate::interface::Origin;
 use crate::outbox::Outbox;
 use crate::port::Role;
@@ -78,10 +79,12 @@ impl Switch {
         let (Some(port), Some(bridge)) = (from.port(), self.bridges.get_mut(id)) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
-        // The usual frame, which nobody has to be told of, takes the steps from here in one.
+        // The usual frame, which teaches nobody anything, takes the steps from here in one.
         let sighting = bridge.sight(now, &ethernet, vlan, from);
-        if let Some(egress) = self.plain.crossing(segment, from, sighting, &ethernet) {
-            return Ok(out.send_one(egress, ethernet.into_frame()));
+        match self.plain.crossing(segment, from, sighting, &ethernet) {
+            Some(Crossing::Out(egress)) => return Ok(out.send_one(egress, ethernet.into_frame())),
+            Some(Crossing::In(origin)) => return self.take(now, ethernet, origin, out),
+            None => {}
         }
         // 2 learn: who speaks, from where. A reserved frame teaches nothing: its sender may be a bridge's own end.
         self.trace.enter(Step::Learn);

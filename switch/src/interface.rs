@@ -20,7 +20,7 @@ pub enum Link {
 }
 
 /// Where a packet came from: the port, and the router interface that took it in.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Origin {
     pub(crate) port: PortId,
     pub(crate) interface: InterfaceId,
