@@ -42,6 +42,31 @@ fn learning_tells_new_known_and_moved_stations() {
     }
 }
 
+#[test]
+fn a_frame_that_would_cross_is_told_step_by_step() {
+    let mut lab = segment(2);
+    lab.router("br0", "192.168.0.1/24");
+    let (a, b, router) = (lab.mac("a"), lab.mac("b"), lab.router_mac("br0"));
+    for (port, to, from) in [("a", b, a), ("b", a, b), ("a", b, a)] {
+        lab.send(port, &hello(to, from));
+    }
+    let beside = Verdict::Forward(Location::Port(lab.port_id("b")));
+    let inward = Verdict::Router(lab.interface_id("br0"));
+    for (to, expected) in [(b, beside), (router, inward)] {
+        let explanation = lab.explain("a", &hello(to, a));
+        assert!(matches!(notes(&explanation, Step::Parse)[..], [Note::Bridged { .. }]));
+        let [Note::Speaker { known: Some(known), .. }] = notes(&explanation, Step::Learn)[..]
+        else {
+            panic!("{explanation:?}")
+        };
+        assert_eq!(known.location, Location::Port(lab.port_id("a")));
+        let [Note::Addressee { verdict, .. }] = notes(&explanation, Step::Decide)[..] else {
+            panic!("{explanation:?}")
+        };
+        assert_eq!(*verdict, expected);
+    }
+}
+
 /// BR5.
 #[test]
 fn a_bound_station_elsewhere_is_told_with_its_place() {
