@@ -38,6 +38,18 @@ fn padding_behind_a_packet_does_not_cross() {
 
 /// RT11.
 #[test]
+fn an_error_that_quotes_nothing_is_routed_like_any_packet() {
+    let mut lab = crossing();
+    let empty = Packet::icmp("10.1.0.2", "10.2.0.2", (3, 3), [0; 4], &[]);
+    let mut first = empty.clone();
+    first.more_fragments = true;
+    for packet in [empty, first] {
+        lab.ip("left", &packet);
+        assert_eq!(lab.packets("right"), [packet.ttl(63)]);
+    }
+}
+
+#[test]
 fn the_longest_prefix_wins() {
     let mut lab = Lab::new(1);
     lab.peer("in", Port::routed("10.0.0.1/24"), "10.0.0.2");

@@ -28,7 +28,7 @@ pub(crate) struct Checks {
     /// What was deleted, to be made again.
     pub(crate) gone_ports: BTreeMap<PortId, PortSettings>,
     pub(crate) gone_interfaces: BTreeMap<InterfaceId, InterfaceSettings>,
-    /// A wrong transport checksum came in, so that one may come out.
+    /// A wrong checksum came in, of a transport header or of a quoted one, so that one may come out.
     pub(crate) tainted: bool,
 }
 
@@ -37,7 +37,7 @@ impl Checks {
     pub(crate) fn hear(&mut self, frame: &Frame) {
         let seen = seen(frame);
         if let Some(packet) = seen.packet()
-            && !packet.checksum_holds(seen.offload)
+            && !(packet.checksum_holds(seen.offload) && quotes_well(&packet))
         {
             self.tainted = true;
         }
@@ -204,15 +204,7 @@ impl Checks {
         if !self.tainted {
             let holds = packet.checksum_holds(frame.offload());
             assert!(holds, "wrong transport checksum, {:?}: {packet:?}", frame.offload());
-            if packet.is_error() {
-                let quote = &packet.payload[8..];
-                let header = quote.get(..usize::from(quote[0] & 15) * 4);
-                assert_eq!(
-                    header.map(sum),
-                    Some(0xffff),
-                    "wrong quoted header checksum: {packet:?}"
-                );
-            }
+            assert!(quotes_well(&packet), "wrong quoted header checksum: {packet:?}");
         }
         // The router's own address is nobody's inside, even where a rule's source holds it.
         let mut ours = self.interfaces.values().flat_map(|own| &own.addresses);
@@ -255,4 +247,11 @@ pub(crate) fn footprint(frame: &Frame) -> usize {
         _ => bytes.get(start + 12).map_or(20, |byte| usize::from(byte >> 4) * 4),
     };
     whole.min(start.saturating_sub(14) + header + usize::from(size.get())).saturating_sub(inner)
+}
+
+/// Whether a packet, if it is an ICMP error, quotes a header whose checksum is right.
+fn quotes_well(packet: &Packet) -> bool {
+    let quote = packet.payload.get(8..).unwrap_or(&[]);
+    let header = quote.first().and_then(|first| quote.get(..usize::from(first & 15) * 4));
+    !packet.is_error() || header.map(sum) == Some(0xffff)
 }
