@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Type};
 use os::links::{Link, Links};
 use os::netns::Netns;
+use os::sysctl::{SysctlError, set_in};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::process::{Process, locate};
@@ -171,6 +172,19 @@ impl Host {
         play(async {
             Links::open(&self.netns).await.unwrap().set_mtu(index, mtu).await.unwrap();
         });
+    }
+
+    /// Sets a value; one that this kernel does not have needs no setting.
+    pub(crate) fn set(&self, path: &str, value: &str) {
+        match set_in(&self.netns, path, value) {
+            Ok(()) | Err(SysctlError::Missing { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Keeps the kernel from announcing itself in IPv6, seconds long, on devices that come.
+    pub(crate) fn speak_ipv4_only(&self) {
+        self.set("net/ipv6/conf/default/disable_ipv6", "1");
     }
 
     /// What `ip` with these words prints here. The machine must have it: see [`crate::underlay::has_ip`].

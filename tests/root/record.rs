@@ -5,9 +5,11 @@ use std::path::Path;
 use std::thread;
 
 use nix::sys::signal::Signal;
+use os::netns::Netns;
 use serde_json::Value;
 
 use crate::daemon::Daemon;
+use crate::host::Host;
 use crate::traffic::lab;
 use crate::transfer::{self, WHOLE};
 use crate::wait;
@@ -59,14 +61,32 @@ fn listings(world: &World) -> [Value; 4] {
     ]
 }
 
+/// The same once two in a row agree: hosts' kernels end connections and announce themselves for a while.
+fn listings_when_silent(world: &World) -> [Value; 4] {
+    let mut last = listings(world);
+    wait::until("the hosts to be silent", || {
+        let told = listings(world);
+        let agrees = last == told;
+        last = told;
+        agrees.then(|| last.clone())
+    })
+}
+
+/// A namespace that is there ahead of its port, and whose kernel speaks only when it is spoken to.
+fn silent(world: &World, name: &str) {
+    let netns = world.run(|| Netns::create(name)).unwrap();
+    Host::new(name, netns).speak_ipv4_only();
+}
+
 /// Records a load, in the middle of which `port` is added; what the daemon told around the record's end. `None` when a
 /// frame came in just then: a host's kernel speaks when it likes.
 fn recorded(world: &World, port: &str, first: u16) -> Option<[Value; 4]> {
+    silent(world, port);
     world.tapswitch(&["record", "start", FILE, "--force"]).ok();
     load(world, first..first + 2);
     world.tapswitch(&["port", "add", port, "--bridge", "br0", "--netns", port]).ok();
     load(world, first + 2..first + 3);
-    let before = listings(world);
+    let before = listings_when_silent(world);
     let stopped = world.json(&["record", "stop"]);
     assert_eq!(
         (&stopped["state"], &stopped["why"]),
@@ -82,6 +102,7 @@ fn recorded(world: &World, port: &str, first: u16) -> Option<[Value; 4]> {
 #[test]
 fn a_record_made_under_load_gives_the_live_counters_again() {
     let Some(world) = world() else { return };
+    ["red", "blue", "green", "net"].iter().for_each(|name| silent(&world, name));
     let daemon = Daemon::with(&world, &format!("[switch]\nworkers = 2\n{}", lab(true, 1500)));
     // The switch is not new when the record begins.
     load(&world, 6000..6001);

@@ -4,7 +4,6 @@ use std::fs;
 use std::thread;
 
 use os::links::Links;
-use os::sysctl::{SysctlError, set_in};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::decode::Names;
@@ -119,7 +118,7 @@ impl<'w> Side<'w> {
             router.ip(&format!("route add {route}"));
         }
         for (path, value) in SYSCTLS {
-            set(&router, path, value);
+            router.set(path, value);
         }
         if setting != Setting::Routing {
             let exception = if plant == Plant::NoException { "" } else { EXCEPTION };
@@ -128,13 +127,13 @@ impl<'w> Side<'w> {
             world.start_on(&router, nft.arg("-f").arg(rules)).finish(crate::wait::PATIENCE).ok();
         }
         if setting == Setting::Hasty {
-            set(&router, "net/netfilter/nf_conntrack_udp_timeout", "4");
-            set(&router, "net/netfilter/nf_conntrack_udp_timeout_stream", "4");
+            router.set("net/netfilter/nf_conntrack_udp_timeout", "4");
+            router.set("net/netfilter/nf_conntrack_udp_timeout_stream", "4");
         }
         match plant {
             Plant::Nothing | Plant::NoException => {}
-            Plant::OtherTtl => set(&router, "net/ipv4/ip_default_ttl", "63"),
-            Plant::OtherLifetime => set(&router, "net/netfilter/nf_conntrack_udp_timeout", "60"),
+            Plant::OtherTtl => router.set("net/ipv4/ip_default_ttl", "63"),
+            Plant::OtherLifetime => router.set("net/netfilter/nf_conntrack_udp_timeout", "60"),
         }
         let wires = Wires::new(field);
         wires.greet();
@@ -166,19 +165,11 @@ impl<'w> Side<'w> {
 fn wired(router: &Host) -> Host {
     let field = Host::anonymous("the wires' far ends");
     for host in [router, &field] {
-        set(host, "net/ipv6/conf/default/disable_ipv6", "1");
+        host.speak_ipv4_only();
     }
     let ends = |wire: Wire| ((router, wire.name(), None), (&field, wire.name(), None), wire.mtu());
     cables(&Wire::ALL.map(ends));
     field
-}
-
-/// Sets a value; one that this kernel does not have needs no setting.
-fn set(host: &Host, path: &str, value: &str) {
-    match set_in(host.netns(), path, value) {
-        Ok(()) | Err(SysctlError::Missing { .. }) => {}
-        Err(error) => panic!("{error}"),
-    }
 }
 
 /// What `conntrack -F -f ipv4` asks the kernel for, in the namespace of the calling thread.
