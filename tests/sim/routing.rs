@@ -36,7 +36,6 @@ fn padding_behind_a_packet_does_not_cross() {
     assert_eq!(lab.take("right")[0].bytes.len(), len);
 }
 
-/// RT11.
 #[test]
 fn an_error_that_quotes_nothing_is_routed_like_any_packet() {
     let mut lab = crossing();
@@ -49,6 +48,7 @@ fn an_error_that_quotes_nothing_is_routed_like_any_packet() {
     }
 }
 
+/// RT11.
 #[test]
 fn the_longest_prefix_wins() {
     let mut lab = Lab::new(1);
