@@ -59,29 +59,26 @@ impl Switch {
         let interface = self.router.interfaces.on(segment.bridge, segment.vlan);
         let origin = from.port().zip(interface).map(|(port, interface)| Origin { port, interface });
         let heard = origin.is_some_and(|origin| self.listen(now, ethernet, origin, out));
-        (!self.answers_for_another(now, ethernet, segment, from, out)).then_some(heard)
+        if !self.suppresses(segment.bridge) {
+            return Some(heard);
+        }
+        let arp = Arp::parse(ethernet.payload());
+        let is_own = |arp: &Arp| arp.sender_mac == ethernet.source() && arp.sender_mac.is_station();
+        let Some(arp) = arp.filter(is_own) else { return Some(heard) };
+        if !arp.is_probe() {
+            self.remember(now, segment, arp.sender, arp.sender_mac);
+        }
+        (!self.answers_for_another(&arp, segment, from, out)).then_some(heard)
     }
 
-    /// Hears an ARP packet where a tunnel asks for suppression, and answers a request for a station that is known to
-    /// be beyond one; whether it did.
+    /// Answers a request for a station that is known to be beyond a tunnel; whether it did.
     fn answers_for_another(
         &mut self,
-        now: Instant,
-        ethernet: &Ethernet,
+        arp: &Arp,
         segment: Segment,
         from: Location,
         out: &mut Outbox,
     ) -> bool {
-        if !self.suppresses(segment.bridge) {
-            return false;
-        }
-        let Some(arp) = Arp::parse(ethernet.payload()) else { return false };
-        if arp.sender_mac != ethernet.source() || !arp.sender_mac.is_station() {
-            return false;
-        }
-        if !arp.is_probe() {
-            self.remember(now, segment, arp.sender, arp.sender_mac);
-        }
         let asks = arp.operation == Operation::Request && arp.target != arp.sender;
         // The router answers for its own addresses, whoever else may have claimed them.
         if !asks || from.is_peer() || self.is_routers(segment, arp.target) {
