@@ -92,7 +92,7 @@ pub(crate) enum Verb {
     /// Prints `ready` when every port of the lab is up. At the end everything that was made is removed, and what was
     /// found is left as it was.
     Run {
-        /// The lab to begin with; an empty one when left out
+        /// The lab to begin with; left out, an empty one
         lab: Option<PathBuf>,
         /// What to log on standard error: a level, or tracing's directives [default: info]
         #[arg(long, value_name = "FILTER")]
@@ -103,7 +103,13 @@ pub(crate) enum Verb {
     /// Make the running lab match a file, changing only what differs
     Apply {
         /// The lab file
-        file: PathBuf,
+        #[arg(required_unless_present = "empty")]
+        file: Option<PathBuf>,
+        /// Take everything away that is running, if FILE has nothing in it or is left out
+        ///
+        /// Without it a file that has nothing in it is refused, unless it says `empty = true`.
+        #[arg(long)]
+        empty: bool,
         /// Print what would be done, and do nothing
         #[arg(long)]
         dry_run: bool,

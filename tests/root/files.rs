@@ -126,6 +126,32 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_file_that_says_nothing_takes_nothing_away() {
+    let Some(world) = world() else { return };
+    let daemon = Daemon::with(&world, LAB);
+    let before = daemon.lab();
+    let (blank, settings) = (world.file("# a comment\n\n"), world.file("[switch]\nflows = 900\n"));
+    for file in [Path::new("/dev/null"), &blank] {
+        for command in ["check", "apply", "run", "apply --dry-run"] {
+            let arguments: Vec<&str> = command.split(' ').collect();
+            let finished = world.tapswitch_on(&arguments, file);
+            assert_eq!(finished.status.code(), Some(2), "{command}");
+            let said = finished.sentence();
+            assert!(said.contains(":1:1: nothing is written here"), "{said}");
+        }
+    }
+    let said = world.tapswitch_on(&["apply"], &settings).sentence();
+    assert!(said.contains("the running lab has 1 bridge, 3 ports, and"), "{said}");
+    assert_eq!(world.tapswitch(&["apply"]).status.code(), Some(2), "a file, or --empty");
+    world.tapswitch(&["apply", "--empty", "--dry-run"]).ok();
+    assert_eq!(daemon.lab(), before);
+    let plan = world.tapswitch(&["apply", "--empty"]).ok();
+    assert_eq!(plan.lines().count(), 4, "{plan}");
+    assert_eq!(world.names(), [""; 0]);
+    assert_eq!(world.tapswitch(&["show", "--toml"]).ok(), "empty = true\n");
+}
+
+#[test]
 fn every_mistake_of_a_file_is_told_at_once() {
     let Some(world) = world() else { return };
     let file = world.file(format!("{LAB}[port.x]\nbridge = \"br7\"\nnetns = \"x\"\nvlan = 0\n"));

@@ -56,7 +56,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
 /// The verbs that need a daemon.
 async fn ask(verb: Verb, context: &Context) -> Result<()> {
     match verb {
-        Verb::Apply { file, dry_run } => lab::apply(context, &file, dry_run).await,
+        Verb::Apply { file, empty, dry_run } => {
+            lab::apply(context, file.as_deref(), empty, dry_run).await
+        }
         Verb::Show { toml: true } => output::text(&context.client.lab().await?.to_toml()?),
         Verb::Show { toml: false } => context.list(&context.client.show().await?, tree::show),
         Verb::Bridge(verb) => verb.run(context).await,

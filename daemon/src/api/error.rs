@@ -43,7 +43,7 @@ impl ApiError {
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         let status = match &error {
-            EngineError::Config(_) => StatusCode::BAD_REQUEST,
+            EngineError::Config(_) | EngineError::Empties(_) => StatusCode::BAD_REQUEST,
             EngineError::Unknown(_) => StatusCode::NOT_FOUND,
             EngineError::Conflict(_) => StatusCode::CONFLICT,
             EngineError::Tunnel { .. } | EngineError::Narrow { .. } => StatusCode::CONFLICT,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::body::{Whole, parse};
 use super::error::ApiError;
 use super::message::{Changes, Show, Version};
-use super::query::{Asked, DryRun};
+use super::query::{Asked, HowToApply};
 use crate::config::{self, LabSpec};
 use crate::engine::Engine;
 
@@ -52,17 +52,35 @@ pub(super) async fn written(
 /// `PUT /v1/lab`. A body is a lab file unless it says that it is JSON: `curl -T lab.toml` says nothing.
 pub(super) async fn replace(
     State(engine): State<Arc<Engine>>,
-    Asked(DryRun { dry_run }): Asked<DryRun>,
+    Asked(HowToApply { dry_run, empty }): Asked<HowToApply>,
     body: Whole,
 ) -> Result<Json<Changes>, ApiError> {
-    let wanted: LabSpec = if body.is_json {
-        parse(&body.bytes)?
-    } else {
-        let told = |error: config::ConfigError| ApiError::wrong(error.to_string());
-        config::parse_spec(&body.bytes, "body").map_err(told)?.0
-    };
+    let mut wanted = wanted(&body, empty)?;
+    if empty && wanted.is_bare() {
+        wanted.empty = Some(true);
+    }
     let changes = engine.apply(wanted, dry_run).await?;
     Ok(Json(Changes { changes }))
+}
+
+/// The lab of a body. One that says nothing is a misspelt file name more often than the empty lab, so that takes a word
+/// of its own.
+fn wanted(body: &Whole, may_be_empty: bool) -> Result<LabSpec, ApiError> {
+    let is_blank = body.bytes.trim_ascii().is_empty();
+    if body.is_json && !is_blank {
+        let wanted: LabSpec = parse(&body.bytes)?;
+        if !wanted.is_nothing() || may_be_empty {
+            return Ok(wanted);
+        }
+    } else if !is_blank || may_be_empty {
+        let read = if may_be_empty { config::parse_or_empty } else { config::parse_spec };
+        let told = |error: config::ConfigError| ApiError::wrong(error.to_string());
+        return Ok(read(&body.bytes, "body").map_err(told)?.0);
+    }
+    Err(ApiError::wrong(
+        "the body has nothing in it, and that is not taken for the empty lab: was the file's name right? To empty the \
+         lab write `empty = true`, or ask with `?empty=true`",
+    ))
 }
 
 /// `GET /v1/show`

@@ -5,7 +5,7 @@
 //! | `GET /v1/version` | who answers |
 //! | `GET /v1/show` | everything that runs, in one answer |
 //! | `GET /v1/lab[?format=toml]` | the running lab as it would be written |
-//! | `PUT /v1/lab[?dry_run=true]` | makes the running lab what the body says: a lab file, or the same as JSON |
+//! | `PUT /v1/lab[?dry_run=true&empty=true]` | makes the running lab what the body says: a lab file, or the same as JSON; a body that says nothing is refused without `empty=true` |
 //! | `GET /v1/bridges`, `/v1/ports`, `/v1/tunnels` | what runs |
 //! | `GET POST PUT PATCH DELETE /v1/bridges/NAME`, `/v1/ports/NAME`, `/v1/tunnels/NAME` | one of them; POST refuses a name in use, PATCH changes the keys it gets and forgets those that are null |
 //! | `GET POST PUT /v1/routes`, `/v1/publish` | the rules; POST refuses a destination in use, PUT replaces it |

@@ -41,12 +41,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
-/// `?dry_run=true`
+/// `?dry_run=true&empty=true`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DryRun {
+pub(super) struct HowToApply {
     #[serde(default)]
     pub(super) dry_run: bool,
+    /// A body that has nothing in it is meant.
+    #[serde(default)]
+    pub(super) empty: bool,
 }
 
 /// A text of the request as the value that it must be.

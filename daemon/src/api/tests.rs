@@ -13,9 +13,10 @@ use tokio::task::spawn_blocking;
 use super::*;
 use crate::api::message::{LabBody, NeighborSpec, StationSpec};
 use crate::client::{Client, ClientError};
-use crate::config::{BridgeSpec, LabSpec, MasqueradeSpec, RouteSpec};
+use crate::config::{BridgeSpec, MasqueradeSpec, RouteSpec};
 use crate::dataplane::{Dataplane, Threads};
 
+mod empty;
 mod explain;
 mod record;
 mod tunnels;
@@ -93,7 +94,7 @@ async fn applying_the_same_file_twice_changes_nothing() {
     let Running { client, _room, .. } = running();
     let plan = client.apply(LabBody::Toml(LAB.into()), true).await.unwrap();
     assert_eq!(plan.changes.len(), 5);
-    assert_eq!(client.lab().await.unwrap(), LabSpec::default(), "a dry run changes nothing");
+    assert!(client.lab().await.unwrap().is_bare(), "a dry run changes nothing");
     assert_eq!(client.apply(LabBody::Toml(LAB.into()), false).await.unwrap(), plan);
     assert_eq!(client.apply(LabBody::Toml(LAB.into()), false).await.unwrap().changes, [""; 0]);
     let spec = client.lab().await.unwrap();

@@ -53,7 +53,23 @@ pub fn parse(text: &[u8], file_name: &str) -> Result<Lab, ConfigError> {
 
 /// As [`parse`], and returns what was written beside what it means: the verbs of the command line edit the former.
 pub fn parse_spec(text: &[u8], file_name: &str) -> Result<(LabSpec, Lab), ConfigError> {
+    parse_text(text, file_name, false)
+}
+
+/// As [`parse_spec`], where a text that says nothing means the empty lab: what `--empty` stands for.
+pub fn parse_or_empty(text: &[u8], file_name: &str) -> Result<(LabSpec, Lab), ConfigError> {
+    parse_text(text, file_name, true)
+}
+
+fn parse_text(
+    text: &[u8],
+    file_name: &str,
+    may_be_empty: bool,
+) -> Result<(LabSpec, Lab), ConfigError> {
     let (spec, tree) = text::read(text).map_err(|problem| ConfigError::of(file_name, problem))?;
+    if spec.is_nothing() && !may_be_empty {
+        return Err(ConfigError::of(file_name, vec![text::nothing()]));
+    }
     match check::lab(&spec) {
         Ok(lab) => Ok((spec, lab)),
         Err(problems) => Err(ConfigError::of(file_name, tree.locate(problems))),

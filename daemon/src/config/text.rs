@@ -32,6 +32,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<(LabSpec, Tree<'_>), Vec<Problem>> {
     }
 }
 
+/// Nothing but blanks, comments and empty tables.
+pub(super) fn nothing() -> Problem {
+    let fault =
+        Fault::new(NOTHING, "write what the lab has, or `empty = true` if it shall have nothing");
+    start_of_file(fault)
+}
+
 fn start_of_file(fault: Fault) -> Problem {
     Problem::new(Place::root(), fault).at(Position { line: 1, column: 1 })
 }
@@ -114,6 +121,9 @@ fn remedy(key: &str, expected: &str) -> String {
         other => format!("write {other}"),
     }
 }
+
+/// What is wrong with a lab that says nothing.
+const NOTHING: &str = "nothing is written here, and that is not taken for the empty lab";
 
 const LISTS_OF_TABLES: [&str; 4] = ["route", "masquerade", "publish", "static"];
 

@@ -57,6 +57,12 @@ pub enum EngineError {
     /// What is wanted to be new is there already, or what should go is still needed.
     #[error("{0}")]
     Conflict(String),
+    /// What is wanted has nothing in it, and does not say that it means that.
+    #[error(
+        "the running lab has {0}, and what is to replace it has nothing: to take everything away, write `empty = true` \
+         into it, or say `apply --empty` (`?empty=true`)"
+    )]
+    Empties(String),
     /// A port's far end cannot be made.
     #[error("port {port}: {error}")]
     Port {
@@ -137,15 +143,19 @@ impl Engine {
 
     /// What the running lab was written as.
     pub async fn spec(&self) -> LabSpec {
-        self.running.lock().await.spec.clone()
+        self.running.lock().await.spec.clone().explicit()
     }
 
-    /// Makes the running lab what `wanted` says, and returns the plan that did it; with `dry_run`, only the plan.
+    /// Makes the running lab what `wanted` says, and returns the plan that did it; with `dry_run`, only the plan. A lab
+    /// that is not empty is emptied only by one that says so.
     ///
     /// # Errors
     /// See [`EngineError`].
     pub async fn apply(&self, wanted: LabSpec, dry_run: bool) -> Result<Vec<String>, EngineError> {
         let mut running = self.running.lock().await;
+        if wanted.is_bare() && !wanted.says_empty() && !running.spec.is_bare() {
+            return Err(EngineError::Empties(running.lab.summary()));
+        }
         self.converge(&mut running, wanted, dry_run).await
     }
 
@@ -294,7 +304,8 @@ impl Engine {
         }
         running.ids = ids;
         running.lab = lab;
-        running.spec = wanted;
+        // It says what it was for: parts that are added later do not contradict it.
+        running.spec = LabSpec { empty: None, ..wanted };
         self.plane.record_names(|| names::of(running));
         let mut outcome = self.use_sockets(running, opened).map(|()| lines);
         let mut devices = Vec::with_capacity(prepared.len());

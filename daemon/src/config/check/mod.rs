@@ -36,6 +36,7 @@ use connected::Connected;
 /// The lab that `spec` means.
 pub(super) fn lab(spec: &LabSpec) -> Result<Lab, Vec<Problem>> {
     let mut findings = Findings::default();
+    emptiness(spec, &mut findings);
     sizes(spec, &mut findings);
     if !findings.is_empty() {
         return Err(findings.0);
@@ -115,6 +116,16 @@ impl Findings {
             }
         }
         all.then_some(kept)
+    }
+}
+
+fn emptiness(spec: &LabSpec, findings: &mut Findings) {
+    if spec.says_empty() && !spec.is_bare() {
+        findings.refuse(
+            Place::root().key("empty"),
+            "`empty` is true, and the lab is not empty",
+            "delete this key, or everything else",
+        );
     }
 }
 

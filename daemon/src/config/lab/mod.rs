@@ -80,6 +80,26 @@ impl Lab {
         interfaces
     }
 
+    /// "1 bridge, 3 ports, 1 route"; what there is none of is not mentioned.
+    pub fn summary(&self) -> String {
+        let counts = [
+            (self.bridges.len(), "bridge", "bridges"),
+            (self.ports.len(), "port", "ports"),
+            (self.tunnels.len(), "tunnel", "tunnels"),
+            (self.statics.len(), "static entry", "static entries"),
+            (self.routes.len(), "route", "routes"),
+            (self.masquerade.len(), "masquerade rule", "masquerade rules"),
+            (self.publish.len(), "published port", "published ports"),
+        ];
+        let words = counts.iter().filter_map(|(count, one, many)| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {many}")),
+        });
+        let words: Vec<String> = words.collect();
+        if words.is_empty() { "an empty lab".to_owned() } else { words.join(", ") }
+    }
+
     /// The interface called `name`, when the switch has an address there.
     pub fn interface(&self, name: &InterfaceName) -> Option<Interface<'_>> {
         let addresses = self.addresses(name);

@@ -15,6 +15,9 @@ use texts::{BoolOrText, NumberOrText, Texts};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabSpec {
+    /// Says that there is meant to be nothing else: a file in which nothing is written is no lab.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub empty: Option<bool>,
     /// `[switch]`: limits and timers of the switch itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switch: Option<SwitchSpec>,
@@ -41,7 +44,31 @@ pub struct LabSpec {
 impl LabSpec {
     /// The lab as the text of a lab file, which reads back to the same lab.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(self)
+        toml::to_string(&self.clone().explicit())
+    }
+
+    /// Whether it has neither parts nor rules. Settings are none of these.
+    pub fn is_bare(&self) -> bool {
+        let Self { empty: _, switch: _, bridge, port, tunnel, route, masquerade, publish } = self;
+        let parts = bridge.is_empty() && port.is_empty() && tunnel.is_empty();
+        parts && route.is_empty() && masquerade.is_empty() && publish.is_empty()
+    }
+
+    /// Whether it says nothing at all, as a file of no bytes: a slip far more often than a wish.
+    pub fn is_nothing(&self) -> bool {
+        let has_settings = self.switch.as_ref().is_some_and(|it| *it != SwitchSpec::default());
+        self.is_bare() && !has_settings && !self.says_empty()
+    }
+
+    /// Whether `empty = true` is written.
+    pub fn says_empty(&self) -> bool {
+        self.empty == Some(true)
+    }
+
+    /// The same lab, which says so where it is empty: as it can be applied again.
+    #[must_use]
+    pub fn explicit(self) -> Self {
+        if self.is_nothing() { Self { empty: Some(true), ..self } } else { self }
     }
 }
 

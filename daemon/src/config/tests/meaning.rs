@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use packet::{Mac, VlanId};
 
-use super::{BASE, lab};
+use super::{BASE, lab, refusal};
 use crate::config::{
     Attach, Filtering, Interface, ListenScope, Mapping, Netns, NextHop, Poll, PriorityTags, Reject,
     VlanMode, locate_absent,
@@ -17,8 +17,17 @@ fn vlan(number: u16) -> VlanId {
 }
 
 #[test]
-fn an_empty_file_is_an_empty_lab() {
-    assert_eq!(lab(""), crate::config::Lab::default());
+fn a_file_is_the_empty_lab_only_when_it_says_so() {
+    assert_eq!(lab("empty = true"), crate::config::Lab::default());
+    assert_eq!(lab("empty = true\n[switch]\nneighbors = 4000").settings.neighbors, 4000);
+    assert_eq!(lab("[switch]\nneighbors = 4000").settings.neighbors, 4000);
+    for text in
+        ["", " \n\t\n", "# nothing", "\u{feff}", "empty = false", "route = []\n[bridge]\n[switch]"]
+    {
+        let expected = "lab.toml:1:1: nothing is written here, and that is not taken for the empty lab; write what the \
+                        lab has, or `empty = true` if it shall have nothing";
+        assert_eq!(refusal(text).to_string(), expected, "{text:?}");
+    }
 }
 
 #[test]

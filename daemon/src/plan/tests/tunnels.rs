@@ -24,7 +24,7 @@ fn a_tunnel_comes_after_its_bridge_and_ports_and_goes_before_them() {
                 bridge = \"br0\"\nnetns = \"red\"\n"
             .to_owned()
             + &tunnel("vx0", VX0);
-    let (empty, full) = (lab(""), lab(&text));
+    let (empty, full) = (lab("empty = true"), lab(&text));
     assert_eq!(
         Plan::between(&empty, &full).to_string(),
         "+ bridge br0\n\
