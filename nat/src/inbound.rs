@@ -153,15 +153,16 @@ impl Nat {
         begins && (inside.is_some() || self.mappings.admits(&self.hashes, id, entry, tuple.source))
     }
 
-    /// The rule that would masquerade `source` behind the addresses of `owner`, for a packet that did not come in
-    /// there: its sender is inside. Exceptions are about other destinations.
+    /// The rule that would masquerade `source` behind the addresses of `owner`, for a packet that came in inside. From
+    /// another outside nobody is inside, though the rule's source may hold everybody. Exceptions are about other
+    /// destinations.
     pub(crate) fn inside_rule(
         &self,
         source: Ipv4Addr,
         interface: InterfaceId,
         owner: InterfaceId,
     ) -> Option<&Masquerade> {
-        if interface == owner {
+        if interface == owner || self.rules.is_outside(interface) {
             return None;
         }
         let mut rules = self.rules.masquerade.iter();

@@ -39,6 +39,12 @@ impl Rules {
         let mut rules = self.masquerade.iter();
         rules.find(|rule| rule.covers(source, destination, out))
     }
+
+    /// Whether packets are translated that leave through `interface`: who is there is outside, whomever a rule's source
+    /// holds beside the hosts inside.
+    pub fn is_outside(&self, interface: InterfaceId) -> bool {
+        self.masquerade.iter().any(|rule| rule.out == interface)
+    }
 }
 
 /// Publish rules sorted for search: packets of no flow are many when somebody scans.

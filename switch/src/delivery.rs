@@ -8,6 +8,7 @@ use packet::segment::segment_ip_len;
 use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Mac, PortId};
 
 use crate::bridge::{Decision, Way, footprint};
+use crate::inside;
 use crate::interface::Link;
 use crate::neighbors::{Due, Key, Resolution};
 use crate::outbox::{Egress, Outbox};
@@ -105,8 +106,8 @@ impl Switch {
             let ends = frame.bytes().get(SOURCE..).and_then(|bytes| bytes.first_chunk::<8>());
             let Some([a, b, c, d, e, f, g, h]) = ends.copied() else { return false };
             let (source, to) = (Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, f, g, h));
-            let covers = |rules: &Rules| rules.masquerade(source, to, key.interface()).is_some();
-            covers(rules) && !covers(before) && !routes.is_own(source)
+            let shows = |rules: &Rules| inside::shows(rules, routes, (source, to), key.interface());
+            shows(rules) && !shows(before)
         };
         for Waiting { frame, from } in self.router.pending.remove(leaks) {
             if let Some(port) = from {

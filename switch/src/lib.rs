@@ -24,6 +24,7 @@ mod delivery;
 pub mod event;
 mod fdb;
 mod fib;
+mod inside;
 mod interface;
 mod limiter;
 mod local;

@@ -12,9 +12,11 @@ use packet::transport::TcpFlags;
 use packet::{DropReason, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol};
 use packet::{Transport, net};
 
+use crate::inside;
 use crate::interface::Origin;
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
+use crate::router::Hop;
 use crate::routes::Target;
 use crate::stats::Fate;
 use crate::switch::Switch;
@@ -36,7 +38,8 @@ impl Switch {
     }
 
     /// A packet for one of the router's own addresses: pings are answered, connections refused, datagrams and other
-    /// protocols told unreachable; the rest is not for anybody. Nobody hears of a packet whose checksum is wrong: its
+    /// protocols told unreachable; the rest is not for anybody. A connection that nobody asked for is met with silence
+    /// outside (RFC 5382 REQ-4): the inside may be opening it from its own end just now. Nobody hears of a packet whose checksum is wrong: its
     /// sender may be another than it says (RFC 1122 sections 4.1.3.4 and 4.2.2.7).
     pub(crate) fn local(
         &mut self,
@@ -59,7 +62,7 @@ impl Switch {
                 Err(Refusal::Tell(dropped, IcmpError::PortUnreachable))
             }
             Transport::Tcp { flags, .. }
-                if !flags.has(TcpFlags::RST) && !self.is_outside(origin) =>
+                if !flags.has(TcpFlags::RST) && !self.nat.rules().is_outside(origin.interface) =>
             {
                 self.trace.note(|| Note::Answered(Answer::Reset));
                 self.reset(now, &packet, flags, out);
@@ -72,12 +75,6 @@ impl Switch {
             Transport::Malformed => Err(packet.refuse(DropReason::BadTransport).into()),
             _ => Err(packet.refuse(DropReason::Unsolicited).into()),
         }
-    }
-
-    /// Whether packets are masqueraded out of where this one came in. A connection from there that nobody asked for
-    /// is met with silence (RFC 5382 REQ-4): the inside may be opening it from its own end just now.
-    fn is_outside(&self, origin: Origin) -> bool {
-        self.nat.rules().masquerade.iter().any(|rule| rule.out == origin.interface)
     }
 
     fn answer_echo(&mut self, now: Instant, mut packet: Ipv4, out: &mut Outbox) -> Fate {
@@ -136,8 +133,9 @@ impl Switch {
     /// Tells a packet's sender what became of it, where RFC 1812 section 4.3.2.7 and the rate limit allow.
     ///
     /// `cause` is the packet as its sender knew it, with the interface that it came in on, whose address the error
-    /// bears. Without an interface it is the packet as it was to leave, translated perhaps at both ends; the error then
-    /// goes through NAT like one from the far side, which finds the true sender and mends the quote.
+    /// bears unless that is for the inside alone. Without an interface it is the packet as it was to leave, translated
+    /// perhaps at both ends; the error then goes through NAT like one from the far side, which finds the true sender and
+    /// mends the quote.
     pub(crate) fn tell(
         &mut self,
         now: Instant,
@@ -155,10 +153,14 @@ impl Switch {
         let translated = self.router.routes.is_own(sender);
         let behind_nat = translated || arrival.is_none() && self.nat.is_configured();
         let arrival = arrival.and_then(|id| self.router.interfaces.get(id));
-        let own = match (arrival, self.router.way(sender)) {
+        let way = self.router.way(sender);
+        let near = arrival.and_then(|arrival| arrival.address_towards(sender));
+        // The address that the way back leaves from shows the inside to nobody.
+        let shows = |own| way.is_some_and(|hop| self.shows_inside(own, sender, &hop));
+        let own = match near.filter(|own| !shows(*own)) {
             _ if translated => Some(sender),
-            (Some(arrival), _) => arrival.address_towards(sender),
-            (None, way) => way.and_then(|hop| hop.source),
+            Some(near) => Some(near),
+            None => way.and_then(|hop| hop.source),
         };
         let Some(own) = own else { return self.trace.note(|| Note::NotTold(Untold::NoWay)) };
         if !self.router.errors.allow(now) {
@@ -213,12 +215,11 @@ impl Switch {
         }
     }
 
-    /// Sends a packet of the router's own. One that would leave an outside interface with an inside address, because
-    /// somebody outside spoke to that address, is not sent: no inside address ever leaves there.
+    /// Sends a packet of the router's own, from the address that it bears: no rule translates it. Only one from an
+    /// inside interface's address is not sent where that would leave outside.
     fn speak(&mut self, now: Instant, packet: Ipv4, out: &mut Outbox) {
-        let (source, destination) = (packet.source(), packet.destination());
-        let hop = self.router.way(destination);
-        let hop = hop.filter(|hop| !self.nat.covers(source, destination, hop.interface));
+        let hop = self.router.way(packet.destination());
+        let hop = hop.filter(|hop| !self.shows_inside(packet.source(), packet.destination(), hop));
         let Some(hop) = hop else {
             return self.unsent(packet.into_frame(), out);
         };
@@ -228,6 +229,11 @@ impl Switch {
             Err(dropped) => self.unsent(dropped.frame, out),
         }
         self.trace.sent(first, out.len(), Part::Spoken);
+    }
+
+    fn shows_inside(&self, own: Ipv4Addr, destination: Ipv4Addr, hop: &Hop) -> bool {
+        let (rules, routes) = (self.nat.rules(), &self.router.routes);
+        inside::shows(rules, routes, (own, destination), hop.interface)
     }
 
     /// Ends a packet of the router's own that cannot leave.

@@ -24,6 +24,7 @@ mod nat_manners;
 mod nat_offload;
 mod neighbors;
 mod network;
+mod own_packets;
 mod pieces;
 mod planted;
 mod publish;

@@ -208,9 +208,10 @@ impl Checks {
             let quotes = self.misquoted || quotes_well(&packet);
             assert!(quotes, "wrong quoted header checksum: {packet:?}");
         }
-        // The router's own address is nobody's inside, even where a rule's source holds it.
-        let mut ours = self.interfaces.values().flat_map(|own| &own.addresses);
-        if ours.any(|net| net.addr() == packet.source) {
+        // The router's own address outside is nobody's inside, even where a rule's source holds it.
+        let outside = |id| id == out || self.rules.masquerade.iter().any(|rule| rule.out == id);
+        let mut ours = self.interfaces.iter().filter(|(id, _)| outside(**id));
+        if ours.any(|(_, own)| own.addresses.iter().any(|net| net.addr() == packet.source)) {
             return;
         }
         for rule in self.rules.masquerade.iter().filter(|rule| rule.out == out) {

@@ -368,7 +368,8 @@ impl Translator {
         owner: InterfaceId,
     ) -> Option<&Masquerade> {
         let mut rules = self.rules.masquerade.iter();
-        rules.find(|rule| came_on != owner && rule.out == owner && rule.source.contains(&source))
+        let inside = came_on != owner && !self.is_outside(came_on);
+        rules.find(|rule| inside && rule.out == owner && rule.source.contains(&source))
     }
 
     /// The flow with this tuple, and whether it is its original direction.
