@@ -45,6 +45,18 @@ impl fmt::Display for WouldDrop {
 
 impl std::error::Error for WouldDrop {}
 
+/// No flow was such as was to be ended; the count has said so.
+#[derive(Debug)]
+pub(crate) struct NothingMatched;
+
+impl fmt::Display for NothingMatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no flow matched")
+    }
+}
+
+impl std::error::Error for NothingMatched {}
+
 /// Nothing can be said of a frame, for this reason.
 #[derive(Debug)]
 pub(crate) struct Untold(pub(crate) anyhow::Error);
@@ -57,7 +69,7 @@ impl fmt::Display for Untold {
 
 impl std::error::Error for Untold {}
 
-/// The daemon refused, a step failed, two switches differ, or a frame would be dropped.
+/// The daemon refused, a step failed, two switches differ, a frame would be dropped, or no flow matched.
 const REFUSED: u8 = 1;
 /// Wrong usage (as clap has it), a wrong lab file, no comparison, or no explanation.
 const WRONG: u8 = 2;
@@ -65,7 +77,7 @@ const WRONG: u8 = 2;
 /// Prints the error and chooses the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     // A verdict that has been printed needs no second one.
-    if !error.is::<WouldDrop>() {
+    if !error.is::<WouldDrop>() && !error.is::<NothingMatched>() {
         eprintln!("{}", sentence(error));
     }
     ExitCode::from(code(error))

@@ -110,6 +110,10 @@ pub(crate) fn apply(
             switch.nat.flush(|_| false);
             Ok(())
         }
+        Change::EndFlows(filter) => {
+            switch.end_flows(&filter);
+            Ok(())
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use vxlan::FarEnd;
 
 pub use crate::bridge::BridgeSettings;
+pub use crate::flows::{Behind, FlowFilter, FlowRule};
 pub use crate::interface::{InterfaceSettings, Link};
 pub use crate::port::{Membership, PortSettings, Role, Tunnel};
 pub use crate::routes::{Hop, Route};
@@ -70,6 +71,8 @@ pub enum Change {
     FlushNeighbors,
     /// All flows are forgotten.
     FlushFlows,
+    /// The flows that are meant are forgotten.
+    EndFlows(FlowFilter),
 }
 
 /// What a change contradicts.

@@ -7,7 +7,7 @@
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
 //! [`port`], `bridge`, `station` and `fdb`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router` with
 //! `routes` (and `fib`) and `local`, `crossing`, `shortcut` with `adjacency`, and `ahead` (what only saves time),
-//! [`change`], [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why a frame became what it became),
+//! [`change`], [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why a frame became what it became),
 //! `snapshot` and `audit`.
 #![forbid(unsafe_code)]
 
@@ -24,6 +24,7 @@ mod delivery;
 pub mod event;
 mod fdb;
 mod fib;
+pub mod flows;
 mod inside;
 mod interface;
 mod limiter;

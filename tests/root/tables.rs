@@ -82,6 +82,40 @@ fn a_flush_forgets_every_flow() {
     assert_eq!(world.rows(&["conntrack", "list"]).len(), 1);
 }
 
+/// As conntrack(8): the flows that every option fits, listed and ended, how many, and exit status 1 when there was none.
+#[test]
+fn flows_are_ended_by_what_they_are() {
+    let Some(world) = world() else { return };
+    let _daemon = Daemon::with(&world, &lab(true, 1500));
+    let _open = talk(&world);
+    let count = |asked: &[&str]| world.rows(&[&["conntrack", "list"], asked].concat()).len();
+    let all = count(&[]);
+    for (asked, expected) in [
+        (&["-p", "udp", "-s", "192.168.0.0/24", "--dport", "53"][..], 1),
+        (&["-p", "icmp", "-d", "203.0.113.254"], 1),
+        (&["--rule", "203.0.113.1:4000/tcp"], 1),
+        (&["--rule", "1"], all - 1),
+        (&["--port", "wan"], all),
+        (&["-s", "10.0.0.0/8"], 0),
+        (&["-n", "-g"], 0),
+    ] {
+        assert_eq!(count(asked), expected, "{asked:?}");
+    }
+    let ended = world.tapswitch(&["conntrack", "del", "-p", "udp", "-s", "192.168.0.3"]);
+    assert!(ended.ok().contains("udp      17 "));
+    assert_eq!((count(&[]), count(&["-p", "udp"])), (all - 1, 0));
+    let ended = world.json(&["conntrack", "del", "--rule", "203.0.113.1:4000"]);
+    assert_eq!((&ended["ended"], count(&["-g"])), (&1.into(), 0));
+    let again = world.tapswitch(&["conntrack", "del", "--rule", "203.0.113.1:4000"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(again.refusal().contains("0 flow entries have been deleted."));
+    let nobody = world.tapswitch(&["conntrack", "del", "--port", "nobody"]);
+    assert!(nobody.sentence().contains("there is no port and no tunnel \"nobody\""));
+    let everything = world.tapswitch(&["conntrack", "del"]);
+    assert_eq!(everything.status.code(), Some(2));
+    assert_eq!(count(&[]), all - 2);
+}
+
 #[test]
 fn stations_and_neighbours_are_those_that_spoke() {
     let Some(world) = world() else { return };

@@ -13,6 +13,7 @@ mod crossing;
 mod explain;
 mod explain_router;
 mod flooding;
+mod flows;
 mod hosts;
 mod learning;
 mod masquerade;

@@ -5,13 +5,22 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{LabSpec, MasqueradeSpec, PublishSpec};
-use crate::engine::views::{BridgeView, PortView, RouteView, TunnelView};
+use crate::engine::views::{BridgeView, FlowEntry, PortView, RouteView, TunnelView};
 
 /// The answer to a change: one line a step, none when nothing differed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
     /// `+` comes, `-` goes, `~` changes.
     pub changes: Vec<String>,
+}
+
+/// The answer to a request that ends flows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How many.
+    pub ended: usize,
+    /// As they were when they ended; not told where all were to end.
+    pub flows: Vec<FlowEntry>,
 }
 
 /// The answer to a request that is refused.

@@ -18,8 +18,8 @@
 //! | `GET /v1/neighbors` | neighbours |
 //! | `POST /v1/neighbors` | binds a neighbour to a MAC address |
 //! | `DELETE /v1/neighbors`, `/v1/neighbors/ADDRESS[?interface=]` | forgets those that were learned, or one |
-//! | `GET /v1/conntrack[?src_nat=true&dst_nat=true]` | flows |
-//! | `DELETE /v1/conntrack` | forgets all flows |
+//! | `GET /v1/conntrack[?proto=&src=&dst=&sport=&dport=&rule=&port=&src_nat=&dst_nat=&any_nat=]` | flows |
+//! | `DELETE /v1/conntrack` with the same | ends the flows that are meant, all without a query; `{"ended": 2, "flows": [...]}` |
 //! | `GET /v1/stats`, `/v1/drops` | counters |
 //! | `GET /v1/strangers` | who sends datagrams that no tunnel wants |
 //! | `GET POST DELETE /v1/record` | how far the record is; begins one; ends it |
@@ -44,6 +44,7 @@ use crate::engine::Engine;
 mod body;
 mod error;
 mod explain;
+pub mod flows;
 mod lab;
 pub mod message;
 mod named;
@@ -94,7 +95,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
             get(tables::neighbors).post(tables::bind_neighbor).delete(tables::flush_neighbors),
         )
         .route("/neighbors/{address}", axum::routing::delete(tables::forget_neighbor))
-        .route("/conntrack", get(tables::flows).delete(tables::flush_flows))
+        .route("/conntrack", get(flows::list).delete(flows::end))
         .route("/stats", get(tables::stats))
         .route("/drops", get(tables::drops))
         .route("/strangers", get(tables::strangers))

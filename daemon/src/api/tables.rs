@@ -1,4 +1,4 @@
-//! Tables that fill themselves (stations, neighbours, flows), what may be done to them by hand, and the counters.
+//! Tables that fill themselves (stations, neighbours), what may be done to them by hand, and the counters.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -13,9 +13,7 @@ use super::error::ApiError;
 use super::message::{Changes, NeighborSpec, StationSpec};
 use super::query::{Asked, Named, value};
 use crate::config::{LabSpec, StaticSpec};
-use crate::engine::views::{
-    DropView, FlowEntry, NeighborEntry, StationView, StatsView, StrangerView,
-};
+use crate::engine::views::{DropView, NeighborEntry, StationView, StatsView, StrangerView};
 use crate::engine::{Engine, EngineError};
 
 type Shared = State<Arc<Engine>>;
@@ -161,34 +159,6 @@ pub(super) async fn forget_neighbor(
 ) -> Answer<Changes> {
     let address: Ipv4Addr = value("address", &address)?;
     engine.forget_neighbor(interface.as_deref(), address).await?;
-    Ok(Json(Changes::default()))
-}
-
-/// `?src_nat=true&dst_nat=true`: flows of either kind, as `conntrack --src-nat --dst-nat`; all when neither is asked.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OfKind {
-    #[serde(default)]
-    src_nat: bool,
-    #[serde(default)]
-    dst_nat: bool,
-}
-
-/// `GET /v1/conntrack`
-pub(super) async fn flows(
-    State(engine): Shared,
-    Asked(OfKind { src_nat, dst_nat }): Asked<OfKind>,
-) -> Json<Vec<FlowEntry>> {
-    let mut flows = engine.flows().await;
-    if src_nat || dst_nat {
-        flows.retain(|flow| (src_nat && flow.src_nat) || (dst_nat && flow.dst_nat));
-    }
-    Json(flows)
-}
-
-/// `DELETE /v1/conntrack`
-pub(super) async fn flush_flows(State(engine): Shared) -> Answer<Changes> {
-    engine.flush_flows().await?;
     Ok(Json(Changes::default()))
 }
 

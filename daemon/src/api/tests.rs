@@ -11,13 +11,15 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::*;
-use crate::api::message::{LabBody, NeighborSpec, StationSpec};
+use crate::api::flows::FlowQuery;
+use crate::api::message::{Ended, LabBody, NeighborSpec, StationSpec};
 use crate::client::{Client, ClientError};
 use crate::config::{BridgeSpec, MasqueradeSpec, RouteSpec};
 use crate::dataplane::{Dataplane, Threads};
 
 mod empty;
 mod explain;
+mod flows;
 mod record;
 mod tunnels;
 
@@ -244,8 +246,8 @@ async fn a_station_needs_its_port_and_its_bridge() {
 #[tokio::test]
 async fn counters_and_flows_are_empty_at_first() {
     let Running { client, _room, .. } = with_lab().await;
-    assert_eq!(client.flows(true, true).await.unwrap(), []);
-    client.flush_flows().await.unwrap();
+    assert_eq!(client.flows(&FlowQuery::default()).await.unwrap(), []);
+    assert_eq!(client.end_flows(&FlowQuery::default()).await.unwrap(), Ended::default());
     assert_eq!(client.drops().await.unwrap(), []);
     let stats = client.stats().await.unwrap();
     assert_eq!(stats.totals["received"], 0);

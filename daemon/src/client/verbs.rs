@@ -6,7 +6,8 @@ use hyper::Method;
 use serde_json::Value;
 
 use super::{Client, ClientError, JSON};
-use crate::api::message::{Changes, LabBody, NeighborSpec, Show, StationSpec, Version};
+use crate::api::flows::FlowQuery;
+use crate::api::message::{Changes, Ended, LabBody, NeighborSpec, Show, StationSpec, Version};
 use crate::config::{
     BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec, TunnelSpec,
 };
@@ -240,14 +241,15 @@ impl Client {
         self.delete("/v1/neighbors", &[]).await
     }
 
-    /// The flows: those whose source or destination is translated, if asked, else all.
-    pub async fn flows(&self, src_nat: bool, dst_nat: bool) -> Answer<Vec<FlowEntry>> {
-        self.read(&format!("/v1/conntrack?src_nat={src_nat}&dst_nat={dst_nat}")).await
+    /// The flows that are meant.
+    pub async fn flows(&self, asked: &FlowQuery) -> Answer<Vec<FlowEntry>> {
+        self.read(&format!("/v1/conntrack{}", query(&asked.keys()))).await
     }
 
-    /// Forgets all flows.
-    pub async fn flush_flows(&self) -> Answer<Changes> {
-        self.delete("/v1/conntrack", &[]).await
+    /// Ends the flows that are meant; all of them when nothing is asked.
+    pub async fn end_flows(&self, asked: &FlowQuery) -> Answer<Ended> {
+        let path = format!("/v1/conntrack{}", query(&asked.keys()));
+        self.exchange(Method::DELETE, &path, None).await
     }
 
     /// What was carried.

@@ -16,10 +16,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant as Deadline};
 
 use dashmap::DashMap;
+use nat::FlowView;
 use os::clock;
 use os::poller::{Poller, Waker};
 use os::underlay::Listener;
 use packet::PortId;
+use switch::change::FlowFilter;
 use switch::{Change, ChangeError, Event, Notice, Outbox, Switch};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -162,14 +164,36 @@ impl Dataplane {
     /// # Errors
     /// The first change that the switch refuses; those before it stay made.
     pub fn apply(&self, changes: impl IntoIterator<Item = Change>) -> Result<(), ChangeError> {
+        self.apply_seen(changes, |_, _| ()).1
+    }
+
+    /// Ends the flows that are meant, and returns them as they were.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn end_flows(&self, filter: FlowFilter) -> Result<Vec<FlowView>, ChangeError> {
+        let change = Change::EndFlows(filter.clone());
+        let (flows, outcome) =
+            self.apply_seen([change], |now, switch| switch.flows_of(now, &filter));
+        outcome.map(|()| flows)
+    }
+
+    /// Looks at the switch, then makes changes, under one lock.
+    fn apply_seen<T>(
+        &self,
+        changes: impl IntoIterator<Item = Change>,
+        look: impl FnOnce(packet::Instant, &Switch) -> T,
+    ) -> (T, Result<(), ChangeError>) {
         let mut out = lock(&self.control);
         let outcome = {
             let mut switch = self.shared.switch();
             let now = clock::now();
-            changes.into_iter().try_for_each(|change| {
+            let seen = look(now, &switch);
+            let made = changes.into_iter().try_for_each(|change| {
                 self.shared.recorder.change(now, &change, &switch);
                 switch.apply(now, change, &mut out)
-            })
+            });
+            (seen, made)
         };
         self.shared.send_from_control(&mut out);
         outcome

@@ -15,11 +15,12 @@ use std::time::Instant;
 use os::links::LinkError;
 use os::netns::NetnsError;
 use os::{netns, privileges};
+use switch::change::FlowFilter;
 
 use crate::client::ClientError;
 use crate::config::{self, Lab, LabSpec, Netns};
-use crate::engine::Engine;
 use crate::engine::views::{FlowEntry, NeighborEntry, StationView, TunnelView};
+use crate::engine::{Engine, FlowNames};
 use crate::run::{ControlSocket, RunError, Stop, ThreadOptions, runtime, serve};
 
 mod probe;
@@ -184,7 +185,10 @@ async fn prove() -> Result<(), DemoError> {
 async fn show(engine: &Engine, tables: Tables) {
     story::listing("fdb list", &(tables.stations)(&engine.stations(None).await));
     story::listing("neigh list", &(tables.neighbors)(&engine.neighbors().await));
-    story::listing("conntrack list", &(tables.flows)(&engine.flows().await));
+    // Nothing is named that could be missing.
+    let flows = engine.flows(FlowFilter::default(), &FlowNames::default()).await;
+    let flows = flows.unwrap_or_default();
+    story::listing("conntrack list", &(tables.flows)(&flows));
 }
 
 /// The namespaces that a lab makes or enters by name.

@@ -7,8 +7,8 @@ use os::underlay;
 use super::outline::{self, Standing};
 use super::tunnels::inner_mtus;
 use super::views::{
-    BridgeView, DropView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StatsView,
-    StrangerView, TunnelView,
+    BridgeView, DropView, NeighborEntry, PortView, RouteView, StationView, StatsView, StrangerView,
+    TunnelView,
 };
 use super::{Engine, State, rows};
 use crate::config::{Attach, Name, Tunnel};
@@ -75,12 +75,6 @@ impl Engine {
         let neighbors = self.plane.look(|_, switch| switch.neighbors());
         let row = |neighbor| rows::neighbor(&running.ids, neighbor);
         neighbors.into_iter().map(row).collect()
-    }
-
-    /// Every flow that lives.
-    pub async fn flows(&self) -> Vec<FlowEntry> {
-        let flows = self.plane.look(|now, switch| switch.flows(now));
-        flows.into_iter().map(rows::flow).collect()
     }
 
     /// What every port has carried, and the switch as a whole.

@@ -26,6 +26,7 @@ use crate::plan::Plan;
 
 mod cable;
 pub(crate) mod changes;
+mod flows;
 pub(crate) mod ids;
 mod listings;
 mod macs;
@@ -40,6 +41,7 @@ pub mod views;
 
 pub use cable::CableError;
 use cable::FarEnd;
+pub use flows::FlowNames;
 use ids::Ids;
 use places::Places;
 use prepare::Prepared;

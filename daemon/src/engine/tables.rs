@@ -1,4 +1,4 @@
-//! What is learned and not written: stations, neighbours and flows, forgotten or bound by hand while the lab runs.
+//! What is learned and not written: stations and neighbours, forgotten or bound by hand while the lab runs.
 //!
 //! Nothing here is part of the lab, so nothing here survives the interface or the bridge that it hangs on. Names are
 //! turned into the switch's numbers while the lab is held still.
@@ -79,14 +79,6 @@ impl Engine {
         Ok(self.plane.apply([Change::FlushNeighbors])?)
     }
 
-    /// Forgets every flow. Packets of connections that go on make new ones, if they may.
-    ///
-    /// # Errors
-    /// None that is known.
-    pub async fn flush_flows(&self) -> Result<(), EngineError> {
-        Ok(self.plane.apply([Change::FlushFlows])?)
-    }
-
     /// What people call an interface of the switch.
     pub async fn interface_name(&self, interface: InterfaceId) -> String {
         let running = self.running.lock().await;
@@ -101,7 +93,7 @@ impl Running {
         self.ids.known_bridge(name).ok_or_else(unknown)
     }
 
-    fn port(&self, name: &str) -> Result<PortId, EngineError> {
+    pub(super) fn port(&self, name: &str) -> Result<PortId, EngineError> {
         let unknown = || EngineError::Unknown(format!("there is no port and no tunnel {name:?}"));
         self.ids.known_port(name).ok_or_else(unknown)
     }

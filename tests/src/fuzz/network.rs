@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use packet::{Frame, VlanId};
+use packet::{Frame, PortId, Protocol, VlanId};
 use switch::Change;
-use switch::change::{InterfaceSettings, PortSettings};
+use switch::change::{Behind, FlowFilter, FlowRule, InterfaceSettings, PortSettings};
 use switch::view::Location;
 
 use super::bytes::Bytes;
@@ -114,7 +114,7 @@ impl Town {
             ),
             14 => Change::PinNeighbor(interface, address(bytes), stranger(bytes)),
             15 => Change::DeleteNeighbor(interface, address(bytes)),
-            16 if bytes.one_in(2) => Change::FlushFlows,
+            16 if bytes.one_in(2) => Change::EndFlows(filter(bytes, id)),
             16 => Change::FlushNeighbors,
             17 => Change::DeleteInterface(interface),
             18 => Change::SetNeighborLimits {
@@ -148,6 +148,22 @@ impl Town {
 
 fn vlan(bytes: &mut Bytes<'_>) -> VlanId {
     VlanId::new(bytes.pick(&[0, 10, 20])).expect("a VLAN")
+}
+
+/// Flows of some kind; now and then all.
+fn filter(bytes: &mut Bytes<'_>, port: PortId) -> FlowFilter {
+    let networks = ["0.0.0.0/0", "192.168.0.0/24", "203.0.113.1/32", "10.0.0.0/8"];
+    let mut network = || (!bytes.one_in(3)).then(|| net(bytes.pick(&networks)));
+    let (source, src_nat) = (network(), network());
+    FlowFilter {
+        protocol: bytes.pick(&[None, None, Some(Protocol::UDP), Some(Protocol::ICMP)]),
+        source,
+        src_nat,
+        destination_port: bytes.pick(&[None, None, None, Some(53)]),
+        rule: bytes.pick(&[None, None, None, Some(FlowRule::Masquerade(0))]),
+        behind: bytes.one_in(4).then(|| Behind { port, addresses: Vec::new() }),
+        ..FlowFilter::default()
+    }
 }
 
 fn address(bytes: &mut Bytes<'_>) -> core::net::Ipv4Addr {

@@ -93,7 +93,8 @@ impl Reference {
             | Change::PinNeighbor(..)
             | Change::DeleteNeighbor(..)
             | Change::FlushNeighbors
-            | Change::FlushFlows => {}
+            | Change::FlushFlows
+            | Change::EndFlows(_) => {}
         }
     }
 

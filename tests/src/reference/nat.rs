@@ -10,10 +10,12 @@ use core::time::Duration;
 use nat::{Filtering, Lifetimes, Limits, Mapping, Masquerade, Rules};
 use packet::{DropReason, Instant, InterfaceId};
 use switch::Change;
+use switch::change::FlowFilter;
 
 use super::ipv4::Transport;
 use crate::wire::Packet;
 
+mod filter;
 mod ports;
 mod tuple;
 
@@ -144,6 +146,7 @@ impl Translator {
             Change::SetLimits(limits) => self.limits = *limits,
             Change::SetLifetimes(lifetimes) => self.lifetimes = *lifetimes,
             Change::FlushFlows => self.astray = true,
+            Change::EndFlows(filter) => self.end(now, filter),
             // Which flows and ports stand under an address that goes is told by what is left.
             Change::SetInterface(..) | Change::DeleteInterface(_) => {
                 self.astray = true;
@@ -164,6 +167,18 @@ impl Translator {
         if self.doubt <= now {
             self.doubt = Instant::ZERO;
         }
+    }
+
+    /// Ends the flows that are meant. Who is behind a port, and under which rule a flow is, is told by what is left.
+    fn end(&mut self, now: Instant, filter: &FlowFilter) {
+        if filter.rule.is_some() || filter.behind.is_some() {
+            self.astray = true;
+            return;
+        }
+        let meant = |flow: &Flow| filter::means(filter, flow);
+        let (ended, living) = self.flows.drain(..).partition(meant);
+        self.flows = living;
+        self.rest(now, ended);
     }
 
     /// Lets the ports of flows that have ended rest, where no other flow holds them.
