@@ -5,8 +5,8 @@
 //! hearing a station again soon where it was, touches one slot of 16 bytes and no entry. Entries stand in a slab; those
 //! that were learned hang in their port's list, least recently heard first, so that ageing pops heads and a full table
 //! evicts the oldest station *of the port that has most* (a port that floods addresses pushes out its own; Open vSwitch
-//! does the same). Hearing a station again moves it in its list only the first time in a second ([`Fresh`]), which keeps
-//! the common case to one look-up.
+//! does the same), which a [`Tally`] knows without a walk. Hearing a station again moves it in its list only the first
+//! time in a second ([`Fresh`]), which keeps the common case to one look-up.
 //! Static entries and the router's own addresses are in no list: they neither age, move nor give way.
 
 use core::time::Duration;
@@ -16,6 +16,7 @@ use hashbrown::HashTable;
 use packet::{DropReason, Instant, Mac, PortId, VlanId};
 
 use crate::station::{Location, Origin};
+use crate::tally::Tally;
 
 mod ahead;
 mod counts;
@@ -52,10 +53,9 @@ struct Entry {
 struct List {
     head: u32,
     tail: u32,
-    len: u32,
 }
 
-const EMPTY: List = List { head: NONE, tail: NONE, len: 0 };
+const EMPTY: List = List { head: NONE, tail: NONE };
 
 /// See the module's own text.
 #[derive(Clone, Debug)]
@@ -66,6 +66,8 @@ pub(crate) struct Fdb {
     entries: Vec<Entry>,
     free: Vec<u32>,
     lists: Vec<List>,
+    /// How long the lists are.
+    tally: Tally,
     learned: usize,
     capacity: usize,
     ageing: Duration,
@@ -87,6 +89,7 @@ impl Fdb {
             entries: Vec::new(),
             free: Vec::new(),
             lists: Vec::new(),
+            tally: Tally::default(),
             learned: 0,
             capacity,
             ageing,
@@ -164,6 +167,8 @@ impl Fdb {
                 self.fresh.add(now, at);
                 self.unlink(at, old);
                 self.link(at, port);
+                self.tally.remove(old);
+                self.tally.add(port);
                 self.counts.moved += 1;
                 self.version = self.version.wrapping_add(1);
                 Ok(())
@@ -201,8 +206,7 @@ impl Fdb {
             self.evict();
         }
         let at = self.insert(now, key, hash, here, Origin::Learned);
-        self.link(at, port);
-        self.learned += 1;
+        self.append(at, port);
         self.counts.learned += 1;
     }
 
@@ -263,6 +267,7 @@ impl Fdb {
             && let (Origin::Learned, Some(port)) = (entry.origin, entry.location.port())
         {
             self.unlink(slot.entry, port);
+            self.tally.remove(port);
             self.learned -= 1;
         }
         self.free.push(slot.entry);
@@ -337,14 +342,19 @@ impl Fdb {
     }
 
     fn evict(&mut self) {
-        let largest =
-            self.lists.iter().enumerate().max_by_key(|(at, list)| (list.len, usize::MAX - at));
-        let Some(at) = largest.map(|(at, _)| at) else {
+        let Some(port) = self.tally.most() else {
             return;
         };
-        if self.pop_head(at).is_some() {
+        if self.pop_head(port.index()).is_some() {
             self.counts.evicted += 1;
         }
+    }
+
+    /// Adds a learned station behind those of its port.
+    fn append(&mut self, at: u32, port: PortId) {
+        self.link(at, port);
+        self.tally.add(port);
+        self.learned += 1;
     }
 
     fn link(&mut self, at: u32, port: PortId) {
@@ -355,7 +365,6 @@ impl Fdb {
             return;
         };
         let tail = core::mem::replace(&mut list.tail, at);
-        list.len += 1;
         if tail == NONE {
             list.head = at;
         } else if let Some(last) = self.entries.get_mut(tail as usize) {
@@ -374,7 +383,6 @@ impl Fdb {
         let Some(list) = self.lists.get_mut(port.index()) else {
             return;
         };
-        list.len -= 1;
         match self.entries.get_mut(previous as usize) {
             Some(before) => before.next = next,
             None => list.head = next,

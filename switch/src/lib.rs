@@ -5,9 +5,10 @@
 //! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
-//! [`port`], `bridge`, `station` and `fdb`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router` with
-//! `routes` (and `fib`) and `local`, `crossing`, `shortcut` with `adjacency`, and `ahead` (what only saves time),
-//! [`change`], [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why a frame became what it became),
+//! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router`
+//! with `routes` (and `fib`) and `local`, `crossing`, `shortcut` with `adjacency`, and `ahead` (what only saves time),
+//! [`change`], [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why
+//! a frame became what it became),
 //! `snapshot` and `audit`.
 #![forbid(unsafe_code)]
 
@@ -43,6 +44,7 @@ mod station;
 pub mod stats;
 mod suppress;
 mod switch;
+mod tally;
 pub mod trace;
 mod tunnel;
 pub mod view;

@@ -83,8 +83,7 @@ impl Fdb {
         let at = self.insert(heard, key, hash, location, origin);
         match (origin, location.port()) {
             (Origin::Learned, Some(port)) => {
-                self.link(at, port);
-                self.learned += 1;
+                self.append(at, port);
                 Ok(())
             }
             (Origin::Learned, None) => Err(Damaged("a learned station is behind no port")),
