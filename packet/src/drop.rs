@@ -111,7 +111,7 @@ reasons! {
     NoNeighbor = "no-neighbor",
     /// The queue of frames that wait for a neighbour is full.
     NeighborQueueFull = "neighbor-queue-full",
-    /// The neighbour table is full.
+    /// The neighbour table is full, and the neighbour gave way to one that was asked for later.
     NeighborTableFull = "neighbor-table-full",
     // IPv4 header.
     /// The IPv4 header is cut off by the frame's end.

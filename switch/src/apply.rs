@@ -9,7 +9,7 @@ use crate::bridge::{Bridge, BridgeSettings};
 use crate::change::{Change, ChangeError};
 use crate::interface::{InterfaceSettings, Link};
 use crate::limiter::Limiter;
-use crate::neighbors::{Key, NeighborState, NeighborView};
+use crate::neighbors::{Full, Key, NeighborView};
 use crate::outbox::Outbox;
 use crate::port::{PortSettings, Role, Tunnel};
 use crate::routes::Hop;
@@ -26,8 +26,8 @@ pub(crate) fn apply(
     match change {
         Change::SetBridge(id, settings) => set_bridge(switch, id, settings),
         Change::DeleteBridge(id) => delete_bridge(switch, id),
-        Change::SetPort(id, settings) => set_port(switch, id, settings, out),
-        Change::DeletePort(id) => delete_port(switch, id),
+        Change::SetPort(id, settings) => set_port(switch, now, id, settings, out),
+        Change::DeletePort(id) => delete_port(switch, now, id, out),
         Change::SetInterface(id, settings) => set_interface(switch, now, id, settings, out),
         Change::DeleteInterface(id) => delete_interface(switch, now, id, out),
         Change::SetRoute(route) => {
@@ -91,9 +91,11 @@ pub(crate) fn apply(
             switch.router.interfaces.get(id).ok_or(ChangeError::NoInterface(id))?;
             station(mac)?;
             let key = Key::new(id, address);
-            let room = switch.router.neighbors.pin(key, mac);
+            let evicted =
+                switch.router.neighbors.pin(key, mac).map_err(|Full| ChangeError::Full)?;
+            switch.end_evicted(evicted);
             switch.release(key, mac, out);
-            room.then_some(()).ok_or(ChangeError::Full)
+            Ok(())
         }
         Change::DeleteNeighbor(id, address) => {
             let key = Key::new(id, address);
@@ -102,8 +104,7 @@ pub(crate) fn apply(
             known.then_some(()).ok_or(ChangeError::NoNeighbor(address))
         }
         Change::FlushNeighbors => {
-            let not_bound = |view: &NeighborView| view.state != NeighborState::Static;
-            forget_neighbors(switch, now, not_bound, out);
+            forget_neighbors(switch, now, |neighbor| !neighbor.is_static(), out);
             Ok(())
         }
         Change::FlushFlows => {
@@ -172,6 +173,7 @@ fn delete_bridge(switch: &mut Switch, id: BridgeId) -> Result<(), ChangeError> {
 
 fn set_port(
     switch: &mut Switch,
+    now: Instant,
     id: PortId,
     mut settings: PortSettings,
     out: &mut Outbox,
@@ -195,19 +197,23 @@ fn set_port(
         Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => switch.tunnels.remove(id),
     }
     if !same_segment {
-        leave_bridges(switch, id);
+        leave_bridges(switch, now, id, out);
     }
-    if let Some(bridge) = bridge.and_then(|bridge| switch.bridges.get_mut(bridge)) {
-        if !bridge.ports.contains(&id) {
-            bridge.ports.push(id);
-            bridge.ports.sort_unstable();
+    if let Role::Tunnel(_, Tunnel { remotes, .. }) = &settings.role {
+        let gone = |place| match place {
+            Location::Peer { tunnel, remote } => tunnel == id && !remotes.contains(&remote),
+            Location::Port(_) | Location::Router(_) => false,
+        };
+        switch.forget_neighbors_behind(now, id, gone, out);
+        if let Some(bridge) = bridge.and_then(|bridge| switch.bridges.get_mut(bridge)) {
+            bridge.fdb.forget(gone);
         }
-        if let Role::Tunnel(_, Tunnel { remotes, .. }) = &settings.role {
-            bridge.fdb.forget(|place| match place {
-                Location::Peer { tunnel, remote } => tunnel == id && !remotes.contains(&remote),
-                Location::Port(_) | Location::Router(_) => false,
-            });
-        }
+    }
+    if let Some(bridge) = bridge.and_then(|bridge| switch.bridges.get_mut(bridge))
+        && !bridge.ports.contains(&id)
+    {
+        bridge.ports.push(id);
+        bridge.ports.sort_unstable();
     }
     switch.ports.set(id, settings);
     if !same_segment {
@@ -259,18 +265,24 @@ fn no_tunnel_on(switch: &Switch, underlay: PortId) -> Result<(), ChangeError> {
     }
 }
 
-fn leave_bridges(switch: &mut Switch, id: PortId) {
+fn leave_bridges(switch: &mut Switch, now: Instant, id: PortId, out: &mut Outbox) {
+    switch.forget_neighbors_behind(now, id, |place| place.port() == Some(id), out);
     for bridge in switch.bridges.iter_mut() {
         bridge.ports.retain(|port| *port != id);
         bridge.fdb.remove_port(id);
     }
 }
 
-fn delete_port(switch: &mut Switch, id: PortId) -> Result<(), ChangeError> {
+fn delete_port(
+    switch: &mut Switch,
+    now: Instant,
+    id: PortId,
+    out: &mut Outbox,
+) -> Result<(), ChangeError> {
     no_tunnel_on(switch, id)?;
     switch.ports.remove(id).ok_or(ChangeError::NoPort(id))?;
     switch.tunnels.remove(id);
-    leave_bridges(switch, id);
+    leave_bridges(switch, now, id, out);
     switch.stats.forget(id);
     Ok(())
 }

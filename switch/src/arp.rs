@@ -7,22 +7,26 @@ use packet::arp::{Arp, Operation};
 use packet::{Ethernet, Frame, Instant, InterfaceId, Mac, PortId};
 
 use crate::interface::{Interface, Link, Origin};
-use crate::neighbors::{Key, Neighbors};
+use crate::neighbors::{Account, Key, Merged, Neighbors};
 use crate::outbox::{Notice, Outbox};
 use crate::port::Role;
+use crate::station::Location;
 use crate::switch::Switch;
 use crate::trace::{Heard, Note, Part};
 
 /// At most one defence of an address in this time (RFC 5227 section 2.4 c, DEFEND_INTERVAL).
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 
+/// A port is told of at most this often when the router's own MAC address comes in there.
+const BETWEEN_TELLINGS: Duration = Duration::from_secs(60);
+
 /// What came of an ARP packet.
 #[derive(Debug, Default)]
 struct Hearing {
     /// What to answer, and to whom.
     answer: Option<(Arp, Mac)>,
-    /// A neighbour whose MAC address became known: packets may wait for it.
-    resolved: Option<Key>,
+    /// The sender, and what became of it in the neighbour table.
+    merged: Option<(Key, Merged)>,
     /// A station that claims this address of ours; told once per [`DEFEND_INTERVAL`].
     conflict: Option<Ipv4Addr>,
     /// Whether the sender field contradicts the frame's source, or is no station's.
@@ -36,6 +40,7 @@ impl Hearing {
         match self {
             Self { suspicious: true, .. } => Heard::Suspicious,
             Self { claimed: true, .. } => Heard::Conflict,
+            Self { merged: Some((_, Merged::Claimed { .. })), .. } => Heard::Doubted,
             Self { answer: Some(_), .. } => Heard::Answered,
             Self { answer: None, .. } => Heard::Taken,
         }
@@ -47,7 +52,7 @@ fn hear(
     now: Instant,
     arp: &Arp,
     source: Mac,
-    id: InterfaceId,
+    origin: Origin,
     interface: &mut Interface,
     neighbors: &mut Neighbors,
 ) -> Hearing {
@@ -69,13 +74,13 @@ fn hear(
     }
     let for_us = own.owns(arp.target);
     if !arp.is_probe() {
-        let key = Key::new(id, arp.sender);
+        let key = Key::new(origin.interface, arp.sender);
         let answered = arp.operation == Operation::Reply && for_us;
         // A route onto the segment may lead beyond our subnets: whoever was asked there may answer.
-        let add = for_us && arp.operation == Operation::Request && own.reaches(arp.sender);
-        if neighbors.hear(now, key, arp.sender_mac, answered, add) {
-            hearing.resolved = Some(key);
-        }
+        let adds = for_us && arp.operation == Operation::Request && own.reaches(arp.sender);
+        let account = adds.then_some(Account::from(Some(origin.port)));
+        let merged = neighbors.hear(now, key, arp.sender_mac, answered, account);
+        hearing.merged = Some((key, merged));
     }
     if for_us && arp.operation == Operation::Request {
         let reply = Arp {
@@ -120,7 +125,7 @@ impl Switch {
         let neighbors = &mut self.router.neighbors;
         let key = Key::new(id, packet.sender);
         let known = neighbors.one(key);
-        let hearing = hear(now, &packet, ethernet.source(), id, interface, neighbors);
+        let hearing = hear(now, &packet, ethernet.source(), origin, interface, neighbors);
         self.trace.note(|| {
             let (hearing, now) = (hearing.view(), neighbors.one(key));
             Note::Arp { interface: id, arp: packet, hearing, known, now }
@@ -137,10 +142,49 @@ impl Switch {
         if let Some((answer, to)) = hearing.answer {
             self.say(id, &answer, to, out);
         }
-        if let Some(key) = hearing.resolved {
-            self.release(key, packet.sender_mac, out);
+        if let Some((key, merged)) = hearing.merged {
+            self.follow(now, key, packet.sender_mac, merged, out);
         }
         true
+    }
+
+    /// Does what follows when `mac` speaks for a neighbour's address.
+    fn follow(&mut self, now: Instant, key: Key, mac: Mac, merged: Merged, out: &mut Outbox) {
+        let was = match merged {
+            Merged::Same => return,
+            Merged::Resolved { evicted } => {
+                self.end_evicted(evicted);
+                return self.release(key, mac, out);
+            }
+            Merged::Moved(was) => was,
+            Merged::Claimed { known, ask } => {
+                if ask {
+                    self.ask(key, Some(known), out);
+                }
+                known
+            }
+        };
+        if self.router.told.allow(now) {
+            let (interface, address) = (key.interface(), key.address());
+            let taken = matches!(merged, Merged::Moved(_));
+            out.notice(Notice::NeighborMoved { interface, address, was, is: mac, taken });
+        }
+    }
+
+    /// Tells a person that somebody else uses the router's MAC address, or that its frames come back.
+    pub(crate) fn tell_of_own_source(
+        &mut self,
+        now: Instant,
+        interface: InterfaceId,
+        station: Mac,
+        from: Location,
+        out: &mut Outbox,
+    ) {
+        let Some(port) = from.port().and_then(|port| self.ports.get_mut(port)) else { return };
+        if port.told.is_none_or(|at| now.since(at) >= BETWEEN_TELLINGS) {
+            port.told = Some(now);
+            out.notice(Notice::OwnSource { interface, station, from });
+        }
     }
 
     /// Sends an ARP packet of our own.

@@ -86,13 +86,17 @@ impl Switch {
             Some(Crossing::In(origin)) => return self.take(now, ethernet, origin, out),
             None => {}
         }
-        // 2 learn: who speaks, from where. A reserved frame teaches nothing: its sender may be a bridge's own end.
+        // 2 learn: who speaks, from where. A reserved frame teaches nothing, forwarded or not: its sender may be a bridge's
+        // own end.
         self.trace.enter(Step::Learn);
-        let reserved = bridge.is_reserved(ethernet.destination());
+        let reserved = ethernet.destination().reserved().is_some();
         let (learns, speaker) = (self.ports.learns(from), (ethernet.source(), vlan));
         self.trace.note(|| Note::speaker(now, bridge, speaker, reserved, learns));
         let is_news = sighting.is_none() && !reserved;
         if is_news && let Err(reason) = bridge.hear(now, ethernet.source(), vlan, from, learns) {
+            if let Some(Location::Router(interface)) = bridge.fdb.find(ethernet.source(), vlan) {
+                self.tell_of_own_source(now, interface, ethernet.source(), from, out);
+            }
             return Err(ethernet.refuse(reason));
         }
         // After learning: a frame from a station to itself is for the port that it came from.
@@ -149,6 +153,8 @@ impl Switch {
         self.trace.enter(Step::Decide);
         let destination = ethernet.destination();
         if ethernet.source() == own.mac {
+            let (interface, from) = (origin.interface, Location::Port(origin.port));
+            self.tell_of_own_source(now, interface, ethernet.source(), from, out);
             return Err(ethernet.refuse(DropReason::SourceIsOurs));
         }
         if destination != own.mac && !destination.is_group() {

@@ -10,10 +10,11 @@ use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Interface
 use crate::bridge::{Decision, Way, footprint};
 use crate::inside;
 use crate::interface::Link;
-use crate::neighbors::{Due, Key, Resolution};
+use crate::neighbors::{Account, Due, Key, NeighborView, Resolution};
 use crate::outbox::{Egress, Outbox};
 use crate::pending::Waiting;
 use crate::router::Hop;
+use crate::station::Location;
 use crate::stats::Fate;
 use crate::switch::Switch;
 use crate::trace::{Note, Part};
@@ -33,13 +34,14 @@ impl Switch {
     ) -> Result<Fate, Dropped> {
         let key = Key::new(hop.interface, hop.next);
         self.trace.note(|| Note::next_hop(key, &self.router.neighbors));
-        let mac = match self.router.neighbors.resolve(now, key) {
+        let mac = match self.router.neighbors.resolve(now, key, Account::from(from)) {
             Resolution::Known(mac) => mac,
             Resolution::KnownAsk(mac) => {
                 self.ask(key, Some(mac), out);
                 mac
             }
-            Resolution::Ask => {
+            Resolution::Ask { evicted } => {
+                self.end_evicted(evicted);
                 self.ask(key, None, out);
                 return self.hold(key, frame, from, out);
             }
@@ -95,6 +97,44 @@ impl Switch {
             let Some(port) = from else { continue };
             self.stats.drop_held(port, DropReason::NoNeighbor, 1);
             self.tell(now, &frame, None, IcmpError::HostUnreachable, out);
+        }
+    }
+
+    /// Forgets the neighbours behind a port, or behind the part of it that is `gone`: they are asked for anew wherever
+    /// they are now. A station of the port's bridge that is known nowhere may have been there.
+    pub(crate) fn forget_neighbors_behind(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        gone: impl Fn(Location) -> bool,
+        out: &mut Outbox,
+    ) {
+        let (interfaces, bridges) = (&self.router.interfaces, &self.bridges);
+        let was_there = |neighbor: &NeighborView| {
+            let own = interfaces.get(neighbor.interface).filter(|_| !neighbor.is_static());
+            match own.zip(neighbor.mac).map(|(own, mac)| (own.link, mac)) {
+                Some((Link::Port(at), _)) => at == port,
+                Some((Link::Vlan { bridge, vlan }, mac)) => {
+                    bridges.get(bridge).is_some_and(|bridge| {
+                        let place = bridge.fdb.find(mac, vlan);
+                        place.map_or_else(|| bridge.ports.contains(&port), &gone)
+                    })
+                }
+                None => false,
+            }
+        };
+        for key in self.router.neighbors.flush(was_there) {
+            self.give_up(now, key, out);
+        }
+    }
+
+    /// Ends what waits for a neighbour that gave way to another. Nobody is told: whoever asks for many would be.
+    pub(crate) fn end_evicted(&mut self, evicted: Option<Key>) {
+        let Some(key) = evicted else { return };
+        for Waiting { from, .. } in self.router.pending.take(key) {
+            if let Some(port) = from {
+                self.stats.drop_held(port, DropReason::NeighborTableFull, 1);
+            }
         }
     }
 

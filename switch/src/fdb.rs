@@ -167,8 +167,8 @@ impl Fdb {
                 self.fresh.add(now, at);
                 self.unlink(at, old);
                 self.link(at, port);
-                self.tally.remove(old);
-                self.tally.add(port);
+                self.tally.remove(old.index());
+                self.tally.add(port.index());
                 self.counts.moved += 1;
                 self.version = self.version.wrapping_add(1);
                 Ok(())
@@ -267,7 +267,7 @@ impl Fdb {
             && let (Origin::Learned, Some(port)) = (entry.origin, entry.location.port())
         {
             self.unlink(slot.entry, port);
-            self.tally.remove(port);
+            self.tally.remove(port.index());
             self.learned -= 1;
         }
         self.free.push(slot.entry);
@@ -342,10 +342,10 @@ impl Fdb {
     }
 
     fn evict(&mut self) {
-        let Some(port) = self.tally.most() else {
+        let Some(list) = self.tally.most() else {
             return;
         };
-        if self.pop_head(port.index()).is_some() {
+        if self.pop_head(list).is_some() {
             self.counts.evicted += 1;
         }
     }
@@ -353,7 +353,7 @@ impl Fdb {
     /// Adds a learned station behind those of its port.
     fn append(&mut self, at: u32, port: PortId) {
         self.link(at, port);
-        self.tally.add(port);
+        self.tally.add(port.index());
         self.learned += 1;
     }
 

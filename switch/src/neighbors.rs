@@ -10,8 +10,15 @@
 //!                   failed, 1 s, then (none)                (none)             (none)
 //! ```
 //! A stale or probed neighbour is used as it is; the probe is a unicast request beside the traffic. Every entry that
-//! is not static has exactly one timer in `timers`. Nothing is asked more than once a second (RFC 1122). When the
-//! table is full, the stale or failed entry whose timer is nearest gives way; when there is none, the new is refused.
+//! is not static has exactly one timer in `timers`. Nothing is asked more than once a second (RFC 1122).
+//!
+//! *Claims.* An ARP packet that nobody asked for may come from anybody. It does not replace the MAC address of a neighbour
+//! that is reachable or being probed: the one that is known is asked once, and answers within a second, or is forgotten, and
+//! everybody is asked at the next packet. That happens a second after the last answer at the soonest (Linux's `locktime`),
+//! so claims cannot make more than one question a second. A stale neighbour's claim is taken, as RFC 826 has it.
+//!
+//! *Room.* Each entry is on the account of the port whose packet made it. When the table is full, an entry of the account
+//! that has most gives way ([`account`]): a guest that scans a subnet pushes out what it asked for itself.
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -20,15 +27,20 @@ use std::collections::BTreeSet;
 use ahash::RandomState;
 use hashbrown::HashMap;
 use packet::{Instant, InterfaceId, Mac};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::snapshot::unkeyed;
+use self::account::Accounts;
+
+mod account;
+mod kept;
+
+pub(crate) use account::Account;
 
 const REACHABLE: Duration = Duration::from_secs(30);
 const STALE: Duration = Duration::from_secs(600);
 const BETWEEN_ASKS: Duration = Duration::from_secs(1);
 const ASKS: u8 = 3;
-/// Entries; about 60 bytes each with their timer.
+/// Entries; about 110 bytes each with their timer and account.
 pub(crate) const DEFAULT_CAPACITY: usize = 8192;
 
 /// How sure we are of a neighbour.
@@ -61,6 +73,12 @@ pub struct NeighborView {
     pub state: NeighborState,
 }
 
+impl NeighborView {
+    pub(crate) fn is_static(&self) -> bool {
+        self.state == NeighborState::Static
+    }
+}
+
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
 struct Neighbor {
     mac: Mac,
@@ -69,6 +87,7 @@ struct Neighbor {
     asks: u8,
     /// When the state ends, or the next request is due.
     at: Instant,
+    account: Account,
 }
 
 /// A neighbour's name: segment and address in one word.
@@ -76,6 +95,9 @@ struct Neighbor {
 pub(crate) struct Key(u64);
 
 impl Key {
+    /// The first in their order.
+    const LEAST: Self = Self(0);
+
     pub(crate) fn new(interface: InterfaceId, address: Ipv4Addr) -> Self {
         Self(u64::from(interface.number()) << 32 | u64::from(u32::from(address)))
     }
@@ -96,14 +118,38 @@ pub(crate) enum Resolution {
     Known(Mac),
     /// Send it there, and ask that station whether it is still there.
     KnownAsk(Mac),
-    /// Ask everybody, and let it wait.
-    Ask,
+    /// Ask everybody, and let it wait. What waits for a neighbour that gave way ends.
+    Ask {
+        /// The neighbour that gave way.
+        evicted: Option<Key>,
+    },
     /// Let it wait; the question is out.
     Wait,
     /// Nobody answered lately.
     Unreachable,
     /// There is no room to remember the question.
     Full,
+}
+
+/// What an ARP packet has changed.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Merged {
+    /// Nothing that anybody waits for.
+    Same,
+    /// A MAC address became known: waiting packets can go.
+    Resolved {
+        /// The neighbour that gave way.
+        evicted: Option<Key>,
+    },
+    /// Another MAC address is known in place of this one.
+    Moved(Mac),
+    /// Another station claims the address of this one, which is still used.
+    Claimed {
+        /// The station that is known.
+        known: Mac,
+        /// Whether it has to be asked now.
+        ask: bool,
+    },
 }
 
 /// What a timer asks for.
@@ -121,6 +167,7 @@ pub(crate) enum Due {
 pub(crate) struct Neighbors {
     table: HashMap<Key, Neighbor, RandomState>,
     timers: BTreeSet<(Instant, Key)>,
+    accounts: Accounts,
     pub(crate) capacity: usize,
     /// How long a neighbour is trusted after it was heard.
     pub(crate) reachable: Duration,
@@ -136,6 +183,7 @@ impl Neighbors {
         Self {
             table,
             timers: BTreeSet::new(),
+            accounts: Accounts::default(),
             capacity: DEFAULT_CAPACITY,
             reachable: REACHABLE,
             stale: STALE,
@@ -170,66 +218,96 @@ impl Neighbors {
         self.table.get(&key).map(|neighbor| view(key, neighbor))
     }
 
-    /// What to do with a packet for `key`, now.
-    pub(crate) fn resolve(&mut self, now: Instant, key: Key) -> Resolution {
+    /// What to do with a packet for `key`, now. A question that is new is on `account`.
+    pub(crate) fn resolve(&mut self, now: Instant, key: Key, account: Account) -> Resolution {
         let Some(neighbor) = self.table.get(&key) else {
-            let made = self.make_room() && {
-                self.set(key, Mac::ZERO, NeighborState::Incomplete, 1, now + BETWEEN_ASKS);
-                true
-            };
-            return if made { Resolution::Ask } else { Resolution::Full };
+            let Ok(evicted) = self.make_room() else { return Resolution::Full };
+            self.set(key, Neighbor::incomplete(now, account));
+            return Resolution::Ask { evicted };
         };
-        let Neighbor { mac, state, at, .. } = *neighbor;
+        let neighbor @ Neighbor { mac, state, at, .. } = *neighbor;
         match state {
             NeighborState::Static | NeighborState::Probe => Resolution::Known(mac),
             NeighborState::Reachable if now < at => Resolution::Known(mac),
             NeighborState::Reachable | NeighborState::Stale => {
-                self.set(key, mac, NeighborState::Probe, 1, now + BETWEEN_ASKS);
+                let (state, at) = (NeighborState::Probe, now + BETWEEN_ASKS);
+                self.set(key, Neighbor { state, asks: 1, at, ..neighbor });
                 Resolution::KnownAsk(mac)
             }
             NeighborState::Incomplete => Resolution::Wait,
             NeighborState::Failed if now < at => Resolution::Unreachable,
             NeighborState::Failed => {
-                self.set(key, Mac::ZERO, NeighborState::Incomplete, 1, now + BETWEEN_ASKS);
-                Resolution::Ask
+                self.set(key, Neighbor::incomplete(now, account));
+                Resolution::Ask { evicted: None }
             }
         }
     }
 
-    /// Notes that `mac` speaks for `key`: RFC 826's merge, and its addition where `add` says so. `answered` when it
-    /// is a reply to us. Says whether a new or other MAC address became known, so that waiting packets can go.
+    /// Notes that `mac` speaks for `key`: RFC 826's merge, and its addition where `add` names an account. `answered`
+    /// when it is a reply to us.
     pub(crate) fn hear(
         &mut self,
         now: Instant,
         key: Key,
         mac: Mac,
         answered: bool,
-        add: bool,
-    ) -> bool {
-        let known = self.table.get(&key).copied();
-        let state = match known {
-            Some(old) if old.state == NeighborState::Static => return false,
-            Some(old) if answered || (old.mac == mac && old.state == NeighborState::Reachable) => {
-                NeighborState::Reachable
-            }
-            Some(old) if old.state == NeighborState::Incomplete => NeighborState::Reachable,
-            Some(_) => NeighborState::Stale,
-            None if add && self.make_room() => NeighborState::Stale,
-            None => return false,
+        add: Option<Account>,
+    ) -> Merged {
+        let Some(old) = self.table.get(&key).copied() else {
+            let Some(account) = add else { return Merged::Same };
+            let Ok(evicted) = self.make_room() else { return Merged::Same };
+            let (state, at) = (NeighborState::Stale, now + self.stale);
+            self.set(key, Neighbor { mac, state, asks: 0, at, account });
+            return Merged::Resolved { evicted };
         };
-        let trusted = state == NeighborState::Reachable;
-        let until = if trusted { self.reachable } else { self.stale };
-        self.set(key, mac, state, 0, now + until);
-        known.is_none_or(|old| old.mac != mac)
+        let is_same = old.mac == mac;
+        let state = match old.state {
+            NeighborState::Static => return Merged::Same,
+            NeighborState::Reachable | NeighborState::Probe if !is_same => {
+                return self.doubt(now, key, old);
+            }
+            NeighborState::Incomplete | NeighborState::Reachable => NeighborState::Reachable,
+            NeighborState::Probe | NeighborState::Failed if answered => NeighborState::Reachable,
+            NeighborState::Stale if answered && is_same => NeighborState::Reachable,
+            NeighborState::Probe | NeighborState::Failed | NeighborState::Stale => {
+                NeighborState::Stale
+            }
+        };
+        let until = if state == NeighborState::Reachable { self.reachable } else { self.stale };
+        self.set(key, Neighbor { mac, state, asks: 0, at: now + until, ..old });
+        match old.state {
+            _ if is_same => Merged::Same,
+            NeighborState::Stale => Merged::Moved(old.mac),
+            _ => Merged::Resolved { evicted: None },
+        }
     }
 
-    /// Binds a neighbour for good. `false` when the table is full.
-    pub(crate) fn pin(&mut self, key: Key, mac: Mac) -> bool {
-        if !self.table.contains_key(&key) && !self.make_room() {
-            return false;
+    /// Has the station that is known asked once more, since another one claims its address.
+    fn doubt(&mut self, now: Instant, key: Key, old: Neighbor) -> Merged {
+        let known = old.mac;
+        let doubted = |asks, at| Neighbor { state: NeighborState::Probe, asks, at, ..old };
+        if old.state == NeighborState::Probe {
+            // A question is out or about to be: one more at the most.
+            self.set(key, doubted(old.asks.max(ASKS - 1), old.at));
+            return Merged::Claimed { known, ask: false };
         }
-        self.set(key, mac, NeighborState::Static, 0, Instant::MAX);
-        true
+        // Asked again not sooner than a second after it has answered.
+        let unlocked = old.at - self.reachable + BETWEEN_ASKS;
+        let ask = unlocked <= now;
+        let wait = if ask { BETWEEN_ASKS } else { unlocked.since(now).min(BETWEEN_ASKS) };
+        self.set(key, doubted(if ask { ASKS } else { ASKS - 1 }, now + wait));
+        Merged::Claimed { known, ask }
+    }
+
+    /// Binds a neighbour for good; the neighbour that gave way.
+    ///
+    /// # Errors
+    /// The table is full of such.
+    pub(crate) fn pin(&mut self, key: Key, mac: Mac) -> Result<Option<Key>, Full> {
+        let evicted = if self.table.contains_key(&key) { None } else { self.make_room()? };
+        let (state, at, account) = (NeighborState::Static, Instant::MAX, Account::from(None));
+        self.set(key, Neighbor { mac, state, asks: 0, at, account });
+        Ok(evicted)
     }
 
     /// Forgets a neighbour; `false` when it was not known.
@@ -239,6 +317,7 @@ impl Neighbors {
         };
         self.version = self.version.wrapping_add(1);
         self.timers.remove(&(old.at, key));
+        self.accounts.remove(old.account, old.state, old.at, key);
         true
     }
 
@@ -262,26 +341,29 @@ impl Neighbors {
             if at > now {
                 return None;
             }
-            let Some(&Neighbor { mac, state, asks, .. }) = self.table.get(&key) else {
+            let Some(&neighbor) = self.table.get(&key) else {
                 self.timers.pop_first();
                 continue;
             };
-            let again = asks < ASKS;
-            match state {
+            let again = neighbor.asks < ASKS;
+            let asked = Neighbor { asks: neighbor.asks + 1, at: now + BETWEEN_ASKS, ..neighbor };
+            match neighbor.state {
                 NeighborState::Incomplete if again => {
-                    self.set(key, mac, state, asks + 1, now + BETWEEN_ASKS);
+                    self.set(key, asked);
                     return Some(Due::Ask(key));
                 }
                 NeighborState::Incomplete => {
-                    self.set(key, mac, NeighborState::Failed, 0, now + BETWEEN_ASKS);
+                    let (state, at) = (NeighborState::Failed, now + BETWEEN_ASKS);
+                    self.set(key, Neighbor { state, asks: 0, at, ..neighbor });
                     return Some(Due::GaveUp(key));
                 }
                 NeighborState::Probe if again => {
-                    self.set(key, mac, state, asks + 1, now + BETWEEN_ASKS);
-                    return Some(Due::Probe(key, mac));
+                    self.set(key, asked);
+                    return Some(Due::Probe(key, neighbor.mac));
                 }
                 NeighborState::Reachable => {
-                    self.set(key, mac, NeighborState::Stale, 0, now + self.stale);
+                    let (state, at) = (NeighborState::Stale, now + self.stale);
+                    self.set(key, Neighbor { state, asks: 0, at, ..neighbor });
                 }
                 NeighborState::Probe | NeighborState::Stale | NeighborState::Failed => {
                     self.remove(key);
@@ -312,64 +394,40 @@ impl Neighbors {
         all.into_iter().map(|(key, neighbor)| view(key, neighbor)).collect()
     }
 
-    fn set(&mut self, key: Key, mac: Mac, state: NeighborState, asks: u8, at: Instant) {
+    fn set(&mut self, key: Key, new: Neighbor) {
         self.version = self.version.wrapping_add(1);
-        if let Some(old) = self.table.insert(key, Neighbor { mac, state, asks, at }) {
+        if let Some(old) = self.table.insert(key, new) {
             self.timers.remove(&(old.at, key));
+            self.accounts.remove(old.account, old.state, old.at, key);
         }
-        if state != NeighborState::Static {
-            self.timers.insert((at, key));
+        if new.state != NeighborState::Static {
+            self.timers.insert((new.at, key));
         }
+        self.accounts.add(new.account, new.state, new.at, key);
     }
 
-    /// Whether there is room for one more, after making some if that is possible.
-    fn make_room(&mut self) -> bool {
+    /// Makes room for one more; the neighbour that gave way for that.
+    fn make_room(&mut self) -> Result<Option<Key>, Full> {
         if self.table.len() < self.capacity {
-            return true;
+            return Ok(None);
         }
-        let idle = |key: &Key| {
-            let state = self.table.get(key).map(|neighbor| neighbor.state);
-            matches!(state, Some(NeighborState::Stale | NeighborState::Failed))
-        };
-        let mut candidates = self.timers.iter().take(SEARCH).map(|(_, key)| *key);
-        let Some(oldest) = candidates.find(idle) else {
-            return false;
-        };
-        self.remove(oldest)
+        let first = self.accounts.first_to_go().ok_or(Full)?;
+        self.remove(first);
+        Ok(Some(first))
     }
 }
 
-/// The table in order; timers follow from it.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    neighbors: Vec<(Key, Neighbor)>,
-    capacity: usize,
-    reachable: Duration,
-    stale: Duration,
-}
-
-impl Serialize for Neighbors {
-    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
-        let mut neighbors: Vec<_> = self.table.iter().map(|(key, n)| (*key, *n)).collect();
-        neighbors.sort_unstable_by_key(|(key, _)| *key);
-        let Self { capacity, reachable, stale, .. } = *self;
-        Kept { neighbors, capacity, reachable, stale }.serialize(writer)
+impl Neighbor {
+    /// One that everybody is asked for at `now`.
+    fn incomplete(now: Instant, account: Account) -> Self {
+        let (state, at) = (NeighborState::Incomplete, now + BETWEEN_ASKS);
+        Self { mac: Mac::ZERO, state, asks: 1, at, account }
     }
 }
 
-impl<'de> Deserialize<'de> for Neighbors {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let Kept { neighbors, capacity, reachable, stale } = Kept::deserialize(reader)?;
-        let mut all = Self { capacity, reachable, stale, ..Self::new(unkeyed()) };
-        for (key, Neighbor { mac, state, asks, at }) in neighbors {
-            all.set(key, mac, state, asks, at);
-        }
-        Ok(all)
-    }
-}
-
-/// Timers looked at for an entry that may give way.
-const SEARCH: usize = 64;
+/// There is no room for one more neighbour.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Full;
 
 fn view(key: Key, neighbor: &Neighbor) -> NeighborView {
     let known = !matches!(neighbor.state, NeighborState::Incomplete | NeighborState::Failed);
@@ -380,3 +438,6 @@ fn view(key: Key, neighbor: &Neighbor) -> NeighborView {
         state: neighbor.state,
     }
 }
+
+#[cfg(test)]
+mod tests;

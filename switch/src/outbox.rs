@@ -5,6 +5,7 @@ use core::net::Ipv4Addr;
 use packet::{Frame, InterfaceId, Mac, Pool, PortId, Tag};
 
 use crate::port::Role;
+use crate::station::Location;
 use crate::stats::Fate;
 
 /// One copy of a frame: where it goes, and with which tag.
@@ -36,6 +37,28 @@ pub enum Notice {
         address: Ipv4Addr,
         /// The other station.
         station: Mac,
+    },
+    /// A neighbour's address is claimed by another station than the one that had it.
+    NeighborMoved {
+        /// The segment.
+        interface: InterfaceId,
+        /// The neighbour's address.
+        address: Ipv4Addr,
+        /// The station that had it.
+        was: Mac,
+        /// The station that claims it.
+        is: Mac,
+        /// Whether it is believed; otherwise the first one is asked.
+        taken: bool,
+    },
+    /// Frames with the router's own MAC address as their source come in from elsewhere; told once a minute for each port.
+    OwnSource {
+        /// The interface that has the MAC address.
+        interface: InterfaceId,
+        /// The MAC address.
+        station: Mac,
+        /// The port or the far end that they come from.
+        from: Location,
     },
 }
 

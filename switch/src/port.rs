@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use packet::{BridgeId, InterfaceId, PortId};
+use packet::{BridgeId, Instant, InterfaceId, PortId};
 use serde::{Deserialize, Serialize};
 use vxlan::Vni;
 use vxlan::header::Reserved;
@@ -83,6 +83,8 @@ pub(crate) struct Port {
     pub(crate) up: bool,
     /// Of a tunnel: datagrams that were its own, and their bytes. Devices are counted where they are read.
     pub(crate) received: (u64, u64),
+    /// When it was last told that frames with the router's MAC address come in here.
+    pub(crate) told: Option<Instant>,
 }
 
 /// All ports, by number.
@@ -129,9 +131,10 @@ impl Ports {
             self.0.resize_with(port.index() + 1, || None);
         }
         if let Some(slot) = self.0.get_mut(port.index()) {
-            let (up, received) =
-                slot.as_ref().map_or_else(Default::default, |old| (old.up, old.received));
-            *slot = Some(Port { settings, up, received });
+            *slot = Some(match slot.take() {
+                Some(old) => Port { settings, ..old },
+                None => Port { settings, up: false, received: (0, 0), told: None },
+            });
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Router {
     pub(crate) neighbors: Neighbors,
     pub(crate) pending: Pending,
     pub(crate) errors: Limiter,
+    /// What is told of neighbours that move.
+    pub(crate) told: Limiter,
 }
 
 /// The next step of a packet's way.
@@ -47,6 +49,7 @@ impl Router {
             neighbors: Neighbors::new(seeds.hasher()),
             pending: Pending::new(seeds.hasher()),
             errors: error_limiter(),
+            told: Limiter::new(1, 10),
         }
     }
 

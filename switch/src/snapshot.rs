@@ -44,6 +44,7 @@ impl Switch {
         let mtu = interfaces.all(|(_, own)| own.mtu >= LEAST_MTU);
         ensure(mtu && self.ports.all_mtus().all(|mtu| mtu >= LEAST_MTU), "an MTU is under 68")?;
         self.router.errors.check()?;
+        self.router.told.check()?;
         self.tunnels.check()
     }
 

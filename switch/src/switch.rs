@@ -100,8 +100,8 @@ impl Switch {
                 self.stats.drop(port, DropReason::BadOffload);
                 return Some((port, Err(DropReason::BadOffload)));
             }
-            Event::PortUp(port) => self.set_up(port, true, out),
-            Event::PortDown(port) => self.set_up(port, false, out),
+            Event::PortUp(port) => self.set_up(now, port, true, out),
+            Event::PortDown(port) => self.set_up(now, port, false, out),
             Event::Timeout => self.expire(now, out),
         }
         None
@@ -167,13 +167,14 @@ impl Switch {
         others.into_iter().flatten().min()
     }
 
-    fn set_up(&mut self, port: PortId, up: bool, out: &mut Outbox) {
+    fn set_up(&mut self, now: Instant, port: PortId, up: bool, out: &mut Outbox) {
         let Some(state) = self.ports.get_mut(port) else {
             return;
         };
         let changed = core::mem::replace(&mut state.up, up) != up;
         self.forget_ways();
         if changed && !up {
+            self.forget_neighbors_behind(now, port, |place| place.port() == Some(port), out);
             for bridge in self.bridges.iter_mut() {
                 bridge.fdb.flush(Some(port));
             }

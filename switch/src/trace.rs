@@ -235,6 +235,8 @@ pub enum Heard {
     Suspicious,
     /// Its sender claims an address of ours.
     Conflict,
+    /// Its sender claims the address of a neighbour, which is asked whether it is still there.
+    Doubted,
 }
 
 /// Where a frame goes on its segment.

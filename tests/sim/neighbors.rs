@@ -2,12 +2,13 @@
 
 use core::time::Duration;
 
-use lab::wire::{arp_reply, frame};
+use lab::wire::{announcement, arp_reply, arp_request, frame};
 use lab::{Lab, Packet, Port};
 use packet::arp::Arp;
 use packet::{DropReason, Mac};
-use switch::Change;
+use switch::change::BridgeSettings;
 use switch::view::NeighborState;
+use switch::{Change, ChangeError, Notice};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -250,31 +251,184 @@ fn flushing_gives_up_what_waits_and_tells_its_sender() {
     assert_eq!(lab.switch().totals().held, 0);
 }
 
+/// AR10.
 #[test]
-fn a_full_table_refuses_the_new_while_all_are_in_use() {
+fn a_guest_that_scans_a_subnet_pushes_out_what_it_asked_for_itself() {
     let mut lab = two_subnets();
-    lab.ip("red", &Packet::ping("192.168.0.2", "192.168.0.1", 1, 1));
+    lab.peer("scanner", Port::routed("172.16.0.1/16"), "172.16.0.2");
     let (reachable, stale) = (30 * SECOND, 600 * SECOND);
-    lab.change(Change::SetNeighborLimits { capacity: 3, reachable, stale });
-    for host in 2..8 {
+    lab.change(Change::SetNeighborLimits { capacity: 16, reachable, stale });
+    lab.ip("scanner", &Packet::ping("172.16.0.2", "172.16.0.1", 1, 1));
+    lab.ip("red", &datagram(1));
+    for host in 10..60 {
+        let to = format!("10.0.0.{host}:2000");
+        lab.ip("scanner", &Packet::udp("172.16.0.2:1000", &*to, b"?"));
+    }
+    assert_eq!(lab.switch().neighbors().len(), 16);
+    assert!(lab.dropped("scanner", DropReason::NeighborTableFull) >= 30, "its own oldest ones");
+    assert_eq!(lab.dropped("red", DropReason::NeighborTableFull), 0);
+    answer(&mut lab);
+    lab.clear();
+    lab.ip("red", &datagram(2));
+    assert_eq!(lab.packet("mute"), datagram(2).ttl(63), "red's next hop is known all the while");
+    for host in 200..206 {
         let to = format!("10.0.0.{host}:2000");
         lab.ip("red", &Packet::udp("192.168.0.2:1000", &*to, b"?"));
     }
-    assert_eq!(lab.dropped("red", DropReason::NeighborTableFull), 4);
-    assert_eq!(lab.switch().neighbors().len(), 3);
+    assert_eq!(lab.dropped("red", DropReason::NeighborTableFull), 0, "half of the table is red's");
+}
+
+/// AR10: spoofed ARP requests for the router fill nobody else's part of the table.
+#[test]
+fn whoever_claims_many_addresses_pushes_out_its_own() {
+    let mut lab = two_subnets();
+    lab.station("liar", Port::on("br0"));
+    let (reachable, stale) = (30 * SECOND, 600 * SECOND);
+    lab.change(Change::SetNeighborLimits { capacity: 8, reachable, stale });
+    lab.ip("red", &datagram(1));
+    answer(&mut lab);
+    let (liar, own) = (lab.mac("liar"), lab.router_mac("br0"));
+    for host in 100..150 {
+        let asked = arp_request(liar, &*format!("192.168.0.{host}"), "192.168.0.1");
+        lab.send("liar", &frame(own, liar).arp(&asked));
+    }
+    assert_eq!(lab.neighbor("mute", "10.0.0.9").unwrap().0, NeighborState::Reachable);
+    assert_eq!(lab.switch().neighbors().len(), 8);
+    let newest = lab.neighbor("br0", "192.168.0.149");
+    assert_eq!(newest, Some((NeighborState::Stale, Some(liar))));
 }
 
 #[test]
-fn a_neighbour_that_changes_its_card_is_followed() {
+fn a_table_full_of_bound_neighbours_refuses_the_new() {
+    let mut lab = two_subnets();
+    let interface = lab.interface_id("mute");
+    let (reachable, stale) = (30 * SECOND, 600 * SECOND);
+    lab.change(Change::FlushNeighbors);
+    lab.change(Change::SetNeighborLimits { capacity: 1, reachable, stale });
+    lab.change(Change::PinNeighbor(
+        interface,
+        "10.0.0.7".parse().unwrap(),
+        crate::common::stranger(7),
+    ));
+    lab.ip("red", &datagram(1));
+    assert_eq!(lab.dropped("red", DropReason::NeighborTableFull), 1);
+    let full = Change::PinNeighbor(interface, "10.0.0.8".parse().unwrap(), lab.mac("mute"));
+    assert_eq!(lab.try_change(full), Err(ChangeError::Full));
+}
+
+/// Another station says that 10.0.0.9 is its own, to the router alone or to everybody.
+fn claim(lab: &mut Lab, mac: Mac, how: &str) {
+    let own = lab.router_mac("mute");
+    let (to, arp) = match how {
+        "reply" => (own, arp_reply(mac, "10.0.0.9", own, "10.0.0.1")),
+        "request" => (own, arp_request(mac, "10.0.0.9", "10.0.0.1")),
+        _ => (Mac::BROADCAST, announcement(mac, "10.0.0.9")),
+    };
+    lab.send("mute", &frame(to, mac).arp(&arp));
+}
+
+/// AR11.
+#[test]
+fn a_claim_does_not_replace_a_reachable_neighbour_that_answers() {
+    for how in ["reply", "request", "announcement"] {
+        let mut lab = two_subnets();
+        lab.ip("red", &datagram(1));
+        answer(&mut lab);
+        lab.run_for(5 * SECOND);
+        lab.clear();
+        let (known, liar) = (lab.mac("mute"), crate::common::stranger(9));
+        claim(&mut lab, liar, how);
+        let questions = asked(&mut lab);
+        let to_known: Vec<_> = questions.iter().filter(|(to, _)| *to == known).collect();
+        assert_eq!(to_known.len(), 1, "{how}: the known one is asked, alone: {questions:?}");
+        lab.ip("red", &datagram(2));
+        assert_eq!(lab.packet("mute"), datagram(2).ttl(63));
+        claim(&mut lab, liar, how);
+        answer(&mut lab);
+        assert_eq!(
+            lab.neighbor("mute", "10.0.0.9"),
+            Some((NeighborState::Reachable, Some(known))),
+            "{how}"
+        );
+        let (interface, address) = (lab.interface_id("mute"), "10.0.0.9".parse().unwrap());
+        let told = Notice::NeighborMoved { interface, address, was: known, is: liar, taken: false };
+        assert_eq!(lab.notices(), [told, told], "{how}");
+    }
+}
+
+/// AR11.
+#[test]
+fn a_neighbour_that_changes_its_card_is_followed_within_two_seconds() {
+    for how in ["reply", "request", "announcement"] {
+        for rest in [Duration::ZERO, 5 * SECOND] {
+            let mut lab = two_subnets();
+            lab.ip("red", &datagram(1));
+            answer(&mut lab);
+            lab.run_for(rest);
+            let new = crate::common::stranger(9);
+            claim(&mut lab, new, how);
+            lab.run_for(2 * SECOND);
+            lab.clear();
+            lab.ip("red", &datagram(2));
+            assert_eq!(asked(&mut lab)[0].0, Mac::BROADCAST, "{how}: everybody is asked");
+            let own = lab.router_mac("mute");
+            let bytes = frame(own, new).arp(&arp_reply(new, "10.0.0.9", own, "10.0.0.1"));
+            lab.send("mute", &bytes);
+            assert_eq!(lab.take("mute")[0].destination(), new, "{how}");
+        }
+    }
+}
+
+/// AR11: RFC 826's merge.
+#[test]
+fn a_stale_neighbour_that_changes_its_card_is_followed_at_once_and_told() {
     let mut lab = two_subnets();
     lab.ip("red", &datagram(1));
     answer(&mut lab);
-    let (new, own) = (crate::common::stranger(9), lab.router_mac("mute"));
-    let bytes = frame(own, new).arp(&arp_reply(new, "10.0.0.9", own, "10.0.0.1"));
-    lab.send("mute", &bytes);
-    lab.clear();
-    lab.ip("red", &datagram(2));
-    assert_eq!(lab.take("mute")[0].destination(), new);
+    lab.run_for(31 * SECOND);
+    let (was, is) = (lab.mac("mute"), crate::common::stranger(9));
+    claim(&mut lab, is, "announcement");
+    assert_eq!(lab.neighbor("mute", "10.0.0.9"), Some((NeighborState::Stale, Some(is))));
+    let (interface, address) = (lab.interface_id("mute"), "10.0.0.9".parse().unwrap());
+    assert_eq!(lab.notices(), [Notice::NeighborMoved { interface, address, was, is, taken: true }]);
+}
+
+/// A bridge with a router, and a station behind each of two ports.
+fn one_bridge(settings: BridgeSettings) -> Lab {
+    let mut lab = Lab::new(1);
+    lab.bridge_with("br0", settings);
+    lab.router("br0", "192.168.0.1/24");
+    lab.peer("red", Port::on("br0"), "192.168.0.2");
+    lab.peer("blue", Port::on("br0"), "192.168.0.3");
+    lab.peer("wan", Port::routed("203.0.113.1/24"), "203.0.113.254");
+    for peer in ["192.168.0.2", "192.168.0.3"] {
+        lab.ip("wan", &Packet::ping("203.0.113.254", peer, 1, 1));
+    }
+    lab
+}
+
+/// AR12, BR8: what somebody changes at the switch itself, nobody needs to find out.
+#[test]
+fn who_was_behind_a_port_that_goes_is_asked_for_anew_at_once() {
+    type Ends = (&'static str, fn(&mut Lab));
+    let ends: [Ends; 3] = [
+        ("deleted", |lab| {
+            let red = lab.port_id("red");
+            lab.change(Change::DeletePort(red));
+        }),
+        ("down", |lab| lab.down("red")),
+        ("another VLAN", |lab| lab.port("red", &Port::on("br0").access(10))),
+    ];
+    for hub in [false, true] {
+        for (how, end) in ends {
+            let mut lab = one_bridge(BridgeSettings { hub, ..BridgeSettings::default() });
+            assert!(lab.neighbor("br0", "192.168.0.2").is_some());
+            end(&mut lab);
+            assert_eq!(lab.neighbor("br0", "192.168.0.2"), None, "{how}");
+            let kept = lab.neighbor("br0", "192.168.0.3").is_some();
+            assert!(kept != hub, "{how}: a hub knows nobody's place");
+        }
+    }
 }
 
 /// Found by the fuzz target `network`: telling a sender of the same segment that its packet ends asked for a neighbour

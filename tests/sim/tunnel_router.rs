@@ -1,10 +1,14 @@
 //! The router and tunnels: routed packets through one, ARP over it, and far ends as neighbours and hosts.
 
+use core::time::Duration;
+
 use lab::tunnel::encapsulated;
 use lab::wire::{announcement, arp_reply, arp_request, frame};
 use lab::{Lab, Packet, Port, Tunnel};
 use packet::{DropReason, Mac};
+use switch::Notice;
 use switch::change::Hop;
+use switch::view::Location;
 
 use crate::common::{FAR, FARTHER, far_hello, hello, sent_to, stranger};
 
@@ -143,6 +147,13 @@ fn a_far_end_cannot_take_the_router_s_place() {
     far_hello(&mut lab, FAR, red, router);
     assert_eq!(lab.drops(), [("vx0", DropReason::SourceIsOurs, 2)]);
     assert_eq!(lab.location("br0", 0, router), Some("router"));
+    let (interface, tunnel) = (lab.interface_id("br0"), lab.port_id("vx0"));
+    let from = Location::Peer { tunnel, remote: FAR.parse().unwrap() };
+    let told = Notice::OwnSource { interface, station: router, from };
+    assert_eq!(lab.notices(), [told], "once, with the far end's name");
+    lab.run_for(Duration::from_secs(60));
+    far_hello(&mut lab, FAR, Mac::BROADCAST, router);
+    assert_eq!(lab.notices(), [told], "and again a minute later");
     let claim = announcement(stranger(1), "10.9.0.1");
     lab.from_peer(FAR, &encapsulated(42, &frame(Mac::BROADCAST, stranger(1)).arp(&claim)));
     assert_eq!(lab.switch().totals().arp_conflicts, 1);

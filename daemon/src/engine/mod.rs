@@ -31,6 +31,7 @@ pub(crate) mod ids;
 mod listings;
 mod macs;
 mod names;
+pub(crate) mod notices;
 pub(crate) mod outline;
 mod places;
 mod prepare;

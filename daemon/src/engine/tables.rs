@@ -78,13 +78,6 @@ impl Engine {
     pub async fn flush_neighbors(&self) -> Result<(), EngineError> {
         Ok(self.plane.apply([Change::FlushNeighbors])?)
     }
-
-    /// What people call an interface of the switch.
-    pub async fn interface_name(&self, interface: InterfaceId) -> String {
-        let running = self.running.lock().await;
-        let name = running.ids.interface_name(interface);
-        name.map_or_else(|| interface.to_string(), ToString::to_string)
-    }
 }
 
 impl Running {

@@ -23,9 +23,10 @@ use switch::{Explanation, Switch};
 
 use crate::config::Lab;
 use crate::engine::ids::Ids;
+use crate::engine::notices::say;
 use crate::replay::input::{Source, place};
 use crate::replay::stage::Stage;
-use crate::replay::{label, say, words};
+use crate::replay::{label, words};
 
 mod advice;
 mod error;

@@ -135,7 +135,8 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
             "Wait for {hop} to answer ARP, or bind it, `tapswitch neigh add {hop} --mac MAC`: as many packets wait as may."
         }
         DropReason::NeighborTableFull => {
-            "Make room for neighbours: `neighbors` of [switch] (8192), or `tapswitch neigh flush`."
+            "Send to fewer neighbours at once, or make room for them: `neighbors` of [switch] (8192), or `tapswitch neigh \
+             flush`."
         }
         // IPv4 header.
         DropReason::TruncatedIpv4 => {

@@ -115,6 +115,9 @@ impl Names<'_> {
                 ("suspicious", "not believed: its sender is not the frame's source, or no station")
             }
             Heard::Conflict => ("conflict", "not believed: that address is the router's own"),
+            Heard::Doubted => {
+                ("doubted", "not believed yet: the station that has that address is asked first")
+            }
         };
         Fact::new("arp", format!("{asked} on {on}: {came}{learned}"))
             .with("interface", on)

@@ -21,6 +21,7 @@ use super::words::words;
 use super::write::label;
 use crate::config::Lab;
 use crate::engine::ids::Ids;
+use crate::engine::notices::say;
 use crate::engine::rows::{self, Drops};
 
 /// What a step was made for.
@@ -200,15 +201,4 @@ fn fate(difference: &Difference, seen: &[Seen], is_arp: bool, drops: &mut Vec<Dr
 
 fn is_arp(bytes: &[u8]) -> bool {
     packet::ethernet::network_header(bytes).is_some_and(|(_, kind)| kind == EtherType::ARP)
-}
-
-/// A notice in words.
-pub(crate) fn say(ids: &Ids, notice: Notice) -> String {
-    match notice {
-        Notice::AddressConflict { interface, address, station } => {
-            let interface = ids.interface_name(interface).map(ToString::to_string);
-            let interface = interface.unwrap_or_default();
-            format!("{station} on {interface} claims {address}, which is the switch's own")
-        }
-    }
 }

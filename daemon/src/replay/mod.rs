@@ -46,7 +46,6 @@ mod write;
 
 pub use account::{Account, Arrival, Cause, Fate, Part, Sent};
 pub use error::ReplayError;
-pub(crate) use fate::say;
 pub use input::{Input, NotAnInput};
 pub use moment::{Moment, NotAMoment, NotASpan, span};
 pub use recorded::{RecordOptions, is_record, run_record};

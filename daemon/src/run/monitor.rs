@@ -3,7 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use switch::Notice;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -18,20 +17,11 @@ pub(super) async fn watch(engine: &Engine, mut reports: UnboundedReceiver<Report
         tokio::select! {
             report = reports.recv() => match report {
                 Some(Report::Gone(port)) => engine.device_gone(port).await,
-                Some(Report::Notice(notice)) => tell(engine, notice).await,
+                Some(Report::Notice(notice)) => tracing::warn!("{}", engine.say(notice).await),
                 Some(Report::Failed(error)) => return error,
                 None => return io::Error::other("all of them have stopped"),
             },
             _ = round.tick() => engine.look_for_vanished().await,
-        }
-    }
-}
-
-async fn tell(engine: &Engine, notice: Notice) {
-    match notice {
-        Notice::AddressConflict { interface, address, station } => {
-            let interface = engine.interface_name(interface).await;
-            tracing::warn!("{station} on {interface} claims {address}, which is the switch's own");
         }
     }
 }

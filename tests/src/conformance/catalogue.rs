@@ -265,6 +265,12 @@ pub const SECTIONS: &[Section] = &[
             holds("AR7", "A neighbour is asked directly before it is forgotten"),
             holds("AR8", "Senders that contradict their frame are counted"),
             holds("AR9", "Padded to 60 bytes; replies go to the asker"),
+            holds("AR10", "A full table takes from the port that has most of it"),
+            holds(
+                "AR11",
+                "A claim replaces no reachable neighbour that still answers; a move is told",
+            ),
+            holds("AR12", "Who was behind a port that goes is asked for anew at once"),
         ],
     },
     Section {

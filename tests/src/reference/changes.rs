@@ -85,10 +85,10 @@ impl Reference {
                     .filter(|(id, _)| only.is_none_or(|only| only == **id))
                     .for_each(|(_, bridge)| bridge.stations.flush(*port));
             }
+            Change::SetNeighborLimits { capacity, .. } => self.neighbor_capacity = *capacity,
             Change::SetRules(_)
             | Change::SetLimits(_)
             | Change::SetLifetimes(_)
-            | Change::SetNeighborLimits { .. }
             | Change::SetErrorRate { .. }
             | Change::PinNeighbor(..)
             | Change::DeleteNeighbor(..)

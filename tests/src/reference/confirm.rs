@@ -36,7 +36,8 @@ impl Reference {
         let interfaces = &world.settings.interfaces;
         let lost = after.neighbors.iter().find(|n| !interfaces.contains_key(&n.interface));
         assert!(lost.is_none(), "a neighbour on an interface that is gone: {lost:?}");
-        neighbors::check(world, prediction, &self.before.neighbors, &after.neighbors);
+        let (old, new) = (&self.before.neighbors, &after.neighbors);
+        neighbors::check(world, prediction, (old, new), self.neighbor_capacity);
         self.nat.confirm(world.now, &world.switch.flows(world.now));
         let seen = Seen {
             came: came.map(|(_, frame)| frame),
@@ -44,7 +45,7 @@ impl Reference {
             before: &self.before,
             after: &after,
             port: prediction.port,
-            released: prediction.heard.is_some() || prediction.timeout,
+            released: prediction.heard.is_some() || prediction.timeout || prediction.is_down,
         };
         let fates = &prediction.fates;
         let right = fates.is_empty() || fates.iter().any(|fate| self.is_seen(world, &seen, fate));
@@ -76,7 +77,9 @@ impl Reference {
             }
             Fate::Consumed => consumed >= 1 && only_speech(),
             Fate::Held => {
-                let full = seen.drops().keys().any(|drop| drop.1 == DropReason::NeighborQueueFull);
+                // An older one made room, of this neighbour or of one that gave way.
+                let room = [DropReason::NeighborQueueFull, DropReason::NeighborTableFull];
+                let full = seen.drops().keys().any(|drop| room.contains(&drop.1));
                 (held == 1 || held == 0 && full) && only_speech()
             }
             Fate::Bridged(copies) => sent >= 1 && seen.has_left(copies),

@@ -38,11 +38,12 @@ mod neighbors;
 mod router;
 
 /// The tables that a step may change, and that are predicted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reference {
     bridges: BTreeMap<BridgeId, Bridge>,
     routes: Vec<Route>,
     pub(crate) nat: nat::Translator,
+    neighbor_capacity: usize,
     /// As they were ahead of the step.
     before: Tables,
 }
@@ -112,6 +113,7 @@ pub(crate) struct Prediction {
     heard: Option<Heard>,
     /// The kind of event, which decides what else may happen.
     timeout: bool,
+    is_down: bool,
 }
 
 /// An ARP packet that the router listens to.
@@ -123,6 +125,13 @@ struct Heard {
     source: Mac,
 }
 
+impl Default for Reference {
+    fn default() -> Self {
+        let (bridges, routes, nat) = Default::default();
+        Self { bridges, routes, nat, neighbor_capacity: 8192, before: Tables::default() }
+    }
+}
+
 impl Reference {
     /// Says what may become of what happens next. `came` is the frame that it brings, opened and its tag taken out.
     pub(crate) fn predict(
@@ -132,8 +141,13 @@ impl Reference {
         came: Option<&(PortId, Frame)>,
     ) -> Prediction {
         self.nat.begin(world.now);
-        let mut prediction =
-            Prediction { port: PortId::new(0), fates: Vec::new(), heard: None, timeout: false };
+        let mut prediction = Prediction {
+            port: PortId::new(0),
+            fates: Vec::new(),
+            heard: None,
+            timeout: false,
+            is_down: false,
+        };
         match event {
             Event::Frame { port, frame } => {
                 prediction.port = *port;
@@ -149,6 +163,7 @@ impl Reference {
             }
             Event::PortUp(_) => {}
             Event::PortDown(port) => {
+                prediction.is_down = true;
                 self.bridges.values_mut().for_each(|bridge| bridge.stations.flush(Some(*port)));
             }
             Event::Timeout => {

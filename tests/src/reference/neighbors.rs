@@ -16,21 +16,31 @@ type Table = BTreeMap<(InterfaceId, Ipv4Addr), NeighborView>;
 pub(super) fn check(
     world: World<'_>,
     prediction: &Prediction,
-    before: &[NeighborView],
-    after: &[NeighborView],
+    (before, after): (&[NeighborView], &[NeighborView]),
+    capacity: usize,
 ) {
     let table = |list: &[NeighborView]| -> Table {
         list.iter().map(|n| ((n.interface, n.address), *n)).collect()
     };
     let (mut before, after) = (table(before), table(after));
+    let was_full = before.len() >= capacity;
     if let Some(heard) = prediction.heard {
         merge(world, heard, &mut before);
     }
-    for key in before.keys().chain(after.keys()) {
+    // Each new one of a full table takes one's place.
+    let mut given_up = after.keys().filter(|key| !before.contains_key(*key)).count();
+    for key in before.keys().chain(after.keys().filter(|key| !before.contains_key(*key))) {
         let (old, new) = (before.get(key), after.get(key));
         let states = (old.map(|n| n.state), new.map(|n| n.state));
+        if let (true, Some(old), None) = (was_full && given_up > 0, old, new)
+            && old.state != NeighborState::Static
+        {
+            given_up -= 1;
+            continue;
+        }
+        let unplugged = prediction.is_down && new.is_none();
         assert!(
-            may_follow(states, prediction.timeout),
+            unplugged || may_follow(states, prediction.timeout),
             "neighbour {key:?} was {old:?} and is {new:?} after {prediction:?}"
         );
         if let (Some(old), Some(new)) = (old.and_then(|n| n.mac), new.and_then(|n| n.mac)) {
@@ -51,18 +61,22 @@ fn merge(world: World<'_>, heard: Heard, table: &mut Table) {
     let key = (interface, arp.sender);
     let answers = arp.operation == Operation::Reply && is_ours(arp.target);
     let asks = arp.operation == Operation::Request && is_ours(arp.target);
+    use NeighborState::{Failed, Incomplete, Probe, Reachable, Stale, Static};
+    let (address, mut mac) = (arp.sender, Some(arp.sender_mac));
     let state = match table.get(&key).map(|known| (known.state, known.mac)) {
-        Some((NeighborState::Static, _)) => return,
-        Some(_) if answers => NeighborState::Reachable,
-        Some((NeighborState::Incomplete, _)) => NeighborState::Reachable,
-        Some((NeighborState::Reachable, mac)) if mac == Some(arp.sender_mac) => {
-            NeighborState::Reachable
+        Some((Static, _)) => return,
+        // Whoever is trusted is asked first.
+        Some((Reachable | Probe, known)) if known != mac => {
+            mac = known;
+            Probe
         }
-        Some(_) => NeighborState::Stale,
-        None if asks && reaches(own, arp.sender) => NeighborState::Stale,
+        Some((Incomplete | Reachable, _)) => Reachable,
+        Some((Probe | Failed, _)) if answers => Reachable,
+        Some((Stale, known)) if answers && known == mac => Reachable,
+        Some((Probe | Failed | Stale, _)) => Stale,
+        None if asks && reaches(own, arp.sender) => Stale,
         None => return,
     };
-    let (address, mac) = (arp.sender, Some(arp.sender_mac));
     table.insert(key, NeighborView { interface, address, mac, state });
 }
 
@@ -77,11 +91,9 @@ fn may_follow(states: (Option<NeighborState>, Option<NeighborState>), timeout: b
         (old, new) if old == new => true,
         // Used.
         (None | Some(Failed), Some(Incomplete)) | (Some(Reachable | Stale), Some(Probe)) => true,
-        // Given up for a newer one.
-        (Some(Stale | Failed), None) => true,
         // Time passed.
         (Some(Incomplete), Some(Failed)) | (Some(Reachable), Some(Stale)) => timeout,
-        (Some(Probe | Incomplete | Reachable), None) => timeout,
+        (Some(_), None) => timeout,
         // Forgotten, and asked for at once by an error about a packet that ends.
         (Some(Probe | Stale), Some(Incomplete)) => timeout,
         _ => false,
