@@ -87,6 +87,10 @@ fn a_reserved_frame_teaches_nothing_and_its_neighbours_are_not_reserved() {
     let bytes = hello(Mac([1, 0x80, 0xc2, 0, 0, 0]), stranger(1));
     lab.send("a", &bytes);
     assert_eq!(lab.location("br0", 0, stranger(1)), None);
+    lab.bridge_with("br0", BridgeSettings { forward: u16::MAX, ..BridgeSettings::default() });
+    lab.send("a", &bytes);
+    assert_eq!(lab.heard(), ["b", "c"]);
+    assert_eq!(lab.location("br0", 0, stranger(1)), None, "forwarded, neither");
     for last in [[0, 0x10], [0, 0x21], [1, 0]] {
         let bytes = hello(Mac([1, 0x80, 0xc2, 0, last[0], last[1]]), stranger(1));
         lab.send("a", &bytes);

@@ -101,6 +101,13 @@ pub const CATALOGUE: &[Intended] = &[
         recognise: |s, _| s.is_to_vendor() && s.theirs.egress.is_empty(),
     },
     Intended {
+        name: "reserved-sources",
+        what: "a frame to a reserved address teaches nothing, forwarded or not; theirs teaches when \
+               it is forwarded",
+        why: "its sender is the end of another bridge's cable, and not a station of the segment",
+        recognise: |s, aspect| aspect == Aspect::Stations && s.is_to_reserved(),
+    },
+    Intended {
         name: "vlan-4095",
         what: "a tag of VLAN 4095 is refused; theirs is a VLAN like any other",
         why: "IEEE 802.1Q-2018 table 9-2 reserves the number: it must not be in any frame",

@@ -33,6 +33,10 @@ impl Situation<'_> {
         self.frame().and_then(addresses).is_some_and(|(to, _)| VENDORS.contains(&to.to_u64()))
     }
 
+    pub(super) fn is_to_reserved(&self) -> bool {
+        self.frame().and_then(addresses).is_some_and(|(to, _)| to.reserved().is_some())
+    }
+
     /// Whether what left is the same once each side's frames are seen through its glasses.
     pub(super) fn is_egress_equal_as(&self, ours: Glasses, theirs: Glasses) -> bool {
         let seen = |side: &Observed, glasses: Glasses| {

@@ -64,9 +64,7 @@ impl Reference {
         };
         let bridge = self.bridges.get_mut(&id).ok_or(DropReason::PortDown)?;
         let (source, destination) = (source(frame), destination(frame));
-        let reserved = destination.0[..5] == [0x01, 0x80, 0xc2, 0, 0]
-            && destination.0[5] < 16
-            && bridge.settings.forward & 1 << destination.0[5] == 0;
+        let reserved = destination.0[..5] == [0x01, 0x80, 0xc2, 0, 0] && destination.0[5] < 16;
         let station = (vlan, source);
         if !reserved && bridge.stations.is_bound_elsewhere(station, from) {
             return Err(match bridge.stations.find(station) {
@@ -77,7 +75,7 @@ impl Reference {
         if !reserved && learns && !bridge.settings.hub {
             bridge.stations.learn(world.now, station, from);
         }
-        if reserved {
+        if reserved && bridge.settings.forward & 1 << destination.0[5] == 0 {
             return Err(DropReason::Reserved);
         }
         let own = world
@@ -86,6 +84,7 @@ impl Reference {
             .iter()
             .find(|(_, own)| own.link == Link::Vlan { bridge: id, vlan });
         if ethertype(frame) == ARP
+            && !reserved
             && let Some((interface, _)) = own
         {
             prediction.heard = heard(frame, *interface);
