@@ -49,6 +49,50 @@ fn the_network_moves_while_it_runs() {
 }
 
 #[test]
+fn the_network_moves_by_one_command() {
+    let Some(world) = world() else { return };
+    let daemon = Daemon::example(&world, "docker-bridge.toml");
+    let before = devices(&world);
+    check(&world, "172.17.0");
+    world.tapswitch(&["neigh", "add", "172.17.0.9", "--mac", "02:00:00:00:00:09"]).ok();
+    let renumber = ["bridge", "renumber", "docker0", "192.168.225.1/24"];
+    let plan = world.tapswitch(&[&renumber[..], &["--dry-run"]].concat()).ok();
+    check(&world, "172.17.0");
+    let done = world.tapswitch(&renumber).ok();
+    assert_eq!(plan, done, "the plan is what is done");
+    assert!(
+        done.contains("~ neighbour 172.17.0.9 -> 192.168.225.9, which is bound to 02:"),
+        "{done}"
+    );
+    check(&world, "192.168.225");
+    assert!(world.tapswitch(&["neigh", "list"]).ok().contains("192.168.225.9"));
+    assert_eq!(devices(&world), before, "the devices are the same ones");
+    assert_eq!(daemon.apply_file(&[], &example("docker-bridge-225.toml")).trim(), "no changes");
+    let again = world.tapswitch(&[&renumber[..3], &["10.0.0.1/31"]].concat()).sentence();
+    assert!(again.contains("10.0.0.0/31 has no room for 192.168.225.3 (port app)"), "{again}");
+    check(&world, "192.168.225");
+}
+
+/// Moved by its address alone it says what it leaves behind, and the command that it offers fetches it.
+#[test]
+fn a_network_that_moved_without_its_hosts_offers_to_fetch_them() {
+    let Some(world) = world() else { return };
+    let daemon = Daemon::example(&world, "docker-bridge.toml");
+    let said = world.tapswitch(&["bridge", "set", "docker0", "--router", "192.168.225.1/24"]).ok();
+    for left in
+        ["! port app: ", "! port web: ", "! masquerade 1: ", "! publish 203.0.113.1:8080/tcp: "]
+    {
+        assert!(said.contains(left), "{said}");
+    }
+    let offered = said.split('`').nth(1).unwrap();
+    let words: Vec<&str> = offered.split(' ').collect();
+    assert_eq!(words[0], "tapswitch", "{said}");
+    world.tapswitch(&words[1..]).ok();
+    check(&world, "192.168.225");
+    assert_eq!(daemon.apply_file(&[], &example("docker-bridge-225.toml")).trim(), "no changes");
+}
+
+#[test]
 fn a_flow_elsewhere_goes_on_while_the_network_moves() {
     let Some(world) = world() else { return };
     let [first, second] = ["docker-bridge.toml", "docker-bridge-225.toml"].map(with_a_neighbour);

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use daemon::api::message::RenumberSpec;
 use daemon::config::{BridgeSpec, VlanSpec};
 
 use super::keys;
@@ -32,6 +33,28 @@ pub(crate) enum Bridge {
         /// Take a key away, so that its default holds
         #[arg(long, value_name = "KEY")]
         unset: Vec<String>,
+    },
+    /// Move a bridge to another subnet: `tapswitch bridge renumber docker0 192.168.225.1/24`
+    ///
+    /// In one change: the router's address; addresses and gateways of the ports there; sources and exceptions of
+    /// masquerade, listeners and targets of publish, and routes, where they are in the old subnet; neighbours that were
+    /// bound. Host parts are kept. What is wider than the subnet stays, and so do the bridge's other addresses: each
+    /// VLAN is moved by itself, with --vlan.
+    Renumber {
+        /// Its name
+        name: String,
+        /// The router's address in the new subnet
+        #[arg(value_name = "ADDRESS/LEN")]
+        to: String,
+        /// The router's address in the old subnet, where there are several or it has left already [default: the only one]
+        #[arg(long, value_name = "ADDRESS/LEN")]
+        from: Option<String>,
+        /// The VLAN whose subnet moves [default: that of frames without one]
+        #[arg(long)]
+        vlan: Option<u16>,
+        /// Only print what would change
+        #[arg(long)]
+        dry_run: bool,
     },
     /// List bridges
     List,
@@ -97,6 +120,10 @@ impl Bridge {
             Self::Set { name, keys, unset } => {
                 let patch = keys::patch(&BridgeSpec::from(keys), &unset)?;
                 context.change(client.set_bridge(&name, &patch)).await
+            }
+            Self::Renumber { name, to, from, vlan, dry_run } => {
+                let wanted = RenumberSpec { to, from, vlan };
+                context.change(client.renumber_bridge(&name, &wanted, dry_run)).await
             }
             Self::List => context.list(&client.bridges().await?, |all| tables::bridges(all)),
         }

@@ -28,6 +28,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, sentence)
     }
 
+    /// The same with what to do about it.
+    pub(super) fn and(self, remedy: &str) -> Self {
+        Self::new(self.status, format!("{}; {remedy}", self.sentence))
+    }
+
     /// For requests that only take `what` away: when the rest is no valid lab, the request was right and the rest is
     /// in its way.
     pub(super) fn of_removal(what: &str, error: EngineError) -> Self {

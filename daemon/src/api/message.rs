@@ -14,6 +14,20 @@ pub struct Changes {
     pub changes: Vec<String>,
 }
 
+/// A bridge's subnet to be moved with all that belongs to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenumberSpec {
+    /// The router's address in the new subnet, as "192.168.225.1/24".
+    pub to: String,
+    /// Its address in the old one; left out: the only one. It may have left the bridge already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The VLAN of the bridge that is meant; left out: frames without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+}
+
 /// The answer to a request that ends flows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ended {

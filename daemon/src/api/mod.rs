@@ -8,6 +8,7 @@
 //! | `PUT /v1/lab[?dry_run=true&empty=true]` | makes the running lab what the body says: a lab file, or the same as JSON; a body that says nothing is refused without `empty=true` |
 //! | `GET /v1/bridges`, `/v1/ports`, `/v1/tunnels` | what runs |
 //! | `GET POST PUT PATCH DELETE /v1/bridges/NAME`, `/v1/ports/NAME`, `/v1/tunnels/NAME` | one of them; POST refuses a name in use, PATCH changes the keys it gets and forgets those that are null |
+//! | `POST /v1/bridges/NAME/renumber[?dry_run=true]` | moves a subnet of the bridge with all that belongs to it |
 //! | `GET POST PUT /v1/routes`, `/v1/publish` | the rules; POST refuses a destination in use, PUT replaces it |
 //! | `DELETE /v1/routes?to=`, `/v1/publish?listen=` | one of them; or `?index=`, which counts from 1 |
 //! | `GET POST[?at=] PUT?index= DELETE?index= /v1/masquerade` | the rules, first match wins; DELETE takes `?source=&out=` too |

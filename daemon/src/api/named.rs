@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Serialize;
+use packet::Ipv4Net;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::body;
 use super::error::ApiError;
-use super::message::Changes;
-use super::query::Named;
+use super::message::{Changes, RenumberSpec};
+use super::query::{self, Asked, Named, value};
 use crate::config::{BridgeSpec, LabSpec, PortSpec, TunnelSpec};
 use crate::engine::views::{BridgeView, PortView, TunnelView};
 use crate::engine::{Engine, EngineError};
@@ -40,6 +41,7 @@ pub(super) fn router() -> Router<Arc<Engine>> {
     Router::new()
         .route("/bridges", get(bridges))
         .route("/bridges/{name}", bridge)
+        .route("/bridges/{name}/renumber", post(renumber))
         .route("/ports", get(ports))
         .route("/ports/{name}", port)
         .route("/tunnels", get(tunnels))
@@ -54,6 +56,11 @@ trait Table: Serialize + DeserializeOwned + Send + 'static {
 
     /// What is plugged into `name`, as `port red`.
     fn members(spec: &LabSpec, name: &str) -> Vec<String>;
+
+    /// What may have been meant by a patch that makes no valid lab.
+    fn meant(&self, _name: &str, _patch: &Value) -> Option<String> {
+        None
+    }
 }
 
 impl Table for BridgeSpec {
@@ -68,6 +75,19 @@ impl Table for BridgeSpec {
         let tunnels = spec.tunnel.iter().filter(|(_, t)| t.bridge.as_deref() == Some(name));
         let ports = ports.map(|(port, _)| format!("port {port}"));
         ports.chain(tunnels.map(|(tunnel, _)| format!("tunnel {tunnel}"))).collect()
+    }
+
+    /// To another subnet, its ports and rules have to come along.
+    fn meant(&self, name: &str, patch: &Value) -> Option<String> {
+        let to = patch.get("router")?.as_str()?;
+        let new: Ipv4Net = to.parse().ok()?;
+        let [old] = self.router.0.as_slice() else { return None };
+        let old: Ipv4Net = old.parse().ok()?;
+        let sentence = format!(
+            "what belongs to {} comes along with `tapswitch bridge renumber {name} {to}`",
+            old.trunc()
+        );
+        (new.trunc() != old.trunc()).then_some(sentence)
     }
 }
 
@@ -161,9 +181,10 @@ async fn alter<T: Table>(
     if !patch.is_object() {
         return Err(ApiError::wrong("the body must be a JSON object with the keys to change"));
     }
-    let mut wrong = None;
+    let (mut wrong, mut meant) = (None, None);
     let changes = engine.edit(false, |spec| {
         let now = T::all(spec).get_mut(&name).ok_or_else(|| unknown::<T>(&name))?;
+        meant = now.meant(&name, &patch);
         *now = patched(now, patch).map_err(|error| {
             wrong = Some(error);
             unknown::<T>(&name)
@@ -172,9 +193,16 @@ async fn alter<T: Table>(
     });
     let outcome = changes.await;
     // An edit has no word for keys that do not exist: what it said instead is not what is told.
-    match wrong {
-        Some(error) => Err(ApiError::wrong(format!("{} {name:?}: {error}", T::KIND))),
-        None => Ok(Json(Changes { changes: outcome? })),
+    match (wrong, outcome) {
+        (Some(error), _) => Err(ApiError::wrong(format!("{} {name:?}: {error}", T::KIND))),
+        (None, Err(error @ EngineError::Config(_))) => {
+            let told = ApiError::from(error);
+            Err(match meant {
+                Some(meant) => told.and(&meant),
+                None => told,
+            })
+        }
+        (None, outcome) => Ok(Json(Changes { changes: outcome? })),
     }
 }
 
@@ -193,6 +221,32 @@ async fn delete<T: Table>(
         Err(EngineError::Conflict(sentence))
     });
     let changes = changes.await.map_err(|error| ApiError::of_removal(&what, error))?;
+    Ok(Json(Changes { changes }))
+}
+
+/// `?dry_run=true`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DryRun {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `POST /v1/bridges/NAME/renumber`
+async fn renumber(
+    State(engine): State<Arc<Engine>>,
+    Named(name): Named,
+    Asked(DryRun { dry_run }): Asked<DryRun>,
+    body::Json(wanted): body::Json<RenumberSpec>,
+) -> Answer<Changes> {
+    let address = |key, text: &str| {
+        let net: Result<Ipv4Net, ApiError> = value(key, text);
+        net.map_err(|error| error.and("write an address with its prefix length, 192.168.225.1/24"))
+    };
+    let to = address("to", &wanted.to)?;
+    let from = wanted.from.as_deref().map(|text| address("from", text)).transpose()?;
+    let vlan = query::vlan(wanted.vlan.unwrap_or(0))?;
+    let changes = engine.renumber(&name, to, from, vlan, dry_run).await?;
     Ok(Json(Changes { changes }))
 }
 

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
+use packet::VlanId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -50,6 +51,15 @@ pub(super) struct HowToApply {
     /// A body that has nothing in it is meant.
     #[serde(default)]
     pub(super) empty: bool,
+}
+
+/// A VLAN of the request; 0 for frames without one.
+pub(super) fn vlan(number: u16) -> Result<VlanId, ApiError> {
+    match number {
+        0 => Ok(VlanId::UNTAGGED),
+        number => VlanId::new(number)
+            .ok_or_else(|| ApiError::wrong(format!("vlan {number} is not between 1 and 4094"))),
+    }
 }
 
 /// A text of the request as the value that it must be.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use packet::{Mac, VlanId};
+use packet::Mac;
 use serde::Deserialize;
 
 use super::body;
 use super::error::ApiError;
 use super::message::{Changes, NeighborSpec, StationSpec};
-use super::query::{Asked, Named, value};
+use super::query::{self, Asked, Named, value};
 use crate::config::{LabSpec, StaticSpec};
 use crate::engine::views::{DropView, NeighborEntry, StationView, StatsView, StrangerView};
 use crate::engine::{Engine, EngineError};
@@ -100,11 +100,7 @@ pub(super) async fn forget_station(
     Asked(OfBridgeAndVlan { bridge, vlan }): Asked<OfBridgeAndVlan>,
 ) -> Answer<Changes> {
     let mac: Mac = value("mac", &mac)?;
-    let vlan_id = match vlan {
-        0 => VlanId::UNTAGGED,
-        number => VlanId::new(number)
-            .ok_or_else(|| ApiError::wrong(format!("vlan {number} is not between 1 and 4094")))?,
-    };
+    let vlan_id = query::vlan(vlan)?;
     let number = i64::from(vlan);
     // An edit that changes nothing would still make lost ports anew.
     if bound(&engine.spec().await, &bridge, mac, number).is_none() {

@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::*;
 use crate::api::flows::FlowQuery;
-use crate::api::message::{Ended, LabBody, NeighborSpec, StationSpec};
+use crate::api::message::{Ended, LabBody, NeighborSpec, RenumberSpec, StationSpec};
 use crate::client::{Client, ClientError};
 use crate::config::{BridgeSpec, MasqueradeSpec, RouteSpec};
 use crate::dataplane::{Dataplane, Threads};
@@ -21,6 +21,7 @@ mod empty;
 mod explain;
 mod flows;
 mod record;
+mod renumber;
 mod tunnels;
 
 struct Running {

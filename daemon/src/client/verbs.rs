@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::{Client, ClientError, JSON};
 use crate::api::flows::FlowQuery;
-use crate::api::message::{Changes, Ended, LabBody, NeighborSpec, Show, StationSpec, Version};
+use crate::api::message::{
+    Changes, Ended, LabBody, NeighborSpec, RenumberSpec, Show, StationSpec, Version,
+};
 use crate::config::{
     BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec, TunnelSpec,
 };
@@ -75,6 +77,17 @@ impl Client {
     /// Deletes a bridge that has no ports and no tunnels.
     pub async fn delete_bridge(&self, name: &str) -> Answer<Changes> {
         self.delete(&under("/v1/bridges", name), &[]).await
+    }
+
+    /// Moves a subnet of a bridge with all that belongs to it, or only says what that would take.
+    pub async fn renumber_bridge(
+        &self,
+        name: &str,
+        wanted: &RenumberSpec,
+        dry_run: bool,
+    ) -> Answer<Changes> {
+        let path = format!("{}/renumber?dry_run={dry_run}", under("/v1/bridges", name));
+        self.send(Method::POST, &path, wanted).await
     }
 
     /// Every port.

@@ -12,10 +12,12 @@
 mod check;
 mod keys;
 mod lab;
+mod left_behind;
 mod nearest;
 mod place;
 mod problem;
 mod processors;
+mod renumber;
 mod spec;
 mod text;
 
@@ -33,8 +35,10 @@ pub use lab::route::{NextHop, Reject};
 pub use lab::settings::{Settings, Timeouts, Timers};
 pub use lab::threads::{NotAPoll, Poll};
 pub use lab::tunnel::{Dscp, Ttl, Tunnel, TunnelVlans};
+pub(crate) use left_behind::left_behind;
 pub use problem::{ConfigError, Position, Problem};
 pub use processors::{locate_absent, ranges};
+pub(crate) use renumber::{Renumbering, Unmovable, Wanted, renumber};
 pub(crate) use text::MAX_BYTES;
 
 pub use spec::texts::{BoolOrText, NumberOrText, Texts};

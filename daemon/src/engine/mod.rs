@@ -20,7 +20,7 @@ use packet::PortId;
 use switch::ChangeError;
 use tokio::sync::Mutex;
 
-use crate::config::{Attach, ConfigError, Lab, LabSpec, Name};
+use crate::config::{Attach, ConfigError, Lab, LabSpec, Name, left_behind};
 use crate::dataplane::Dataplane;
 use crate::plan::Plan;
 
@@ -35,6 +35,7 @@ pub(crate) mod notices;
 pub(crate) mod outline;
 mod places;
 mod prepare;
+mod renumber;
 pub(crate) mod rows;
 mod tables;
 pub(crate) mod tunnels;
@@ -267,6 +268,7 @@ impl Engine {
         self.measure(running, &mut lab).await?;
         let plan = Plan::between(&running.lab, &lab);
         let mut lines: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
+        lines.extend(left_behind(&running.lab, &lab));
         let lost = running.ends.iter().filter(|(name, state)| {
             matches!(state, State::Lost(_)) && lab.ports.contains_key(*name)
         });

@@ -2,6 +2,7 @@
 
 mod examples;
 mod meaning;
+mod renumber;
 mod robust;
 mod sentences;
 mod tunnels;
