@@ -9,6 +9,8 @@ use daemon::replay::ReplayError;
 use daemon::run::RunError;
 use daemon::run::log::LogError;
 
+use crate::output;
+
 /// What was typed makes no sense, though it could be read.
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) String);
@@ -78,7 +80,7 @@ const WRONG: u8 = 2;
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     // A verdict that has been printed needs no second one.
     if !error.is::<WouldDrop>() && !error.is::<NothingMatched>() {
-        eprintln!("{}", sentence(error));
+        output::aside(&sentence(error));
     }
     ExitCode::from(code(error))
 }

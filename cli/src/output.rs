@@ -4,11 +4,12 @@ use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Result, bail};
 use daemon::api::message::Changes;
+use daemon::printable;
 use serde::Serialize;
 
 /// Writes a text with one newline at its end; nothing for an empty one. `tapswitch show | head` is no failure.
 pub(crate) fn text(text: &str) -> Result<()> {
-    let text = text.trim_end();
+    let text = printable::lines(text.trim_end());
     if text.is_empty() {
         return Ok(());
     }
@@ -22,13 +23,18 @@ pub(crate) fn text(text: &str) -> Result<()> {
 
 /// Writes a value as JSON for programs.
 pub(crate) fn json(value: &impl Serialize) -> Result<()> {
-    text(&serde_json::to_string_pretty(value)?)
+    text(&printable::json(&serde_json::to_string_pretty(value)?))
+}
+
+/// Writes a line on standard error.
+pub(crate) fn aside(line: &str) {
+    eprintln!("{}", printable::lines(line));
 }
 
 /// What a change did, a line a step.
 pub(crate) fn changes(changes: &Changes) -> String {
     match changes.changes.as_slice() {
         [] => "no changes".to_owned(),
-        lines => lines.join("\n"),
+        lines => lines.iter().map(|line| printable::line(line)).collect::<Vec<_>>().join("\n"),
     }
 }

@@ -4,7 +4,8 @@
 //! [`dataplane`] (threads that move frames), [`engine`] (the running lab), [`api`] and [`client`] (the two ends of the
 //! control socket), [`run`] (a daemon's life), [`demo`] (a lab that proves itself), [`record`] (all that enters a
 //! running switch, in a file), [`replay`] (captures and records through the switch, without a machine), [`explain`]
-//! (what would become of a frame, and why), [`compare`] (the switch beside Open vSwitch).
+//! (what would become of a frame, and why), [`compare`] (the switch beside Open vSwitch), [`printable`] (text from outside, as it is
+//! shown).
 
 pub mod api;
 pub mod client;
@@ -18,6 +19,7 @@ pub mod explain;
 #[allow(clippy::expect_used)]
 pub mod fuzz;
 pub mod plan;
+pub mod printable;
 pub mod record;
 pub mod replay;
 pub mod run;

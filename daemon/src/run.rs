@@ -23,6 +23,7 @@ use crate::api;
 use crate::config::{self, ConfigError, Lab, LabSpec};
 use crate::dataplane::{Dataplane, Threads};
 use crate::engine::{Engine, EngineError};
+use crate::printable;
 
 pub mod log;
 mod monitor;
@@ -52,7 +53,7 @@ pub enum RunError {
     #[error(transparent)]
     Lab(#[from] ConfigError),
     /// The lab file cannot be read.
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {error}", path = printable::path(path))]
     Read {
         /// Its path.
         path: PathBuf,

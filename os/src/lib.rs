@@ -17,6 +17,7 @@
 //! | [`poller`] | epoll, and a way to wake it |
 //! | [`clock`], [`entropy`] | the time and the seed that the pure crates take as arguments |
 //! | [`privileges`] | whether this process may do all that |
+//! | [`new_file`] | a file to write, which replaces nothing but a file |
 //! | [`open_files`] | how many descriptors it may have |
 //! | [`affinity`] | a thread on a processor |
 
@@ -26,6 +27,7 @@ pub mod clock;
 pub mod entropy;
 pub mod links;
 pub mod netns;
+pub mod new_file;
 pub mod open_files;
 pub mod packet_socket;
 pub mod poller;

@@ -46,6 +46,7 @@ mod many;
 mod order;
 mod path;
 mod ports;
+mod printable;
 mod record;
 mod tables;
 mod threads;

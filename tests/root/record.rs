@@ -1,10 +1,14 @@
 //! `tapswitch record` of a daemon under load, and its replay: the same counters and tables, or a sentence.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
 
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use os::netns::Netns;
 use serde_json::Value;
 
@@ -180,4 +184,50 @@ fn a_record_ends_in_order_with_its_daemon_its_limits_and_its_disk() {
     let summary = world.json(&["replay", FILE]);
     assert_eq!(summary["record"]["ended"], "the daemon ended");
     assert_eq!(summary["record"]["equal"], true);
+}
+
+/// What cannot be begun is a failure at once, and takes nothing away.
+#[test]
+fn a_record_that_cannot_begin_is_refused_and_leaves_all_as_it_was() {
+    let Some(world) = world() else { return };
+    let daemon = Daemon::with(&world, &lab(true, 1500));
+    world.run(|| {
+        fs::write("/run/target", "kept").unwrap();
+        symlink("/run/target", "/run/link").unwrap();
+        mkfifo("/run/fifo", Mode::S_IRWXU).unwrap();
+    });
+    for (file, kind) in [
+        ("/dev/null", "a device"),
+        ("/dev/full", "a device"),
+        ("/run/fifo", "a FIFO"),
+        ("/run/link", "a symbolic link"),
+        ("/run", "a directory"),
+        ("/run/tapswitch/control.sock", "a socket"),
+    ] {
+        let kinds = |path: &str| world.run(|| fs::symlink_metadata(path).unwrap().file_type());
+        let before = kinds(file);
+        for force in [&["--force"][..], &[]] {
+            let said = world.tapswitch(&[&["record", "start", file], force].concat()).sentence();
+            let expected =
+                format!("tapswitch: {file} is {kind}, and only an ordinary file is replaced");
+            assert_eq!(said, expected);
+        }
+        assert_eq!(kinds(file), before, "{file}");
+    }
+    assert_eq!(world.run(|| fs::read_to_string("/run/target").unwrap()), "kept");
+
+    // Nothing is left of the 64 MB that the world's /run holds.
+    world.run(|| {
+        let mut filler = File::create("/run/filler").unwrap();
+        while filler.write_all(&[1; 4096]).is_ok() {}
+    });
+    let said = world.tapswitch(&["record", "start", FILE]).sentence();
+    assert!(said.starts_with(&format!("tapswitch: {FILE} cannot be written: No space")), "{said}");
+    assert!(world.run(|| !Path::new(FILE).exists()), "half a record stays");
+    assert_eq!(world.json(&["record", "status"])["state"], "broken-off");
+    world.run(|| fs::remove_file("/run/filler").unwrap());
+    world.tapswitch(&["record", "start", FILE]).ok();
+    world.tapswitch(&["record", "stop"]).ok();
+    assert_eq!(world.json(&["replay", FILE])["record"]["equal"], true);
+    daemon.stop(Signal::SIGTERM);
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use daemon::api::message::LabBody;
 use daemon::config::{self, ConfigError, Lab, LabSpec};
+use daemon::printable;
 use daemon::run::RunError;
 
 use crate::context::Context;
@@ -14,7 +15,7 @@ use crate::output;
 /// `tapswitch check FILE`
 pub(crate) fn check(file: &Path) -> Result<()> {
     let (_, lab) = read(file, config::parse_spec)?;
-    output::text(&format!("{}: ok: {}", file.display(), lab.summary()))
+    output::text(&format!("{}: ok: {}", printable::path(file), lab.summary()))
 }
 
 /// `tapswitch apply FILE`: the file's problems are found here, where its name is known.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use daemon::client::Client;
 use daemon::demo::{self, DemoOptions, Tables};
+use daemon::printable;
 use daemon::run::{self, RunOptions, log};
 
 use crate::args::{Args, Verb};
@@ -93,7 +94,7 @@ async fn version(context: &Context) -> Result<()> {
     let socket: &Path = context.client.socket();
     let daemon = match daemon {
         Ok(daemon) => {
-            format!("daemon {} (pid {}) at {}", daemon.version, daemon.pid, socket.display())
+            format!("daemon {} (pid {}) at {}", daemon.version, daemon.pid, printable::path(socket))
         }
         Err(error) => error.to_string(),
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use clap::Subcommand;
+use daemon::printable;
 use daemon::record::{RecordSpec, RecordStatus};
 use daemon::replay;
 
@@ -26,7 +27,7 @@ pub(crate) enum Record {
         /// End it after so long: seconds, or with ms, s, m or h [default: as long as there is room]
         #[arg(long, value_name = "TIME", value_parser = replay::span)]
         max_time: Option<Duration>,
-        /// Replace the file where it is there already
+        /// Replace the file where it is there already; nothing but an ordinary file is replaced
         #[arg(long)]
         force: bool,
     },
@@ -42,7 +43,7 @@ impl Record {
         let status: RecordStatus = match self {
             Self::Start { file, max_size, max_time, force } => {
                 let file = std::path::absolute(&file)
-                    .map_err(|error| anyhow!("{}: {error}", file.display()))?;
+                    .map_err(|error| anyhow!("{}: {error}", printable::path(&file)))?;
                 let max_time = max_time.map(|time| time.as_secs_f64());
                 let max_size = Some(max_size);
                 client.start_record(&RecordSpec { file, force, max_size, max_time }).await?

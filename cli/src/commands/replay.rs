@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::{ArgAction, Args, ValueEnum};
 use daemon::api::message::Show;
+use daemon::printable;
 use daemon::replay::{self, Account, Input, Moment, RecordOptions, ReplayOptions, Summary};
 use daemon::run;
 use serde::Serialize;
@@ -55,7 +56,7 @@ impl Replay {
 
     fn record(self, at: Option<AsOf>, json: bool) -> Result<()> {
         if !self.inputs.is_empty() || self.seed.is_some() {
-            let file = self.file.display();
+            let file = printable::path(&self.file);
             bail!(Usage(format!(
                 "{file} is a record: it brings lab, frames and seed, so leave --in and --seed out"
             )));
@@ -79,7 +80,7 @@ impl Replay {
     fn captures(self, at: Option<AsOf>, json: bool) -> Result<()> {
         let (spec, lab) = run::read_lab(&self.file)?;
         if self.inputs.is_empty() {
-            let file = self.file.display();
+            let file = printable::path(&self.file);
             bail!(Usage(format!("{file} is a lab file: say what comes in, with --in PORT=FILE")));
         }
         let mut options = ReplayOptions {
@@ -164,7 +165,7 @@ fn conclude(summary: &Summary, json: bool) -> Result<()> {
     }
     // JSON has them among its members.
     let warnings = summary.warnings.iter().filter(|_| !json);
-    warnings.for_each(|warning| eprintln!("tapswitch: {warning}"));
+    warnings.for_each(|warning| output::aside(&format!("tapswitch: {warning}")));
     match summary.record.as_ref().and_then(|record| record.equal) {
         Some(false) => bail!("the switch has not become what it was in the daemon"),
         Some(true) | None => Ok(()),

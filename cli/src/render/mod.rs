@@ -1,6 +1,7 @@
 //! Listings for people: columns that fit 80 characters where their content allows, without frames.
 
 use comfy_table::{CellAlignment, Table, presets};
+use daemon::printable;
 
 pub(crate) mod compare;
 pub(crate) mod counters;
@@ -32,7 +33,8 @@ pub(crate) fn table(columns: &[Column], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(columns.iter().map(|column| column.title()));
-    table.add_rows(rows);
+    let shown = |cell: String| printable::line(&cell).into_owned();
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(shown)));
     let wide = spaced(&mut table, columns, 2);
     if wide.lines().all(|line| line.chars().count() <= SCREEN) {
         return wide;

@@ -1,10 +1,11 @@
 //! A record for people.
 
+use daemon::printable;
 use daemon::record::{RecordState, RecordStatus};
 
 /// How far a record is.
 pub(crate) fn status(status: &RecordStatus) -> String {
-    let file = status.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+    let file = status.file.as_ref().map(|file| printable::path(file)).unwrap_or_default();
     let RecordStatus { seconds, entries, bytes, max_size, .. } = status;
     let so_far = format!("{seconds:.1} s, {entries} entries, {bytes} bytes");
     let why = status.why.as_deref().unwrap_or_default();

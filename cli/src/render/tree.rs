@@ -3,6 +3,7 @@
 use daemon::api::message::Show;
 use daemon::config::{MasqueradeSpec, PublishSpec};
 use daemon::engine::views::{BridgeView, PortView, RouteView, TunnelView};
+use daemon::printable;
 
 use super::tables::{masquerade_options, tagged};
 
@@ -55,6 +56,7 @@ struct Tree(String);
 
 impl Tree {
     fn line(&mut self, depth: usize, text: String) {
+        let text = printable::line(&text);
         self.0 += &format!("{:width$}{text}\n", "", width = depth * 4);
     }
 

@@ -7,6 +7,7 @@ use switch::ChangeError;
 
 use super::message::Refusal;
 use crate::engine::EngineError;
+use crate::printable;
 
 /// What a request gets that is not granted.
 #[derive(Debug)]
@@ -16,15 +17,20 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
-    pub(super) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
-        Self { status, sentence: printable(sentence.into()) }
+    pub(super) fn new(status: StatusCode, sentence: impl AsRef<str>) -> Self {
+        Self { status, sentence: printable::line(sentence.as_ref()).into_owned() }
     }
 
-    pub(super) fn wrong(sentence: impl Into<String>) -> Self {
+    /// As a wrong lab is told: a line a problem.
+    pub(super) fn of_lab(status: StatusCode, problems: impl AsRef<str>) -> Self {
+        Self { status, sentence: printable::lines(problems.as_ref()).into_owned() }
+    }
+
+    pub(super) fn wrong(sentence: impl AsRef<str>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, sentence)
     }
 
-    pub(super) fn unknown(sentence: impl Into<String>) -> Self {
+    pub(super) fn unknown(sentence: impl AsRef<str>) -> Self {
         Self::new(StatusCode::NOT_FOUND, sentence)
     }
 
@@ -38,7 +44,7 @@ impl ApiError {
     pub(super) fn of_removal(what: &str, error: EngineError) -> Self {
         match error {
             EngineError::Config(_) => {
-                Self::new(StatusCode::CONFLICT, format!("{what} is still needed: {error}"))
+                Self::of_lab(StatusCode::CONFLICT, format!("{what} is still needed: {error}"))
             }
             other => other.into(),
         }
@@ -48,7 +54,10 @@ impl ApiError {
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         let status = match &error {
-            EngineError::Config(_) | EngineError::Empties(_) => StatusCode::BAD_REQUEST,
+            EngineError::Config(problems) => {
+                return Self::of_lab(StatusCode::BAD_REQUEST, problems.to_string());
+            }
+            EngineError::Empties(_) => StatusCode::BAD_REQUEST,
             EngineError::Unknown(_) => StatusCode::NOT_FOUND,
             EngineError::Conflict(_) => StatusCode::CONFLICT,
             EngineError::Tunnel { .. } | EngineError::Narrow { .. } => StatusCode::CONFLICT,
@@ -62,22 +71,6 @@ impl From<EngineError> for ApiError {
         };
         Self::new(status, error.to_string())
     }
-}
-
-/// The sentence without what a terminal would obey: it may repeat what a request said.
-fn printable(sentence: String) -> String {
-    let obeyed = |c: char| c.is_control() && c != '\n';
-    if !sentence.contains(obeyed) {
-        return sentence;
-    }
-    let mut shown = String::new();
-    for c in sentence.chars() {
-        match obeyed(c) {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
-    shown
 }
 
 const fn of_switch(refusal: ChangeError) -> StatusCode {

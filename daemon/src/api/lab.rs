@@ -74,7 +74,9 @@ fn wanted(body: &Whole, may_be_empty: bool) -> Result<LabSpec, ApiError> {
         }
     } else if !is_blank || may_be_empty {
         let read = if may_be_empty { config::parse_or_empty } else { config::parse_spec };
-        let told = |error: config::ConfigError| ApiError::wrong(error.to_string());
+        let told = |error: config::ConfigError| {
+            ApiError::of_lab(StatusCode::BAD_REQUEST, error.to_string())
+        };
         return Ok(read(&body.bytes, "body").map_err(told)?.0);
     }
     Err(ApiError::wrong(

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{get, post, put};
 
@@ -55,6 +55,7 @@ mod rules;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod visible;
 
 use error::ApiError;
 
@@ -113,6 +114,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .nest("/v1", whole)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
+        .layer(map_response(visible::visible))
         .layer(from_fn(to_the_end))
         .with_state(engine)
 }

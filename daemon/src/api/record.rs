@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use os::new_file::NewFileError;
 
 use super::body;
 use super::error::ApiError;
@@ -21,7 +22,7 @@ pub(super) async fn start(
     State(engine): State<Arc<Engine>>,
     body::Json(wanted): body::Json<RecordSpec>,
 ) -> Result<Json<RecordStatus>, ApiError> {
-    Ok(Json(engine.start_record(&wanted).await?))
+    Ok(Json(engine.start_record(wanted).await?))
 }
 
 /// `DELETE /v1/record`
@@ -37,7 +38,11 @@ impl From<RecordError> for ApiError {
             RecordError::Relative { .. }
             | RecordError::TooSmall { .. }
             | RecordError::NoTime { .. } => StatusCode::BAD_REQUEST,
-            RecordError::Busy { .. } | RecordError::Idle | RecordError::Exists { .. } => {
+            RecordError::Busy { .. }
+            | RecordError::Idle
+            | RecordError::Exists { .. }
+            | RecordError::Outgrown { .. } => StatusCode::CONFLICT,
+            RecordError::Unwritable { error, .. } if !matches!(error, NewFileError::Refused(_)) => {
                 StatusCode::CONFLICT
             }
             RecordError::Unwritable { .. } | RecordError::Thread(_) => {

@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::api::message::Refusal;
+use crate::printable;
 
 mod verbs;
 
@@ -25,14 +26,14 @@ pub enum ClientError {
     /// Nobody listens.
     #[error(
         "no tapswitch daemon answers at {path}: start one with `tapswitch run lab.toml`, or name its socket with --socket",
-        path = .0.display()
+        path = printable::path(.0)
     )]
     NoDaemon(PathBuf),
     /// The socket is root's.
-    #[error("{path} may not be opened: the control socket is root's alone, use sudo", path = .0.display())]
+    #[error("{path} may not be opened: the control socket is root's alone, use sudo", path = printable::path(.0))]
     Denied(PathBuf),
     /// The connection broke or made no sense.
-    #[error("the daemon at {path} does not answer as it should: {reason}", path = path.display())]
+    #[error("the daemon at {path} does not answer as it should: {reason}", path = printable::path(path))]
     Broken {
         /// The socket.
         path: PathBuf,
@@ -171,7 +172,7 @@ mod tests {
         let expected = format!(
             "no tapswitch daemon answers at {}: start one with `tapswitch run lab.toml`, or name its socket with \
              --socket",
-            path.display()
+            printable::path(&path)
         );
         assert_eq!(error.to_string(), expected);
     }

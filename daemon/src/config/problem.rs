@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::place::Place;
+use crate::printable;
 
 /// Where in a file: both count from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -68,7 +69,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(super) fn of(file_name: &str, problems: Vec<Problem>) -> Self {
-        Self { file: Some(file_name.to_owned()), problems }
+        Self { file: Some(printable::line(file_name).into_owned()), problems }
     }
 
     pub(super) fn without_file(problems: Vec<Problem>) -> Self {

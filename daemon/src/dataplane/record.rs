@@ -5,6 +5,7 @@ use std::time::Instant as Moment;
 use os::clock;
 
 use super::Dataplane;
+use crate::printable;
 use crate::record::{Head, Names, RecordError, RecordSpec, RecordStatus};
 
 impl Dataplane {
@@ -26,8 +27,11 @@ impl Dataplane {
             let head = Head { names, start, since_1970, carried };
             (recorder.begin(prepared, head, &switch), moment.elapsed())
         };
-        begun.go();
-        tracing::info!("recording to {}: packets waited {pause:?}", spec.file.display());
+        if let Err(error) = begun.go() {
+            recorder.give_up(&self.shared.switch());
+            return Err(error);
+        }
+        tracing::info!("recording to {}: packets waited {pause:?}", printable::path(&spec.file));
         Ok(recorder.status())
     }
 

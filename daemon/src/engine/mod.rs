@@ -23,6 +23,7 @@ use tokio::sync::Mutex;
 use crate::config::{Attach, ConfigError, Lab, LabSpec, Name, left_behind};
 use crate::dataplane::Dataplane;
 use crate::plan::Plan;
+use crate::printable;
 
 mod cable;
 pub(crate) mod changes;
@@ -68,7 +69,7 @@ pub enum EngineError {
     )]
     Empties(String),
     /// A port's far end cannot be made.
-    #[error("port {port}: {error}")]
+    #[error("port {port}: {}", printable::line(&error.to_string()))]
     Port {
         /// The port.
         port: Name,

@@ -13,14 +13,19 @@ pub(super) fn of(running: &Running) -> Names {
 }
 
 impl Engine {
-    /// Begins to record all that enters the switch.
+    /// Begins to record all that enters the switch, and waits until the beginning is written.
     ///
     /// # Errors
     /// See [`RecordError`].
-    pub async fn start_record(&self, spec: &RecordSpec) -> Result<RecordStatus, RecordError> {
+    pub async fn start_record(
+        self: &Arc<Self>,
+        spec: RecordSpec,
+    ) -> Result<RecordStatus, RecordError> {
         // Held to the end: no name changes meanwhile, and one start waits for another.
         let running = self.running.lock().await;
-        self.plane.start_record(spec, of(&running))
+        let (engine, names) = (Arc::clone(self), of(&running));
+        let begun = spawn_blocking(move || engine.plane.start_record(&spec, names)).await;
+        begun.unwrap_or_else(|failed| Err(RecordError::Thread(failed.into())))
     }
 
     /// Ends the record and waits until it is written, which takes what the disk takes.

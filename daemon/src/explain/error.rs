@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use switch::ChangeError;
 
 use super::MAX_FRAMES;
+use crate::printable;
 use crate::replay::ReplayError;
 
 /// Why nothing can be said of a frame.
@@ -52,10 +53,10 @@ pub enum ExplainError {
         text: String,
     },
     /// Frames are counted from 1.
-    #[error("{path}: frames are counted from 1", path = .0.display())]
+    #[error("{path}: frames are counted from 1", path = printable::path(.0))]
     FrameZero(PathBuf),
     /// The capture has fewer frames.
-    #[error("{path} has {frames} frames and no frame {wanted}", path = path.display())]
+    #[error("{path} has {frames} frames and no frame {wanted}", path = printable::path(path))]
     PastEnd {
         /// The capture.
         path: PathBuf,
@@ -65,10 +66,10 @@ pub enum ExplainError {
         wanted: u64,
     },
     /// The capture has no frames.
-    #[error("{path} holds no frames", path = .0.display())]
+    #[error("{path} holds no frames", path = printable::path(.0))]
     NoFrames(PathBuf),
     /// The capture ends in the middle of a frame.
-    #[error("{path} breaks off behind frame {frames}: what follows is lost, and frame {wanted} with it", path = path.display())]
+    #[error("{path} breaks off behind frame {frames}: what follows is lost, and frame {wanted} with it", path = printable::path(path))]
     BreaksOff {
         /// The capture.
         path: PathBuf,
@@ -81,7 +82,7 @@ pub enum ExplainError {
     #[error(
         "only the first {bytes} bytes of frame {frame} of {path} were captured, and its fate hangs on the rest: capture \
          it whole, with `tcpdump -s 0`",
-        path = path.display()
+        path = printable::path(path)
     )]
     Truncated {
         /// The capture.
@@ -118,7 +119,7 @@ fn said(error: &ReplayError) -> String {
         ReplayError::NotEthernet { path, link_type } => format!(
             "{} holds frames of link type {link_type}, and the switch carries Ethernet (1) alone: capture on one device, \
              not on `any`",
-            path.display()
+            printable::path(path)
         ),
         other => other.to_string(),
     }

@@ -6,6 +6,7 @@ use packet::frame::MAX_FRAME;
 
 use super::MAX_FRAMES;
 use super::error::ExplainError;
+use crate::printable;
 use crate::replay::capture::{Capture, Record};
 
 /// A frame written as hexadecimal digits. White space, colons, hyphens, dots and commas between the bytes are passed
@@ -83,7 +84,7 @@ impl Selection {
                 return Ok(frames);
             }
             if frames.len() > MAX_FRAMES {
-                let what = format!("{} has", self.file.display());
+                let what = format!("{} has", printable::path(&self.file));
                 return Err(ExplainError::TooMany { what });
             }
         }

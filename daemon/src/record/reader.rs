@@ -8,11 +8,13 @@ use switch::Switch;
 
 use super::format::{CHUNK_HEAD, Entry, FORMAT, Head, Kind, MAGIC, VERSION, checksum};
 
+use crate::printable;
+
 /// Why a record cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// The machine's answer.
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {error}", path = printable::path(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -23,7 +25,7 @@ pub enum Unreadable {
     #[error(
         "{path} is a record of format {format}, and this is tapswitch {VERSION}, which reads format {FORMAT}: replay it \
          with the version that wrote it",
-        path = path.display()
+        path = printable::path(path)
     )]
     Format {
         /// The file.
@@ -34,7 +36,7 @@ pub enum Unreadable {
     /// Another version wrote it, which may do otherwise.
     #[error(
         "{path} was recorded by tapswitch {version}, and this is {VERSION}: replay it with the version that wrote it",
-        path = path.display()
+        path = printable::path(path)
     )]
     Version {
         /// The file.
@@ -43,13 +45,13 @@ pub enum Unreadable {
         version: String,
     },
     /// It ends before the switch's state is complete.
-    #[error("{path} breaks off in its beginning: nothing of it can be replayed", path = path.display())]
+    #[error("{path} breaks off in its beginning: nothing of it can be replayed", path = printable::path(path))]
     CutOff {
         /// The file.
         path: PathBuf,
     },
     /// Its bytes are not those that were written.
-    #[error("{path} is damaged behind {entries} entries: {why}", path = path.display())]
+    #[error("{path} is damaged behind {entries} entries: {why}", path = printable::path(path))]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -2,9 +2,8 @@
 //!
 //! Lock order: the switch's lock first, then `tape`; whoever writes something down passes the switch that it holds.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -12,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use os::new_file::{self, NewFileError};
 use packet::Instant;
 use switch::{Change, Event, Switch};
 
@@ -20,7 +20,7 @@ use super::format::Head;
 use super::names::Names;
 use super::status::{RecordSpec, RecordState, RecordStatus};
 use super::tape::{Limits, Over, Spare, Tape};
-use super::writer::{Message, Progress, Writer};
+use super::writer::{Beginning, Message, Progress, Writer};
 use super::{DEFAULT_SIZE, LEAST_SIZE};
 
 /// See the module's own text.
@@ -45,14 +45,15 @@ pub(crate) struct Prepared {
     limits: Limits,
     sender: Sender<Message>,
     spare: Arc<Spare>,
-    go: Sender<(Head, Box<Switch>)>,
+    go: Sender<Beginning>,
     latest: Latest,
 }
 
 /// A record that runs, whose beginning is still to be written.
 pub(crate) struct Begun {
-    beginning: (Head, Box<Switch>),
-    go: Sender<(Head, Box<Switch>)>,
+    head: Head,
+    switch: Box<Switch>,
+    go: Sender<Beginning>,
 }
 
 impl Recorder {
@@ -67,6 +68,7 @@ impl Recorder {
         self.await_end();
         let limits = limits(spec)?;
         let file = create(&spec.file, spec.force)?;
+        let made = file.try_clone().map_err(|error| RecordError::of(&spec.file, error))?;
         let (sender, messages) = channel();
         let (progress, spare) = (Arc::<Progress>::default(), Arc::<Spare>::default());
         let status = Arc::new(Mutex::new(RecordStatus {
@@ -85,15 +87,15 @@ impl Recorder {
             spare: Arc::clone(&spare),
             status: Arc::clone(&status),
         };
-        let (go, gone) = channel::<(Head, Box<Switch>)>();
+        let (go, gone) = channel::<Beginning>();
         let run = move || {
-            if let Ok((head, switch)) = gone.recv() {
-                writer.run(&head, switch);
+            if let Ok(beginning) = gone.recv() {
+                writer.run(beginning);
             }
         };
         let thread = thread::Builder::new().name("record".into()).spawn(run).map_err(|error| {
             // Nothing was written into it.
-            let _ = fs::remove_file(&spec.file);
+            let _ = new_file::remove(&spec.file, &made);
             RecordError::Thread(error)
         })?;
         let latest = Latest { status, progress, writer: Some(thread) };
@@ -107,7 +109,12 @@ impl Recorder {
         *lock(&self.tape) = Some(Tape::new(head.start, limits, sender, progress, spare));
         *lock(&self.latest) = Some(latest);
         self.is_on.store(true, Ordering::Release);
-        Begun { beginning: (head, Box::new(switch.clone())), go }
+        Begun { head, switch: Box::new(switch.clone()), go }
+    }
+
+    /// Lets go of a record whose beginning could not be written; the caller holds the lock of `_switch`.
+    pub(crate) fn give_up(&self, _switch: &Switch) {
+        drop(self.take_tape());
     }
 
     /// Ends the record in order, if one runs; the caller holds the lock of `switch`. Whether one did.
@@ -190,10 +197,14 @@ impl Recorder {
 }
 
 impl Begun {
-    /// Lets its beginning be written, without any lock.
-    pub(crate) fn go(self) {
-        // Fails only when the thread is gone, which then has said why.
-        let _ = self.go.send(self.beginning);
+    /// Has its beginning written, without any lock, and waits until it is.
+    pub(crate) fn go(self) -> Result<(), RecordError> {
+        let Self { head, switch, go } = self;
+        let (told, outcome) = channel();
+        // Both fail only when the thread is gone.
+        let _ = go.send(Beginning { head, switch, told });
+        let gone = || RecordError::Thread(io::Error::other("it has ended"));
+        outcome.recv().unwrap_or_else(|_| Err(gone()))
     }
 }
 
@@ -217,20 +228,15 @@ fn limits(spec: &RecordSpec) -> Result<Limits, RecordError> {
     Ok(Limits { size, time: time.transpose()? })
 }
 
-/// Makes the file, which nobody but its owner reads: there may be anything in it that passes the switch.
+/// Makes the file, or empties it.
 fn create(path: &Path, force: bool) -> Result<File, RecordError> {
     let file = || path.to_owned();
     if !path.is_absolute() {
         return Err(RecordError::Relative { file: file() });
     }
-    let is_file = path.symlink_metadata().is_ok_and(|known| !known.is_dir());
-    if force && is_file {
-        fs::remove_file(path).map_err(|error| RecordError::Unwritable { file: file(), error })?;
-    }
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    made.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists if is_file => RecordError::Exists { file: file() },
-        _ => RecordError::Unwritable { file: file(), error },
+    new_file::create(path, force).map_err(|error| match error {
+        NewFileError::Exists => RecordError::Exists { file: file() },
+        error => RecordError::Unwritable { file: file(), error },
     })
 }
 

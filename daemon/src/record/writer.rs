@@ -1,19 +1,23 @@
 //! The thread that writes a record to its file.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use os::new_file;
 use packet::Instant;
 use switch::{Change, Event, Switch};
 
+use super::error::RecordError;
 use super::format::{CHUNK_HEAD, Ending, Entry, Head, Kind, beginning, chunk_head};
 use super::status::{RecordState, RecordStatus};
 use super::tape::Spare;
+
+use crate::printable;
 
 /// What the tape tells the writer, in order.
 #[derive(Debug)]
@@ -73,6 +77,13 @@ impl Progress {
     }
 }
 
+/// What the file begins with, and whom to tell whether it does.
+pub(super) struct Beginning {
+    pub(super) head: Head,
+    pub(super) switch: Box<Switch>,
+    pub(super) told: Sender<Result<(), RecordError>>,
+}
+
 /// All that the thread has.
 pub(super) struct Writer {
     pub(super) path: PathBuf,
@@ -86,14 +97,20 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Writes the record to its end, whatever that is.
-    pub(super) fn run(mut self, head: &Head, switch: Box<Switch>) {
-        let path = self.path.display().to_string();
-        let begun = self.begin(head, &switch);
+    pub(super) fn run(mut self, beginning: Beginning) {
+        let path = printable::path(&self.path);
+        let Beginning { head, switch, told } = beginning;
+        let begun = self.begin(&head, &switch);
         // It may be large.
         drop(switch);
-        if let Err(why) = begun {
+        let failed = begun.as_ref().err().map(ToString::to_string);
+        if failed.is_some() {
             // There is nothing in it that could be replayed.
-            let _ = fs::remove_file(&self.path);
+            let _ = new_file::remove(&self.path, &self.file);
+        }
+        // Whoever waited may have gone.
+        let _ = told.send(begun);
+        if let Some(why) = failed {
             tracing::warn!("nothing is recorded: {why}");
             return self.end(RecordState::BrokenOff, why);
         }
@@ -109,20 +126,18 @@ impl Writer {
         self.end(state, why);
     }
 
-    fn begin(&mut self, head: &Head, switch: &Switch) -> Result<(), String> {
-        let head = postcard::to_stdvec(head).map_err(|error| error.to_string())?;
-        let switch = postcard::to_stdvec(switch).map_err(|error| error.to_string())?;
+    fn begin(&mut self, head: &Head, switch: &Switch) -> Result<(), RecordError> {
+        let refused = |error| RecordError::of(&self.path, error);
+        let unwritten = |error| refused(io::Error::other(error));
+        let head = postcard::to_stdvec(head).map_err(unwritten)?;
+        let switch = postcard::to_stdvec(switch).map_err(unwritten)?;
         let first = beginning();
         let length = (first.len() + head.len() + switch.len() + 2 * CHUNK_HEAD) as u64;
         if length > self.max_size {
-            let allowed = self.max_size;
-            return Err(format!(
-                "the switch's state alone takes {length} bytes, and {allowed} are allowed: allow more with --max-size"
-            ));
+            return Err(RecordError::Outgrown { length, allowed: self.max_size });
         }
         self.progress.beginning.store(length, Ordering::Relaxed);
-        let written = self.file.write_all(&first);
-        written.map_err(|error| self.failed(&error))?;
+        self.file.write_all(&first).map_err(refused)?;
         self.progress.written.fetch_add(first.len() as u64, Ordering::Relaxed);
         self.chunk(Kind::Head, &head)?;
         self.chunk(Kind::Switch, &switch)
@@ -133,14 +148,14 @@ impl Writer {
         loop {
             match self.messages.recv() {
                 Ok(Message::Entries(entries)) => {
-                    self.chunk(Kind::Entries, &entries)?;
+                    self.chunk(Kind::Entries, &entries).map_err(|error| error.to_string())?;
                     self.progress.waiting.fetch_sub(entries.len() as u64, Ordering::Relaxed);
                     self.spare.give(entries);
                 }
                 Ok(Message::End { at, why, switch }) => {
                     let end =
                         end_of(at, why.clone(), &switch).map_err(|error| error.to_string())?;
-                    self.chunk(Kind::Entries, &end)?;
+                    self.chunk(Kind::Entries, &end).map_err(|error| error.to_string())?;
                     return Ok(why);
                 }
                 Ok(Message::BreakOff(why)) => return Err(why.to_owned()),
@@ -149,17 +164,13 @@ impl Writer {
         }
     }
 
-    fn chunk(&mut self, kind: Kind, content: &[u8]) -> Result<(), String> {
+    fn chunk(&mut self, kind: Kind, content: &[u8]) -> Result<(), RecordError> {
         let head = chunk_head(kind, content);
         let written = self.file.write_all(&head).and_then(|()| self.file.write_all(content));
-        written.map_err(|error| self.failed(&error))?;
+        written.map_err(|error| RecordError::of(&self.path, error))?;
         let bytes = (head.len() + content.len()) as u64;
         self.progress.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
-    }
-
-    fn failed(&self, error: &io::Error) -> String {
-        format!("{} cannot be written: {error}", self.path.display())
     }
 
     fn end(&self, state: RecordState, why: String) {

@@ -19,6 +19,8 @@ use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 
 use super::error::ReplayError;
 
+use crate::printable;
+
 type Bytes = Box<dyn Read>;
 
 /// A capture, open.
@@ -116,7 +118,10 @@ impl Capture {
     pub(crate) fn warning(&self) -> Option<String> {
         let Self { path, frames, .. } = self;
         self.cut_off.then(|| {
-            format!("{} breaks off behind frame {frames}: what follows is lost", path.display())
+            format!(
+                "{} breaks off behind frame {frames}: what follows is lost",
+                printable::path(path)
+            )
         })
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use switch::ChangeError;
 
 use crate::config::{ConfigError, Name};
+use crate::printable;
 use crate::record::Unreadable;
 
 /// Why a replay did not begin, or ended early.
@@ -38,7 +39,7 @@ pub enum ReplayError {
         name: String,
     },
     /// A capture cannot be read.
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {error}", path = printable::path(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -46,7 +47,7 @@ pub enum ReplayError {
         error: io::Error,
     },
     /// A file is something else.
-    #[error("{path} is not a capture: neither pcap nor pcapng begins like this", path = path.display())]
+    #[error("{path} is not a capture: neither pcap nor pcapng begins like this", path = printable::path(path))]
     NotACapture {
         /// The file.
         path: PathBuf,
@@ -55,7 +56,7 @@ pub enum ReplayError {
     #[error(
         "{path} holds frames of link type {link_type}, and only Ethernet (1) can be replayed: capture on one device, \
          not on `any`",
-        path = path.display()
+        path = printable::path(path)
     )]
     NotEthernet {
         /// The file.
@@ -64,7 +65,7 @@ pub enum ReplayError {
         link_type: u32,
     },
     /// A capture contradicts its own format.
-    #[error("{path} is damaged behind frame {frames}: {why}", path = path.display())]
+    #[error("{path} is damaged behind frame {frames}: {why}", path = printable::path(path))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -74,19 +75,19 @@ pub enum ReplayError {
         why: String,
     },
     /// A file would be replaced.
-    #[error("{path} is there already: --force replaces it", path = path.display())]
+    #[error("{path} is there already: --force replaces it", path = printable::path(path))]
     Exists {
         /// The file.
         path: PathBuf,
     },
     /// A file would be replaced that is being read.
-    #[error("{path} is an input of this replay: write into another directory", path = path.display())]
+    #[error("{path} is an input of this replay: write into another directory", path = printable::path(path))]
     IsInput {
         /// The file.
         path: PathBuf,
     },
     /// What leaves cannot be written.
-    #[error("{path} cannot be written: {error}", path = path.display())]
+    #[error("{path} cannot be written: {error}", path = printable::path(path))]
     Write {
         /// The file or directory.
         path: PathBuf,

@@ -1,8 +1,13 @@
 //! Where the daemon's log goes: standard error, one line an event.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format;
+
+use crate::printable;
 
 /// The filter is no filter.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +34,21 @@ pub fn start(filter: Option<&str>, otherwise: &str) -> Result<(), LogError> {
         .with_env_filter(directives)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        .with_target(false);
+        .with_target(false)
+        .fmt_fields(format::debug_fn(one_line));
     // Fails when somebody in this process has a log already, which is then used.
     let _ = subscriber.try_init();
     Ok(())
+}
+
+/// A field of an event, which may repeat what somebody else wrote.
+fn one_line(writer: &mut format::Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    let text = printable::line(&text);
+    match field.name() {
+        "message" => write!(writer, "{text}"),
+        name => write!(writer, "{name}={text}"),
+    }
 }
 
 #[cfg(test)]

@@ -14,20 +14,22 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::printable;
+
 /// Why the socket cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// Another daemon answers there.
-    #[error("a tapswitch daemon answers at {path} already: stop it, or give this one another --socket", path = .0.display())]
+    #[error("a tapswitch daemon answers at {path} already: stop it, or give this one another --socket", path = printable::path(.0))]
     InUse(PathBuf),
     /// Something else is there.
-    #[error("{path} is there and is no socket: remove it, or name another --socket", path = .0.display())]
+    #[error("{path} is there and is no socket: remove it, or name another --socket", path = printable::path(.0))]
     NotASocket(PathBuf),
     /// Someone holds the directory's lock.
-    #[error("the directory of {path} is locked by another process: try again", path = .0.display())]
+    #[error("the directory of {path} is locked by another process: try again", path = printable::path(.0))]
     Locked(PathBuf),
     /// A system call refused.
-    #[error("cannot make the control socket {path}: {error}", path = path.display())]
+    #[error("cannot make the control socket {path}: {error}", path = printable::path(path))]
     Refused {
         /// Where.
         path: PathBuf,

@@ -36,6 +36,9 @@ async fn a_wrong_record_is_a_status_and_a_sentence() {
         ("{\"file\": \"a.record\"}", 400, "is no absolute path"),
         ("{\"file\": \"/a\", \"max_size\": 1}", 400, "at least 1048576 bytes"),
         ("{\"file\": \"/proc/nowhere\"}", 500, "cannot be written"),
+        ("{\"file\": \"/dev/null\", \"force\": true}", 409, "/dev/null is a device"),
+        ("{\"file\": \"/dev/full\", \"force\": true}", 409, "/dev/full is a device"),
+        ("{\"file\": \"/\", \"force\": true}", 409, "/ is a directory"),
         ("{}", 400, "missing field `file`"),
     ] {
         let (got, said) =

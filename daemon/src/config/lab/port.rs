@@ -13,6 +13,7 @@ use packet::{Ipv4Net, Mac, VlanId};
 use super::derived;
 use super::device::Device;
 use super::name::Name;
+use crate::printable;
 
 /// `[port.NAME]`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,8 +135,8 @@ impl Netns {
 impl fmt::Display for Netns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => write!(f, "netns {name}"),
-            Self::Path(path) => write!(f, "netns {}", path.display()),
+            Self::Name(name) => write!(f, "netns {}", printable::line(name)),
+            Self::Path(path) => write!(f, "netns {}", printable::path(path)),
             Self::Pid(pid) => write!(f, "pid {pid}"),
         }
     }

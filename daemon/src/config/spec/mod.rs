@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::printable;
 use texts::{BoolOrText, NumberOrText, Texts};
 
 /// A whole lab file.
@@ -44,7 +45,7 @@ pub struct LabSpec {
 impl LabSpec {
     /// The lab as the text of a lab file, which reads back to the same lab.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(&self.clone().explicit())
+        printable::toml(&self.clone().explicit())
     }
 
     /// Whether it has neither parts nor rules. Settings are none of these.

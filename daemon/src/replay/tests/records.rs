@@ -60,7 +60,7 @@ impl Live {
             since_1970: EPOCH * 1_000_000_000,
             carried: Vec::new(),
         };
-        self.recorder.begin(prepared, head, &self.switch).go();
+        self.recorder.begin(prepared, head, &self.switch).go().unwrap();
         Ok(())
     }
 
