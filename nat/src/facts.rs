@@ -48,6 +48,7 @@ pub struct Sent {
     /// Who speaks to whom.
     pub ends: Ends,
     key: Option<Tuple>,
+    transport: Transport,
 }
 
 impl Sent {
@@ -63,7 +64,7 @@ impl Sent {
             }
             _ => Tuple::of(packet, transport),
         };
-        Self { ends: Ends::of(packet), key }
+        Self { ends: Ends::of(packet), key, transport }
     }
 }
 
@@ -96,6 +97,9 @@ impl Nat {
     pub fn flow_of(&self, now: Instant, sent: &Sent) -> Option<Flow> {
         let (id, direction) = self.table.find(&self.hashes, &sent.key?)?;
         let flow = self.table.get(id).filter(|flow| flow.is_living(now))?;
+        if self.is_reopened(id, sent.transport) {
+            return None;
+        }
         Some(Flow { view: FlowView::of(now, flow), is_reply: direction == Direction::Reply })
     }
 

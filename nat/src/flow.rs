@@ -161,10 +161,6 @@ impl Flow {
             (Progress::Tcp(_), _) => Effect::Keep,
             (Progress::Datagrams, _) => Effect::Refresh,
         };
-        if effect == Effect::Reopen {
-            self.flags &= !(REPLIED | ASSURED);
-            self.counters = [Counter::default(); 2];
-        }
         self.count(direction, bytes);
         self.note_exchange(direction, transport);
         effect != Effect::Keep && self.may_refresh(direction)

@@ -54,6 +54,7 @@ impl Nat {
         let transport = packet.transport();
         let tuple = Tuple::of(packet, transport);
         let flow = tuple.and_then(|tuple| self.find_near(now, &tuple, packet.frame().guess()));
+        let flow = flow.filter(|(id, _)| !self.is_reopened(*id, transport));
         Some(Seen { transport, tuple, flow })
     }
 

@@ -231,12 +231,13 @@ impl Mappings {
         &mut self,
         listeners: &Listeners,
         request: &Request,
-        unique: impl FnMut(u16) -> bool,
+        mut unique: impl FnMut(u16) -> bool,
     ) -> Option<u16> {
         let pool = self.pool_for(request, listeners)?;
         let choice = request.manner.choice(request.protocol, request.inside_port);
         let pool = self.pools.get(pool)?;
-        pool.find_shareable(request.inside_port, choice, request.start, unique)
+        let mut tries = choice.tries(request.inside_port, request.start);
+        tries.find(|port| pool.is_shareable(*port) && unique(*port))
     }
 
     pub(crate) fn share(&mut self, protocol: Protocol, external: Ipv4Addr, port: u16) {

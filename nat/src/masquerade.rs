@@ -189,6 +189,20 @@ pub(crate) struct Choice {
 
 impl Choice {
     const EVEN: u64 = 0x5555_5555_5555_5555;
+    /// Ports tried one after another when remotes decide whether a port will do; then the search gives up.
+    const MAX_TRIES: u64 = 512;
+
+    /// Allowed ports to try: the one wished for, then others from `start` on.
+    pub(crate) fn tries(self, wish: u16, start: u64) -> impl Iterator<Item = u16> {
+        let low = u64::from(self.range.low());
+        let span = u64::from(self.range.high()) - low + 1;
+        let tries = Self::MAX_TRIES.min(span);
+        // An odd step spreads the tries, so that a run of taken ports does not use them up.
+        let step = if tries == span { 1 } else { (start >> 32) | 1 };
+        let others = (0..tries)
+            .map(move |n| (low + (start % span).wrapping_add(n.wrapping_mul(step)) % span) as u16);
+        core::iter::once(wish).chain(others).filter(move |port| self.allows(*port))
+    }
 
     pub(crate) const fn allows(self, port: u16) -> bool {
         self.range.contains(port) && self.pattern & (1 << (port % 64)) != 0

@@ -14,7 +14,7 @@ use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
 
 use packet::snapshot::{Damaged, ensure};
-use packet::{DropReason, Instant, InterfaceId};
+use packet::{DropReason, Instant, InterfaceId, Transport};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::Flow;
@@ -25,6 +25,7 @@ use crate::mapping::Mappings;
 use crate::rules::{Listeners, Rules};
 use crate::stats::Stats;
 use crate::table::{Due, FlowId, Table};
+use crate::tcp::Tcp;
 use crate::tuple::{Direction, Tuple};
 use crate::view::FlowView;
 
@@ -211,6 +212,23 @@ impl Nat {
             return Some((id, direction));
         }
         self.find(now, tuple)
+    }
+
+    /// Whether a packet of this flow's tuple is not the flow's, but opens the connection anew (RFC 9293 section 3.6.1).
+    #[inline]
+    pub(crate) fn is_reopened(&self, id: FlowId, transport: Transport) -> bool {
+        let Transport::Tcp { flags, .. } = transport else { return false };
+        Tcp::opens(flags) && self.table.get(id).is_some_and(Flow::has_ended)
+    }
+
+    /// [`Nat::find`] for a packet that may open a connection anew.
+    pub(crate) fn find_for(
+        &mut self,
+        now: Instant,
+        tuple: &Tuple,
+        transport: Transport,
+    ) -> Option<(FlowId, Direction)> {
+        self.find(now, tuple).filter(|(id, _)| !self.is_reopened(*id, transport))
     }
 
     /// Keeps in mind that a connection has ended, or goes on after all.

@@ -1,6 +1,6 @@
 //! The birth of a flow: limits first, then its external port, then its place in the table.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, SocketAddrV4};
 
 use packet::{DropReason, Instant, InterfaceId, Protocol};
 
@@ -80,6 +80,12 @@ impl Nat {
         if let Some(id) = opening.mapping {
             self.mappings.hold(&self.hashes, id, seen_as);
         }
+        if opening.tcp.is_some()
+            && let Some((id, _)) = self.table.find(&self.hashes, &original)
+        {
+            // Nobody found it, so it has ended and is opened anew.
+            self.end(now, id);
+        }
         let roomy = self.make_room(now, host);
         let (reply, held) = match roomy.and_then(|()| self.translation(now, &opening)) {
             Ok(translation) => translation,
@@ -145,11 +151,14 @@ impl Nat {
             Tuple { destination: opening.to.0, destination_port: opening.to.1, ..original };
         let answer = forwarded.inverse();
         let Source::Translated { external, owner, manner } = opening.source else {
-            return self.unless_taken(now, &original, answer).map(|reply| (reply, Held::Nothing));
+            return self.kept_source(&original, answer);
         };
         let reply = Tuple { destination: external, ..answer };
         if !has_ports(original.protocol) {
             return self.unless_taken(now, &original, reply).map(|reply| (reply, Held::Nothing));
+        }
+        if let Some(reply) = self.published_port(&original, reply, owner) {
+            return Ok((reply, Held::Nothing));
         }
         let request = Request {
             protocol: original.protocol,
@@ -166,6 +175,39 @@ impl Nat {
         }
     }
 
+    /// The source itself, under another port where answers to its own would be another flow's: it speaks from one port
+    /// to two listeners of one service.
+    fn kept_source(
+        &mut self,
+        original: &Tuple,
+        answer: Tuple,
+    ) -> Result<(Tuple, Held), DropReason> {
+        if self.is_unique(original, &answer) {
+            return Ok((answer, Held::Nothing));
+        }
+        if !matches!(original.protocol, Protocol::TCP | Protocol::UDP) {
+            return Err(DropReason::NatNoPort);
+        }
+        let wish = original.source_port;
+        let choice = Manner::default().choice(original.protocol, wish);
+        let replies = choice.tries(wish, self.draw()).map(|port| with_port(answer, port));
+        let mut unique = replies.filter(|reply| self.is_unique(original, reply));
+        unique.next().map(|reply| (reply, Held::Nothing)).ok_or(DropReason::NatNoPort)
+    }
+
+    /// A published endpoint is a mapping: what its owner says leaves from the port that leads to it.
+    fn published_port(
+        &self,
+        original: &Tuple,
+        reply: Tuple,
+        owner: Option<InterfaceId>,
+    ) -> Option<Tuple> {
+        let service = SocketAddrV4::new(original.source, original.source_port);
+        let ports = self.listeners.ports_of(original.protocol, service, reply.destination, owner);
+        let mut replies = ports.map(|port| with_port(reply, port));
+        replies.find(|reply| self.is_unique(original, reply))
+    }
+
     fn lent_port(
         &mut self,
         now: Instant,
@@ -176,11 +218,13 @@ impl Nat {
         let (id, port) = self.mappings.acquire(now, &self.hashes, &self.listeners, request)?;
         let remote = original.destination;
         self.mappings.hold(&self.hashes, id, remote);
-        let unique = self.unless_taken(now, original, with_port(reply, port));
-        if unique.is_err() {
-            self.mappings.abandon(&self.hashes, id, remote);
+        let lent = with_port(reply, port);
+        if self.is_unique(original, &lent) {
+            return Ok((lent, Held::Mapping(id)));
         }
-        unique.map(|reply| (reply, Held::Mapping(id)))
+        self.mappings.abandon(&self.hashes, id, remote);
+        // The endpoint has another flow with this remote, by another of its names: told apart by a port of its own.
+        self.shared_port(original, reply, request)
     }
 
     fn shared_port(
@@ -199,6 +243,11 @@ impl Nat {
             .find_shareable(&self.listeners, request, unique)
             .ok_or(DropReason::NatNoPort)?;
         Ok((with_port(reply, port), Held::Shared))
+    }
+
+    /// Whether neither packets of another flow nor the flow's own on their way in look like `reply`.
+    fn is_unique(&self, original: &Tuple, reply: &Tuple) -> bool {
+        reply != original && self.table.find(&self.hashes, reply).is_none()
     }
 
     /// `reply`, unless packets of another flow, or the flow's own on their way in, look like that.

@@ -89,6 +89,7 @@ impl Nat {
         let packet = destined.packet();
         let (from, to) = (packet.source(), packet.destination());
         let Some(rule) = self.rules.masquerade(from, to, departure.interface) else {
+            self.end_reopened(now, packet);
             return Ok(Translated::new(destined.into_packet()));
         };
         let manner = rule.manner();
@@ -100,7 +101,7 @@ impl Nat {
                 _ => DropReason::NatNoFlow,
             }));
         };
-        if let Some((flow, direction)) = self.find(now, &original) {
+        if let Some((flow, direction)) = self.find_for(now, &original, transport) {
             return self.join(now, destined, (flow, direction), departure);
         }
         if !begins(transport) {
@@ -120,6 +121,18 @@ impl Nat {
         self.begin(now, destined, opening)
     }
 
+    /// Where a connection is opened anew that no rule translates any more, what is left of the old one must not either.
+    fn end_reopened(&mut self, now: Instant, packet: &Ipv4) {
+        let transport = packet.transport();
+        if matches!(transport, Transport::Tcp { flags, .. } if Tcp::opens(flags))
+            && let Some(tuple) = Tuple::of(packet, transport)
+            && let Some((id, _)) = self.table.find(&self.hashes, &tuple)
+            && self.is_reopened(id, transport)
+        {
+            self.end(now, id);
+        }
+    }
+
     /// A packet that was sent elsewhere, and belongs to no flow.
     fn redirect(
         &mut self,
@@ -129,11 +142,11 @@ impl Nat {
         departure: Departure,
     ) -> Result<Translated, Dropped> {
         let Redirected { original, arrival, origin, mapping } = redirected;
-        if let Some(found) = self.find(now, &original) {
-            return self.join(now, destined, found, departure);
-        }
         let packet = destined.packet();
         let transport = packet.transport();
+        if let Some(found) = self.find_for(now, &original, transport) {
+            return self.join(now, destined, found, departure);
+        }
         let to = match Tuple::of(packet, transport) {
             Some(tuple) => (tuple.destination, tuple.destination_port),
             None => return Err(destined.undo().refuse(DropReason::NatNoFlow)),

@@ -23,8 +23,6 @@ use crate::rules::Listeners;
 pub(crate) const REST: Duration = Duration::from_secs(120);
 /// Rests remembered at once; the oldest ends early beyond that. Each is 8 bytes.
 const MAX_RESTS: usize = 1 << 17;
-/// Ports tried one after another when remotes decide whether a port can be shared; then the search gives up.
-const MAX_TRIES: u16 = 512;
 
 /// One bit for each port: 8 KiB.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -161,28 +159,9 @@ impl Pool {
             .or_else(|| self.own_rest(host, choice))
     }
 
-    /// A port, wished for or any other, for which `fits` holds and that no mapping owns.
-    pub(crate) fn find_shareable(
-        &self,
-        wish: u16,
-        choice: Choice,
-        start: u64,
-        mut fits: impl FnMut(u16) -> bool,
-    ) -> Option<u16> {
-        let mut may = |port: u16| choice.allows(port) && self.is_shareable(port) && fits(port);
-        if may(wish) {
-            return Some(wish);
-        }
-        let (low, span) = (
-            u64::from(choice.range.low()),
-            u64::from(choice.range.high() - choice.range.low()) + 1,
-        );
-        let tries = u64::from(MAX_TRIES).min(span);
-        // An odd step spreads the tries, so that a run of taken ports does not use them up.
-        let step = if tries == span { 1 } else { (start >> 32) | 1 };
-        (0..tries)
-            .map(|n| (low + (start % span).wrapping_add(n.wrapping_mul(step)) % span) as u16)
-            .find(|port| may(*port))
+    /// Whether flows to different remotes may leave from `port`: no mapping owns it, and no rule listens there.
+    pub(crate) fn is_shareable(&self, port: u16) -> bool {
+        (!self.used.has(port) || self.shared.has(port)) && !self.published.has(port)
     }
 
     /// Gives `port` to `mapping`.
@@ -261,10 +240,6 @@ impl Pool {
         !self.used.has(port)
             && !self.published.has(port)
             && (!self.resting.has(port) || self.slot(port) >> 32 == u64::from(u32::from(host)))
-    }
-
-    fn is_shareable(&self, port: u16) -> bool {
-        (!self.used.has(port) || self.shared.has(port)) && !self.published.has(port)
     }
 
     /// The first port from `low` to `high` that nobody has, had a moment ago or published.

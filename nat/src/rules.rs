@@ -52,13 +52,17 @@ impl Rules {
 pub(crate) struct Listeners {
     /// By protocol and port, then in the administrator's order.
     sorted: Vec<Publish>,
+    /// By protocol and service, then in the administrator's order.
+    services: Vec<Publish>,
 }
 
 impl Listeners {
     pub(crate) fn new(publish: &[Publish]) -> Self {
         let mut sorted = publish.to_vec();
         sorted.sort_by_key(Self::key);
-        Self { sorted }
+        let mut services = publish.to_vec();
+        services.sort_by_key(Self::service);
+        Self { sorted, services }
     }
 
     /// Where a packet to this address and port goes in truth.
@@ -91,6 +95,24 @@ impl Listeners {
             .find(|rule| rule.listen.hears(address, owner))
     }
 
+    /// The ports at this address behind which `service` is reached: what it says first leaves from one of them.
+    pub(crate) fn ports_of(
+        &self,
+        protocol: Protocol,
+        service: SocketAddrV4,
+        address: Ipv4Addr,
+        owner: Option<InterfaceId>,
+    ) -> impl Iterator<Item = u16> {
+        let key = (protocol.0, service);
+        let first = self.services.partition_point(|rule| Self::service(rule) < key);
+        let same =
+            self.services.iter().skip(first).take_while(move |rule| Self::service(rule) == key);
+        let ports =
+            same.filter(move |rule| rule.listen.hears(address, owner)).map(|rule| rule.port);
+        // An earlier rule may lead elsewhere from there.
+        ports.filter(move |port| self.find(protocol, address, *port, owner) == Some(service))
+    }
+
     /// Ports of `protocol` that rules listen on at this address.
     pub(crate) fn ports(
         &self,
@@ -106,6 +128,10 @@ impl Listeners {
 
     const fn key(rule: &Publish) -> (u8, u16) {
         (rule.protocol.0, rule.port)
+    }
+
+    const fn service(rule: &Publish) -> (u8, SocketAddrV4) {
+        (rule.protocol.0, rule.to)
     }
 }
 

@@ -8,6 +8,7 @@
 //! States are those `conntrack` prints. `SYN_SENT2` is a SYN from both sides (simultaneous open). Each side's FIN is
 //! marked, so that a repeated FIN is not taken for the other side's. A RST leads to `CLOSE` and does not end the flow
 //! (RFC 7857 section 2.2), and since anyone may forge one, segments with ACK from both sides after it lead back.
+//! A SYN on a connection that has ended (`TIME_WAIT`, `CLOSE`) is not its own: it begins another flow.
 
 use packet::transport::TcpFlags;
 use serde::{Deserialize, Serialize};
@@ -52,8 +53,6 @@ pub(crate) enum Effect {
     Keep,
     /// The state's lifetime begins anew.
     Refresh,
-    /// An old connection's place is taken by a new one.
-    Reopen,
 }
 
 /// A connection's state with the marks that its next transitions depend on.
@@ -78,6 +77,11 @@ impl Tcp {
             _ => return None,
         };
         Some(Self { state, marks: 0 })
+    }
+
+    /// Whether a segment opens a connection.
+    pub(crate) const fn opens(flags: TcpFlags) -> bool {
+        matches!(Self::begin(flags), Some(Self { state: State::SynSent, .. }))
     }
 
     pub(crate) const fn state(self) -> State {
@@ -121,14 +125,6 @@ impl Tcp {
         match (self.state, from) {
             (State::SynSent, Direction::Original) | (State::SynSent2, _) => Effect::Refresh,
             (State::SynSent, Direction::Reply) => self.enter(State::SynSent2),
-            (State::TimeWait | State::Close, Direction::Original) => {
-                *self = Self { state: State::SynSent, marks: 0 };
-                Effect::Reopen
-            }
-            (State::TimeWait | State::Close, Direction::Reply) => {
-                *self = Self { state: State::SynSent2, marks: 0 };
-                Effect::Reopen
-            }
             _ => Effect::Keep,
         }
     }
@@ -274,10 +270,12 @@ mod tests {
     }
 
     #[test]
-    fn a_new_syn_reopens_what_was_closed() {
-        let mut tcp = Tcp { state: State::TimeWait, marks: FINS };
-        assert_eq!(tcp.step(Original, TcpFlags(SYN)), Effect::Reopen);
-        assert_eq!(tcp.state(), State::SynSent);
+    fn a_syn_does_not_revive_what_was_closed() {
+        for state in [State::TimeWait, State::Close] {
+            let mut tcp = Tcp { state, marks: FINS };
+            assert_eq!(tcp.step(Original, TcpFlags(SYN)), Effect::Keep);
+            assert_eq!(tcp.state(), state);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use lab::wire::{ACK, RST, SYN, SYN_ACK, arp_reply, frame};
+use lab::wire::{ACK, FIN, RST, SYN, SYN_ACK, arp_reply, frame};
 use lab::{Lab, Packet, Port};
 use nat::{Lifetimes, Rules};
 use packet::DropReason;
@@ -271,4 +271,59 @@ fn a_packet_that_waits_when_a_rule_comes_does_not_leave_untranslated() {
         lab.send("wan", &frame(router, wan).arp(&reply));
     }
     assert_eq!(lab.packet("wan").destination.to_string(), "203.0.113.10");
+}
+
+/// NC9: a SYN on a connection that has ended is another connection, which today's rules judge.
+#[test]
+fn a_connection_opened_anew_follows_the_rules_of_today() {
+    let (client, listen) = ("198.51.100.77:40000", "203.0.113.1:8080");
+    for last in [RST, FIN | ACK] {
+        let mut lab = masqueraded();
+        lab.publish("203.0.113.1:8080/tcp", "192.168.0.2:80");
+        lab.ip("wan", &Packet::tcp(client, listen, SYN, b""));
+        lab.ip("red", &Packet::tcp("192.168.0.2:80", client, SYN_ACK, b""));
+        lab.ip("wan", &Packet::tcp(client, listen, ACK, b""));
+        let mut rules = lab.rules().clone();
+        rules.publish[0].to = "192.168.0.3:80".parse().unwrap();
+        lab.set_rules(rules);
+        lab.clear();
+        lab.ip("wan", &Packet::tcp(client, listen, ACK, b"?"));
+        assert_eq!(lab.packets("red").len(), 1, "what is established goes on");
+        lab.ip("wan", &Packet::tcp(client, listen, last, b""));
+        lab.ip("red", &Packet::tcp("192.168.0.2:80", client, last, b""));
+        lab.ip("wan", &Packet::tcp(client, listen, ACK, b""));
+        lab.clear();
+        lab.ip("wan", &Packet::tcp(client, listen, SYN, b""));
+        assert_eq!(lab.packet("blue").to().to_string(), "192.168.0.3:80");
+        assert!(lab.packets("red").is_empty());
+        assert_eq!(lab.flows().len(), 1);
+    }
+}
+
+/// NC9.
+#[test]
+fn the_other_end_of_an_ended_connection_opens_none_past_the_filter() {
+    let mut lab = masqueraded();
+    establish(&mut lab);
+    lab.ip("wan", &Packet::tcp(REMOTE, OUTSIDE, RST, b""));
+    lab.clear();
+    lab.ip("wan", &Packet::tcp(REMOTE, OUTSIDE, SYN, b""));
+    assert!(lab.packets("red").is_empty());
+    assert_eq!(lab.drops(), [("wan", DropReason::NatFiltered, 1)]);
+    lab.ip("red", &Packet::tcp(INSIDE, REMOTE, SYN, b""));
+    assert_eq!(lab.packet("wan").from().to_string(), OUTSIDE, "the port stays its own");
+}
+
+/// NC9, the invariant above all.
+#[test]
+fn a_connection_opened_anew_that_no_rule_covers_leaves_nothing_of_the_old() {
+    let mut lab = masqueraded();
+    establish(&mut lab);
+    lab.set_rules(Rules::default());
+    lab.ip("wan", &Packet::tcp(REMOTE, OUTSIDE, RST, b""));
+    lab.clear();
+    for flags in [SYN, ACK] {
+        lab.ip("red", &Packet::tcp(INSIDE, REMOTE, flags, b""));
+        assert_eq!(lab.packet("wan").from().to_string(), INSIDE);
+    }
 }

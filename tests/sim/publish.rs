@@ -210,3 +210,86 @@ fn a_service_behind_a_vlan_and_an_isolated_port_is_reached_too() {
     lab.ip("wan", &Packet::tcp(CLIENT, "203.0.113.1:80", SYN, b""));
     assert_eq!(lab.packet("box").to().to_string(), "192.168.10.2:80");
 }
+
+/// NU1, NC7: a published endpoint is a mapping, before anybody has spoken to it and after everything is forgotten.
+#[test]
+fn a_published_service_that_speaks_first_speaks_from_its_published_port() {
+    for (port, published) in [(123, 123), (5060, 15060), (500, 500)] {
+        let mut lab = masqueraded();
+        let (inside, outside) = (format!("192.168.0.2:{port}"), format!("203.0.113.1:{published}"));
+        lab.publish(&format!("{outside}/udp"), &inside);
+        for _ in 0..2 {
+            for peer in ["198.51.100.7:123", "198.51.100.8:9"] {
+                lab.ip("red", &Packet::udp(&*inside, peer, b"?"));
+                assert_eq!(lab.packet("wan").from().to_string(), outside);
+                lab.ip("wan", &Packet::udp(peer, &*outside, b"!"));
+                assert_eq!(lab.packet("red").to().to_string(), inside);
+            }
+            lab.ip("wan", &Packet::udp("198.51.100.9:7", &*outside, b"?"));
+            assert_eq!(lab.packet("red").to().to_string(), inside, "a stranger");
+            lab.change(switch::Change::FlushFlows);
+        }
+        assert_eq!(lab.drops(), []);
+    }
+}
+
+/// NC7.
+#[test]
+fn the_first_listener_that_leads_to_a_service_is_what_it_speaks_from() {
+    let mut lab = masqueraded();
+    let wan = lab.interface_id("wan");
+    // The first is another's port, the second not the uplink's.
+    lab.publish("203.0.113.1:5060/udp", "192.168.0.3:5060");
+    lab.publish_on(Listen::Any, 5060, "udp", "192.168.0.2:5060");
+    lab.publish("192.168.0.1:5061/udp", "192.168.0.2:5060");
+    lab.publish_on(Listen::Interface(wan), 5064, "udp", "192.168.0.2:5060");
+    lab.publish_on(Listen::Any, 5062, "udp", "192.168.0.2:5060");
+    lab.ip("red", &Packet::udp("192.168.0.2:5060", "198.51.100.7:5060", b"?"));
+    assert_eq!(lab.packet("wan").from().to_string(), "203.0.113.1:5064");
+    // A client of that very listener has this name for its own; towards it the next one serves.
+    lab.ip("wan", &Packet::udp("198.51.100.8:5060", "203.0.113.1:5062", b"?"));
+    lab.clear();
+    lab.ip("red", &Packet::udp("192.168.0.2:5060", "198.51.100.8:5060", b"!"));
+    assert_eq!(lab.packet("wan").from().to_string(), "203.0.113.1:5062", "an answer");
+    lab.ip("red", &Packet::udp("192.168.0.2:5062", "198.51.100.7:5060", b"?"));
+    assert_ne!(lab.packet("wan").from().port(), 5062, "another socket is not the service");
+}
+
+/// NC8.
+#[test]
+fn a_client_reaches_two_listeners_of_one_service_from_one_port() {
+    for protocol in ["udp", "tcp"] {
+        let packet = |from: &str, to: &str, flags| match protocol {
+            "udp" => Packet::udp(from, to, b"?"),
+            _ => Packet::tcp(from, to, flags, b""),
+        };
+        // A client outside, one behind the same bridge, and the service's own host.
+        for (port, client) in
+            [("wan", "198.51.100.7:700"), ("blue", "192.168.0.3:700"), ("red", "192.168.0.2:700")]
+        {
+            for others in
+                [["203.0.113.1:5060", "203.0.113.1:5062"], ["203.0.113.1:5060", "192.168.0.1:5060"]]
+            {
+                let mut lab = masqueraded();
+                for listen in others {
+                    lab.publish(&format!("{listen}/{protocol}"), "192.168.0.2:5070");
+                }
+                let mut seen = Vec::new();
+                for listen in others {
+                    lab.ip(port, &packet(client, listen, SYN));
+                    let asked = lab.packet("red");
+                    assert_eq!(asked.to().to_string(), "192.168.0.2:5070");
+                    assert!(!seen.contains(&asked.from()), "{seen:?} twice");
+                    lab.ip("red", &packet("192.168.0.2:5070", &asked.from().to_string(), SYN_ACK));
+                    let answer = lab.packet(port);
+                    assert_eq!(
+                        (answer.from().to_string(), answer.to().to_string()),
+                        (listen.into(), client.into())
+                    );
+                    seen.push(asked.from());
+                }
+                assert_eq!(lab.drops(), []);
+            }
+        }
+    }
+}

@@ -68,7 +68,7 @@ fn a_reset_is_translated_and_the_flow_stays_for_240_seconds() {
 }
 
 #[test]
-fn a_new_syn_opens_a_closed_tuple_again() {
+fn a_new_syn_on_a_closed_tuple_begins_another_flow() {
     let mut router = Router::new();
     open(&mut router, 0);
     router.pass(s(10), tcp(CLIENT, SERVER, RST)).sent();
@@ -79,7 +79,7 @@ fn a_new_syn_opens_a_closed_tuple_again() {
     assert!(flow.unreplied && !flow.assured && flow.original.packets == 1);
     open(&mut router, 30);
     assert_eq!(state(&router, 30), Some(("ESTABLISHED", 7440)));
-    assert_eq!(router.nat.stats().created, 1);
+    assert_eq!(router.nat.stats().created, 2);
 }
 
 /// NT2.

@@ -160,6 +160,15 @@ pub const SECTIONS: &[Section] = &[
                 "Identifications of translated packets are unique",
                 "they pass unchanged, as through Linux: rewriting them costs a counter for each pair of hosts, and fragments are put together here",
             ),
+            holds("NC7", "What the owner of a published port says first leaves from that port"),
+            holds(
+                "NC8",
+                "A client reaches two listeners of one service from one port, under another port where it must be",
+            ),
+            holds(
+                "NC9",
+                "A connection opened anew once it has ended is another flow, and judged by the rules of today",
+            ),
         ],
     },
     Section {

@@ -26,6 +26,11 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// Whether it is a SYN, of those that begin a connection.
+    pub(crate) const fn opens(self) -> bool {
+        matches!(self, Self::Tcp { flags } if flags & 0x17 == 0x02)
+    }
+
     pub(crate) fn of(packet: &Packet) -> Self {
         let payload = &packet.payload;
         match packet.protocol {

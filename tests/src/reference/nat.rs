@@ -134,6 +134,8 @@ struct Opening {
     /// The external address, and the rule that says how its port is chosen; none of either when the source is kept.
     external: Option<(Ipv4Addr, Masquerade, InterfaceId)>,
     through: Option<Lent>,
+    /// Its external port, or its kept source's, is one of its own, whatever else the endpoint has.
+    apart: bool,
     /// It may be refused.
     doubtful: bool,
 }
@@ -232,7 +234,7 @@ impl Translator {
         let Some(tuple) = sent else {
             return if transport == Transport::Error { Inbound::Unknown } else { untouched() };
         };
-        if let Some((flow, original)) = self.find(&tuple) {
+        if let Some((flow, original)) = self.find_for(&tuple, transport) {
             let known = &self.flows[flow];
             let to = match (original, tuple.protocol) {
                 (false, _) => known.original.from,
@@ -330,7 +332,12 @@ impl Translator {
                 });
             }
             Plan::Fresh => match (rule(packet.source, destined.to), destined.sent) {
-                (None, _) => return Outbound::Passed(kept),
+                (None, sent) => {
+                    if let Some(sent) = sent.filter(|_| transport.opens()) {
+                        self.end_reopened(&sent);
+                    }
+                    return Outbound::Passed(kept);
+                }
                 (Some(_), None) => {
                     return match transport {
                         Transport::Malformed => Outbound::Refused(DropReason::BadTransport),
@@ -356,7 +363,7 @@ impl Translator {
         };
         let host = if external.is_some() { packet.source } else { *destined.to.ip() };
         let to = destined.to;
-        self.open(Opening { original, to, host, external, through, doubtful: false })
+        self.open(Opening { original, to, host, external, through, apart: false, doubtful: false })
     }
 
     /// How a redirected packet's source is translated that turns back to the inside, if it does.
@@ -385,6 +392,22 @@ impl Translator {
         let mut rules = self.rules.masquerade.iter();
         let inside = came_on != owner && !self.is_outside(came_on);
         rules.find(|rule| inside && rule.out == owner && rule.source.contains(&source))
+    }
+
+    /// The flow that a packet belongs to: a SYN is not of a connection that has ended.
+    fn find_for(&self, tuple: &Tuple, transport: Transport) -> Option<(usize, bool)> {
+        let is_its = |at: usize| self.flows[at].ended.is_none() || !transport.opens();
+        self.find(tuple).filter(|(at, _)| is_its(*at))
+    }
+
+    /// Ends the connection that another is opened in place of.
+    fn end_reopened(&mut self, tuple: &Tuple) {
+        if let Some((at, _)) = self.find(tuple)
+            && self.flows[at].ended.is_some()
+        {
+            let ended = self.flows.swap_remove(at);
+            self.rest(self.now, vec![ended]);
+        }
     }
 
     /// The flow with this tuple, and whether it is its original direction.

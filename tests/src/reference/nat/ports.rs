@@ -15,6 +15,7 @@ impl Translator {
     /// What becomes of a packet that begins a flow.
     pub(super) fn open(&mut self, opening: Opening) -> Outbound {
         let Opening { original, to, host, .. } = opening;
+        self.end_reopened(&original);
         if self.flows.iter().any(|flow| flow.adopted) {
             return Outbound::Unknown;
         }
@@ -37,47 +38,81 @@ impl Translator {
             let displaced = self.flows.swap_remove(first);
             self.rest(self.now, vec![displaced]);
         }
-        let (port, doubtful) = match &opening.external {
-            None => (Some(original.from.port()), false),
-            Some(_) if !has_ports(original.protocol) => (Some(0), false),
+        let address = opening.external.as_ref().map_or(*original.from.ip(), |(at, ..)| *at);
+        let own = SocketAddrV4::new(address, original.from.port());
+        let (port, apart, doubtful) = match &opening.external {
+            None if !self.is_taken(&opening, own) => (Some(own.port()), false, false),
+            None if original.protocol == ICMP => return Outbound::Refused(DropReason::NatNoPort),
+            // To another listener of the same service.
+            None => (None, true, true),
+            Some(_) if !has_ports(original.protocol) => {
+                if self.is_taken(&opening, SocketAddrV4::new(address, 0)) {
+                    return Outbound::Refused(DropReason::NatNoPort);
+                }
+                (Some(0), false, false)
+            }
             Some((external, rule, owner)) => self.port(&opening, (*external, rule, *owner)),
         };
-        let address = opening.external.as_ref().map_or(*original.from.ip(), |(at, ..)| *at);
-        if let Some(port) = port
-            && self.is_taken(&opening, SocketAddrV4::new(address, port))
-        {
-            return Outbound::Refused(DropReason::NatNoPort);
-        }
         let translated = Translated { from: (address, port), to };
-        self.opening = Some(Opening { doubtful, ..opening });
+        self.opening = Some(Opening { apart, doubtful, ..opening });
         match doubtful {
             true => Outbound::Either(DropReason::NatNoPort, translated),
             false => Outbound::Passed(translated),
         }
     }
 
-    /// The external port for a flow where only one is right, and whether it may be that there is none.
+    /// The external port for a flow where only one is right, whether it is the flow's alone, not its endpoint's, and
+    /// whether it may be that there is none.
     fn port(
         &self,
         opening: &Opening,
         (external, rule, owner): (Ipv4Addr, &Masquerade, InterfaceId),
-    ) -> (Option<u16>, bool) {
+    ) -> (Option<u16>, bool, bool) {
         let (inside, protocol) = (opening.original.from, opening.original.protocol);
-        let wish = SocketAddrV4::new(external, inside.port());
+        // What the owner of a published port says leaves from it.
+        let mut published = self.rules.publish.iter().filter(|rule| {
+            rule.to == inside
+                && self.leads(protocol, SocketAddrV4::new(external, rule.port), owner)
+                    == Some(inside)
+        });
+        let at = |port| SocketAddrV4::new(external, port);
+        if let Some(rule) = published.find(|rule| !self.is_taken(opening, at(rule.port))) {
+            return (Some(rule.port), true, false);
+        }
+        let wish = at(inside.port());
         let open = allows(rule, protocol, inside.port(), inside.port())
             && !self.is_published(protocol, wish, owner);
         if rule.mapping == Mapping::AddressAndPortDependent {
             let may = open && !self.is_lent(protocol, wish) && !self.is_taken(opening, wish);
-            return if may { (Some(wish.port()), false) } else { (None, true) };
+            return if may { (Some(wish.port()), true, false) } else { (None, true, true) };
         }
         let lent = self.lent(protocol).find(|l| l.inside == inside && *l.external.ip() == external);
         if let Some(lent) = lent {
-            return (Some(lent.external.port()), false);
+            // With this remote it has a flow already, by another name.
+            return match self.is_taken(opening, lent.external) {
+                true => (None, true, true),
+                false => (Some(lent.external.port()), false, false),
+            };
         }
         let free = open
             && !self.is_used(protocol, wish)
             && self.rested(protocol, wish).all(|host| host == *inside.ip());
-        if free && !self.is_doubtful() { (Some(wish.port()), false) } else { (None, true) }
+        match free && !self.is_doubtful() {
+            true if self.is_taken(opening, wish) => (None, true, true),
+            true => (Some(wish.port()), false, false),
+            false => (None, false, true),
+        }
+    }
+
+    /// Where the first rule that listens on a port of the router's leads.
+    fn leads(&self, protocol: u8, port: SocketAddrV4, owner: InterfaceId) -> Option<SocketAddrV4> {
+        let mut rules = self.rules.publish.iter();
+        let hears = rules.find(|rule| {
+            rule.protocol.0 == protocol
+                && rule.port == port.port()
+                && rule.listen.hears(*port.ip(), Some(owner))
+        });
+        hears.map(|rule| rule.to)
     }
 
     const fn is_doubtful(&self) -> bool {
@@ -154,7 +189,10 @@ impl Translator {
                 }
             };
             let (protocol, port) = (reply.protocol, reply.to);
-            self.rests.retain(|rest| (rest.protocol, rest.external) != (protocol, port));
+            let is_used = |external| {
+                external == port || flow.lent.iter().any(|lent| lent.external == external)
+            };
+            self.rests.retain(|rest| rest.protocol != protocol || !is_used(rest.external));
             self.flows.push(flow);
         }
         if let Some(opening) = opening.filter(|opening| !opening.doubtful) {
@@ -170,17 +208,24 @@ impl Translator {
         assert_eq!(reply, self::reply(opening, port), "a reply to another packet");
         let mut lent: Vec<Lent> = Vec::new();
         lent.extend(through.map(|through| Lent { remote: *reply.to.ip(), ..through }));
-        let mut shared = false;
+        let (mut shared, mut adopted) = (false, false);
         match &opening.external {
-            None => assert_eq!(port, original.from, "a source changes that is to stay"),
+            None => {
+                assert_eq!(port.ip(), original.from.ip(), "a source changes that is to stay");
+                assert!(opening.apart || port == original.from, "a port changes without need");
+            }
             Some((external, ..)) if !has_ports(protocol) => assert_eq!(port.ip(), external),
             Some((external, rule, owner)) => {
                 assert_eq!(port.ip(), external, "another external address");
                 let inside = original.from;
                 let own = |l: &Lent| (l.inside, *l.external.ip()) == (inside, *external);
                 let before = self.lent(protocol).find(|l| own(l) && l.external == port);
-                shared = rule.mapping == Mapping::AddressAndPortDependent;
-                if before.is_none() {
+                let published = self.leads(protocol, port, *owner) == Some(inside);
+                shared = opening.apart && !published;
+                adopted = !opening.apart && before.is_none() && self.is_ambiguous(&reply);
+                if published {
+                    assert!(opening.apart, "{port} is published");
+                } else if before.is_none() {
                     let (wish, got) = (inside.port(), port.port());
                     assert!(
                         allows(rule, protocol, wish, got),
@@ -193,7 +238,7 @@ impl Translator {
                     let free = rested.peek().is_none() || rested.any(|host| host == *inside.ip());
                     assert!(free || shared || self.is_doubtful(), "{port} rests");
                 }
-                if !shared {
+                if !shared && !published {
                     // A mapping filters as the rule said when it was made.
                     let filtering = before.map_or(rule.filtering, |mapping| mapping.filtering);
                     let remote = *original.to.ip();
@@ -202,7 +247,17 @@ impl Translator {
             }
         }
         let (original, host) = (*original, *host);
-        Flow { original, reply, until, host, lent, shared, adopted: false, ended: None }
+        Flow { original, reply, until, host, lent, shared, adopted, ended: None }
+    }
+
+    /// Whether the port that a new mapping would have got first may be another flow's with this very remote, so that
+    /// the flow shares the one that it has got.
+    fn is_ambiguous(&self, reply: &Tuple) -> bool {
+        self.flows.iter().map(|flow| flow.original).any(|other| {
+            (other.protocol, other.from, other.to.ip())
+                == (reply.protocol, reply.from, reply.to.ip())
+                && !self.is_used(other.protocol, other.to)
+        })
     }
 
     fn is_lifetime(&self, view: &FlowView) -> bool {
