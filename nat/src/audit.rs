@@ -75,14 +75,21 @@ fn shared_port(flow: &Flow) -> (u8, Ipv4Addr, u16) {
 
 #[cfg(test)]
 mod tests {
-    use packet::Instant;
+    use packet::{Instant, InterfaceId};
 
     use super::*;
     use crate::flow::Origin;
+    use crate::holding::Path;
     use crate::table::Holdings;
     use crate::tuple::Tuple;
 
     const HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
+
+    fn held() -> Holdings {
+        let inside = InterfaceId::new(0);
+        let path = Path { came_on: inside, owner: None, out: InterfaceId::new(1) };
+        Holdings { source_mapping: None, destination_mapping: None, host: HOST, path }
+    }
 
     fn with_flow() -> Nat {
         let mut nat = Nat::new(1);
@@ -95,7 +102,7 @@ mod tests {
             kind: 0,
         };
         let flow = Flow::new(original, original.inverse(), None, Origin::Masquerade);
-        let holdings = Holdings { source_mapping: None, destination_mapping: None, host: HOST };
+        let holdings = held();
         nat.table.insert(Instant::ZERO, &nat.hashes, flow, holdings);
         nat.hosts.add(&nat.hashes, HOST);
         nat
@@ -131,7 +138,7 @@ mod tests {
     fn a_flow_that_is_twice_in_the_table_is_found() {
         let mut nat = with_flow();
         let twin = nat.table.iter().next().cloned();
-        let holdings = Holdings { source_mapping: None, destination_mapping: None, host: HOST };
+        let holdings = held();
         nat.table.insert(Instant::ZERO, &nat.hashes, twin.unwrap(), holdings);
         assert_eq!(nat.audit(), Err("two flows have one tuple"));
     }

@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 
 use packet::icmp;
 use packet::rewrite::{self, End};
-use packet::{InterfaceId, Ipv4, Protocol, Transport};
+use packet::{InterfaceId, Ipv4, PortId, Protocol, Transport};
 
 use crate::facts::Found;
 use crate::flow::Origin;
@@ -23,6 +23,8 @@ pub struct Arrival {
     pub interface: InterfaceId,
     /// The router's interface that bears the packet's destination address, if one does.
     pub owner: Option<InterfaceId>,
+    /// The port that it came in by; none for what the router says itself.
+    pub port: Option<PortId>,
 }
 
 /// Where a packet is about to leave.
@@ -51,7 +53,7 @@ pub(crate) enum Plan {
     /// It belongs to a flow.
     Known { flow: FlowId, direction: Direction, transport: Transport },
     /// It goes elsewhere than it was sent, and a flow is to be kept if it survives.
-    Redirected { original: Tuple, arrival: Arrival, origin: Origin, mapping: Option<MappingId> },
+    Redirected { original: Tuple, origin: Origin, mapping: Option<MappingId> },
     /// An ICMP error about a packet of a flow; `direction` is the error's own.
     Error { flow: FlowId, direction: Direction },
 }

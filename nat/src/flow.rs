@@ -89,6 +89,10 @@ impl Flow {
         }
     }
 
+    pub(crate) const fn origin(&self) -> Origin {
+        self.origin
+    }
+
     pub(crate) const fn protocol(&self) -> Protocol {
         self.protocol
     }
@@ -131,6 +135,11 @@ impl Flow {
     /// Whether it is a connection that both sides have closed, or one has reset.
     pub(crate) const fn has_ended(&self) -> bool {
         matches!(self.progress, Progress::Tcp(tcp) if tcp.has_ended())
+    }
+
+    /// Whether it is a connection whose ends have both said that they mean it, and that goes on.
+    pub(crate) const fn is_established(&self) -> bool {
+        matches!(self.progress, Progress::Tcp(tcp) if !tcp.has_ended()) && self.is_assured()
     }
 
     pub(crate) const fn counter(&self, direction: Direction) -> Counter {

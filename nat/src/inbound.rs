@@ -8,7 +8,6 @@ use crate::destined::{Arrival, Destined, Plan};
 use crate::flow::Origin;
 use crate::known::Seen;
 use crate::mapping::{Behind, Entry, MappingId};
-use crate::masquerade::Masquerade;
 use crate::nat::Nat;
 use crate::tcp::{State, Tcp};
 use crate::tuple::{Direction, Tuple};
@@ -85,7 +84,7 @@ impl Nat {
         // Mappings live as long as their flows: end those whose time has come before asking for one.
         self.collect(now);
         match self.redirection(transport, &tuple, arrival) {
-            Ok(Some(redirection)) => Ok(redirection.of(packet, tuple, arrival)),
+            Ok(Some(redirection)) => Ok(redirection.of(packet, tuple, owned)),
             Ok(None) => Ok(Destined::untouched(packet, owned)),
             Err(reason) => Err(packet.refuse(reason)),
         }
@@ -149,24 +148,8 @@ impl Nat {
             Transport::Udp { .. } => true,
             _ => false,
         };
-        let inside = self.inside_rule(tuple.source, arrival.interface, owner);
+        let inside = self.rules.inside_rule(tuple.source, arrival.interface, owner);
         begins && (inside.is_some() || self.mappings.admits(&self.hashes, id, entry, tuple.source))
-    }
-
-    /// The rule that would masquerade `source` behind the addresses of `owner`, for a packet that came in inside. From
-    /// another outside nobody is inside, though the rule's source may hold everybody. Exceptions are about other
-    /// destinations.
-    pub(crate) fn inside_rule(
-        &self,
-        source: Ipv4Addr,
-        interface: InterfaceId,
-        owner: InterfaceId,
-    ) -> Option<&Masquerade> {
-        if interface == owner || self.rules.is_outside(interface) {
-            return None;
-        }
-        let mut rules = self.rules.masquerade.iter();
-        rules.find(|rule| rule.out == owner && rule.source.contains(&source))
     }
 }
 
@@ -190,14 +173,9 @@ struct Redirection {
 }
 
 impl Redirection {
-    fn of(self, packet: Ipv4, sent: Tuple, arrival: Arrival) -> Destined {
-        let plan = Plan::Redirected {
-            original: sent,
-            arrival,
-            origin: self.origin,
-            mapping: self.mapping,
-        };
+    fn of(self, packet: Ipv4, sent: Tuple, owned: bool) -> Destined {
+        let plan = Plan::Redirected { original: sent, origin: self.origin, mapping: self.mapping };
         let to = Tuple { destination: self.to.0, destination_port: self.to.1, ..sent };
-        Destined::redirect(packet, plan, sent, to, arrival.owner.is_some())
+        Destined::redirect(packet, plan, sent, to, owned)
     }
 }

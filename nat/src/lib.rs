@@ -8,7 +8,7 @@
 //! The code map, in reading order: [`rules`] with [`masquerade`] and [`publish`] (what the administrator wants),
 //! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab` and `expiry` (all
 //! flows), `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the whole as one value),
-//! `inbound`, `outbound`, `opening` and `icmp` (the two steps), `known` and `ahead` (the short way), [`destined`]
+//! `inbound`, `outbound`, `opening` and `icmp` (the two steps), `holding` (what ends a flow before its time), `known` and `ahead` (the short way), [`destined`]
 //! (their witnesses), [`limits`] and `ended` (how many, and who makes room), [`view`], [`stats`], [`facts`],
 //! [`fragments`], `audit`.
 #![forbid(unsafe_code)]
@@ -21,6 +21,7 @@ mod expiry;
 pub mod facts;
 mod flow;
 pub mod fragments;
+mod holding;
 mod icmp;
 mod inbound;
 mod index;

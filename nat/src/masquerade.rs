@@ -23,6 +23,8 @@ pub struct Masquerade {
     pub ports: Option<PortRange>,
     /// Whether an even UDP port stays even and an odd one odd (RFC 4787 REQ-4).
     pub parity: bool,
+    /// Whether its flows go on when it changes or goes.
+    pub keep: bool,
 }
 
 impl Masquerade {
@@ -36,6 +38,7 @@ impl Masquerade {
             filtering: Filtering::AddressAndPortDependent,
             ports: None,
             parity: true,
+            keep: false,
         }
     }
 

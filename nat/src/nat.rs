@@ -49,7 +49,7 @@ pub struct Nat {
     /// The counts that no table keeps; the others are zero here.
     pub(crate) counts: Stats,
     /// The latest time that a packet or a timer told.
-    latest: Instant,
+    pub(crate) latest: Instant,
     seed: u64,
     draws: u64,
 }
@@ -73,11 +73,16 @@ impl Nat {
         }
     }
 
-    /// Replaces the rules. Living flows stay as they are, also those that the new rules would translate otherwise.
+    /// Replaces the rules. Flows that the new rules would translate otherwise end, except those that `keep` and
+    /// connections that are established.
     pub fn set_rules(&mut self, rules: Rules) {
-        self.listeners = Listeners::new(&rules.publish);
+        let listeners = Listeners::new(&rules.publish);
+        let before = (
+            core::mem::replace(&mut self.rules, rules),
+            core::mem::replace(&mut self.listeners, listeners),
+        );
         self.mappings.publish(&self.listeners);
-        self.rules = rules;
+        self.end_changed((&before.0, &before.1));
         self.reserve();
     }
 

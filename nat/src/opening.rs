@@ -5,6 +5,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use packet::{DropReason, Instant, InterfaceId, Protocol};
 
 use crate::flow::{Flow, Origin};
+use crate::holding::Path;
 use crate::mapping::{MappingId, Request};
 use crate::masquerade::{Manner, Mapping};
 use crate::nat::Nat;
@@ -25,6 +26,8 @@ pub(crate) struct Opening {
     pub(crate) tcp: Option<Tcp>,
     /// The mapping that it was sent to.
     pub(crate) mapping: Option<MappingId>,
+    /// Between which interfaces it goes.
+    pub(crate) path: Path,
 }
 
 impl Opening {
@@ -106,7 +109,8 @@ impl Nat {
                 None
             }
         };
-        let holdings = Holdings { source_mapping, destination_mapping: opening.mapping, host };
+        let Opening { mapping: destination_mapping, path, .. } = opening;
+        let holdings = Holdings { source_mapping, destination_mapping, host, path };
         self.hosts.add(&self.hashes, host);
         flow.count(Direction::Original, bytes);
         flow.set_deadline(now + self.lifetimes.of(&flow));

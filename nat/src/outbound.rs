@@ -5,10 +5,10 @@ use packet::{DropReason, Dropped, Instant, Ipv4, Protocol, Transport};
 
 use crate::destined::{Arrival, Departure, Destined, Plan, Translated};
 use crate::flow::Origin;
+use crate::holding::{Path, Stand};
 use crate::inbound::begins;
 use crate::known::Course;
 use crate::mapping::MappingId;
-use crate::masquerade::Manner;
 use crate::nat::Nat;
 use crate::opening::{Opening, Source};
 use crate::table::FlowId;
@@ -27,6 +27,7 @@ impl Nat {
         &mut self,
         now: Instant,
         packet: Destined,
+        arrival: Arrival,
         departure: Departure,
     ) -> Result<Translated, Dropped> {
         self.tell(now);
@@ -34,8 +35,8 @@ impl Nat {
             Plan::Known { flow, direction, transport } => {
                 self.follow(now, packet, (flow, direction), transport, departure)
             }
-            Plan::Fresh => self.masquerade(now, packet, departure),
-            Plan::Redirected { original, arrival, origin, mapping } => {
+            Plan::Fresh => self.masquerade(now, packet, arrival, departure),
+            Plan::Redirected { original, origin, mapping } => {
                 let redirected = Redirected { original, arrival, origin, mapping };
                 self.redirect(now, packet, redirected, departure)
             }
@@ -64,7 +65,12 @@ impl Nat {
         };
         let sent = flow.tuple(direction);
         let seen = flow.tuple(direction.opposite());
-        // Rules or routes may have changed under a flow whose source nobody translates.
+        // Routes may have changed under it.
+        if !self.may_leave(id, direction, departure.interface) {
+            self.end(now, id);
+            return Err(destined.undo().refuse(DropReason::NatNoFlow));
+        }
+        // Rules may have changed under a connection whose source nobody translates.
         if direction == Direction::Original
             && seen.destination == sent.source
             && self.rules.masquerade(sent.source, seen.source, departure.interface).is_some()
@@ -84,6 +90,7 @@ impl Nat {
         &mut self,
         now: Instant,
         destined: Destined,
+        arrival: Arrival,
         departure: Departure,
     ) -> Result<Translated, Dropped> {
         let packet = destined.packet();
@@ -117,6 +124,7 @@ impl Nat {
             origin: Origin::Masquerade,
             tcp: first_state(transport),
             mapping: None,
+            path: Path::new(arrival, departure.interface),
         };
         self.begin(now, destined, opening)
     }
@@ -151,33 +159,20 @@ impl Nat {
             Some(tuple) => (tuple.destination, tuple.destination_port),
             None => return Err(destined.undo().refuse(DropReason::NatNoFlow)),
         };
-        let rule = self.rules.masquerade(original.source, to.0, departure.interface);
-        let source = match (rule.map(|rule| rule.manner()), departure.external) {
-            (Some(manner), Some(external)) => {
-                Source::Translated { external, owner: Some(departure.interface), manner }
+        let path = Path::new(arrival, departure.interface);
+        let source = match self.rules.stand(original.source, to.0, true, path) {
+            Stand::Kept => Source::Kept,
+            Stand::Hairpin(manner) => {
+                Source::Translated { external: original.destination, owner: arrival.owner, manner }
             }
-            (Some(_), None) => return Err(destined.undo().refuse(DropReason::NatNoAddress)),
-            (None, _) => self.hairpin(&original, arrival, departure),
+            Stand::Uplink(out, manner) => match departure.external {
+                Some(external) => Source::Translated { external, owner: Some(out), manner },
+                None => return Err(destined.undo().refuse(DropReason::NatNoAddress)),
+            },
         };
         let opening =
-            Opening { original, to, source, origin, tcp: first_state(transport), mapping };
+            Opening { original, to, source, origin, tcp: first_state(transport), mapping, path };
         self.begin(now, destined, opening)
-    }
-
-    /// A redirected packet that turns back to the inside leaves from the external address that it was sent to, so that
-    /// the answer comes through here (RFC 4787 REQ-9, RFC 5382 REQ-8).
-    fn hairpin(&self, original: &Tuple, arrival: Arrival, departure: Departure) -> Source {
-        let owner = arrival.owner;
-        let rule =
-            owner.and_then(|owner| self.inside_rule(original.source, arrival.interface, owner));
-        if rule.is_none() && arrival.interface != departure.interface {
-            return Source::Kept;
-        }
-        Source::Translated {
-            external: original.destination,
-            owner,
-            manner: rule.map_or_else(Manner::default, |rule| rule.manner()),
-        }
     }
 
     /// A packet whose flow began after its first step: it follows if it goes where the flow goes.

@@ -16,6 +16,8 @@ pub struct Publish {
     pub port: u16,
     /// The service inside.
     pub to: SocketAddrV4,
+    /// Whether its flows go on when it changes or goes.
+    pub keep: bool,
 }
 
 /// The addresses that a publish rule listens on.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::masquerade::{Filtering, Masquerade};
 use crate::publish::Publish;
 
-/// What is to be translated. Rules judge new flows only; a living flow keeps the translation it began with.
+/// What is to be translated. A living flow keeps the translation that it began with, and ends where a change of rules
+/// would translate it otherwise.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Rules {
     /// In order; the first that covers a packet translates it.
@@ -44,6 +45,24 @@ impl Rules {
     /// holds beside the hosts inside.
     pub fn is_outside(&self, interface: InterfaceId) -> bool {
         self.masquerade.iter().any(|rule| rule.out == interface)
+    }
+
+    /// The rule by which hosts inside get ports of the addresses of `owner`.
+    pub(crate) fn lender(&self, inside: Ipv4Addr, owner: InterfaceId) -> Option<&Masquerade> {
+        let mut rules = self.masquerade.iter();
+        rules.find(|rule| rule.out == owner && rule.source.contains(&inside))
+    }
+
+    /// The rule that would masquerade `source` behind the addresses of `owner`, for a packet that came in inside. From
+    /// another outside nobody is inside, though the rule's source may hold everybody. Exceptions are about other
+    /// destinations.
+    pub(crate) fn inside_rule(
+        &self,
+        source: Ipv4Addr,
+        came_on: InterfaceId,
+        owner: InterfaceId,
+    ) -> Option<&Masquerade> {
+        if came_on == owner || self.is_outside(came_on) { None } else { self.lender(source, owner) }
     }
 }
 
@@ -144,7 +163,7 @@ mod tests {
 
     fn rule(protocol: Protocol, listen: Listen, port: u16, last: u8) -> Publish {
         let to = SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, last), 80);
-        Publish { protocol, listen, port, to }
+        Publish { protocol, listen, port, to, keep: false }
     }
 
     #[test]

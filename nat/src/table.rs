@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expiry::{Buckets, Wheel};
 use crate::flow::Flow;
+use crate::holding::Path;
 use crate::index::{Hashes, Index};
 use crate::known::Note;
 use crate::limits::Limits;
@@ -32,6 +33,8 @@ pub(crate) struct Holdings {
     pub(crate) destination_mapping: Option<MappingId>,
     /// The inside host that it counts against.
     pub(crate) host: Ipv4Addr,
+    /// Between which interfaces it was begun.
+    pub(crate) path: Path,
 }
 
 /// What became of a flow that was to be looked at.
@@ -43,7 +46,7 @@ pub(crate) enum Due {
     Living,
 }
 
-/// Flows with their deadlines. For each: 64 bytes itself, 16 of holdings, 16 of notes, 32 to 64 in the index, 12 in the
+/// Flows with their deadlines. For each: 64 bytes itself, 28 of holdings, 16 of notes, 32 to 64 in the index, 12 in the
 /// wheel.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Read")]
@@ -160,6 +163,21 @@ impl Table {
             && let Some(notes) = self.notes.get_mut(id.number as usize)
         {
             notes[direction as usize] = note;
+        }
+    }
+
+    /// Between which interfaces a flow was begun.
+    pub(crate) fn path(&self, id: FlowId) -> Option<Path> {
+        let (_, holdings) = self.holdings.get(id.number as usize).filter(|_| self.is_same(id))?;
+        Some(holdings.path)
+    }
+
+    /// Notes that a flow's packets leave by another way, which is as right.
+    pub(crate) fn set_path(&mut self, id: FlowId, path: Path) {
+        if self.is_same(id)
+            && let Some((_, holdings)) = self.holdings.get_mut(id.number as usize)
+        {
+            holdings.path = path;
         }
     }
 

@@ -212,7 +212,7 @@ impl Switch {
         // 5 nat inbound: whom is it really for (existing flow, published port, hairpin)?
         self.trace.enter(Step::NatInbound);
         let owner = self.router.routes.owner(packet.destination());
-        let arrival = Arrival { interface: origin.interface, owner };
+        let arrival = Arrival { interface: origin.interface, owner, port: Some(origin.port) };
         let destined = match &seen {
             Some(seen) => self.nat.inbound_seen(now, packet, seen, arrival)?,
             None if !self.nat.is_configured() => Destined::untouched(packet, owner.is_some()),
@@ -234,7 +234,7 @@ impl Switch {
         // 7 nat outbound: whom is it really from; a new flow is kept only here, once its packet has survived.
         let departure = Departure { interface: hop.interface, external: hop.source };
         self.trace.enter(Step::NatOutbound);
-        let outcome = self.nat.outbound(now, destined, departure);
+        let outcome = self.nat.outbound(now, destined, arrival, departure);
         self.trace.translated(now, &self.nat, &outcome, departure);
         let translated = outcome.map_err(router::out_of_resources)?;
 

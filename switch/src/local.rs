@@ -188,7 +188,7 @@ impl Switch {
         let Some(interface) = owner.or_else(way) else {
             return self.unsent(packet.into_frame(), out);
         };
-        let arrival = Arrival { interface, owner };
+        let arrival = Arrival { interface, owner, port: None };
         match self.nat.inbound(now, packet, arrival) {
             Ok(destined) if !destined.is_for_us() => {
                 let mut packet = destined.into_packet();

@@ -140,22 +140,24 @@ fn a_connection_that_is_known_only_here_is_picked_up_in_midstream() {
     assert!(connected(&mut lab));
 }
 
+/// NC11.
 #[test]
-fn flows_survive_a_change_of_rules() {
+fn what_is_established_survives_a_change_of_rules() {
     let mut lab = masqueraded();
     lab.publish("203.0.113.1:8080/tcp", "192.168.0.2:80");
     let client = "198.51.100.77:40000";
     lab.ip("wan", &Packet::tcp(client, "203.0.113.1:8080", SYN, b""));
-    ask(&mut lab);
-    lab.clear();
+    lab.ip("red", &Packet::tcp("192.168.0.2:80", client, SYN_ACK, b""));
+    lab.ip("wan", &Packet::tcp(client, "203.0.113.1:8080", ACK, b""));
+    establish(&mut lab);
     let mut rules = lab.rules().clone();
     rules.publish.clear();
     rules.masquerade[0].source = "192.168.0.3/32".parse().unwrap();
     lab.set_rules(rules);
-    ask(&mut lab);
+    lab.ip("red", &Packet::tcp(INSIDE, REMOTE, ACK, b"?"));
     assert_eq!(lab.packet("wan").from().to_string(), OUTSIDE, "it keeps its translation");
-    assert!(answered(&mut lab));
-    lab.ip("red", &Packet::tcp("192.168.0.2:80", client, SYN_ACK, b""));
+    assert!(connected(&mut lab));
+    lab.ip("red", &Packet::tcp("192.168.0.2:80", client, ACK, b"!"));
     assert_eq!(lab.packet("wan").from().to_string(), "203.0.113.1:8080");
     lab.ip("wan", &Packet::tcp("198.51.100.78:1", "203.0.113.1:8080", SYN, b""));
     assert!(lab.packets("red").is_empty(), "the new follow the new rules");
@@ -326,4 +328,193 @@ fn a_connection_opened_anew_that_no_rule_covers_leaves_nothing_of_the_old() {
         lab.ip("red", &Packet::tcp(INSIDE, REMOTE, flags, b""));
         assert_eq!(lab.packet("wan").from().to_string(), INSIDE);
     }
+}
+
+/// A second uplink with a masquerade rule of its own.
+fn two_uplinks() -> Lab {
+    let mut lab = masqueraded();
+    lab.peer("wan1", Port::routed("198.18.0.1/24"), "198.18.0.254");
+    lab.masquerade("192.168.0.0/24", "wan1");
+    lab
+}
+
+/// Lets all that goes out go through the second uplink.
+fn move_route(lab: &mut Lab) {
+    lab.route("0.0.0.0/0", "198.18.0.254");
+    lab.clear();
+}
+
+/// NC10: the kernel, too, drops the first packet and forgets the flow.
+#[test]
+fn a_flow_whose_route_moves_begins_anew_under_the_other_uplinks_address() {
+    let (ping, syn) =
+        (Packet::ping("192.168.0.2", "198.51.100.9", 1, 1), Packet::tcp(INSIDE, REMOTE, ACK, b"?"));
+    for packet in [Packet::udp(INSIDE, REMOTE, b"?"), ping, syn] {
+        let mut lab = two_uplinks();
+        establish(&mut lab);
+        for _ in 0..3 {
+            lab.ip("red", &packet);
+            assert_eq!(lab.packet("wan").source.to_string(), "203.0.113.1");
+        }
+        move_route(&mut lab);
+        lab.ip("red", &packet);
+        assert_eq!(lab.drops(), [("red", DropReason::NatNoFlow, 1)]);
+        lab.clear();
+        lab.ip("red", &packet);
+        assert!(lab.packets("wan").is_empty());
+        assert_eq!(lab.packet("wan1").source.to_string(), "198.18.0.1");
+    }
+}
+
+/// NC9, NC10.
+#[test]
+fn a_connection_opened_anew_behind_a_moved_route_leaves_at_once() {
+    let mut lab = two_uplinks();
+    establish(&mut lab);
+    lab.ip("wan", &Packet::tcp(REMOTE, OUTSIDE, RST, b""));
+    move_route(&mut lab);
+    lab.ip("red", &Packet::tcp(INSIDE, REMOTE, SYN, b""));
+    assert_eq!(lab.packet("wan1").source.to_string(), "198.18.0.1");
+}
+
+/// NC10: the client would not know whom the answer is from, and the other provider would not let it out.
+#[test]
+fn answers_from_a_published_port_leave_by_no_other_uplink() {
+    let mut lab = two_uplinks();
+    lab.publish("203.0.113.1:53/udp", "192.168.0.2:53");
+    let (ask, answer) = (
+        Packet::udp("198.51.100.9:4000", "203.0.113.1:53", b"?"),
+        Packet::udp("192.168.0.2:53", "198.51.100.9:4000", b"!"),
+    );
+    lab.ip("wan", &ask);
+    lab.clear();
+    lab.ip("red", &answer);
+    assert_eq!(lab.packet("wan").source.to_string(), "203.0.113.1");
+    move_route(&mut lab);
+    lab.ip("red", &answer);
+    assert!(lab.packets("wan1").is_empty());
+    lab.ip("red", &answer);
+    assert_eq!(lab.packet("wan1").source.to_string(), "198.18.0.1", "what it says itself");
+}
+
+/// Changes `lab`'s rules.
+fn alter(lab: &mut Lab, change: impl FnOnce(&mut Rules)) {
+    let mut rules = lab.rules().clone();
+    change(&mut rules);
+    lab.set_rules(rules);
+    lab.clear();
+}
+
+/// NC11: a sender that never pauses follows the rule.
+#[test]
+fn a_published_datagram_goes_where_its_rule_leads_today() {
+    let listen = "203.0.113.1:5140";
+    let log = Packet::udp("198.51.100.77:40000", listen, b"log");
+    let begun = || {
+        let mut lab = masqueraded();
+        lab.publish("203.0.113.1:5140/udp", "192.168.0.2:514");
+        lab.ip("wan", &log);
+        lab.clear();
+        lab
+    };
+    let mut lab = begun();
+    alter(&mut lab, |rules| rules.publish[0].to = "192.168.0.3:514".parse().unwrap());
+    lab.ip("wan", &log);
+    assert_eq!(lab.packet("blue").to().to_string(), "192.168.0.3:514");
+    let mut lab = begun();
+    alter(&mut lab, |rules| rules.publish.clear());
+    lab.ip("wan", &log);
+    assert!(lab.packets("red").is_empty(), "the rule is gone");
+    let mut lab = begun();
+    alter(&mut lab, |rules| rules.publish[0].port = 5141);
+    lab.ip("wan", &log);
+    assert!(lab.packets("red").is_empty(), "it listens elsewhere");
+    let mut lab = begun();
+    alter(&mut lab, |rules| {
+        let first = nat::Publish { to: "192.168.0.3:514".parse().unwrap(), ..rules.publish[0] };
+        rules.publish.insert(0, first);
+    });
+    lab.ip("wan", &log);
+    assert_eq!(lab.packets("blue").len(), 1, "another rule is asked first");
+    let mut lab = begun();
+    alter(&mut lab, |rules| {
+        rules.publish[0].listen = nat::Listen::Any;
+        rules.publish.push(nat::Publish { port: 9, ..rules.publish[0] });
+    });
+    assert_eq!(lab.flows().len(), 1, "what leads to the same stays");
+    let mut lab = begun();
+    alter(&mut lab, |rules| rules.publish[0].keep = true);
+    assert_eq!(lab.flows().len(), 1);
+    alter(&mut lab, |rules| rules.publish.clear());
+    lab.ip("wan", &log);
+    assert_eq!(lab.packet("red").to().to_string(), "192.168.0.2:514", "the rule said keep");
+}
+
+/// NC11.
+#[test]
+fn a_masqueraded_flow_ends_with_what_its_rule_said_of_it() {
+    let changes: [(&str, fn(&mut Rules)); 6] = [
+        ("the rule is gone", |rules| rules.masquerade.clear()),
+        ("its destination is excepted", |rules| {
+            rules.masquerade[0].except.push("198.51.100.0/24".parse().unwrap());
+        }),
+        ("its source is no longer covered", |rules| {
+            rules.masquerade[0].source = "192.168.0.3/32".parse().unwrap();
+        }),
+        ("its port is out of the range", |rules| {
+            rules.masquerade[0].ports = nat::PortRange::new(6000, 6999);
+        }),
+        ("it is filtered otherwise", |rules| {
+            rules.masquerade[0].filtering = nat::Filtering::EndpointIndependent;
+        }),
+        ("another rule is asked first", |rules| {
+            let first = nat::Masquerade {
+                mapping: nat::Mapping::AddressAndPortDependent,
+                ..rules.masquerade[0].clone()
+            };
+            rules.masquerade.insert(0, first);
+        }),
+    ];
+    for (why, change) in changes {
+        for keep in [false, true] {
+            let mut lab = masqueraded();
+            alter(&mut lab, |rules| rules.masquerade[0].keep = keep);
+            establish(&mut lab);
+            ask(&mut lab);
+            lab.ip("red", &Packet::ping("192.168.0.2", "198.51.100.9", 6500, 1));
+            assert_eq!(lab.flows().len(), 3);
+            alter(&mut lab, change);
+            let pinged = u16::from(!keep && why != "its port is out of the range");
+            let living: Vec<_> = lab.flows().iter().map(|flow| flow.protocol.0).collect();
+            let expected = match (keep, pinged) {
+                (true, _) => vec![6, 17, 1],
+                (false, 0) => vec![6, 1],
+                (false, _) => vec![6],
+            };
+            assert_eq!(living, expected, "{why}, keep {keep}");
+            assert!(connected(&mut lab), "{why}: what is established goes on");
+        }
+    }
+    let mut lab = masqueraded();
+    ask(&mut lab);
+    alter(&mut lab, |rules| {
+        rules.masquerade[0].source = "192.168.0.0/16".parse().unwrap();
+        rules.masquerade[0].ports = nat::PortRange::new(5000, 5009);
+        let other = nat::Masquerade::new("10.0.0.0/8".parse().unwrap(), rules.masquerade[0].out);
+        rules.masquerade.insert(0, other);
+    });
+    assert!(answered(&mut lab), "what says the same of it ends nothing");
+}
+
+/// NC11.
+#[test]
+fn a_hairpin_follows_its_rule() {
+    let mut lab = masqueraded();
+    lab.publish("203.0.113.1:53/udp", "192.168.0.2:53");
+    let ask = Packet::udp("192.168.0.3:5000", "203.0.113.1:53", b"?");
+    lab.ip("blue", &ask);
+    assert_eq!(lab.packets("red").len(), 1);
+    alter(&mut lab, |rules| rules.publish[0].to = "192.168.0.3:53".parse().unwrap());
+    lab.ip("blue", &ask);
+    assert_eq!(lab.packet("blue").to().to_string(), "192.168.0.3:53");
 }

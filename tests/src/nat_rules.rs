@@ -44,7 +44,7 @@ impl Lab {
             other => panic!("cannot publish {other}"),
         };
         let mut rules = self.checks.rules.clone();
-        rules.publish.push(Publish { protocol, listen, port, to: to.socket() });
+        rules.publish.push(Publish { protocol, listen, port, to: to.socket(), keep: false });
         self.set_rules(rules);
     }
 

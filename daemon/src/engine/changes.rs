@@ -292,6 +292,7 @@ fn rules(lab: &Lab, ids: &mut Ids) -> Rules {
             .ports
             .and_then(|ports| nat::PortRange::new(ports.first().get(), ports.last().get())),
         parity: rule.parity,
+        keep: false,
     });
     let masquerade = masquerade.collect();
     let publish = lab.publish.iter().map(|(listener, target)| nat::Publish {
@@ -306,6 +307,7 @@ fn rules(lab: &Lab, ids: &mut Ids) -> Rules {
         },
         port: listener.port.get(),
         to: std::net::SocketAddrV4::new(target.address, target.port.get()),
+        keep: false,
     });
     Rules { masquerade, publish: publish.collect() }
 }

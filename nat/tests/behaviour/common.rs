@@ -127,7 +127,7 @@ impl Router {
             assert_eq!(dropped.frame, before, "a refused packet is as its sender knew it");
             Outcome::Refused(dropped.reason)
         };
-        let arrival = Arrival { interface, owner };
+        let arrival = Arrival { interface, owner, port: None };
         let destined = match self.nat.inbound(now, packet, arrival) {
             Ok(destined) => destined,
             Err(dropped) => return refused(dropped),
@@ -142,7 +142,7 @@ impl Router {
             _ => None,
         };
         let departure = Departure { interface: out, external };
-        match self.nat.outbound(now, destined, departure) {
+        match self.nat.outbound(now, destined, arrival, departure) {
             Ok(translated) => {
                 let packet = translated.into_packet();
                 let bytes = packet.bytes();

@@ -13,6 +13,7 @@ fn router(rule: Masquerade) -> Router {
         listen: Listen::Any,
         port: 8080,
         to: SocketAddrV4::new(RED, 80),
+        keep: false,
     };
     Router::with(vec![rule], vec![publish])
 }

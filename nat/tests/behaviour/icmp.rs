@@ -15,6 +15,7 @@ fn published() -> Router {
         listen: Listen::Address(EXTERNAL),
         port: 8080,
         to: SocketAddrV4::new(RED, 80),
+        keep: false,
     };
     Router::with(vec![inside_rule()], vec![publish])
 }
@@ -132,7 +133,7 @@ fn errors_neither_refresh_nor_end_a_flow() {
 fn the_routers_own_error_about_a_translated_packet_finds_its_sender() {
     let (mut router, original, sent) = busy(|host| udp((host, 4000), (REMOTE, 53)));
     let own = error(EXTERNAL, 3, 1, &sent, 548);
-    let arrival = Arrival { interface: WAN, owner: Some(WAN) };
+    let arrival = Arrival { interface: WAN, owner: Some(WAN), port: None };
     let destined = router.nat.inbound(s(2), own, arrival).unwrap();
     assert!(!destined.is_for_us());
     let got = destined.into_packet();
@@ -153,7 +154,7 @@ fn an_error_that_is_undone_is_as_it_came() {
     let (mut router, _, sent) = busy(|host| query(host, REMOTE, 8, 4000));
     let came = error(HOP, 11, 0, &sent, 576);
     let before = came.frame().clone();
-    let arrival = Arrival { interface: WAN, owner: Some(WAN) };
+    let arrival = Arrival { interface: WAN, owner: Some(WAN), port: None };
     let destined = router.nat.inbound(s(2), came, arrival).unwrap();
     assert_eq!(destined.packet().destination(), RED);
     assert_eq!(*destined.undo().frame(), before);

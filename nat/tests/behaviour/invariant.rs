@@ -68,6 +68,7 @@ fn rules() -> impl Strategy<Value = (Vec<Masquerade>, Vec<Publish>)> {
                 listen,
                 port: 8080,
                 to,
+                keep: false,
             });
             (masquerade, publish.to_vec())
         },

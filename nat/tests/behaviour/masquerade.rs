@@ -294,8 +294,13 @@ fn partial_checksums_stay_partial_and_right() {
 }
 
 #[test]
-fn living_flows_stay_when_rules_go() {
+fn flows_end_with_their_rule_unless_it_says_keep() {
     let mut router = Router::new();
+    router.map(s(1), (RED, 4000), (REMOTE, 53));
+    router.nat.set_rules(Rules::default());
+    assert!(!router.nat.is_configured());
+    let keep = Masquerade { keep: true, ..inside_rule() };
+    let mut router = Router::with(vec![keep], vec![]);
     router.map(s(1), (RED, 4000), (REMOTE, 53));
     router.nat.set_rules(Rules::default());
     assert!(router.nat.is_configured());

@@ -13,6 +13,7 @@ fn web(protocol: Protocol) -> Publish {
         listen: Listen::Address(EXTERNAL),
         port: 8080,
         to: SocketAddrV4::new(RED, 80),
+        keep: false,
     }
 }
 
@@ -81,12 +82,18 @@ fn a_flow_counts_against_the_server_and_a_dropped_packet_leaves_none() {
 #[test]
 fn rules_that_come_to_cover_a_published_flow_stop_it_rather_than_leak() {
     let mut router = router();
-    router.pass(s(1), udp((GREEN, 9), (EXTERNAL, 8080))).sent();
+    let (client, listener, server) = ((GREEN, 9), (EXTERNAL, 8080), (RED, 80));
+    router.pass(s(1), tcp(client, listener, SYN)).sent();
+    router.pass(s(1), tcp(server, client, SYN | ACK)).sent();
+    router.pass(s(1), tcp(client, listener, ACK)).sent();
+    router.pass(s(1), udp(client, listener)).sent();
     let mut masquerade = vec![inside_rule()];
     masquerade.push(tapswitch_nat::Masquerade::new(net("192.168.1.0/24"), BR0));
-    router.nat.set_rules(Rules { masquerade, publish: vec![web(Protocol::UDP)] });
-    let reason = router.pass(s(2), udp((GREEN, 9), (EXTERNAL, 8080))).refused();
-    assert_eq!(reason, DropReason::NatNoFlow);
+    let publish = [Protocol::UDP, Protocol::TCP].map(web).to_vec();
+    router.nat.set_rules(Rules { masquerade, publish });
+    let reason = router.pass(s(2), tcp(client, listener, ACK)).refused();
+    assert_eq!(reason, DropReason::NatNoFlow, "established, and would leak");
+    assert_eq!(ends(&router.pass(s(2), udp(client, listener)).sent()).0, (GATEWAY, 9));
     let sent = router.pass(s(2), udp((GREEN, 10), (EXTERNAL, 8080))).sent();
     assert_eq!(ends(&sent), ((GATEWAY, 10), (RED, 80)), "new ones get both ends translated");
     let back = router.pass(s(2), udp((RED, 80), (GATEWAY, 10))).sent();

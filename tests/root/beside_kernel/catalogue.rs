@@ -255,6 +255,14 @@ pub(crate) const CATALOGUE: &[Intended] = &[
         recognise: |d| d.is_only_in_port(5353),
     },
     Intended {
+        name: "published-endpoints-are-mappings",
+        ours: "what the owner of a published port says first leaves from that port",
+        kernel: "it leaves from its own where that is free",
+        why: "a peer sees one name, whoever spoke first (RFC 4787 REQ-1)",
+        cases: &["the server itself begins"],
+        recognise: |d| d.is_only_in_port(80),
+    },
+    Intended {
         name: "udp-streams",
         ours: "a flow of UDP is a stream once both sides have spoken twice",
         kernel: "and two seconds have gone by",
@@ -282,7 +290,6 @@ pub(crate) const CATALOGUE: &[Intended] = &[
             "published, an ack of no connection",
             "published, too large an answer with df",
             "hairpin from the server itself",
-            "the server itself begins",
             "a hop more for the router than for its answer",
         ],
         recognise: Difference::is_only_in_times,

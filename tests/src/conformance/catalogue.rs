@@ -169,6 +169,14 @@ pub const SECTIONS: &[Section] = &[
                 "NC9",
                 "A connection opened anew once it has ended is another flow, and judged by the rules of today",
             ),
+            holds(
+                "NC10",
+                "A flow whose route moves to another uplink ends; nothing leaves an uplink under another's address",
+            ),
+            holds(
+                "NC11",
+                "A flow ends where a change of rules would translate it otherwise; established connections and the flows of a rule with `keep` go on",
+            ),
         ],
     },
     Section {

@@ -186,14 +186,15 @@ impl Router {
             assert_eq!(dropped.frame, before, "a refused packet is as its sender knew it");
             Outcome::Refused(dropped.reason)
         };
-        let destined = match self.nat.inbound(self.now, packet, Arrival { interface, owner }) {
+        let arrival = Arrival { interface, owner, port: None };
+        let destined = match self.nat.inbound(self.now, packet, arrival) {
             Ok(destined) if destined.is_for_us() => return Outcome::Local,
             Ok(destined) => destined,
             Err(dropped) => return refused(dropped),
         };
         let interface = way(destined.packet().destination());
         let departure = Departure { interface, external: Some(own(interface)) };
-        match self.nat.outbound(self.now, destined, departure) {
+        match self.nat.outbound(self.now, destined, arrival, departure) {
             Err(dropped) => refused(dropped),
             Ok(translated) => {
                 let left = translated.into_packet();
@@ -281,6 +282,7 @@ fn rules(bytes: &mut Bytes<'_>) -> Rules {
             ]),
             ports: bytes.pick(&[None, PortRange::new(4000, 4003), PortRange::new(1000, 1027)]),
             parity: !bytes.one_in(2),
+            keep: bytes.one_in(4),
             ..Masquerade::new(
                 net(bytes.pick(&["192.168.0.0/24", "192.168.0.0/16", "192.168.0.3/32"])),
                 bytes.pick(&interfaces),
@@ -299,6 +301,7 @@ fn rules(bytes: &mut Bytes<'_>) -> Rules {
             listen: bytes.pick(&listen),
             port: bytes.pick(&PORTS),
             to: end(bytes, &ENDS),
+            keep: bytes.one_in(4),
         });
     }
     rules

@@ -179,7 +179,13 @@ impl Town {
             let listen = bytes.pick(&[Listen::Any, Listen::Interface(on)]);
             let to = ["192.168.0.2:80", "192.168.0.3:53", "192.168.1.3:80", "192.168.0.1:80"];
             let to = bytes.pick(&to).socket();
-            rules.publish.push(Publish { protocol, listen, port: bytes.pick(&[80, 53, 4001]), to });
+            rules.publish.push(Publish {
+                protocol,
+                listen,
+                port: bytes.pick(&[80, 53, 4001]),
+                to,
+                keep: false,
+            });
         }
         rules
     }

@@ -15,6 +15,7 @@ use switch::change::FlowFilter;
 use super::ipv4::Transport;
 use crate::wire::Packet;
 
+mod changes;
 mod filter;
 mod ports;
 mod tuple;
@@ -50,6 +51,34 @@ struct Flow {
     adopted: bool,
     /// The step in which it was first seen to have ended, if it has.
     ended: Option<u64>,
+    /// It is a connection that both ends mean, and that goes on.
+    established: bool,
+    /// Where it came in, who bears the address that it was sent to, and where it leaves.
+    path: (InterfaceId, Option<InterfaceId>, InterfaceId),
+    /// It was sent elsewhere than it goes; to a mapping that lets it in.
+    redirected: bool,
+    admitted: bool,
+}
+
+impl Flow {
+    /// One of which nothing is known but what is shown.
+    const fn adopted(original: Tuple, reply: Tuple, until: Instant) -> Self {
+        let nowhere = InterfaceId::new(0);
+        Self {
+            original,
+            reply,
+            until,
+            host: *original.from.ip(),
+            lent: Vec::new(),
+            shared: false,
+            adopted: true,
+            ended: None,
+            established: false,
+            path: (nowhere, None, nowhere),
+            redirected: false,
+            admitted: false,
+        }
+    }
 }
 
 /// A port that only this host may have for a while.
@@ -134,6 +163,8 @@ struct Opening {
     /// The external address, and the rule that says how its port is chosen; none of either when the source is kept.
     external: Option<(Ipv4Addr, Masquerade, InterfaceId)>,
     through: Option<Lent>,
+    path: (InterfaceId, Option<InterfaceId>, InterfaceId),
+    redirected: bool,
     /// Its external port, or its kept source's, is one of its own, whatever else the endpoint has.
     apart: bool,
     /// It may be refused.
@@ -144,7 +175,7 @@ impl Translator {
     /// Makes a change. Living flows stay as they are, except those that are flushed.
     pub(crate) fn change(&mut self, now: Instant, change: &Change) {
         match change {
-            Change::SetRules(rules) => self.rules = rules.clone(),
+            Change::SetRules(rules) => self.follow_rules(rules.clone()),
             Change::SetLimits(limits) => self.limits = *limits,
             Change::SetLifetimes(lifetimes) => self.lifetimes = *lifetimes,
             Change::FlushFlows => self.astray = true,
@@ -311,6 +342,14 @@ impl Translator {
         departure: Departure,
     ) -> Outbound {
         let transport = Transport::of(packet);
+        if let Plan::Known { flow, original } = destined.plan
+            && !self.flows[flow].adopted
+            && !self.may_leave(flow, original, departure.interface)
+        {
+            let ended = self.flows.swap_remove(flow);
+            self.rest(self.now, vec![ended]);
+            return Outbound::Refused(DropReason::NatNoFlow);
+        }
         let kept = Translated {
             from: (packet.source, Some(destined.sent.map_or(0, |sent| sent.from.port()))),
             to: destined.to,
@@ -318,6 +357,8 @@ impl Translator {
         let rule = |source, to: SocketAddrV4| {
             self.rules.masquerade(source, *to.ip(), departure.interface).cloned()
         };
+        let redirected = matches!(destined.plan, Plan::Redirected { .. });
+        let path = (destined.arrival.0, destined.arrival.1, departure.interface);
         let (through, external) = match destined.plan {
             Plan::Known { flow, original } => {
                 let flow = &self.flows[flow];
@@ -363,7 +404,17 @@ impl Translator {
         };
         let host = if external.is_some() { packet.source } else { *destined.to.ip() };
         let to = destined.to;
-        self.open(Opening { original, to, host, external, through, apart: false, doubtful: false })
+        self.open(Opening {
+            original,
+            to,
+            host,
+            external,
+            through,
+            path,
+            redirected,
+            apart: false,
+            doubtful: false,
+        })
     }
 
     /// How a redirected packet's source is translated that turns back to the inside, if it does.

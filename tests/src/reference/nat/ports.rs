@@ -168,7 +168,8 @@ impl Translator {
             assert!(right || self.astray, "a lifetime of nobody's: {view}");
             let has_ended = matches!(view.state, Some("TIME_WAIT" | "CLOSE"));
             let ended = has_ended.then(|| flow.ended.unwrap_or(self.steps));
-            living.push(Flow { until, ended, ..flow });
+            let established = protocol == 6 && view.assured && !has_ended;
+            living.push(Flow { until, ended, established, ..flow });
         }
         let gone = core::mem::replace(&mut self.flows, living);
         for flow in &gone {
@@ -184,8 +185,7 @@ impl Translator {
                 }
                 _ => {
                     assert!(self.astray, "a flow out of nothing: {original:?}");
-                    let (host, lent, shared) = (*original.from.ip(), Vec::new(), false);
-                    Flow { original, reply, until, host, lent, shared, adopted: true, ended: None }
+                    Flow::adopted(original, reply, until)
                 }
             };
             let (protocol, port) = (reply.protocol, reply.to);
@@ -247,7 +247,17 @@ impl Translator {
             }
         }
         let (original, host) = (*original, *host);
-        Flow { original, reply, until, host, lent, shared, adopted, ended: None }
+        let (path, redirected, admitted) = (opening.path, opening.redirected, through.is_some());
+        Flow {
+            host,
+            lent,
+            shared,
+            path,
+            redirected,
+            admitted,
+            adopted,
+            ..Flow::adopted(original, reply, until)
+        }
     }
 
     /// Whether the port that a new mapping would have got first may be another flow's with this very remote, so that
@@ -305,7 +315,7 @@ fn reply(opening: &Opening, port: SocketAddrV4) -> Tuple {
 }
 
 /// Whether a rule allows `port` in place of `inside`: its class and parity (RFC 4787 REQ-3a, REQ-4), or its range.
-fn allows(rule: &Masquerade, protocol: u8, inside: u16, port: u16) -> bool {
+pub(super) fn allows(rule: &Masquerade, protocol: u8, inside: u16, port: u16) -> bool {
     let range = |range: PortRange| range.low()..=range.high();
     if protocol == ICMP {
         return rule.ports.is_none_or(|ports| range(ports).contains(&port));

@@ -1,0 +1,207 @@
+//! Whether a flow still holds: what it was begun under, asked again when that changes.
+//!
+//! # Theory of operation
+//! A flow was begun under rules, and between two interfaces of the router. Either may change while its packets go on.
+//!
+//! When the rules change, each flow is judged by the old and by the new. Where they say the same of it, in whatever
+//! order and words, it stays. Where they do not (its listener leads elsewhere or is gone, another rule covers it or
+//! none, its external port is out of the rule's range), it ends, and its next packet begins another. Two stay
+//! nevertheless: a connection that is established, because its ends know nothing of rules and cannot begin again where
+//! they are; and what a rule with `keep` began.
+//!
+//! When a packet is about to leave through another interface than its flow's first did, the rules are asked whether
+//! they say the same there. An external address belongs to its interface, so a flow that is masqueraded ends: that
+//! packet is refused, and the next begins a flow under the other interface's address, as with the kernel. Answers from
+//! a published port leave through the interface that bears its address or that the flow came in by; never through
+//! another uplink.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+
+use packet::{InterfaceId, Protocol};
+use serde::{Deserialize, Serialize};
+
+use crate::destined::Arrival;
+use crate::flow::{Flow, Origin};
+use crate::masquerade::{Filtering, Manner, Mapping};
+use crate::nat::Nat;
+use crate::rules::{Listeners, Rules};
+use crate::table::FlowId;
+use crate::tuple::Direction;
+
+/// Between which interfaces a flow was begun.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Path {
+    /// Its first packet came in here.
+    pub(crate) came_on: InterfaceId,
+    /// The router's interface that bears the address it was sent to, if one does.
+    pub(crate) owner: Option<InterfaceId>,
+    /// It left here, and packets of its direction do.
+    pub(crate) out: InterfaceId,
+}
+
+impl Path {
+    pub(crate) const fn new(arrival: Arrival, out: InterfaceId) -> Self {
+        Self { came_on: arrival.interface, owner: arrival.owner, out }
+    }
+}
+
+/// What becomes of a flow's source.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Stand {
+    /// It stays.
+    Kept,
+    /// The address of the interface that it leaves through, in this manner.
+    Uplink(InterfaceId, Manner),
+    /// The address that its first packet was sent to, because it turns back to the inside.
+    Hairpin(Manner),
+}
+
+/// What rules say of a flow.
+#[derive(Copy, Clone, Debug)]
+struct Verdict {
+    /// Where a listener sends it.
+    to: Option<SocketAddrV4>,
+    stand: Stand,
+    /// The published port that its source leaves from.
+    named: Option<u16>,
+    /// How the rule filters that lends the port through which it was let in.
+    lender: Option<Filtering>,
+    /// Whether a rule that says this keeps its flows when it goes.
+    keep: bool,
+}
+
+impl Rules {
+    /// What becomes of the source of a flow to `to`; `redirected`: it was sent elsewhere.
+    pub(crate) fn stand(
+        &self,
+        source: Ipv4Addr,
+        to: Ipv4Addr,
+        redirected: bool,
+        path: Path,
+    ) -> Stand {
+        if let Some(rule) = self.masquerade(source, to, path.out) {
+            return Stand::Uplink(path.out, rule.manner());
+        }
+        // What turns back leaves from the address that it was sent to, so that the answer comes through here (RFC 4787
+        // REQ-9, RFC 5382 REQ-8).
+        let inside = path.owner.and_then(|owner| self.inside_rule(source, path.came_on, owner));
+        match inside.map(|rule| rule.manner()) {
+            Some(manner) if redirected => Stand::Hairpin(manner),
+            None if redirected && path.came_on == path.out => Stand::Hairpin(Manner::default()),
+            _ => Stand::Kept,
+        }
+    }
+}
+
+impl Nat {
+    /// Ends the flows of which the rules say something else than `before`.
+    pub(crate) fn end_changed(&mut self, before: (&Rules, &Listeners)) {
+        let (rules, listeners) = (self.rules.clone(), self.listeners.clone());
+        let places = 0..self.table.bound();
+        let ends = |number: &u32| {
+            self.table.held(*number).is_some_and(|(flow, held)| {
+                let was = Verdict::of(flow, held.path, before);
+                let is = Verdict::of(flow, held.path, (&rules, &listeners));
+                !was.keep && !flow.is_established() && !was.is_same(&is, flow)
+            })
+        };
+        let changed: Vec<u32> = places.filter(ends).collect();
+        for number in changed {
+            if let Some(id) = self.table.id(number) {
+                self.end(self.latest, id);
+                self.counts.flushed += 1;
+            }
+        }
+    }
+
+    /// Whether a packet of a flow may leave through `out` as its flow's packets do.
+    pub(crate) fn may_leave(&mut self, id: FlowId, direction: Direction, out: InterfaceId) -> bool {
+        let Some((flow, path)) = self.table.get(id).zip(self.table.path(id)) else { return false };
+        match direction {
+            Direction::Original if out == path.out => true,
+            Direction::Original => {
+                let moved = Path { out, ..path };
+                let rules = (&self.rules, &self.listeners);
+                let holds =
+                    Verdict::of(flow, path, rules).is_same(&Verdict::of(flow, moved, rules), flow);
+                if holds {
+                    self.table.set_path(id, moved);
+                }
+                holds
+            }
+            Direction::Reply => {
+                let (original, reply) = (flow.tuple(direction.opposite()), flow.tuple(direction));
+                let own = original.destination == reply.source;
+                let stays = path.owner.is_none_or(|owner| out == owner || out == path.came_on);
+                own || stays || !self.rules.masquerade.iter().any(|rule| rule.out == out)
+            }
+        }
+    }
+}
+
+impl Verdict {
+    fn of(flow: &Flow, path: Path, (rules, listeners): (&Rules, &Listeners)) -> Self {
+        let (original, reply) = (flow.tuple(Direction::Original), flow.tuple(Direction::Reply));
+        let protocol = original.protocol;
+        let listener =
+            listeners.rule(protocol, original.destination, original.destination_port, path.owner);
+        let redirected = flow.origin() != Origin::Masquerade;
+        let stand = rules.stand(original.source, reply.source, redirected, path);
+        let bearer = match stand {
+            Stand::Kept => None,
+            Stand::Uplink(out, _) => Some(Some(out)),
+            Stand::Hairpin(_) => Some(path.owner),
+        };
+        let source = SocketAddrV4::new(original.source, original.source_port);
+        let named = bearer.and_then(|bearer| {
+            listeners.ports_of(protocol, source, reply.destination, bearer).next()
+        });
+        let lends = path.owner.filter(|_| flow.origin() == Origin::Admitted);
+        let lender = lends.and_then(|owner| rules.lender(reply.source, owner));
+        let covers = rules.masquerade(original.source, reply.source, path.out);
+        Self {
+            to: listener.map(|rule| rule.to),
+            stand,
+            named,
+            lender: lender.map(|rule| rule.filtering),
+            keep: [
+                listener.map(|rule| rule.keep),
+                covers.map(|rule| rule.keep),
+                lender.map(|rule| rule.keep),
+            ]
+            .contains(&Some(true)),
+        }
+    }
+
+    fn is_same(&self, after: &Self, flow: &Flow) -> bool {
+        let to = self.to == after.to && self.lender == after.lender;
+        to && match (self.stand, after.stand) {
+            (Stand::Kept, Stand::Kept) => true,
+            (Stand::Uplink(out, old), Stand::Uplink(now, new)) if out == now => {
+                self.has_same_port(after, flow, old, new)
+            }
+            (Stand::Hairpin(old), Stand::Hairpin(new)) => self.has_same_port(after, flow, old, new),
+            _ => false,
+        }
+    }
+
+    /// Whether a flow's external port is as right as it was.
+    fn has_same_port(&self, after: &Self, flow: &Flow, old: Manner, new: Manner) -> bool {
+        let (inside, port) = (
+            flow.tuple(Direction::Original).source_port,
+            flow.tuple(Direction::Reply).destination_port,
+        );
+        let protocol = flow.protocol();
+        if !matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMP) {
+            return true;
+        }
+        let allowed = |manner: Manner| manner.choice(protocol, inside).allows(port);
+        let named = self.named == after.named || after.named == Some(port);
+        let lent = after.named.is_some() || allowed(new) || !allowed(old);
+        let filters = |manner: Manner| match manner.mapping {
+            Mapping::EndpointIndependent => Some(manner.filtering),
+            Mapping::AddressAndPortDependent => None,
+        };
+        named && lent && filters(old) == filters(new)
+    }
+}
