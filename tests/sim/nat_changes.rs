@@ -453,7 +453,8 @@ fn a_published_datagram_goes_where_its_rule_leads_today() {
 /// NC11.
 #[test]
 fn a_masqueraded_flow_ends_with_what_its_rule_said_of_it() {
-    let changes: [(&str, fn(&mut Rules)); 6] = [
+    type Alter = fn(&mut Rules);
+    let changes: [(&str, Alter); 6] = [
         ("the rule is gone", |rules| rules.masquerade.clear()),
         ("its destination is excepted", |rules| {
             rules.masquerade[0].except.push("198.51.100.0/24".parse().unwrap());
