@@ -8,9 +8,9 @@
 //!
 //! Every frame has a virtio-net header ahead of it, as on a [`tap`](crate::tap): the kernel hands over partial
 //! checksums and super-frames as they came, and takes them likewise. Where an outgoing super-frame exceeds the
-//! interface's own limit (`gso_max_size`), the kernel cuts it. A super-frame of a tunnel that the guest runs itself
-//! cannot be described and is malformed (`ethtool -K DEVICE tx-udp_tnl-segmentation off tx-udp_tnl-csum-segmentation
-//! off` in the guest has its kernel cut them).
+//! interface's own limit (`gso_max_size`), the kernel cuts it. A super-frame of a tunnel that the guest runs itself comes
+//! with a header that says nothing of the tunnel, and cannot be given back ([`packet::segment::owed_inside`]): whoever
+//! sends it cuts it first.
 //!
 //! The kernel takes the outermost tag out of a frame before we see it and tells it beside the bytes. An 802.1Q tag
 //! stays there, as [`Frame::tag`]; an 802.1ad tag goes back into the bytes, for the switch knows it as a payload.
@@ -38,7 +38,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use packet::{Frame, Mac, Tag, vnet};
+use packet::{Frame, Mac, Tag, segment, vnet};
 use socket2::Socket;
 
 use crate::tap::Received;
@@ -46,11 +46,9 @@ use crate::tap::Received;
 mod error;
 mod open;
 mod syscall;
-mod tunnelled;
 
 pub use error::PacketSocketError;
 use syscall::StrippedTag;
-use tunnelled::is_tunnelled;
 
 /// An interface, read and written one Ethernet frame a call, non-blocking. Dropping it leaves the interface as it was.
 #[derive(Debug)]
@@ -64,7 +62,9 @@ impl PacketSocket {
     /// Takes the next frame off the interface into `frame`, in one `recvmsg(2)` and without allocating. What `frame`
     /// held is lost, also when nothing was waiting. Its buffer must have room for a super-frame
     /// ([`packet::frame::BUFFER_LEN`]); `InvalidInput` when it has no room for a header at all. Frames that are to be
-    /// cut in a way that no virtio header can say (SCTP) are malformed, and empty: the kernel does not hand them over.
+    /// cut in a way that no virtio header can say (SCTP) are malformed, and empty: the kernel does not hand them over. So are
+    /// super-frames of a tunnel that is not known here: a veth leaves the packet inside whole, and the header tells its
+    /// span and kind as if there were no tunnel.
     pub fn read(&self, frame: &mut Frame) -> io::Result<Received> {
         let space = frame.receive_space(HEADER_LEN);
         if space.len() < LEAST_ROOM {
@@ -86,10 +86,10 @@ impl PacketSocket {
         let Some(offload) = header.and_then(|header| vnet::parse(&header, frame.bytes())) else {
             return Ok(Received::Malformed);
         };
-        if is_tunnelled(offload, frame.bytes()) {
+        frame.set_offload(offload);
+        if !segment::may_be_cut(frame) {
             return Ok(Received::Malformed);
         }
-        frame.set_offload(offload);
         match arrival.tag {
             Some(tag) if !put_back(tag, frame) => Ok(Received::Malformed),
             Some(_) | None => Ok(Received::Frame),

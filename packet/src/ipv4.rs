@@ -9,6 +9,7 @@ use crate::checksum;
 use crate::drop::{DropReason, Dropped};
 use crate::ethernet::{Ethernet, HEADER_LEN as ETHERNET};
 use crate::frame::Frame;
+use crate::segment::{self, Inside};
 use crate::transport::Transport;
 
 /// Least length of an IPv4 header.
@@ -56,7 +57,7 @@ impl Ipv4 {
     ///
     /// # Errors
     /// One [`DropReason`] for each field that is wrong; [`DropReason::BadOffload`] when the frame's partial checksum
-    /// does not lie in this packet's transport header.
+    /// lies neither in this packet's transport header nor in that of a packet which this one carries in a tunnel.
     #[inline]
     pub fn parse(ethernet: Ethernet) -> Result<Self, Dropped> {
         Self::in_frame(ethernet.into_frame())
@@ -92,12 +93,31 @@ impl Ipv4 {
             return Err(frame.refuse(DropReason::BadHeaderChecksum));
         }
         frame.truncate(ETHERNET + total);
-        let packet = Self { frame, header_len };
-        if packet.offload_fits() { Ok(packet) } else { Err(packet.refuse(DropReason::BadOffload)) }
+        let mut packet = Self { frame, header_len };
+        if packet.offload_fits() || packet.settles_inside() {
+            Ok(packet)
+        } else {
+            Err(packet.refuse(DropReason::BadOffload))
+        }
     }
 
-    /// Whether the partial checksum, if there is one, is that of this packet's own TCP or UDP header. A partial
-    /// checksum over anything else could not survive an address change.
+    /// Whether what is owed is owed to a packet in a tunnel, whose headers are all there. A partial checksum in there is
+    /// completed: nobody behind here has to know of it, and whatever sums this packet sums what will arrive. A
+    /// super-frame stays one.
+    #[cold]
+    fn settles_inside(&mut self) -> bool {
+        !self.is_fragment()
+            && match segment::owed_inside(&self.frame) {
+                Some(Inside::Checksum) => {
+                    segment::complete_checksum(&mut self.frame);
+                    true
+                }
+                Some(Inside::Segments) => true,
+                None => false,
+            }
+    }
+
+    /// Whether the partial checksum, if there is one, is that of this packet's own TCP or UDP header.
     #[inline]
     fn offload_fits(&self) -> bool {
         let Some(span) = self.frame.offload().span() else {
@@ -224,6 +244,13 @@ impl Ipv4 {
         self.frame.bytes_mut().get_mut(offset..).unwrap_or_default()
     }
 
+    /// Whether the checksum of this packet's own transport header is partial: not that of a packet inside it.
+    #[inline]
+    pub(crate) fn is_partial(&self) -> bool {
+        let span = self.frame.offload().span();
+        span.is_some_and(|span| usize::from(span.start) == self.transport_offset())
+    }
+
     /// The transport header, as far as flows care.
     #[inline]
     pub fn transport(&self) -> Transport {
@@ -231,7 +258,7 @@ impl Ipv4 {
     }
 
     /// Whether the checksum behind the header is right: that of ICMP, TCP or UDP, where there is one and it is not left
-    /// to whoever takes the frame. A fragment's cannot be judged, and counts as right.
+    /// to whoever takes the frame. A fragment's and a super-frame's cannot be judged, and count as right.
     pub fn transport_checksum_holds(&self) -> bool {
         if self.is_fragment() || self.frame.offload().span().is_some() {
             return true;

@@ -17,6 +17,7 @@ pub mod frame;
 pub mod icmp;
 pub mod id;
 pub mod ipv4;
+mod layers;
 pub mod mac;
 pub mod net;
 pub mod offload;

@@ -1,8 +1,9 @@
 //! The only editor of addresses and ports.
 //!
 //! Every change mends the IPv4 header checksum and the transport's, incrementally (RFC 1624 equation 3). A partial
-//! checksum (see [`Offload`]) holds the *uncomplemented* sum of the pseudo-header: an address change edits it, a port
-//! change must not, because ports are outside the pseudo-header and will be summed later.
+//! checksum (see [`crate::Offload`]) holds the *uncomplemented* sum of the pseudo-header: an address change edits it, a
+//! port change must not, because ports are outside the pseudo-header and will be summed later. That of a packet in a
+//! tunnel stays as it is, for the tunnel's addresses are none of its own.
 //! The two other fields that a box in the middle may change are its submodules': the ECN mark and TCP's MSS option.
 //! A UDP checksum of zero means none and stays zero; one that comes out as zero is sent as 0xFFFF (RFC 768).
 
@@ -16,7 +17,6 @@ use core::net::Ipv4Addr;
 
 use crate::checksum;
 use crate::ipv4::{Ipv4, Protocol};
-use crate::offload::Offload;
 
 /// Which end of a packet to edit.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -36,7 +36,7 @@ pub fn endpoint(packet: &mut Ipv4, end: End, address: Ipv4Addr, port: Option<u16
         End::Source => packet.source(),
         End::Destination => packet.destination(),
     };
-    let partial = packet.frame().offload() != Offload::Complete;
+    let partial = packet.is_partial();
     let protocol = packet.protocol();
     let has_transport = packet.fragment_offset() == 0
         && checksum_position(protocol).is_some_and(|at| packet.payload().len() >= at + 2);
@@ -51,7 +51,7 @@ pub fn endpoint(packet: &mut Ipv4, end: End, address: Ipv4Addr, port: Option<u16
 /// [`endpoint`] for either end do, with one update of each checksum. A packet of another protocol stays as it is.
 #[inline]
 pub fn forward(packet: &mut Ipv4, source: (Ipv4Addr, u16), destination: (Ipv4Addr, u16)) {
-    let partial = packet.frame().offload() != Offload::Complete;
+    let partial = packet.is_partial();
     let is_udp = packet.protocol() == Protocol::UDP;
     let checksum_at = match packet.protocol() {
         Protocol::TCP => 16,

@@ -16,8 +16,10 @@ pub(crate) use cut::{finish_ipv4, finish_ipv6, finish_udp};
 
 use crate::checksum;
 use crate::drop::{DropReason, Dropped};
-use crate::ethernet::HEADER_LEN as ETHERNET;
+use crate::ethernet::{EtherType, HEADER_LEN as ETHERNET, network_header};
 use crate::frame::Frame;
+use crate::ipv4::Protocol;
+use crate::layers::{IPV6_HEADER, Layers};
 use crate::offload::{Offload, SegmentKind, Span};
 use crate::pool::Pool;
 use crate::vlan::Tag;
@@ -56,6 +58,58 @@ pub fn completed_checksum(bytes: &[u8], span: Span) -> Option<u16> {
     Some(cut::stored(checksum::sum(covered, 0), span.offset))
 }
 
+/// What a frame owes to a packet that another one carries in a tunnel.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Inside {
+    /// Its checksum. [`complete_checksum`] pays it, and the checksums around it are right then: whoever left it open has
+    /// counted it as complete.
+    Checksum,
+    /// To be cut. No kernel can be told: it would take the tunnel's header for the one to be cut behind.
+    Segments,
+}
+
+/// Whether [`segment`] takes `frame`: it is no super-frame, or its headers agree with each other and with what it owes.
+pub fn may_be_cut(frame: &Frame) -> bool {
+    match frame.offload() {
+        Offload::Complete | Offload::Checksum(_) => true,
+        Offload::Segment { kind, size, span } => Cut::of(frame.bytes(), kind, size, span).is_some(),
+    }
+}
+
+/// What `frame` owes further inside than in its outermost IP packet; `None` when it owes nothing, or not that.
+#[inline]
+pub fn owed_inside(frame: &Frame) -> Option<Inside> {
+    let span = frame.offload().span()?;
+    let bytes = frame.bytes();
+    // Where the usual frame has its transport header, without a walk through headers.
+    let usual = network_header(bytes).and_then(|(at, ethertype)| match ethertype {
+        EtherType::IPV4 => Some(at + usize::from(bytes.get(at)? & 0x0f) * 4),
+        EtherType::IPV6 => Some(at + IPV6_HEADER),
+        _ => None,
+    });
+    if usual == Some(usize::from(span.start)) { None } else { owed_deep(frame, span) }
+}
+
+fn owed_deep(frame: &Frame, span: Span) -> Option<Inside> {
+    match frame.offload() {
+        Offload::Complete => None,
+        Offload::Checksum(_) => {
+            let protocol = match span.offset {
+                cut::TCP_CHECKSUM => Protocol::TCP,
+                cut::UDP_CHECKSUM => Protocol::UDP,
+                _ => return None,
+            };
+            let layers = Layers::to(frame.bytes(), usize::from(span.start), protocol)?;
+            let fits = span.field() + 2 <= layers.end() && layers.end() <= frame.len();
+            (fits && layers.is_tunnelled()).then_some(Inside::Checksum)
+        }
+        Offload::Segment { kind, size, .. } => {
+            let cut = Cut::of(frame.bytes(), kind, size, span)?;
+            cut.is_tunnelled().then_some(Inside::Segments)
+        }
+    }
+}
+
 /// Cuts a super-frame into complete frames, in order, each in a buffer from `pool`; its own buffer goes back there.
 /// Any other frame is emitted itself, its checksum completed.
 ///
@@ -74,8 +128,8 @@ pub fn segment(frame: Frame, pool: &mut Pool, emit: &mut impl FnMut(Frame)) -> R
 /// [`segment_ip_len`] is within `mtu` afterwards; when `false`, the frame is as it was.
 ///
 /// It is to TCP over IPv4 what fragmentation is to the rest: only for packets whose DF is clear, which the caller has
-/// looked at. Datagrams keep their boundaries: a UDP super-frame is never resized, nor is one that would fall
-/// into more than [`MAX_PIECES`].
+/// looked at. Datagrams keep their boundaries: a UDP super-frame is never resized, nor is what a tunnel carries, nor
+/// one that would fall into more than [`MAX_PIECES`].
 #[must_use]
 pub fn resized(frame: &mut Frame, mtu: u16) -> bool {
     if segment_ip_len(frame) <= usize::from(mtu) {
@@ -87,6 +141,9 @@ pub fn resized(frame: &mut Frame, mtu: u16) -> bool {
     let (SegmentKind::Tcp4 { .. } | SegmentKind::Tcp6 { .. }) = kind else {
         return false;
     };
+    if owed_inside(frame).is_some() {
+        return false;
+    }
     let Some(headers) = ip_and_transport_len(frame, kind, span) else {
         return false;
     };
@@ -142,10 +199,10 @@ impl Pieces {
                 return Err(frame.refuse(DropReason::BadOffload));
             };
             frame.truncate(whole.payload().end);
-            if whole.pieces() > 1 {
-                cut = Some(whole);
-            } else {
+            if whole.is_whole() {
                 frame.set_offload(Offload::Checksum(span));
+            } else {
+                cut = Some(whole);
             }
         }
         complete_checksum(&mut frame);

@@ -35,6 +35,7 @@ mod explain;
 mod files;
 mod firewall;
 mod found;
+mod guest_tunnels;
 mod interfaces;
 mod interop_kernel;
 mod interop_ovs;

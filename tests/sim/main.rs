@@ -14,6 +14,7 @@ mod explain;
 mod explain_router;
 mod flooding;
 mod flows;
+mod guest_tunnels;
 mod hosts;
 mod learning;
 mod masquerade;

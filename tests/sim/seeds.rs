@@ -7,7 +7,7 @@ use std::path::Path;
 use lab::Packet;
 use lab::rng::Rng;
 use lab::tunnel::encapsulated;
-use lab::wire::{SYN, announcement, arp_reply, arp_request, frame};
+use lab::wire::{SYN, announcement, arp_reply, arp_request, frame, pseudo};
 use packet::Mac;
 
 use crate::common::{EXPERIMENT, stranger};
@@ -257,6 +257,15 @@ fn devices() -> Vec<(&'static str, Vec<u8>)> {
         [header, (bytes.len() as u16).to_be_bytes().to_vec(), bytes].concat()
     };
     let bulky = || to_router.clone().ip(&bulk);
+    // A guest's VXLAN: the inner IP header starts at byte 64.
+    let inside = Packet::tcp("10.77.0.1:1000", "10.77.0.2:80", 0x10, &[7; 3000]);
+    let partial = pseudo(inside.source, inside.destination, 6, inside.payload.len());
+    let mut inside = inside.bytes();
+    inside[36..38].copy_from_slice(&partial.to_be_bytes());
+    let inner =
+        [&[8, 0, 0, 0, 0, 0, 7, 0], &frame(RED, BLUE).payload(0x0800, &inside)[..]].concat();
+    let tunnel = Packet::udp("192.168.0.3:50000", "198.51.100.9:4789", &inner);
+    let bare = Packet::new(4, "192.168.0.3", "198.51.100.9", inside);
     vec![
         ("complete", device(header(0, 0, 0, 0, 0), to_router.clone().ip(&short))),
         ("checksum", device(header(1, 0, 0, 34, 16), to_router.clone().ip(&short))),
@@ -270,6 +279,11 @@ fn devices() -> Vec<(&'static str, Vec<u8>)> {
         ("without_sum", device(header(0, 1, 1448, 34, 16), bulky())),
         ("unknown", device(header(1, 3, 1448, 34, 6), frame(RED, BLUE).ip(&datagrams))),
         ("no_size", device(header(1, 1, 0, 34, 16), bulky())),
+        ("inside", device(header(1, 0, 0, 84, 16), to_router.clone().ip(&tunnel))),
+        ("inside_segments", device(header(1, 1, 1350, 84, 16), to_router.clone().ip(&tunnel))),
+        ("inside_bridged", device(header(1, 1, 700, 84, 16), frame(RED, BLUE).ip(&tunnel))),
+        ("inside_bare", device(header(1, 1, 1350, 54, 16), to_router.clone().ip(&bare))),
+        ("inside_nowhere", device(header(1, 1, 1350, 86, 16), to_router.clone().ip(&tunnel))),
     ]
 }
 

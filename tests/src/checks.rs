@@ -10,12 +10,14 @@ use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use nat::Rules;
-use packet::{Frame, Instant, InterfaceId, Mac, Offload, PortId, Tag, VlanId};
+use packet::segment::segment;
+use packet::{Frame, Instant, InterfaceId, Mac, Offload, Pool, PortId, Tag, VlanId};
 use switch::Egress;
 use switch::change::{InterfaceSettings, Link, Membership, PortSettings, Role, Tunnel};
 use switch::vlan::{PriorityTags, VlanMode};
 
 use crate::beyond;
+use crate::wire::inside::{is_right, owed_inside, settled};
 use crate::wire::{Packet, Seen, sum};
 
 /// The lab's own idea of the switch's settings, to judge frames by.
@@ -37,9 +39,9 @@ pub(crate) struct Checks {
 impl Checks {
     /// Notes a frame that comes in: from a wrong checksum no right one can be asked.
     pub(crate) fn hear(&mut self, frame: &Frame) {
-        let seen = seen(frame);
+        let seen = seen(&settled(frame));
         if let Some(packet) = seen.packet() {
-            self.tainted |= !packet.checksum_holds(seen.offload);
+            self.tainted |= !sums_hold(frame, &packet);
             self.misquoted |= !quotes_well(&packet);
         }
     }
@@ -203,7 +205,7 @@ impl Checks {
         assert!(!seen.destination().is_group(), "unicast in a broadcast frame: {packet:?}");
         assert!(footprint(frame) <= usize::from(own.mtu), "beyond the MTU of {out}: {packet:?}");
         if !self.tainted {
-            let holds = packet.checksum_holds(frame.offload());
+            let holds = sums_hold(frame, &packet);
             assert!(holds, "wrong transport checksum, {:?}: {packet:?}", frame.offload());
             let quotes = self.misquoted || quotes_well(&packet);
             assert!(quotes, "wrong quoted header checksum: {packet:?}");
@@ -250,6 +252,20 @@ pub(crate) fn footprint(frame: &Frame) -> usize {
         _ => bytes.get(start + 12).map_or(20, |byte| usize::from(byte >> 4) * 4),
     };
     whole.min(start.saturating_sub(14) + header + usize::from(size.get())).saturating_sub(inner)
+}
+
+/// Whether the checksum of the `packet` in a frame is right. Of a super-frame in a tunnel, whether those of all that it
+/// is cut into are.
+fn sums_hold(frame: &Frame, packet: &Packet) -> bool {
+    let frame = settled(frame);
+    let Some(span) = frame.offload().span().filter(|_| owed_inside(&frame).is_some()) else {
+        return packet.checksum_holds(frame.offload());
+    };
+    let mut right = true;
+    let cut = segment(frame, &mut Pool::new(0), &mut |piece| {
+        right &= is_right(piece.bytes(), usize::from(span.start)) == Some(true);
+    });
+    cut.is_ok() && right
 }
 
 /// Whether a packet, if it is an ICMP error, quotes a header whose checksum is right.

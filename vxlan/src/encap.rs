@@ -75,7 +75,7 @@ impl Train {
             Offload::Checksum(span) => self.leave_whole(vni, bytes, Some(span), tag),
             Offload::Segment { kind, size, span } => {
                 let cut = Cut::of(bytes, kind, size, span).ok_or(DropReason::BadOffload)?;
-                if cut.pieces() > 1 {
+                if !cut.is_whole() {
                     return self.cut_pieces(vni, bytes, &cut, tag);
                 }
                 let whole = bytes.get(..cut.payload().end).unwrap_or(bytes);

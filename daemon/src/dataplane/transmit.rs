@@ -1,6 +1,10 @@
 //! Writes what the switch wants sent, settling what a device cannot take: tags, checksums, super-frames.
+//!
+//! What is owed to a packet inside a tunnel no device takes. A super-frame's header can only speak of the outermost
+//! packet, and a checksum is completed because a kernel that passes such a frame on, through NAT or to a card that
+//! reads headers by itself, may take it for the tunnel's own.
 
-use packet::segment::{Pieces, complete_checksum};
+use packet::segment::{Inside, Pieces, complete_checksum, owed_inside};
 use packet::{Frame, Offload, Pool};
 use switch::{Egress, Outbox};
 
@@ -42,6 +46,10 @@ impl Sending {
         };
         joining.begin(out.len());
         out.hand_over(|mut frame, copies, pool| {
+            let inside = owed_inside(&frame);
+            if inside == Some(Inside::Checksum) {
+                complete_checksum(&mut frame);
+            }
             if let [egress] = copies
                 && may_join(&frame, *egress, table, number)
             {
@@ -53,7 +61,12 @@ impl Sending {
             for (at, egress) in copies.iter().enumerate() {
                 if let Some(Entry::Cable(cable)) = table.get(egress.port) {
                     let last = !through_tunnel && at + 1 == copies.len();
-                    send(&mut frame, *egress, last, cable, number, pieces);
+                    let takes = inside != Some(Inside::Segments)
+                        && cable.written_by(number).is_some_and(|queue| queue.offloads());
+                    match takes {
+                        true => write(&mut frame, *egress, cable, number),
+                        false => settle(&mut frame, *egress, last, cable, number, pieces),
+                    }
                 }
             }
             match through_tunnel {
@@ -77,7 +90,8 @@ fn may_join(frame: &Frame, egress: Egress, table: &Table, number: usize) -> bool
         && (queue.takes_datagrams() || joining::is_tcp(frame))
 }
 
-fn send(
+/// Sends what the device does not take as it is.
+fn settle(
     frame: &mut Frame,
     egress: Egress,
     last: bool,
@@ -85,10 +99,6 @@ fn send(
     number: usize,
     pool: &mut Pool,
 ) {
-    let Some(queue) = cable.written_by(number) else { return };
-    if queue.offloads() {
-        return write(frame, egress, cable, number);
-    }
     match frame.offload() {
         Offload::Complete => write(frame, egress, cable, number),
         Offload::Checksum(_) => {

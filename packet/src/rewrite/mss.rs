@@ -7,7 +7,6 @@ use crate::checksum;
 use crate::ethernet::{EtherType, network_header};
 use crate::frame::Frame;
 use crate::ipv4::Protocol;
-use crate::offload::Offload;
 use crate::transport::TcpFlags;
 
 const IPV6_HEADER: usize = 40;
@@ -22,14 +21,16 @@ const MAXIMUM_SEGMENT_SIZE: u8 = 2;
 /// behind an IPv4 header or right behind an IPv6 one, an MSS that is low enough, and all options when one ahead of the
 /// MSS has an impossible length.
 pub fn clamp_mss(frame: &mut Frame, most: u16) -> bool {
-    let complete = frame.offload() == Offload::Complete;
+    let partial = frame.offload().span().map(|span| usize::from(span.start));
     let Some((at, ethertype)) = network_header(frame.bytes()) else {
         return false;
     };
-    let segment = frame.bytes_mut().get_mut(at..).and_then(|packet| tcp_segment(packet, ethertype));
-    let Some(segment) = segment else {
+    let packet = frame.bytes_mut().get_mut(at..);
+    let found = packet.and_then(|packet| tcp_segment(packet, ethertype));
+    let Some((header_len, segment)) = found else {
         return false;
     };
+    let complete = partial != Some(at + header_len);
     let Some((at, old)) = mss_option(segment).filter(|&(_, old)| old > most) else {
         return false;
     };
@@ -43,8 +44,8 @@ pub fn clamp_mss(frame: &mut Frame, most: u16) -> bool {
     true
 }
 
-/// The TCP segment in an IP `packet`, as far as the frame holds it; not a later fragment.
-fn tcp_segment(packet: &mut [u8], ethertype: EtherType) -> Option<&mut [u8]> {
+/// The length of the IP header and the TCP segment in a `packet`, as far as the frame holds it; not a later fragment.
+fn tcp_segment(packet: &mut [u8], ethertype: EtherType) -> Option<(usize, &mut [u8])> {
     let (header_len, protocol, end) = match ethertype {
         EtherType::IPV4 => {
             let header = packet.first_chunk::<20>()?;
@@ -66,7 +67,7 @@ fn tcp_segment(packet: &mut [u8], ethertype: EtherType) -> Option<&mut [u8]> {
         _ => return None,
     };
     let is_tcp = Protocol(protocol) == Protocol::TCP;
-    packet.get_mut(header_len..end).filter(|_| is_tcp)
+    packet.get_mut(header_len..end).filter(|_| is_tcp).map(|segment| (header_len, segment))
 }
 
 /// Where a SYN's MSS lies in its segment, and what it is.

@@ -8,30 +8,34 @@
 //! duty. Lengths, IPv4 identification, TCP sequence number and checksums are each piece's own, all else is as it was.
 //! The partial checksum less the old length is the part of the pseudo-header that all pieces share, so it is right
 //! behind IPv6 routing headers too, where the destination address is not the one that is summed (RFC 8200 section 8.1).
+//!
+//! Where the transport header is that of a packet in a tunnel, the headers of the tunnel are each piece's own as well, as
+//! they would be had each segment been put into it alone: lengths and identifications at every level, and the outer
+//! checksum where there is one (RFC 768's zero stays). What that held ahead of the cut does not matter: kernels leave
+//! the pseudo-header's sum there. Headers are finished from the inside out, and no payload is summed twice: a segment
+//! that is finished sums, with its pseudo-header, to all ones.
 
 use core::num::NonZeroU16;
 use core::ops::Range;
 
 use super::MAX_PIECES;
 use crate::checksum;
-use crate::ethernet::{EtherType, network_header};
 use crate::frame::MAX_FRAME;
 use crate::ipv4::{MIN_HEADER, Protocol};
+use crate::layers::{IPV6_HEADER, Layer, Layers};
 use crate::offload::{SegmentKind, Span};
 use crate::transport::TcpFlags;
 use crate::vnet::transport_header_len;
 
-const IPV6_HEADER: usize = 40;
-const TCP_CHECKSUM: u16 = 16;
-const UDP_CHECKSUM: u16 = 6;
+pub(super) const TCP_CHECKSUM: u16 = 16;
+pub(super) const UDP_CHECKSUM: u16 = 6;
 
 /// How a super-frame is cut: positions in its bytes, each compared with the headers around it.
 #[derive(Copy, Clone, Debug)]
 pub struct Cut {
     kind: SegmentKind,
-    ethertype: EtherType,
-    /// Where the IP header starts.
-    network: usize,
+    /// The headers ahead of it that each piece has of its own.
+    layers: Layers,
     /// Where the TCP or UDP header starts.
     transport: usize,
     /// Where the transport payload starts.
@@ -48,32 +52,34 @@ impl Cut {
     /// How to cut the super-frame `bytes`, whose [`crate::Offload`] is made of the rest; `None` when its headers
     /// contradict each other or that duty, or when there would be more than [`MAX_PIECES`].
     pub fn of(bytes: &[u8], kind: SegmentKind, size: NonZeroU16, span: Span) -> Option<Self> {
-        let (network, ethertype) = network_header(bytes)?;
         let transport = usize::from(span.start);
         let (protocol, offset) = match kind {
             SegmentKind::Tcp4 { .. } | SegmentKind::Tcp6 { .. } => (Protocol::TCP, TCP_CHECKSUM),
             SegmentKind::Udp => (Protocol::UDP, UDP_CHECKSUM),
         };
-        let header = bytes.get(network..)?;
-        let end = match (kind, ethertype) {
-            (SegmentKind::Tcp4 { .. } | SegmentKind::Udp, EtherType::IPV4) => {
-                network + ipv4_len(header, protocol, transport.checked_sub(network)?)?
-            }
-            (SegmentKind::Tcp6 { .. } | SegmentKind::Udp, EtherType::IPV6) => {
-                network + ipv6_len(header, protocol, transport.checked_sub(network)?)?
-            }
-            _ => return None,
+        let layers = Layers::to(bytes, transport, protocol).filter(Layers::may_repeat)?;
+        let fits = match (kind, layers.innermost()?) {
+            (SegmentKind::Tcp4 { .. }, Layer::Ipv4(_))
+            | (SegmentKind::Tcp6 { .. }, Layer::Ipv6(_))
+            | (SegmentKind::Udp, Layer::Ipv4(_) | Layer::Ipv6(_)) => true,
+            (_, Layer::Ipv4(_) | Layer::Ipv6(_) | Layer::Udp(_) | Layer::Gre(_)) => false,
         };
+        let end = layers.end();
         let payload = transport + transport_header_len(kind, span, bytes)?;
         let partial = bytes.get(span.field()..).and_then(|b| b.first_chunk::<2>())?;
-        if span.offset != offset || payload > end || end > bytes.len() || end > MAX_FRAME {
+        if !fits
+            || span.offset != offset
+            || payload > end
+            || end > bytes.len()
+            || end > MAX_FRAME
+            || layers.is_tunnelled() && payload == end
+        {
             return None;
         }
         let length = u16::try_from(end - transport).ok()?;
         let cut = Self {
             kind,
-            ethertype,
-            network,
+            layers,
             transport,
             payload,
             end,
@@ -83,9 +89,20 @@ impl Cut {
         (cut.pieces() <= MAX_PIECES).then_some(cut)
     }
 
-    /// Pieces there are: 0 or 1 for a frame that needs its checksum completed and no cutting.
+    /// Pieces there are: 0 or 1 for a frame that is [whole](Cut::is_whole).
     pub const fn pieces(&self) -> usize {
         (self.end - self.payload).div_ceil(self.size)
+    }
+
+    /// Whether what is cut is inside a packet of a tunnel.
+    pub(super) const fn is_tunnelled(&self) -> bool {
+        self.layers.is_tunnelled()
+    }
+
+    /// Whether the frame needs its checksum completed and no cutting. What is in a tunnel is cut even into one piece,
+    /// for the checksum of the tunnel's own header.
+    pub const fn is_whole(&self) -> bool {
+        self.pieces() <= 1 && !self.layers.is_tunnelled()
     }
 
     /// Length of the headers that each piece starts with, from the frame's first byte on; an even number more than
@@ -112,12 +129,7 @@ impl Cut {
             return;
         };
         let length = transport.len() + payload.len();
-        let network = ahead.get_mut(self.network..).unwrap_or_default();
-        if self.ethertype == EtherType::IPV4 {
-            finish_ipv4(network, length, index);
-        } else {
-            finish_ipv6(network, length);
-        }
+        self.finish_ahead(ahead, length, index);
         let length = length as u16; // At most 65,535: `of` has seen that the whole is.
         let last = index + 1 == self.pieces();
         let offset = match self.kind {
@@ -139,28 +151,65 @@ impl Cut {
             place.copy_from_slice(&checksum.to_be_bytes());
         }
     }
-}
 
-/// Length of the IPv4 packet that starts `header`, when it is whole, carries `protocol` and its header takes
-/// `header_len` bytes.
-fn ipv4_len(header: &[u8], protocol: Protocol, header_len: usize) -> Option<usize> {
-    let header = header.first_chunk::<MIN_HEADER>()?;
-    let is_fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0;
-    let fits = header[0] >> 4 == 4
-        && usize::from(header[0] & 0x0f) * 4 == header_len
-        && header_len >= MIN_HEADER
-        && header[9] == protocol.0
-        && !is_fragment;
-    fits.then_some(usize::from(u16::from_be_bytes([header[2], header[3]])))
-}
+    /// Writes what lies `ahead` of a finished segment of `length` bytes.
+    #[inline]
+    fn finish_ahead(&self, ahead: &mut [u8], length: usize, index: usize) {
+        // The sum of all behind the header in hand, which starts at `from`.
+        let (mut behind, mut from) = (!checksum::add(self.pseudo, length as u16), self.transport);
+        for layer in self.layers.iter().rev() {
+            let Some((before, header)) = ahead.split_at_mut_checked(layer.at()) else { return };
+            // Where the next layer's header starts, this one's and what has no name between them ends.
+            let own = header.get_mut(..from - layer.at()).unwrap_or_default();
+            from = layer.at();
+            let total = self.transport - from + length;
+            match layer {
+                Layer::Ipv4(_) => {
+                    let header_len = own.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
+                    let rest = total.saturating_sub(header_len);
+                    if let Some(header) = own.get_mut(..header_len) {
+                        finish_ipv4(header, rest, index);
+                    }
+                }
+                Layer::Ipv6(_) => finish_ipv6(own, total.saturating_sub(own.len())),
+                Layer::Udp(_) => {
+                    let is_summed = own.get(6..8).is_some_and(|sum| sum != [0, 0]);
+                    finish_udp(own, total as u16); // At most the whole's, as `length`.
+                    if is_summed {
+                        let pseudo = checksum::add(self.addresses(before), total as u16);
+                        let sum =
+                            stored(checksum::sum(own, checksum::add(behind, pseudo)), UDP_CHECKSUM);
+                        if let Some(place) = own.get_mut(6..8) {
+                            place.copy_from_slice(&sum.to_be_bytes());
+                        }
+                    }
+                }
+                Layer::Gre(_) => {
+                    if let Some(place) = own.get_mut(4..6) {
+                        place.fill(0);
+                    }
+                    let sum = !checksum::sum(own, behind);
+                    if let Some(place) = own.get_mut(4..6) {
+                        place.copy_from_slice(&sum.to_be_bytes());
+                    }
+                }
+            }
+            if self.layers.is_tunnelled() {
+                behind = checksum::sum(own, behind);
+            }
+        }
+    }
 
-/// Length of the IPv6 packet that starts `header`, when its transport header may be `header_len` bytes on. Extension
-/// headers in between are not walked.
-fn ipv6_len(header: &[u8], protocol: Protocol, header_len: usize) -> Option<usize> {
-    let header = header.first_chunk::<IPV6_HEADER>()?;
-    let fits = header[0] >> 4 == 6
-        && (header_len > IPV6_HEADER || header_len == IPV6_HEADER && header[6] == protocol.0);
-    fits.then_some(IPV6_HEADER + usize::from(u16::from_be_bytes([header[4], header[5]])))
+    /// The pseudo-header's sum, without its length, of a tunnel's UDP header that all that is `before` leads up to.
+    fn addresses(&self, before: &[u8]) -> u16 {
+        let ip = self.layers.iter().take_while(|layer| layer.at() < before.len()).last();
+        let addresses = match ip {
+            Some(Layer::Ipv4(at)) => before.get(usize::from(at) + 12..usize::from(at) + 20),
+            Some(Layer::Ipv6(at)) => before.get(usize::from(at) + 8..usize::from(at) + 40),
+            Some(Layer::Udp(_) | Layer::Gre(_)) | None => None,
+        };
+        checksum::sum(addresses.unwrap_or(&[]), u16::from(Protocol::UDP.0))
+    }
 }
 
 /// Writes length and checksum of an IPv4 header with `segment_len` bytes behind it, its identification `index` on.

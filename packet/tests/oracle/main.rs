@@ -17,3 +17,5 @@ mod rewrite;
 mod sample;
 mod segment;
 mod tags;
+mod tower;
+mod tunnelled;

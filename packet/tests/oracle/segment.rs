@@ -78,6 +78,7 @@ fn check_piece(sample: &Sample, piece: &Frame, index: usize, count: usize, size:
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
+    /// OF1.
     #[test]
     fn the_pieces_of_a_super_frame_are_whole_packets_that_carry_its_payload(
         sample in samples(BOTH, true, 4000), size in 4..2000u16, ecn: bool, tag: Option<u16>
@@ -100,6 +101,7 @@ proptest! {
         prop_assert_eq!(pieces.iter().map(Frame::len).max(), Some(largest + 14));
     }
 
+    /// OF1.
     #[test]
     fn a_completed_checksum_is_the_one_its_sender_would_have_written(sample in samples(BOTH, true, 300)) {
         let mut frame = sample.partial();

@@ -331,6 +331,25 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "Offload (virtio 1.2 section 5.1.6)",
+        rows: &[
+            holds(
+                "OF1",
+                "What a sender leaves to do is done for whatever cannot take it so: the bytes are those that the sender's \
+                 own device would have sent",
+            ),
+            holds(
+                "OF2",
+                "That of a packet in a tunnel of the guest's own (VXLAN, Geneve, GRE, IPIP and others) is done ahead of any \
+                 device, through bridge, router, NAT and tunnels",
+            ),
+            holds(
+                "OF3",
+                "What no reading of a frame's headers agrees with is refused as bad-offload",
+            ),
+        ],
+    },
+    Section {
         title: "Multicast snooping (RFC 4541)",
         rows: &[not_yet(
             "MS1",

@@ -9,7 +9,7 @@ use super::Tests;
 /// Folders of the workspace that have tests.
 const CRATES: [&str; 8] = ["packet", "nat", "vxlan", "switch", "os", "daemon", "cli", "tests"];
 /// How an ID begins, ahead of its number.
-const KINDS: [&str; 9] = ["NU", "NT", "NI", "NC", "VX", "RT", "AR", "BR", "MS"];
+const KINDS: [&str; 10] = ["NU", "NT", "NI", "NC", "VX", "RT", "AR", "BR", "OF", "MS"];
 
 pub(super) fn tests(root: &Path) -> Tests {
     let mut tests = Tests::new();

@@ -6,6 +6,7 @@ use switch::Event;
 
 use super::{finish, village};
 use crate::checks::seen;
+use crate::wire::inside;
 
 /// Headers and frames for one port of the village: twelve bytes, two of length, the frame; and so on.
 ///
@@ -70,6 +71,13 @@ fn judge_pieces(frame: &Frame, pieces: &[Frame]) {
     let joined: Vec<u8> = pieces.iter().flat_map(data).collect();
     let whole = data(frame);
     assert!(whole.starts_with(&joined), "data is lost or out of order");
+    if let Some(owed) = inside::owed_inside(frame) {
+        // Only a right partial sum becomes right ones.
+        let is_right = |frame: &Frame| inside::is_right(frame.bytes(), start) == Some(true);
+        let sums_up = owed.sums_up(frame.bytes());
+        assert!(!sums_up || pieces.iter().all(is_right), "a piece in a tunnel has a wrong sum");
+        return;
+    }
     let sums = pieces.iter().filter_map(|piece| Some((piece, seen(piece).packet()?)));
     let is_transport = |protocol| matches!(protocol, 6 | 17);
     for (piece, packet) in sums.filter(|(_, packet)| is_transport(packet.protocol)) {

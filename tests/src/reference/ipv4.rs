@@ -2,6 +2,7 @@
 
 use packet::{DropReason, Frame, Offload, SegmentKind};
 
+use crate::wire::inside::owed_inside;
 use crate::wire::{Packet, sum};
 
 /// What a transport header says that matters to a router with NAT.
@@ -71,7 +72,8 @@ pub(super) fn read(frame: &Frame) -> Result<Packet, DropReason> {
         return Err(DropReason::BadHeaderChecksum);
     }
     let packet = Packet::parse_quote(bytes).expect("a whole header");
-    if duty_fits(frame.offload(), &packet, header_len, total) {
+    let to_the_inside = !packet.is_fragment() && owed_inside(frame).is_some();
+    if to_the_inside || duty_fits(frame.offload(), &packet, header_len, total) {
         Ok(packet)
     } else {
         Err(DropReason::BadOffload)

@@ -13,6 +13,7 @@ use super::nat::{Departure, Inbound, Outbound, Translated};
 use super::{Fate, Leaving, Prediction, Reference, World};
 use crate::checks::footprint;
 use crate::wire::Packet;
+use crate::wire::inside::settled;
 
 impl Reference {
     /// A frame that has reached the router's end on an interface.
@@ -55,6 +56,8 @@ impl Reference {
         interface: InterfaceId,
         frame: &Frame,
     ) -> Result<Vec<Fate>, DropReason> {
+        // A checksum of a packet inside a tunnel is completed on the way in.
+        let frame = &settled(frame);
         let packet = ipv4::read(frame)?;
         if let Some(reason) = ipv4::refusal(&packet, destination(frame).is_group()) {
             return Err(reason);

@@ -3,6 +3,7 @@
 //! Written apart from the `packet` crate on purpose, slow and simple, so that one is a second opinion on the other.
 
 mod frame;
+pub mod inside;
 mod packet;
 mod seen;
 
