@@ -43,7 +43,8 @@ pub(crate) enum Origin {
     Masquerade,
     /// Someone spoke to a published port.
     Publish,
-    /// Someone spoke to a mapping whose filter is open; only the inside keeps it until it answers (RFC 4787 REQ-6).
+    /// Someone outside spoke to a mapping whose filter is open, or to an inside host's own address, which a rule allows;
+    /// only the inside keeps it until it answers (RFC 4787 REQ-6).
     Admitted,
 }
 

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::destined::Arrival;
 use crate::flow::{Flow, Origin};
-use crate::masquerade::{Filtering, Manner, Mapping};
+use crate::masquerade::{Filtering, Manner, Mapping, Masquerade};
 use crate::nat::Nat;
 use crate::rules::{Listeners, Rules};
 use crate::table::FlowId;
@@ -66,6 +66,8 @@ struct Verdict {
     named: Option<u16>,
     /// How the rule filters that lends the port through which it was let in.
     lender: Option<Filtering>,
+    /// Of a flow that came in to a host inside: whether the rule that keeps it inside lets that be.
+    reaches: Option<bool>,
     /// Whether a rule that says this keeps its flows when it goes.
     keep: bool,
 }
@@ -90,6 +92,12 @@ impl Rules {
             None if redirected && path.came_on == path.out => Stand::Hairpin(Manner::default()),
             _ => Stand::Kept,
         }
+    }
+
+    /// The rule that keeps the host `to` inside from who is where the rule leads out. What turns back there was not
+    /// sent inside, though the rule's source may hold everybody.
+    pub(crate) fn hiding(&self, from: Ipv4Addr, to: Ipv4Addr, path: Path) -> Option<&Masquerade> {
+        self.masquerade(to, from, path.came_on).filter(|_| path.came_on != path.out)
     }
 }
 
@@ -159,22 +167,26 @@ impl Verdict {
         let lends = path.owner.filter(|_| flow.origin() == Origin::Admitted);
         let lender = lends.and_then(|owner| rules.lender(reply.source, owner));
         let covers = rules.masquerade(original.source, reply.source, path.out);
+        let entered = flow.origin() == Origin::Admitted && path.owner.is_none();
+        let hides = rules.hiding(original.source, reply.source, path).filter(|_| entered);
         Self {
             to: listener.map(|rule| rule.to),
             stand,
             named,
             lender: lender.map(|rule| rule.filtering),
+            reaches: hides.map(|rule| rule.inside_reachable),
             keep: [
                 listener.map(|rule| rule.keep),
                 covers.map(|rule| rule.keep),
                 lender.map(|rule| rule.keep),
+                hides.map(|rule| rule.keep),
             ]
             .contains(&Some(true)),
         }
     }
 
     fn is_same(&self, after: &Self, flow: &Flow) -> bool {
-        let to = self.to == after.to && self.lender == after.lender;
+        let to = (self.to, self.lender, self.reaches) == (after.to, after.lender, after.reaches);
         to && match (self.stand, after.stand) {
             (Stand::Kept, Stand::Kept) => true,
             (Stand::Uplink(out, old), Stand::Uplink(now, new)) if out == now => {

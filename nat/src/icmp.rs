@@ -63,7 +63,9 @@ impl Nat {
         let far_end = known.tuple(direction).source;
         let as_known = known.tuple(direction.opposite()).destination;
         let mut new = if source == far_end { as_known } else { source };
-        if new == source && self.covers(source, destination, departure.interface) {
+        // Who was spoken to at its own address is known by it.
+        let is_known = source == far_end && direction == Direction::Reply;
+        if new == source && !is_known && self.covers(source, destination, departure.interface) {
             match departure.external {
                 Some(external) => new = external,
                 None => return Err(destined.undo().refuse(DropReason::NatNoAddress)),

@@ -23,12 +23,15 @@ pub struct Masquerade {
     pub ports: Option<PortRange>,
     /// Whether an even UDP port stays even and an odd one odd (RFC 4787 REQ-4).
     pub parity: bool,
+    /// Whether who is outside reaches the hosts inside at their own addresses, too; without, only what is published.
+    pub inside_reachable: bool,
     /// Whether its flows go on when it changes or goes.
     pub keep: bool,
 }
 
 impl Masquerade {
-    /// A rule with the defaults of RFC 4787: no exceptions, endpoint-independent mapping, exact filtering, parity.
+    /// A rule with the defaults of RFC 4787: no exceptions, endpoint-independent mapping, exact filtering, parity; and an
+    /// inside that is out of reach.
     pub const fn new(source: Ipv4Net, out: InterfaceId) -> Self {
         Self {
             source,
@@ -38,6 +41,7 @@ impl Masquerade {
             filtering: Filtering::AddressAndPortDependent,
             ports: None,
             parity: true,
+            inside_reachable: false,
             keep: false,
         }
     }

@@ -7,7 +7,8 @@
 //!
 //! The invariant above all: no packet whose source a masquerade rule covers leaves that rule's interface with that
 //! source. It is translated, or refused with a reason. The one exception is an answer within a flow whose other end
-//! had sent to that very address, and so learns nothing from it.
+//! had sent to that very address, and so learns nothing from it. Such a flow begins where a publish rule or
+//! `inside_reachable` says so: otherwise what comes in where a rule leads out reaches none of the rule's hosts.
 
 use core::fmt;
 use core::net::Ipv4Addr;

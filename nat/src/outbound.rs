@@ -23,6 +23,7 @@ impl Nat {
     /// a rule covers it, but no flow can be told from it or begun with it. [`DropReason::NatBadError`]: a covered ICMP
     /// error about a packet of no flow. [`DropReason::NatNoAddress`], [`DropReason::NatTableFull`],
     /// [`DropReason::NatHostLimit`], [`DropReason::NatNoPort`]: the flow that it would begin cannot be.
+    /// [`DropReason::Unsolicited`]: it comes from outside for a host inside, and nobody there asked for it.
     pub fn outbound(
         &mut self,
         now: Instant,
@@ -96,8 +97,7 @@ impl Nat {
         let packet = destined.packet();
         let (from, to) = (packet.source(), packet.destination());
         let Some(rule) = self.rules.masquerade(from, to, departure.interface) else {
-            self.end_reopened(now, packet);
-            return Ok(Translated::new(destined.into_packet()));
+            return self.enter(now, destined, arrival, departure);
         };
         let manner = rule.manner();
         let transport = packet.transport();
@@ -125,6 +125,45 @@ impl Nat {
             tcp: first_state(transport),
             mapping: None,
             path: Path::new(arrival, departure.interface),
+        };
+        self.begin(now, destined, opening)
+    }
+
+    /// A packet that leaves as it came, and belongs to no flow. From outside nobody comes in to the hosts inside, or all
+    /// that a flow can begin with where the rule says so; its answers then leave as they are.
+    fn enter(
+        &mut self,
+        now: Instant,
+        destined: Destined,
+        arrival: Arrival,
+        departure: Departure,
+    ) -> Result<Translated, Dropped> {
+        let packet = destined.packet();
+        let (from, to) = (packet.source(), packet.destination());
+        let path = Path::new(arrival, departure.interface);
+        match self.rules.hiding(from, to, path) {
+            None => {
+                self.end_reopened(now, packet);
+                return Ok(Translated::new(destined.into_packet()));
+            }
+            Some(rule) if rule.inside_reachable => {}
+            Some(_) => return Err(destined.undo().refuse(DropReason::Unsolicited)),
+        }
+        let transport = packet.transport();
+        let Some(original) = Tuple::of(packet, transport).filter(|_| begins(transport)) else {
+            return Ok(Translated::new(destined.into_packet()));
+        };
+        if let Some(found) = self.find_for(now, &original, transport) {
+            return self.join(now, destined, found, departure);
+        }
+        let opening = Opening {
+            original,
+            to: (original.destination, original.destination_port),
+            source: Source::Kept,
+            origin: Origin::Admitted,
+            tcp: first_state(transport),
+            mapping: None,
+            path,
         };
         self.begin(now, destined, opening)
     }

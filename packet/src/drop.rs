@@ -149,7 +149,7 @@ reasons! {
     FragmentationNeeded = "fragmentation-needed",
     /// No service of the router's own listens there.
     PortUnreachable = "port-unreachable",
-    /// A packet for the router itself that it has no use for.
+    /// Nobody asked for it: the router itself has no use for it, or it comes from outside for an address inside.
     Unsolicited = "unsolicited",
     /// Forwarding between these interfaces is forbidden.
     Prohibited = "prohibited",

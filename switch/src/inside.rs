@@ -11,13 +11,15 @@ use packet::InterfaceId;
 use crate::routes::Routes;
 
 /// Whether a packet shows the inside when it leaves through `out` with this source as it is. An address of the router's
-/// own does so only where it is that of an inside interface.
+/// own does so only where it is that of an inside interface, and out of reach.
 pub(crate) fn shows(
     rules: &Rules,
     routes: &Routes,
     (source, destination): (Ipv4Addr, Ipv4Addr),
     out: InterfaceId,
 ) -> bool {
-    rules.masquerade(source, destination, out).is_some()
-        && routes.owner(source).is_none_or(|own| own != out && !rules.is_outside(own))
+    let Some(rule) = rules.masquerade(source, destination, out) else { return false };
+    routes
+        .owner(source)
+        .is_none_or(|own| own != out && !rules.is_outside(own) && !rule.inside_reachable)
 }

@@ -16,7 +16,6 @@ use crate::inside;
 use crate::interface::Origin;
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
-use crate::router::Hop;
 use crate::routes::Target;
 use crate::stats::Fate;
 use crate::switch::Switch;
@@ -38,7 +37,8 @@ impl Switch {
     }
 
     /// A packet for one of the router's own addresses: pings are answered, connections refused, datagrams and other
-    /// protocols told unreachable; the rest is not for anybody. A connection that nobody asked for is met with silence
+    /// protocols told unreachable; the rest is not for anybody, nor is what comes from outside for an address inside. A
+    /// connection that nobody asked for is met with silence
     /// outside (RFC 5382 REQ-4): the inside may be opening it from its own end just now. Nobody hears of a packet whose checksum is wrong: its
     /// sender may be another than it says (RFC 1122 sections 4.1.3.4 and 4.2.2.7).
     pub(crate) fn local(
@@ -50,6 +50,9 @@ impl Switch {
     ) -> Result<Fate, Refusal> {
         if packet.fragment_offset() != 0 {
             return Err(packet.refuse(DropReason::BadFragment).into());
+        }
+        if self.shows_inside(packet.destination(), packet.source(), origin.interface) {
+            return Err(packet.refuse(DropReason::Unsolicited).into());
         }
         let transport = packet.transport();
         if transport != Transport::Malformed && !packet.transport_checksum_holds() {
@@ -156,7 +159,7 @@ impl Switch {
         let way = self.router.way(sender);
         let near = arrival.and_then(|arrival| arrival.address_towards(sender));
         // The address that the way back leaves from shows the inside to nobody.
-        let shows = |own| way.is_some_and(|hop| self.shows_inside(own, sender, &hop));
+        let shows = |own| way.is_some_and(|hop| self.shows_inside(own, sender, hop.interface));
         let own = match near.filter(|own| !shows(*own)) {
             _ if translated => Some(sender),
             Some(near) => Some(near),
@@ -219,7 +222,8 @@ impl Switch {
     /// inside interface's address is not sent where that would leave outside.
     fn speak(&mut self, now: Instant, packet: Ipv4, out: &mut Outbox) {
         let hop = self.router.way(packet.destination());
-        let hop = hop.filter(|hop| !self.shows_inside(packet.source(), packet.destination(), hop));
+        let hop = hop
+            .filter(|hop| !self.shows_inside(packet.source(), packet.destination(), hop.interface));
         let Some(hop) = hop else {
             return self.unsent(packet.into_frame(), out);
         };
@@ -231,9 +235,9 @@ impl Switch {
         self.trace.sent(first, out.len(), Part::Spoken);
     }
 
-    fn shows_inside(&self, own: Ipv4Addr, destination: Ipv4Addr, hop: &Hop) -> bool {
-        let (rules, routes) = (self.nat.rules(), &self.router.routes);
-        inside::shows(rules, routes, (own, destination), hop.interface)
+    /// Whether an address of our own shows the inside to `destination` beyond an interface.
+    fn shows_inside(&self, own: Ipv4Addr, destination: Ipv4Addr, out: InterfaceId) -> bool {
+        inside::shows(self.nat.rules(), &self.router.routes, (own, destination), out)
     }
 
     /// Ends a packet of the router's own that cannot leave.

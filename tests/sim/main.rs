@@ -16,6 +16,7 @@ mod flooding;
 mod flows;
 mod guest_tunnels;
 mod hosts;
+mod inside_reach;
 mod learning;
 mod masquerade;
 mod nat_changes;

@@ -211,18 +211,22 @@ impl Checks {
             assert!(quotes, "wrong quoted header checksum: {packet:?}");
         }
         // The router's own address outside is nobody's inside, even where a rule's source holds it.
-        let outside = |id| id == out || self.rules.masquerade.iter().any(|rule| rule.out == id);
-        let mut ours = self.interfaces.iter().filter(|(id, _)| outside(**id));
-        if ours.any(|(_, own)| own.addresses.iter().any(|net| net.addr() == packet.source)) {
+        let is_outside = |id| id == out || self.rules.masquerade.iter().any(|rule| rule.out == id);
+        let mut interfaces = self.interfaces.iter();
+        let owner =
+            interfaces.find(|(_, own)| own.addresses.iter().any(|n| n.addr() == packet.source));
+        if owner.is_some_and(|(id, _)| is_outside(*id)) {
             return;
         }
-        for rule in self.rules.masquerade.iter().filter(|rule| rule.out == out) {
-            let excepted = rule.except.iter().any(|net| net.contains(&packet.destination));
-            let inside = rule.source.contains(&packet.source) && !excepted;
-            // Who had sent to that very address learns nothing from it.
-            let leaks = inside && !answers(packet.source, packet.destination);
-            assert!(!leaks, "an inside address leaves untranslated: {packet:?}");
-        }
+        let (from, to) = (packet.source, packet.destination);
+        let mut rules = self.rules.masquerade.iter().filter(|rule| rule.out == out);
+        let inside = rules.find(|rule| {
+            rule.source.contains(&from) && !rule.except.iter().any(|net| net.contains(&to))
+        });
+        // Who had sent to that very address learns nothing from it.
+        let is_known = |reachable| reachable && owner.is_some() || answers(from, to);
+        let leaks = inside.is_some_and(|rule| !is_known(rule.inside_reachable));
+        assert!(!leaks, "an inside address leaves untranslated: {packet:?}");
     }
 }
 

@@ -66,6 +66,9 @@ pub(crate) struct MasqueradeKeys {
     /// Keep even ports even and odd ones odd [default: true]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     parity: Option<bool>,
+    /// Let who is outside reach the hosts inside at their own addresses, too [default: false]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    inside_reachable: Option<bool>,
 }
 
 impl MasqueradeKeys {
@@ -81,6 +84,7 @@ impl MasqueradeKeys {
             filtering: self.filtering.or(rule.filtering),
             ports: self.ports.or(rule.ports),
             parity: self.parity.or(rule.parity),
+            inside_reachable: self.inside_reachable.or(rule.inside_reachable),
         }
     }
 }

@@ -165,6 +165,7 @@ pub(super) fn masquerade_options(rule: &MasqueradeSpec) -> String {
     options.extend(rule.filtering.as_ref().map(|filtering| format!("filtering {filtering}")));
     options.extend(rule.ports.as_ref().map(|ports| format!("ports {ports}")));
     options.extend(rule.parity.map(|parity| format!("parity {parity}")));
+    options.extend((rule.inside_reachable == Some(true)).then(|| "inside reachable".to_owned()));
     list(&options)
 }
 

@@ -292,6 +292,7 @@ fn rules(lab: &Lab, ids: &mut Ids) -> Rules {
             .ports
             .and_then(|ports| nat::PortRange::new(ports.first().get(), ports.last().get())),
         parity: rule.parity,
+        inside_reachable: rule.inside_reachable,
         keep: false,
     });
     let masquerade = masquerade.collect();

@@ -197,7 +197,8 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
         }
         DropReason::Unsolicited => {
             "Send it to a host and not to the router, or publish the port, `tapswitch publish add {listen} --to ADDRESS:PORT`: \
-             nobody here asked for it."
+             nobody here asked for it. Hosts behind a masquerade rule are reached from outside at their own addresses where \
+             the rule says `inside_reachable = true` (`tapswitch masquerade set {rule} --inside-reachable`)."
         }
         DropReason::Prohibited => {
             "Take the written refusal away: `tapswitch route del {net}` (`reject = \"prohibit\"` or \"blackhole\" in \

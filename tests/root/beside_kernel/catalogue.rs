@@ -92,7 +92,6 @@ pub(crate) const CATALOGUE: &[Intended] = &[
             "udp to the router's other address",
             "the next hops are silent, masqueraded and not",
             "hairpin, ttl 1",
-            "translating, udp from outside to the inside address",
             "translating, udp from inside to a closed port outside",
         ],
         recognise: Difference::is_only_in_error_source,
@@ -143,8 +142,6 @@ pub(crate) const CATALOGUE: &[Intended] = &[
             "a reply that nobody asked for, from inside",
             "an unknown icmp type from inside",
             "an error from inside about no flow",
-            "from outside to an inside address",
-            "translating, ping from outside to the inside address",
             "a fin of no connection",
             "a rst of no connection",
             "a syn-ack of no connection",
@@ -159,12 +156,19 @@ pub(crate) const CATALOGUE: &[Intended] = &[
         recognise: Difference::is_leak,
     },
     Intended {
-        name: "answers-are-translated",
-        ours: "a connection from outside to an inside address is not followed: what answers it begins a flow",
-        kernel: "every connection is followed, and its answers are not masqueraded",
-        why: "who is masqueraded is reached at published ports, and the outside never sees an inside address",
-        cases: &["from outside to an inside address"],
-        recognise: |d| d.only_has_flows(Ours),
+        name: "inside-is-out-of-reach",
+        ours: "what comes from outside for a host that a masquerade rule covers, or for the router's address there, is \
+               dropped, unless the rule says inside_reachable",
+        kernel: "it is forwarded or answered, and the answers leave with the inside source",
+        why: "who is masqueraded is reached at published ports, and the outside never sees an inside address; home \
+              routers and Docker have rules for that beside their masquerade",
+        cases: &[
+            "from outside to an inside address",
+            "translating, ping from outside to the inside address",
+            "translating, udp from outside to the inside address",
+            "straight to the server's own address",
+        ],
+        recognise: |d| d.is_silent(Ours) && !d.is_silent(Kernel) || d.only_has_flows(Kernel),
     },
     Intended {
         name: "checksums-unjudged",

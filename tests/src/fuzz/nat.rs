@@ -272,6 +272,7 @@ fn rules(bytes: &mut Bytes<'_>) -> Rules {
     let mut rules = Rules::default();
     let interfaces = [2, 3, 0].map(InterfaceId::new);
     for _ in 0..1 + bytes.below(3) {
+        let inside_reachable;
         rules.masquerade.push(Masquerade {
             except: if bytes.one_in(4) { vec![net("203.0.113.8/30")] } else { Vec::new() },
             mapping: bytes.pick(&[Mapping::EndpointIndependent, Mapping::AddressAndPortDependent]),
@@ -281,7 +282,13 @@ fn rules(bytes: &mut Bytes<'_>) -> Rules {
                 Filtering::EndpointIndependent,
             ]),
             ports: bytes.pick(&[None, PortRange::new(4000, 4003), PortRange::new(1000, 1027)]),
-            parity: !bytes.one_in(2),
+            // One byte for both, so that what was found keeps its meaning.
+            parity: {
+                let choice = bytes.below(4);
+                inside_reachable = choice > 1;
+                choice.is_multiple_of(2)
+            },
+            inside_reachable,
             keep: bytes.one_in(4),
             ..Masquerade::new(
                 net(bytes.pick(&["192.168.0.0/24", "192.168.0.0/16", "192.168.0.3/32"])),

@@ -159,6 +159,7 @@ impl Town {
         let mut rules = Rules::default();
         for _ in 0..bytes.below(3) {
             let source = ["192.168.0.0/24", "192.168.0.0/16", "192.168.0.3/32"];
+            let inside_reachable;
             rules.masquerade.push(Masquerade {
                 except: if bytes.one_in(3) { vec![net("198.51.100.64/28")] } else { Vec::new() },
                 mapping: bytes
@@ -169,7 +170,13 @@ impl Town {
                     Filtering::EndpointIndependent,
                 ]),
                 ports: bytes.pick(&[None, PortRange::new(4000, 4003), PortRange::new(1000, 1100)]),
-                parity: !bytes.one_in(2),
+                // One byte for both, so that what was found keeps its meaning.
+                parity: {
+                    let choice = bytes.below(4);
+                    inside_reachable = choice > 1;
+                    choice.is_multiple_of(2)
+                },
+                inside_reachable,
                 ..Masquerade::new(net(bytes.pick(&source)), self.interface(bytes))
             });
         }

@@ -165,6 +165,8 @@ struct Opening {
     through: Option<Lent>,
     path: (InterfaceId, Option<InterfaceId>, InterfaceId),
     redirected: bool,
+    /// It comes from outside to a host inside.
+    entered: bool,
     /// Its external port, or its kept source's, is one of its own, whatever else the endpoint has.
     apart: bool,
     /// It may be refused.
@@ -358,6 +360,7 @@ impl Translator {
             self.rules.masquerade(source, *to.ip(), departure.interface).cloned()
         };
         let redirected = matches!(destined.plan, Plan::Redirected { .. });
+        let mut entered = false;
         let path = (destined.arrival.0, destined.arrival.1, departure.interface);
         let (through, external) = match destined.plan {
             Plan::Known { flow, original } => {
@@ -373,12 +376,20 @@ impl Translator {
                 });
             }
             Plan::Fresh => match (rule(packet.source, destined.to), destined.sent) {
-                (None, sent) => {
-                    if let Some(sent) = sent.filter(|_| transport.opens()) {
-                        self.end_reopened(&sent);
+                (None, sent) => match self.entry(packet, &destined, departure) {
+                    None => {
+                        if let Some(sent) = sent.filter(|_| transport.opens()) {
+                            self.end_reopened(&sent);
+                        }
+                        return Outbound::Passed(kept);
                     }
-                    return Outbound::Passed(kept);
-                }
+                    Some(false) => return Outbound::Refused(DropReason::Unsolicited),
+                    Some(true) if !begins(transport) => return Outbound::Passed(kept),
+                    Some(true) => {
+                        entered = true;
+                        (None, None)
+                    }
+                },
                 (Some(_), None) => {
                     return match transport {
                         Transport::Malformed => Outbound::Refused(DropReason::BadTransport),
@@ -396,7 +407,7 @@ impl Translator {
                 None => (through, self.hairpin(&destined, departure)),
             },
         };
-        let Some(original) = destined.sent else { return Outbound::Unknown };
+        let Some(original) = destined.sent else { return Outbound::Passed(kept) };
         let external = match external {
             Some((None, ..)) => return Outbound::Refused(DropReason::NatNoAddress),
             Some((Some(address), rule, owner)) => Some((address, rule, owner)),
@@ -412,9 +423,29 @@ impl Translator {
             through,
             path,
             redirected,
+            entered,
             apart: false,
             doubtful: false,
         })
+    }
+
+    /// Whether a packet comes from outside to a host inside, and may.
+    fn entry(&self, packet: &Packet, destined: &Destined, departure: Departure) -> Option<bool> {
+        let came_on = destined.arrival.0;
+        let rule = self.rules.masquerade(packet.destination, packet.source, came_on)?;
+        (came_on != departure.interface).then_some(rule.inside_reachable)
+    }
+
+    /// Whether an address of the router's own is out of reach for `asker` on an interface: it is an inside interface's.
+    pub(crate) fn hides(
+        &self,
+        (own, owner): (Ipv4Addr, InterfaceId),
+        asker: Ipv4Addr,
+        came_on: InterfaceId,
+    ) -> bool {
+        let rule = self.rules.masquerade(own, asker, came_on);
+        let inside = owner != came_on && !self.is_outside(owner);
+        inside && rule.is_some_and(|rule| !rule.inside_reachable)
     }
 
     /// How a redirected packet's source is translated that turns back to the inside, if it does.

@@ -76,7 +76,13 @@ impl Reference {
                 return Ok(vec![Fate::Unknown]);
             }
             Inbound::Refused(reason) => return Err(reason),
-            Inbound::Local => return Ok(vec![self.local(frame, &packet, interface)]),
+            Inbound::Local => {
+                let own = owner.map(|owner| (packet.destination, owner));
+                if own.is_some_and(|own| self.nat.hides(own, packet.source, interface)) {
+                    return Err(DropReason::Unsolicited);
+                }
+                return Ok(vec![self.local(frame, &packet, interface)]);
+            }
             Inbound::Destined(destined) => destined,
         };
         let (out, next) = self.choose(world, &packet, *inbound.to.ip())?;

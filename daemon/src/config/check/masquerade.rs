@@ -49,6 +49,7 @@ fn rule(
         filtering: filtering?.unwrap_or(Filtering::AddressAndPortDependent),
         ports: ports?,
         parity: written.parity.unwrap_or(true),
+        inside_reachable: written.inside_reachable.unwrap_or(false),
     })
 }
 

@@ -25,6 +25,8 @@ pub struct Masquerade {
     pub ports: Option<PortRange>,
     /// Even ports stay even, odd ports odd (RFC 4787 REQ-4).
     pub parity: bool,
+    /// Who is outside reaches the hosts inside at their own addresses, too.
+    pub inside_reachable: bool,
 }
 
 impl fmt::Display for Masquerade {
@@ -45,6 +47,9 @@ impl fmt::Display for Masquerade {
         }
         if !self.parity {
             write!(f, " parity off")?;
+        }
+        if self.inside_reachable {
+            write!(f, " inside reachable")?;
         }
         Ok(())
     }

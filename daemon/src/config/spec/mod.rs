@@ -297,6 +297,9 @@ pub struct MasqueradeSpec {
     /// Keep even ports even and odd ports odd (default).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parity: Option<bool>,
+    /// Let who is outside reach the hosts inside at their own addresses, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inside_reachable: Option<bool>,
 }
 
 /// `[[publish]]`: connections to `listen` reach `to`.

@@ -211,13 +211,17 @@ fn routes_lead_to_a_neighbour_an_interface_or_nowhere() {
 fn masquerade_is_endpoint_independent_and_filters_by_address_and_port() {
     let lab = lab(&format!(
         "{BASE}[[masquerade]]\nsource = \"192.168.0.0/24\"\nout = \"wan\"\n[[masquerade]]\n\
-         source = \"0.0.0.0/0\"\nout = \"br0\"\nexcept = \"10.0.0.0/8\"\nports = \"2000\"\n"
+         source = \"0.0.0.0/0\"\nout = \"br0\"\nexcept = \"10.0.0.0/8\"\nports = \"2000\"\n\
+         inside_reachable = true\n"
     ));
     let [first, second] = lab.masquerade.as_slice() else { panic!("{:?}", lab.masquerade) };
     assert_eq!(first.mapping, Mapping::EndpointIndependent);
     assert_eq!(first.filtering, Filtering::AddressAndPortDependent);
-    assert!(first.parity && first.ports.is_none());
-    assert_eq!(second.to_string(), "0.0.0.0/0 out br0 except 10.0.0.0/8 ports 2000-2000");
+    assert!(first.parity && first.ports.is_none() && !first.inside_reachable);
+    assert_eq!(
+        second.to_string(),
+        "0.0.0.0/0 out br0 except 10.0.0.0/8 ports 2000-2000 inside reachable"
+    );
 }
 
 #[test]

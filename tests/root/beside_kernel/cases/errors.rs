@@ -200,7 +200,7 @@ pub(in crate::beside_kernel) fn outbound() -> Vec<Case> {
             "the next hops are silent, masqueraded and not",
             [
                 send(Red, Packet::udp("192.168.7.2:9107", "203.0.113.66:53", b"x")),
-                send(Wan, Packet::udp("203.0.113.2:9109", "192.168.7.67:53", b"x")).until(2, 8),
+                send(Wan, Packet::udp("203.0.113.9:9109", "192.168.7.67:53", b"x")).until(2, 8),
             ],
         ),
         case(

@@ -23,6 +23,8 @@ struct Said {
     /// The published port that it leaves from.
     named: Option<u16>,
     lender: Option<Filtering>,
+    /// Whether a host inside may be reached, of a flow that has come in to one.
+    reaches: Option<bool>,
     keep: bool,
 }
 
@@ -101,19 +103,23 @@ fn say(rules: &Rules, flow: &Flow, out: InterfaceId) -> Said {
     });
     let listener = listener(original.to, owner);
     let lender = owner.filter(|_| flow.admitted).and_then(|owner| lender(reply.from.ip(), owner));
+    let entered = flow.admitted && owner.is_none() && came_on != out;
+    let hides = rules.masquerade(*reply.from.ip(), *original.from.ip(), came_on);
+    let hides = hides.filter(|_| entered);
     Said {
         to: listener.map(|rule| rule.to),
         source,
         named: named.map(|rule| rule.port),
         lender: lender.map(|rule| rule.filtering),
+        reaches: hides.map(|rule| rule.inside_reachable),
         keep: listener.is_some_and(|rule| rule.keep)
-            || [covers, lender].into_iter().flatten().any(|rule| rule.keep),
+            || [covers, lender, hides].into_iter().flatten().any(|rule| rule.keep),
     }
 }
 
 /// Whether the rules say the same of a flow as they did.
 fn same(flow: &Flow, was: &Said, is: &Said) -> bool {
-    let to = was.to == is.to && was.lender == is.lender;
+    let to = (was.to, was.lender, was.reaches) == (is.to, is.lender, is.reaches);
     let (old, new) = match (&was.source, &is.source) {
         (Source::Kept, Source::Kept) => return to,
         (Source::Uplink(a, old), Source::Uplink(b, new)) if a == b => (old, new),

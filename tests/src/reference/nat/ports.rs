@@ -247,7 +247,8 @@ impl Translator {
             }
         }
         let (original, host) = (*original, *host);
-        let (path, redirected, admitted) = (opening.path, opening.redirected, through.is_some());
+        let (path, redirected, admitted) =
+            (opening.path, opening.redirected, through.is_some() || opening.entered);
         Flow {
             host,
             lent,
