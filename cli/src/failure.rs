@@ -100,7 +100,7 @@ fn sentence(error: &anyhow::Error) -> String {
 fn code(error: &anyhow::Error) -> u8 {
     let is_wrong = is_bad_lab(error)
         || error.is::<Usage>()
-        || error.is::<LogError>()
+        || error.downcast_ref::<LogError>().is_some_and(LogError::is_wrong_usage)
         || error.is::<CompareError>()
         || error.is::<Untold>()
         || error.downcast_ref::<RunError>().is_some_and(RunError::is_wrong_usage)

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use anyhow::{Result, bail};
 use daemon::api::message::Changes;
 use daemon::printable;
+use daemon::run::log;
 use serde::Serialize;
 
 /// Writes a text with one newline at its end; nothing for an empty one. `tapswitch show | head` is no failure.
@@ -26,9 +27,9 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     text(&printable::json(&serde_json::to_string_pretty(value)?))
 }
 
-/// Writes a line on standard error.
+/// Says something beside the output, on standard error. That nobody hears it is no failure.
 pub(crate) fn aside(line: &str) {
-    eprintln!("{}", printable::lines(line));
+    log::last_words(line);
 }
 
 /// What a change did, a line a step.

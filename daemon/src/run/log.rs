@@ -1,7 +1,11 @@
-//! Where the daemon's log goes: standard error, one line an event.
+//! Where the daemon's log goes: standard error, one line an event. Logging never ends, blocks or slows anything.
 
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
@@ -9,36 +13,97 @@ use tracing_subscriber::fmt::format;
 
 use crate::printable;
 
-/// The filter is no filter.
+mod lines;
+
+use lines::Lines;
+
+/// The log cannot be started.
 #[derive(Debug, thiserror::Error)]
-#[error("the log filter {filter:?} is wrong ({reason}): write error, warn, info, debug or trace")]
-pub struct LogError {
-    filter: String,
-    reason: String,
+pub enum LogError {
+    /// The filter is no filter.
+    #[error(
+        "the log filter {filter:?} is wrong ({reason}): write error, warn, info, debug or trace"
+    )]
+    Filter {
+        /// What was asked for.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The thread that writes it, or the descriptor that it writes to, cannot be had.
+    #[error("the log cannot be started: {0}")]
+    Process(io::Error),
+}
+
+impl LogError {
+    /// Whether what was typed is at fault, and not the machine.
+    pub const fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::Filter { .. })
+    }
 }
 
 /// Starts the log. `filter` is what was asked for, a level or tracing's directives; without it `RUST_LOG` is asked,
 /// and without that `otherwise` holds.
 ///
 /// # Errors
-/// A filter that cannot be read.
+/// See [`LogError`].
 pub fn start(filter: Option<&str>, otherwise: &str) -> Result<(), LogError> {
     let from_environment = std::env::var(EnvFilter::DEFAULT_ENV).ok();
     let filter = filter.or(from_environment.as_deref()).unwrap_or(otherwise);
-    let wrong = |reason: &dyn std::error::Error| LogError {
+    let wrong = |reason: &dyn std::error::Error| LogError::Filter {
         filter: filter.to_owned(),
         reason: reason.to_string(),
     };
     let directives = EnvFilter::try_new(filter).map_err(|error| wrong(&error))?;
+    let lines = lines().map_err(LogError::Process)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(directives)
-        .with_writer(io::stderr)
+        .with_writer(lines.clone())
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .fmt_fields(format::debug_fn(one_line));
     // Fails when somebody in this process has a log already, which is then used.
     let _ = subscriber.try_init();
     Ok(())
+}
+
+/// Says something on standard error as the last thing of all. Behind the log's lines if there is a log, and then
+/// within a bounded time; a sentence that nobody hears is no failure.
+pub fn last_words(sentence: &str) {
+    match LINES.get() {
+        Some(lines) => {
+            lines.hand_over(format!("{}\n", printable::lines(sentence)).into_bytes());
+            lines.flush(LAST);
+        }
+        None => drop(writeln!(io::stderr(), "{}", printable::lines(sentence))),
+    }
+}
+
+/// Gives the lines that still wait a bounded time.
+pub fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush(LAST);
+    }
+}
+
+/// Says that something went wrong which must be heard whatever the filter is; whether there is a log to say it in.
+pub(crate) fn alarm(sentence: &str) -> bool {
+    let lines = LINES.get();
+    if let Some(lines) = lines {
+        lines.say(tracing::Level::ERROR, &printable::lines(sentence));
+    }
+    lines.is_some()
+}
+
+/// The one queue of this process. Standard error's own lock would be held while a line is written.
+fn lines() -> io::Result<&'static Lines> {
+    if let Some(lines) = LINES.get() {
+        return Ok(lines);
+    }
+    let descriptor = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let lines = Lines::to(descriptor)?;
+    Ok(LINES.get_or_init(|| lines))
 }
 
 /// A field of an event, which may repeat what somebody else wrote.
@@ -50,6 +115,11 @@ fn one_line(writer: &mut format::Writer<'_>, field: &Field, value: &dyn fmt::Deb
         name => write!(writer, "{name}={text}"),
     }
 }
+
+static LINES: OnceLock<Lines> = OnceLock::new();
+
+/// How long lines may take that wait when the process ends.
+const LAST: Duration = Duration::from_millis(300);
 
 #[cfg(test)]
 mod tests {
