@@ -18,6 +18,7 @@ pub mod explain;
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::expect_used)]
 pub mod fuzz;
+mod panics;
 pub mod plan;
 pub mod printable;
 pub mod record;

@@ -3,19 +3,21 @@
 //!
 //! # Theory of operation
 //! Things are acquired in this order and given back in the reverse one: the signals (so that none kills halfway), the
-//! control socket (so that two daemons never meet), the workers, the lab, the API. Bringing the lab up and taking it
-//! down are never cancelled; both are bounded by the kernel's deadlines. A signal that comes in between is answered
-//! when the step is done.
+//! control socket (so that two daemons never meet), the workers, the lab, the API. Whatever ends a daemon, a signal, a
+//! part that fails or a panic anywhere, the end is the same: the engine makes no more changes, refuses those that
+//! wait, and gives one up that is under way; the lab is taken down; requests in flight get a moment for their answers.
+//! Nothing is cancelled halfway, and nothing waits for a client, for a reader of the log or for a queue.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 pub use os::privileges::PrivilegeError;
-use os::{affinity, entropy, open_files, privileges};
-use tokio::sync::{mpsc, oneshot};
+use os::{affinity, entropy, netns, open_files, privileges};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -23,14 +25,17 @@ use crate::api;
 use crate::config::{self, ConfigError, Lab, LabSpec};
 use crate::dataplane::{Dataplane, Threads};
 use crate::engine::{Engine, EngineError};
+use crate::panics::{self, Panicked, Panics, caught};
 use crate::printable;
 
+mod file;
 pub mod log;
 mod monitor;
 mod socket;
 mod stop;
 mod threads;
 
+use file::LabFile;
 pub use socket::{ControlSocket, SocketError};
 pub use stop::Stop;
 pub use threads::ThreadOptions;
@@ -88,6 +93,9 @@ pub enum RunError {
     /// The control API ended.
     #[error("the control API ended: {0}")]
     Api(io::Error),
+    /// A part of this process panicked.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 impl RunError {
@@ -103,7 +111,7 @@ impl RunError {
 }
 
 /// Runs the daemon until SIGINT or SIGTERM. Prints `ready` on standard output, alone on its line, when every port of
-/// the lab is up and the API answers.
+/// the lab is up and the API answers. SIGHUP applies the lab file anew, unless it tells of a terminal that was closed.
 ///
 /// # Errors
 /// See [`RunError`]; whatever was made is gone again.
@@ -116,15 +124,36 @@ pub fn run(options: &RunOptions) -> Result<(), RunError> {
     let threads = place(&options.threads, &lab, file.as_ref())?;
     privileges::check()?;
     open_files::raise_limit().map_err(RunError::Process)?;
-    let ready = async |_: &Arc<Engine>| {
+    warn_of_hidden_names();
+    let again = Arc::new(Notify::new());
+    let while_up = async |engine: &Arc<Engine>| {
         say_ready();
-        std::future::pending::<()>().await;
+        file::follow(engine, options.lab.as_deref(), &again).await;
     };
-    runtime()?.block_on(async {
-        let stop = Stop::listen().map_err(RunError::Process)?;
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let stop = Stop::listen().map_err(RunError::Process)?.reloading(Arc::clone(&again));
         let socket = ControlSocket::claim(&options.socket)?;
-        serve(socket, stop, threads, spec, ready).await
-    })
+        serve(socket, stop, threads, spec, while_up).await
+    });
+    // What still blocks a thread has nothing to do with the lab.
+    runtime.shutdown_background();
+    log::flush();
+    outcome
+}
+
+/// Says what does not work under `ip netns exec`, which gives a program mounts of its own.
+fn warn_of_hidden_names() {
+    if !netns::are_names_hidden() {
+        return;
+    }
+    let name = netns::name_of_current();
+    let name = name.as_deref().unwrap_or("NAME").escape_debug();
+    tracing::warn!(
+        "this daemon has mounts of its own, as under `ip netns exec`: the namespaces that it makes are seen by nobody \
+         else, and `ip netns exec` into one fails with \"Invalid argument\"; start it with `nsenter \
+         --net=/run/netns/{name} tapswitch run ...`, which enters the network namespace alone"
+    );
 }
 
 /// The packet threads, once every processor that one is to stay on is known to be there.
@@ -151,24 +180,6 @@ pub fn read_lab(path: &Path) -> Result<(LabSpec, Lab), RunError> {
     Ok(LabFile::read(path)?.parse()?)
 }
 
-/// A lab file, read once: it may be a pipe.
-struct LabFile {
-    name: String,
-    text: Vec<u8>,
-}
-
-impl LabFile {
-    fn read(path: &Path) -> Result<Self, RunError> {
-        let text = fs::read(path);
-        let text = text.map_err(|error| RunError::Read { path: path.to_owned(), error })?;
-        Ok(Self { name: path.display().to_string(), text })
-    }
-
-    fn parse(&self) -> Result<(LabSpec, Lab), ConfigError> {
-        config::parse_spec(&self.text, &self.name)
-    }
-}
-
 /// The runtime of the control plane. Packets never pass it.
 ///
 /// # Errors
@@ -179,39 +190,82 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
     builder.build().map_err(RunError::Process)
 }
 
-/// Brings the lab up, serves the API, and runs `while_up`; takes everything away when that ends, when a signal comes
-/// or when a part of the daemon fails.
+/// Brings the lab up, serves the API, and runs `while_up`; takes everything away when that ends, when a signal comes,
+/// when a part of the daemon fails or when anything in this process panics.
 ///
 /// # Errors
 /// See [`RunError`]; whatever was made is gone again.
 pub async fn serve(
     socket: ControlSocket,
-    mut stop: Stop,
+    stop: Stop,
     threads: Threads,
     spec: LabSpec,
     while_up: impl AsyncFnOnce(&Arc<Engine>),
 ) -> Result<(), RunError> {
+    let mut ends = Ends { stop, panics: panics::watch() };
     let (sender, reports) = mpsc::unbounded_channel();
     let plane = Dataplane::start(&threads, entropy::seed(), sender).map_err(RunError::Process)?;
     let engine = Arc::new(Engine::new(plane));
-    let outcome = bring_up(&engine, spec, &socket).await;
-    let mut server = match outcome {
-        Ok(server) => server,
-        Err(error) => {
-            engine.shut_down().await;
-            return Err(error);
-        }
+    let (server, ended) = begin(&engine, spec, &socket, &mut ends).await;
+    let Some(mut server) = server else {
+        engine.shut_down().await;
+        return ended.unwrap_or(Ok(()));
     };
-    let outcome = tokio::select! {
-        biased;
-        () = stop.requested() => Ok(()),
-        error = monitor::watch(&engine, reports) => Err(RunError::Worker(error)),
-        error = server.ended() => Err(RunError::Api(error)),
-        () = while_up(&engine) => Ok(()),
+    let mut looking = tokio::spawn(monitor::watch(Arc::clone(&engine), reports));
+    let outcome = match ended {
+        Some(ended) => ended,
+        None => tokio::select! {
+            biased;
+            ended = ends.next() => ended,
+            failed = &mut looking => Err(RunError::Worker(failed.unwrap_or_else(io::Error::other))),
+            error = server.ended() => Err(RunError::Api(error)),
+            done = caught(while_up(&engine)) => done.map_err(RunError::from),
+        },
     };
-    server.stop().await;
+    engine.end();
+    server.finish();
     engine.shut_down().await;
+    looking.abort();
+    server.stop().await;
     outcome
+}
+
+/// Brings the lab up and serves the API; what ended the daemon meanwhile, or kept the API from being served.
+async fn begin(
+    engine: &Arc<Engine>,
+    spec: LabSpec,
+    socket: &ControlSocket,
+    ends: &mut Ends,
+) -> (Option<Server>, Option<Result<(), RunError>>) {
+    let mut up = pin!(caught(bring_up(engine, spec, socket)));
+    let (up, ended) = tokio::select! {
+        biased;
+        ended = ends.next() => {
+            engine.end();
+            (up.await, Some(ended))
+        }
+        up = &mut up => (up, None),
+    };
+    match up.map_err(RunError::from).flatten() {
+        Ok(server) => (Some(server), ended),
+        Err(error) => (None, ended.or(Some(Err(error)))),
+    }
+}
+
+/// What ends a daemon that is whole, or was.
+struct Ends {
+    stop: Stop,
+    panics: Panics,
+}
+
+impl Ends {
+    async fn next(&mut self) -> Result<(), RunError> {
+        tokio::select! {
+            biased;
+            panicked = self.panics.next() => Err(panicked.into()),
+            () = self.stop.requested() => Ok(()),
+        }
+    }
 }
 
 async fn bring_up(
@@ -231,7 +285,7 @@ async fn bring_up(
 /// The API at work on a task of its own.
 struct Server {
     task: JoinHandle<io::Result<()>>,
-    finish: oneshot::Sender<()>,
+    finish: Option<oneshot::Sender<()>>,
 }
 
 impl Server {
@@ -243,7 +297,7 @@ impl Server {
             // An error is a sender that is gone: the daemon is ending too.
             let _ = finished.await;
         });
-        Ok(Self { task: tokio::spawn(server.into_future()), finish })
+        Ok(Self { task: tokio::spawn(server.into_future()), finish: Some(finish) })
     }
 
     /// Waits for an end that nobody asked for.
@@ -255,28 +309,42 @@ impl Server {
         }
     }
 
+    /// Takes no more requests.
+    fn finish(&mut self) {
+        if let Some(finish) = self.finish.take() {
+            // Fails when the server has ended already.
+            let _ = finish.send(());
+        }
+    }
+
     /// Lets requests in flight finish, for a while.
     async fn stop(mut self) {
-        // Fails when the server has ended already.
-        let _ = self.finish.send(());
         if !self.task.is_finished() && timeout(LAST_REQUESTS, &mut self.task).await.is_err() {
             self.task.abort();
         }
     }
 }
 
+/// Says so on a thread of its own: the reader of standard output may have stopped.
 fn say_ready() {
-    let mut out = io::stdout().lock();
-    if let Err(error) = writeln!(out, "ready").and_then(|()| out.flush()) {
-        tracing::warn!("nobody hears that the lab is ready: {error}");
+    let say = || {
+        let mut out = io::stdout().lock();
+        if let Err(error) = writeln!(out, "ready").and_then(|()| out.flush()) {
+            tracing::warn!("nobody hears that the lab is ready: {error}");
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("ready".into()).spawn(say) {
+        tracing::warn!("nobody can be told that the lab is ready: {error}");
     }
 }
 
-/// How long requests in flight may take when the daemon ends.
-const LAST_REQUESTS: Duration = Duration::from_secs(2);
+/// How long requests in flight may take once the lab is down. None of them waits for anything any more but its client.
+const LAST_REQUESTS: Duration = Duration::from_millis(300);
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::client::{Client, ClientError};
 

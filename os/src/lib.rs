@@ -16,6 +16,7 @@
 //! | [`child`] | a process in a namespace, and its end |
 //! | [`poller`] | epoll, and a way to wake it |
 //! | [`clock`], [`entropy`] | the time and the seed that the pure crates take as arguments |
+//! | [`signals`] | what a SIGHUP means, and a terminal that may close |
 //! | [`privileges`] | whether this process may do all that |
 //! | [`new_file`] | a file to write, which replaces nothing but a file |
 //! | [`open_files`] | how many descriptors it may have |
@@ -32,6 +33,7 @@ pub mod open_files;
 pub mod packet_socket;
 pub mod poller;
 pub mod privileges;
+pub mod signals;
 pub mod sysctl;
 pub mod tap;
 pub mod underlay;

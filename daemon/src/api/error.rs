@@ -65,6 +65,7 @@ impl From<EngineError> for ApiError {
             EngineError::Port { .. } | EngineError::Attach { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
+            EngineError::Ending => StatusCode::SERVICE_UNAVAILABLE,
             EngineError::Switch(refusal) => {
                 return Self::new(of_switch(*refusal), refusal.to_string());
             }

@@ -28,7 +28,7 @@
 //!
 //! A change is answered by `{"changes": ["+ port red ...", ...]}`, and every refusal by `{"error": "a sentence"}` with a
 //! status that tells its kind: 400 a wrong request, 404 no such thing, 409 in the way of what is there, 413 too much,
-//! 500 the machine refused. Every edit of the lab goes the one way of [`Engine::edit`], so a verb earns the same check
+//! 500 the machine refused, 503 the daemon is ending. Every edit of the lab goes the one way of [`Engine::edit`], so a verb earns the same check
 //! and the same sentence as a file.
 
 use std::sync::Arc;

@@ -83,6 +83,8 @@ struct Shared {
     poll: Duration,
     stop: AtomicBool,
     reports: UnboundedSender<Report>,
+    #[cfg(debug_assertions)]
+    is_broken: AtomicBool,
 }
 
 /// One worker, as seen from outside.
@@ -141,6 +143,8 @@ impl Dataplane {
             poll: threads.poll,
             stop: AtomicBool::new(false),
             reports,
+            #[cfg(debug_assertions)]
+            is_broken: AtomicBool::new(false),
         });
         let mut plane =
             Self { shared, control: Mutex::new(Outbox::new(CONTROL_BUFFERS)), workers: Vec::new() };
@@ -282,6 +286,26 @@ impl Dataplane {
         close(entries);
     }
 
+    /// Closes whatever is still open, without a word to the switch: nothing that panicked stands in the way.
+    pub fn close_all(&self) {
+        let entries = self.shared.table().entries();
+        if entries.is_empty() {
+            return;
+        }
+        for entry in &entries {
+            self.unwatch(entry);
+        }
+        let generation = self.shared.publish(|_| Table::default());
+        self.shared.settle(generation);
+        close(entries);
+    }
+
+    /// Has every step of the switch panic from now on: how tests see that nothing dies unnoticed. Not in a release.
+    #[cfg(debug_assertions)]
+    pub fn break_switch(&self) {
+        self.shared.is_broken.store(true, Ordering::Release);
+    }
+
     fn unwatch(&self, entry: &Entry) {
         for (number, end) in self.shared.ends.iter().enumerate() {
             if let Some(source) = entry.read_by(number, self.queues()) {
@@ -326,16 +350,18 @@ impl Drop for Dataplane {
             end.rouse();
         }
         for worker in self.workers.drain(..) {
-            if worker.join().is_err() {
-                tracing::error!("a worker thread panicked");
-            }
+            // One that panicked was reported.
+            let _ = worker.join();
         }
     }
 }
 
 impl Shared {
     fn switch(&self) -> MutexGuard<'_, Switch> {
-        lock(&self.switch)
+        let switch = lock(&self.switch);
+        #[cfg(debug_assertions)]
+        assert!(!self.is_broken.load(Ordering::Acquire), "the switch was broken on purpose");
+        switch
     }
 
     /// Lets one event in, now.

@@ -155,6 +155,11 @@ impl Table {
         self.0.get(port.index())?.as_ref()
     }
 
+    /// All of them, by number.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.0.iter().flatten().cloned().collect()
+    }
+
     /// The table with `entries` in it too. Costs a copy of the whole, however many they are.
     pub(crate) fn with(&self, entries: &[Entry]) -> Self {
         let mut table = self.clone();

@@ -58,6 +58,7 @@ struct Worker<'a> {
 /// Runs worker `number` until the dataplane stops.
 pub(super) fn run(shared: &Shared, number: usize) {
     let Some(end) = shared.ends.get(number) else { return };
+    let _gone = Gone(end);
     let mut worker = Worker {
         shared,
         number,
@@ -75,6 +76,15 @@ pub(super) fn run(shared: &Shared, number: usize) {
     if let Err(error) = settle_on(end.cpu).and_then(|()| worker.work(end)) {
         tracing::error!("worker {number} ends: {error}");
         let _ = shared.reports.send(Report::Failed(error));
+    }
+}
+
+/// Says, however the thread ends, that it holds no table any more: nobody waits for it to take up another.
+struct Gone<'a>(&'a End);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.seen.store(u64::MAX, Ordering::Release);
     }
 }
 

@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::slice;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use os::underlay::UnderlayError;
 use packet::PortId;
@@ -22,6 +23,7 @@ use tokio::sync::Mutex;
 
 use crate::config::{Attach, ConfigError, Lab, LabSpec, Name, left_behind};
 use crate::dataplane::Dataplane;
+use crate::panics::caught;
 use crate::plan::Plan;
 use crate::printable;
 
@@ -108,6 +110,9 @@ pub enum EngineError {
         /// The kernel's answer.
         error: io::Error,
     },
+    /// Changes have come to their end.
+    #[error("the daemon is ending and makes no more changes: start it again, and repeat this then")]
+    Ending,
 }
 
 /// The running lab. Cheap to share; changes wait for each other.
@@ -115,6 +120,7 @@ pub enum EngineError {
 pub struct Engine {
     plane: Dataplane,
     running: Mutex<Running>,
+    ending: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -138,7 +144,17 @@ enum State {
 impl Engine {
     /// An engine around a dataplane, running the empty lab.
     pub fn new(plane: Dataplane) -> Self {
-        Self { plane, running: Mutex::new(Running::default()) }
+        Self { plane, running: Mutex::new(Running::default()), ending: AtomicBool::new(false) }
+    }
+
+    /// From now on changes are refused, those that wait for their turn too, and one that is under way is given up
+    /// where that undoes it as a whole.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    fn goes_on(&self) -> Result<(), EngineError> {
+        if self.ending.load(Ordering::Acquire) { Err(EngineError::Ending) } else { Ok(()) }
     }
 
     /// The packet path.
@@ -158,6 +174,7 @@ impl Engine {
     /// See [`EngineError`].
     pub async fn apply(&self, wanted: LabSpec, dry_run: bool) -> Result<Vec<String>, EngineError> {
         let mut running = self.running.lock().await;
+        self.goes_on()?;
         if wanted.is_bare() && !wanted.says_empty() && !running.spec.is_bare() {
             return Err(EngineError::Empties(running.lab.summary()));
         }
@@ -174,19 +191,35 @@ impl Engine {
         edit: impl FnOnce(&mut LabSpec) -> Result<(), EngineError>,
     ) -> Result<Vec<String>, EngineError> {
         let mut running = self.running.lock().await;
+        self.goes_on()?;
         let mut wanted = running.spec.clone();
         edit(&mut wanted)?;
         self.converge(&mut running, wanted, dry_run).await
     }
 
-    /// Ends a record, takes everything away that was made, and leaves what was found as it was.
+    /// Ends a record, takes everything away that was made, and leaves what was found as it was. Where a part of the
+    /// daemon has panicked and the order no longer holds, everything goes without it.
     pub async fn shut_down(&self) {
-        // There need not be one.
-        let _ = self.plane.stop_record("the daemon ended");
+        self.end();
         let mut running = self.running.lock().await;
-        if let Err(error) = self.converge(&mut running, LabSpec::default(), false).await {
-            tracing::error!("the lab cannot be taken down in order: {error}");
+        let in_order = async {
+            // There need not be one.
+            let _ = self.plane.stop_record("the daemon ended");
+            self.converge(&mut running, LabSpec::default(), false).await
+        };
+        match caught(in_order).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!("the lab cannot be taken down in order: {error}"),
+            Err(panicked) => tracing::error!("the lab cannot be taken down in order: {panicked}"),
         }
+        // Nothing is left unless that went wrong, or a change has panicked before.
+        self.plane.close_all();
+        for (_, state) in core::mem::take(&mut running.ends) {
+            if let State::Up(end) = state {
+                end.remove().await;
+            }
+        }
+        running.places.clear().await;
     }
 
     /// Looks after ports whose namespace has vanished though their device lives on with its open queues.

@@ -57,6 +57,7 @@ impl Engine {
         unplugged: &mut Vec<Name>,
     ) -> Result<(), EngineError> {
         for (name, port) in &lab.ports {
+            self.goes_on()?;
             let old = running.lab.ports.get(name).cloned();
             let failed = |error| EngineError::Port { port: name.clone(), error };
             let up = matches!(running.ends.get(name), Some(State::Up(_)));

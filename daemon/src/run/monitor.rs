@@ -1,6 +1,7 @@
 //! What happens to a running lab from outside: devices and namespaces that vanish, addresses that clash.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -10,7 +11,10 @@ use crate::dataplane::Report;
 use crate::engine::Engine;
 
 /// Looks after the lab until a packet thread ends, and says why it did.
-pub(super) async fn watch(engine: &Engine, mut reports: UnboundedReceiver<Report>) -> io::Error {
+pub(super) async fn watch(
+    engine: Arc<Engine>,
+    mut reports: UnboundedReceiver<Report>,
+) -> io::Error {
     let mut round = interval(ROUND);
     round.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

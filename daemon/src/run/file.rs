@@ -1,0 +1,75 @@
+//! The lab file that a daemon was started with: read at the start, and applied anew when SIGHUP asks for it.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+
+use super::RunError;
+use crate::config::{self, ConfigError, Lab, LabSpec};
+use crate::engine::Engine;
+
+/// A lab file, read once: it may be a pipe.
+pub(super) struct LabFile {
+    pub(super) name: String,
+    pub(super) text: Vec<u8>,
+}
+
+impl LabFile {
+    pub(super) fn read(path: &Path) -> Result<Self, RunError> {
+        let text = fs::read(path);
+        let text = text.map_err(|error| RunError::Read { path: path.to_owned(), error })?;
+        Ok(Self { name: printable::path(path), text })
+    }
+
+    pub(super) fn parse(&self) -> Result<(LabSpec, Lab), ConfigError> {
+        config::parse_spec(&self.text, &self.name)
+    }
+}
+
+/// Applies the file anew each time that `asked` says so. A change that has begun is made to its end, also when this is
+/// dropped; what stands in its way is logged, and the lab stays as it was.
+pub(super) async fn follow(engine: &Arc<Engine>, path: Option<&Path>, asked: &Notify) {
+    loop {
+        asked.notified().await;
+        let Some(path) = path else {
+            tracing::warn!("SIGHUP: no lab file was given at the start, so there is none to apply");
+            continue;
+        };
+        let (engine, path) = (Arc::clone(engine), path.to_owned());
+        // Fails when it has panicked, which is told.
+        let _ = tokio::spawn(async move { apply(&engine, &path).await }).await;
+    }
+}
+
+async fn apply(engine: &Engine, path: &Path) {
+    let shown = path.display();
+    let owned = path.to_owned();
+    let read = spawn_blocking(move || read_again(&owned)).await;
+    let spec = match read {
+        Ok(Ok(spec)) => spec,
+        Ok(Err(why)) => return tracing::error!("SIGHUP: {shown} is not applied: {why}"),
+        // It has panicked, which is told.
+        Err(_) => return,
+    };
+    match engine.apply(spec, false).await {
+        Ok(changes) if changes.is_empty() => {
+            tracing::info!("SIGHUP: {shown} is applied anew, which changes nothing");
+        }
+        Ok(changes) => {
+            tracing::info!("SIGHUP: {shown} is applied anew:\n{}", changes.join("\n"));
+        }
+        Err(error) => tracing::error!("SIGHUP: {shown} is not applied: {error}"),
+    }
+}
+
+fn read_again(path: &Path) -> Result<LabSpec, String> {
+    let found = fs::metadata(path).map_err(|error| error.to_string())?;
+    if !found.is_file() {
+        return Err("it is no regular file, and can be read only once".to_owned());
+    }
+    let file = LabFile::read(path).map_err(|error| error.to_string())?;
+    file.parse().map(|(spec, _)| spec).map_err(|error| error.to_string())
+}
