@@ -89,8 +89,10 @@ pub(crate) enum Verb {
     },
     /// Be the daemon, in the foreground, until Ctrl-C (needs root)
     ///
-    /// Prints `ready` when every port of the lab is up. At the end everything that was made is removed, and what was
-    /// found is left as it was.
+    /// Prints `ready` when every port of the lab is up. SIGHUP applies the lab file anew; Ctrl-C, SIGTERM and the end of
+    /// the terminal end the daemon, whatever changes wait. At the end everything that was made is removed, and what was
+    /// found is left as it was; a namespace that was made stays, and is named in the log, while a process, a device of
+    /// somebody else's or another daemon is in it.
     Run {
         /// The lab to begin with; left out, an empty one
         lab: Option<PathBuf>,

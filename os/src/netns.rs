@@ -24,9 +24,13 @@ use std::thread;
 use nix::sched::{CloneFlags, setns, unshare};
 
 mod error;
+mod inhabitants;
+mod mounts;
 mod name;
 
 pub use error::NetnsError;
+pub use inhabitants::{Inhabitant, Inhabitants};
+pub use mounts::{are_names_hidden, name_of_current};
 pub use name::{list, remove};
 
 /// Where to look for a namespace.

@@ -152,7 +152,7 @@ fn verbs_add_and_delete_as_a_file_would() {
 #[test]
 fn a_change_is_finished_though_its_asker_has_gone() {
     let Some(world) = world() else { return };
-    let empty = world.file("");
+    let empty = world.file("empty = true\n");
     let daemon = Daemon::run(&world, &empty);
     let fifteen = std::fs::read(example("fifteen-containers.toml")).unwrap();
     for _ in 0..3 {

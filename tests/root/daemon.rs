@@ -74,6 +74,11 @@ impl<'w> Daemon<'w> {
         self.process.id()
     }
 
+    /// Sends it a signal that is not its end.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// Whether its log has a line with this text.
     pub(crate) fn has_logged(&self, text: &str) -> bool {
         self.process.logged().iter().any(|line| line.contains(text))

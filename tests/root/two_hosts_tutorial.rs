@@ -163,8 +163,11 @@ impl<'w> Tutorial<'w> {
         let found =
             ["lo", "eth0", "docker0", "veth_d1", "lo", "eth0", "docker0", "veth_d2", "veth_d0"];
         assert_eq!(left, [&found[..], &["veth_sw0"]].concat());
-        self.underlay.stop(Signal::SIGTERM);
-        assert_eq!(world.names(), ["d1", "d2"]);
+        let log = self.underlay.stop(Signal::SIGTERM).err;
+        for host in ["host1", "host2"] {
+            assert!(log.contains(&format!("namespace {host} stays")), "{log}");
+        }
+        assert_eq!(world.names(), ["d1", "d2", "host1", "host2"], "docker0 is somebody's");
     }
 }
 

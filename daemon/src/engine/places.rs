@@ -6,15 +6,28 @@
 //! namespace that was made here goes, and one that was found gets back what was noted; one whose name shows another
 //! namespace by now is let alone. A port that has lost its device has not left: whoever lives in the namespace finds
 //! the port there again after the next apply.
+//!
+//! Nothing is taken from anybody: a namespace that was made here stays when a process lives in it, when it holds a
+//! device that is neither ours nor the kernel's own, or when another daemon has marked it as used; a default route that
+//! somebody has set meanwhile is let alone. What stays is found by the next daemon, as it would be had this one been
+//! killed.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use os::links::Links;
-use os::netns::{self, Netns, NetnsError, Place};
+use os::netns::{self, Inhabitants, Netns, NetnsError, Place};
 
 use super::cable::CableError;
 use crate::config::{self, Attach, Name};
+
+/// A namespace that was made here.
+#[derive(Debug)]
+struct Made {
+    name: String,
+    /// The devices that the kernel had put there by itself, `lo` among them.
+    devices: BTreeSet<u32>,
+}
 
 /// The namespaces in use.
 #[derive(Debug, Default)]
@@ -24,8 +37,8 @@ pub(super) struct Places(Vec<Entered>);
 struct Entered {
     netns: Netns,
     ports: BTreeSet<Name>,
-    /// It was made for this lab under this name.
-    made: Option<String>,
+    /// It was made for this lab.
+    made: Option<Made>,
     loopback_was_down: bool,
     default_route: Option<(Ipv4Addr, u32)>,
 }
@@ -47,7 +60,7 @@ impl Places {
             Ok(noted) => noted,
             Err(error) => {
                 if let Some(name) = made {
-                    discard(&name);
+                    remove(&name);
                 }
                 return Err(error);
             }
@@ -65,6 +78,12 @@ impl Places {
         self.put_back().await;
     }
 
+    /// All ports are gone.
+    pub(super) async fn clear(&mut self) {
+        self.0.iter_mut().for_each(|entered| entered.ports.clear());
+        self.put_back().await;
+    }
+
     async fn leave_all_but(&mut self, port: &Name, netns: &Netns) {
         for entered in self.0.iter_mut().filter(|entered| entered.netns != *netns) {
             entered.ports.remove(port);
@@ -77,26 +96,38 @@ impl Places {
             .into_iter()
             .partition::<Vec<_>, _>(|entered| entered.ports.is_empty());
         self.0 = used;
+        if empty.is_empty() {
+            return;
+        }
+        let inhabitants = Inhabitants::now();
         for entered in empty {
-            entered.put_back().await;
+            entered.put_back(&inhabitants).await;
         }
     }
 }
 
 impl Entered {
-    async fn put_back(self) {
+    async fn put_back(self, inhabitants: &Inhabitants) {
         // A name may by now belong to another namespace, which somebody else made.
         if !self.netns.still_exists() {
             return;
         }
-        if let Some(name) = &self.made {
-            return discard(name);
+        if let Some(made) = &self.made {
+            return match self.in_the_way(made, inhabitants).await {
+                None => remove(&made.name),
+                Some(what) => tracing::warn!(
+                    "namespace {0} stays, though it was made for this lab: {what}; when nobody needs it any more, \
+                     remove it with `ip netns del {0}`",
+                    made.name.escape_debug()
+                ),
+            };
         }
         if self.default_route.is_none() && !self.loopback_was_down {
             return;
         }
         let Ok(links) = Links::open(&self.netns).await else { return };
         if let Some((gateway, index)) = self.default_route
+            && let Ok(None) = links.default_route().await
             && let Err(error) = links.set_default_route(gateway, index).await
         {
             tracing::warn!(
@@ -111,6 +142,26 @@ impl Entered {
             tracing::warn!("{}: lo cannot be set down again: {error}", self.netns);
         }
     }
+
+    /// What would be taken from somebody with a namespace that was made here.
+    async fn in_the_way(&self, made: &Made, inhabitants: &Inhabitants) -> Option<String> {
+        if let Some(inhabitant) = inhabitants.of(&self.netns) {
+            return Some(format!("{inhabitant} lives in it"));
+        }
+        let devices = match Links::open(&self.netns).await {
+            Ok(links) => links.list().await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let foreign = match devices {
+            Ok(devices) => devices.into_iter().find(|link| !made.devices.contains(&link.index)),
+            Err(error) => return Some(format!("its devices cannot be listed ({error})")),
+        };
+        if let Some(link) = foreign {
+            return Some(format!("device {} in it is somebody else's", link.name.escape_debug()));
+        }
+        // Asked last: from here on nobody of our kind enters it.
+        self.netns.is_used_by_others().then(|| "another daemon has it in its lab".to_owned())
+    }
 }
 
 /// How a namespace is before anything is changed in it.
@@ -121,11 +172,31 @@ async fn note(netns: &Netns, attach: &Attach, made: Option<String>) -> Result<En
     // The daemon's own `lo` is never touched.
     let in_netns = attach.netns().is_some();
     let loopback_was_down = in_netns && lo.is_some_and(|lo| !lo.up);
+    let made = match made {
+        Some(name) => {
+            let devices = links.list().await?.into_iter().map(|link| link.index).collect();
+            Some(Made { name, devices })
+        }
+        None => None,
+    };
     let (netns, ports) = (netns.clone(), BTreeSet::new());
     Ok(Entered { netns, ports, made, loopback_was_down, default_route })
 }
 
+/// Opens or makes a namespace and marks it as used; the name, if it was made.
 fn find(attach: &Attach) -> Result<(Netns, Option<String>), NetnsError> {
+    let mut found = look(attach)?;
+    // Whoever made it may have taken the name away meanwhile; then it is made here.
+    for _ in 0..TRIES {
+        if found.0.mark_used() {
+            break;
+        }
+        found = look(attach)?;
+    }
+    Ok(found)
+}
+
+fn look(attach: &Attach) -> Result<(Netns, Option<String>), NetnsError> {
     match attach {
         Attach::Host { .. } | Attach::Interface(_) => Ok((Netns::open(&Place::Current)?, None)),
         Attach::Netns(netns) | Attach::Veth(netns) => match netns {
@@ -145,8 +216,11 @@ pub(super) async fn open(netns: &Netns) -> Result<Links, CableError> {
     opened.map_err(|error| CableError::Netlink { place: netns.to_string(), error })
 }
 
-fn discard(name: &str) {
+fn remove(name: &str) {
     if let Err(error) = netns::remove(name) {
-        tracing::warn!("namespace {name}, made for this lab, stays: {error}");
+        tracing::warn!("namespace {}, made for this lab, stays: {error}", name.escape_debug());
     }
 }
+
+/// Times that a name is looked up which somebody takes away at that moment.
+const TRIES: usize = 3;

@@ -94,7 +94,7 @@ pub(super) fn path(name: &str) -> PathBuf {
 /// `NAME_MAX`: the longest file name in bytes.
 const MAX_NAME: usize = 255;
 /// Where iproute2 keeps names.
-const DIRECTORY: &str = "/run/netns";
+pub(super) const DIRECTORY: &str = "/run/netns";
 
 /// iproute2 takes the same lock around the same steps. Released when the file is closed.
 fn lock_directory() -> io::Result<File> {

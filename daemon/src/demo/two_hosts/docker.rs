@@ -42,7 +42,7 @@ pub(super) struct Docker<'h> {
 }
 
 impl<'h> Docker<'h> {
-    /// Makes the bridge. It goes with the host's namespace, and so does everything that is plugged into it.
+    /// Makes the bridge.
     pub(super) async fn make(host: &'h Netns) -> Result<Self, DemoError> {
         let links = open(host).await?;
         let bridge = links.make_bridge("docker0").await?.index;
@@ -70,6 +70,18 @@ impl<'h> Docker<'h> {
         let Some(far) = self.links.find(far).await? else { return Ok(()) };
         Ok(self.links.set_up(far.index).await?)
     }
+}
+
+/// Takes the bridge away and every cable that was plugged into it: whoever made the host's namespace leaves it to those
+/// who have devices there.
+pub(super) async fn unmake(host: &Netns) -> Result<(), DemoError> {
+    let links = open(host).await?;
+    for link in links.list().await? {
+        if matches!(link.kind.as_deref(), Some("bridge" | "veth")) {
+            links.delete(link.index).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn open(netns: &Netns) -> Result<Links, DemoError> {

@@ -189,6 +189,13 @@ impl<'o> Stage<'o> {
                 tracing::warn!("namespace {name} stays: {error}");
             }
         }
+        for host in ["host1", "host2"] {
+            // There is none when the story ended before.
+            let Ok(netns) = open(host) else { continue };
+            if let Err(error) = docker::unmake(&netns).await {
+                tracing::warn!("docker0 of {host} stays: {error}");
+            }
+        }
         while let Some(daemon) = self.daemons.pop() {
             daemon.end().await;
         }
