@@ -7,6 +7,9 @@
 //! (what would become of a frame, and why), [`compare`] (the switch beside Open vSwitch), [`printable`] (text from outside, as it is
 //! shown).
 
+// Their macros panic when nobody reads: say it by `output` or the log.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod api;
 pub mod client;
 pub mod compare;

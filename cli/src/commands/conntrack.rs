@@ -104,7 +104,7 @@ fn described(flows: Flows) -> Result<FlowQuery, Usage> {
 /// What conntrack(8) says at the end, beside the listing.
 fn tell(context: &Context, flows: &[FlowEntry], what: &str) {
     if !context.json {
-        eprintln!("{} flow entries have been {what}.", flows.len());
+        output::aside(&format!("{} flow entries have been {what}.", flows.len()));
     }
 }
 
