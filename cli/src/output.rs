@@ -22,11 +22,6 @@ pub(crate) fn text(text: &str) -> Result<()> {
     }
 }
 
-/// Says something beside the output, on standard error. That nobody hears it is no failure.
-pub(crate) fn aside(sentence: &str) {
-    let _ = writeln!(io::stderr(), "{sentence}");
-}
-
 /// Writes a value as JSON for programs.
 pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     text(&printable::json(&serde_json::to_string_pretty(value)?))

@@ -148,7 +148,7 @@ fn warn_of_hidden_names() {
         return;
     }
     let name = netns::name_of_current();
-    let name = name.as_deref().unwrap_or("NAME").escape_debug();
+    let name = name.as_deref().unwrap_or("NAME");
     tracing::warn!(
         "this daemon has mounts of its own, as under `ip netns exec`: the namespaces that it makes are seen by nobody \
          else, and `ip netns exec` into one fails with \"Invalid argument\"; start it with `nsenter \

@@ -118,7 +118,7 @@ impl Entered {
                 Some(what) => tracing::warn!(
                     "namespace {0} stays, though it was made for this lab: {what}; when nobody needs it any more, \
                      remove it with `ip netns del {0}`",
-                    made.name.escape_debug()
+                    made.name
                 ),
             };
         }
@@ -157,7 +157,7 @@ impl Entered {
             Err(error) => return Some(format!("its devices cannot be listed ({error})")),
         };
         if let Some(link) = foreign {
-            return Some(format!("device {} in it is somebody else's", link.name.escape_debug()));
+            return Some(format!("device {} in it is somebody else's", link.name));
         }
         // Asked last: from here on nobody of our kind enters it.
         self.netns.is_used_by_others().then(|| "another daemon has it in its lab".to_owned())
@@ -218,7 +218,7 @@ pub(super) async fn open(netns: &Netns) -> Result<Links, CableError> {
 
 fn remove(name: &str) {
     if let Err(error) = netns::remove(name) {
-        tracing::warn!("namespace {}, made for this lab, stays: {error}", name.escape_debug());
+        tracing::warn!("namespace {}, made for this lab, stays: {error}", name);
     }
 }
 

@@ -21,7 +21,7 @@ impl LabFile {
     pub(super) fn read(path: &Path) -> Result<Self, RunError> {
         let text = fs::read(path);
         let text = text.map_err(|error| RunError::Read { path: path.to_owned(), error })?;
-        Ok(Self { name: printable::path(path), text })
+        Ok(Self { name: path.display().to_string(), text })
     }
 
     pub(super) fn parse(&self) -> Result<(LabSpec, Lab), ConfigError> {
@@ -46,22 +46,26 @@ pub(super) async fn follow(engine: &Arc<Engine>, path: Option<&Path>, asked: &No
 
 async fn apply(engine: &Engine, path: &Path) {
     let shown = path.display();
+    let refuse = |why: String| {
+        tracing::error!("SIGHUP: {shown} is not applied, and the lab stays as it was");
+        // One a problem.
+        why.lines().for_each(|line| tracing::error!("{line}"));
+    };
     let owned = path.to_owned();
     let read = spawn_blocking(move || read_again(&owned)).await;
     let spec = match read {
         Ok(Ok(spec)) => spec,
-        Ok(Err(why)) => return tracing::error!("SIGHUP: {shown} is not applied: {why}"),
+        Ok(Err(why)) => return refuse(why),
         // It has panicked, which is told.
         Err(_) => return,
     };
     match engine.apply(spec, false).await {
-        Ok(changes) if changes.is_empty() => {
-            tracing::info!("SIGHUP: {shown} is applied anew, which changes nothing");
-        }
         Ok(changes) => {
-            tracing::info!("SIGHUP: {shown} is applied anew:\n{}", changes.join("\n"));
+            tracing::info!("SIGHUP: {shown} is applied anew, in {} steps", changes.len());
+            // As `apply` would print them.
+            changes.iter().for_each(|change| tracing::info!("{change}"));
         }
-        Err(error) => tracing::error!("SIGHUP: {shown} is not applied: {error}"),
+        Err(error) => refuse(error.to_string()),
     }
 }
 

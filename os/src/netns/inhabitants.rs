@@ -19,7 +19,7 @@ use super::{Id, Netns, id_of};
 #[derive(Debug)]
 pub struct Inhabitants(HashMap<Id, Inhabitant>);
 
-/// A process that is in a namespace, or a thread of which is. Shown in printable characters only.
+/// A process that is in a namespace, or a thread of which is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inhabitant {
     /// Its number.
@@ -56,7 +56,7 @@ impl Inhabitants {
 
 impl fmt::Display for Inhabitant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} ({})", self.pid, self.name.escape_debug())
+        write!(f, "process {} ({})", self.pid, self.name)
     }
 }
 
@@ -86,15 +86,3 @@ fn numbers(directory: &Path) -> impl Iterator<Item = u32> {
 
 /// How long to wait for the removal of a name that is under way.
 const PATIENCE: Duration = Duration::from_millis(500);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_a_process_chose_is_shown_escaped() {
-        let name = "a\u{1b}[2J\n\u{202e}b".to_owned();
-        let shown = Inhabitant { pid: 7, name }.to_string();
-        assert_eq!(shown, "process 7 (a\\u{1b}[2J\\n\\u{202e}b)");
-    }
-}
