@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use packet::Mac;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoMacVlan, InfoMacVtap, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    MacVlanMode,
+};
 use rtnetlink::sys::AsyncSocket;
 use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec};
 use tokio::task::JoinHandle;
@@ -62,6 +65,11 @@ pub struct Link {
     pub kind: Option<String>,
     /// The index of the bridge or bond that it is a port of.
     pub master: Option<u32>,
+    /// The index of the device of this namespace that it stands on, as a macvlan or a VLAN does; a veth's other end.
+    pub lower: Option<u32>,
+    /// Whether it takes frames for its own address alone, also where it is asked for all: a macvlan, in every mode but
+    /// passthru.
+    pub own_address_alone: bool,
 }
 
 impl Links {
@@ -238,7 +246,10 @@ fn link(message: &LinkMessage) -> Link {
         running: message.header.flags.contains(LinkFlags::Running),
         kind: None,
         master: None,
+        lower: None,
+        own_address_alone: false,
     };
+    let mut is_elsewhere = false;
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
@@ -249,12 +260,32 @@ fn link(message: &LinkMessage) -> Link {
             LinkAttribute::TxQueueLen(packets) => link.queue_len = *packets,
             LinkAttribute::GsoMaxSize(bytes) => link.super_frame = *bytes,
             LinkAttribute::Controller(master) => link.master = Some(*master).filter(|&it| it != 0),
-            LinkAttribute::LinkInfo(infos) => link.kind = infos.iter().find_map(kind),
+            LinkAttribute::LinkInfo(infos) => {
+                link.kind = infos.iter().find_map(kind);
+                link.own_address_alone = infos.iter().any(takes_own_alone);
+            }
+            LinkAttribute::Link(lower) => link.lower = Some(*lower).filter(|&it| it != 0),
+            LinkAttribute::LinkNetNsId(_) => is_elsewhere = true,
             // The kernel tells some sixty things more.
             _ => {}
         }
     }
+    if is_elsewhere {
+        link.lower = None;
+    }
     link
+}
+
+fn takes_own_alone(info: &LinkInfo) -> bool {
+    match info {
+        LinkInfo::Data(InfoData::MacVlan(settings)) => {
+            !settings.contains(&InfoMacVlan::Mode(MacVlanMode::Passthrough))
+        }
+        LinkInfo::Data(InfoData::MacVtap(settings)) => {
+            !settings.contains(&InfoMacVtap::Mode(MacVlanMode::Passthrough))
+        }
+        _ => false,
+    }
 }
 
 fn kind(info: &LinkInfo) -> Option<String> {

@@ -38,6 +38,7 @@ mod firewall;
 mod found;
 mod guest_tunnels;
 mod interfaces;
+mod internet;
 mod interop_kernel;
 mod interop_ovs;
 mod lan;

@@ -1,11 +1,13 @@
 //! The far end of a port: a TAP or veth pair made in its namespace and given its address, or a device that was there.
 //! What was made goes with the port.
 
+use std::net::Ipv4Addr;
+
 use os::links::{LinkError, Links};
 use os::netns::{Netns, NetnsError, Place};
 use os::packet_socket::{PacketSocket, PacketSocketError};
 use os::tap::{self, TapError};
-use packet::Ipv4Net;
+use packet::{Ipv4Net, Mac};
 
 use super::places;
 use crate::config::{Attach, Port, SUPER_FRAME};
@@ -42,6 +44,64 @@ pub enum CableError {
         /// Where.
         place: String,
     },
+    /// An address of the lab that this host has itself.
+    #[error(
+        "{claim} is this host's own on `{device}`: two would answer for it, and the host be cut off; write an address of \
+         {subnet} that nobody has"
+    )]
+    HostsOwn {
+        /// What claims it, with the address.
+        claim: String,
+        /// Who has it.
+        device: String,
+        /// Its subnet.
+        subnet: Ipv4Net,
+    },
+    /// An address of the lab that this host's way to everywhere leads to.
+    #[error(
+        "{claim} is the gateway of this host's default route through `{device}`: taking its place would cut the host off; \
+         write a free address of that network, and a [[route]] with to = \"default\" and via = \"{gateway}\""
+    )]
+    Gateway {
+        /// What claims it, with the address.
+        claim: String,
+        /// The way there.
+        device: String,
+        /// Whose place it would take.
+        gateway: Ipv4Addr,
+    },
+    /// The router's MAC address is one that the device does not let through.
+    #[error(
+        "`{device}` is a macvlan and takes frames for its own MAC address {mac} alone, so no others may be written: leave \
+         `router_mac` out"
+    )]
+    OwnMacAlone {
+        /// The device.
+        device: String,
+        /// Its own.
+        mac: Mac,
+    },
+    /// A device that has no room for the stations of a bridge.
+    #[error(
+        "`{device}` is a macvlan and takes frames for its own MAC address alone, so it is no way to the stations of a \
+         bridge: give the port a `router` address in place of `bridge`, or make the device with `mode passthru`"
+    )]
+    NoOthers {
+        /// The device.
+        device: String,
+    },
+    /// A device on which no port can stand.
+    #[error(
+        "`{device}` is of kind {kind}, {why}: choose another device, such as a macvlan or a veth"
+    )]
+    NoWayOut {
+        /// The device.
+        device: String,
+        /// What it is.
+        kind: String,
+        /// What it lacks.
+        why: &'static str,
+    },
     /// `master` names no device.
     #[error(
         "there is no device `{master}` here to be the master; make the bridge first (ip link add {master} type bridge)"
@@ -67,6 +127,11 @@ impl CableError {
             | Self::Interface(
                 PacketSocketError::NoSuchInterface { .. } | PacketSocketError::NotEthernet { .. },
             )
+            | Self::HostsOwn { .. }
+            | Self::Gateway { .. }
+            | Self::OwnMacAlone { .. }
+            | Self::NoOthers { .. }
+            | Self::NoWayOut { .. }
             | Self::NoMaster { .. }
             | Self::NotABridge { .. } => true,
             Self::Tap(_)

@@ -36,6 +36,7 @@ mod macs;
 mod names;
 pub(crate) mod notices;
 pub(crate) mod outline;
+mod outside;
 mod places;
 mod prepare;
 mod renumber;
@@ -258,10 +259,25 @@ impl Engine {
         for (name, why) in waiting.collect::<Vec<_>>() {
             if self.plug_again(running, name.clone()).await {
                 tracing::info!("port {name} is back: its device is there again");
+                self.take_its_address(running, &name).await;
             } else {
                 // That it is not there yet says less than why it went.
                 running.ends.insert(name, State::Lost(why));
             }
+        }
+    }
+
+    /// A device that came back with another MAC address, and takes frames for that one alone, is spoken for under it.
+    async fn take_its_address(&self, running: &mut Running, name: &Name) {
+        let (wanted, mut lab) = (running.spec.clone(), running.lab.clone());
+        let judged = outside::judge(running, &wanted, &mut lab).await;
+        let outcome = match judged {
+            Ok(()) if lab == running.lab => return,
+            Ok(()) => self.converge(running, wanted, false).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            tracing::warn!("port {name} does not know its device's new MAC address: {error}");
         }
     }
 
@@ -300,6 +316,7 @@ impl Engine {
         let mut lab = Lab::try_from(&wanted)?;
         macs::keep(running, &wanted, &mut lab);
         self.measure(running, &mut lab).await?;
+        outside::judge(running, &wanted, &mut lab).await?;
         let plan = Plan::between(&running.lab, &lab);
         let mut lines: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
         lines.extend(left_behind(&running.lab, &lab));

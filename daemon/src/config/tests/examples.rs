@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use crate::config::{Lab, LabSpec, demo, parse, parse_spec};
 
-pub(super) const EXAMPLES: [(&str, &str); 14] = [
+pub(super) const EXAMPLES: [(&str, &str); 17] = [
     ("demo", include_str!("../../../../examples/demo.toml")),
     ("single-namespace", include_str!("../../../../examples/single-namespace.toml")),
     ("two-namespaces", include_str!("../../../../examples/two-namespaces.toml")),
@@ -13,6 +13,9 @@ pub(super) const EXAMPLES: [(&str, &str); 14] = [
     ("fifteen-containers", include_str!("../../../../examples/fifteen-containers.toml")),
     ("isolated", include_str!("../../../../examples/isolated.toml")),
     ("vlans", include_str!("../../../../examples/vlans.toml")),
+    ("internet-lan", include_str!("../../../../examples/internet-lan.toml")),
+    ("internet-host", include_str!("../../../../examples/internet-host.toml")),
+    ("internet-macvlan", include_str!("../../../../examples/internet-macvlan.toml")),
     ("two-hosts/underlay", include_str!("../../../../examples/two-hosts/underlay.toml")),
     (
         "two-hosts/routed-underlay",
