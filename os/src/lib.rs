@@ -13,7 +13,7 @@
 //! | [`underlay`] | UDP sockets that carry tunnels, many datagrams a call |
 //! | [`links`] | devices, addresses, routes and namespace ids over netlink, and what becomes of them |
 //! | [`sysctl`] | one value under `/proc/sys/net` of one namespace |
-//! | [`child`] | a process in a namespace, and its end |
+//! | [`child`] | a process that never outlives this one, in a namespace or not |
 //! | [`poller`] | epoll, and a way to wake it |
 //! | [`clock`], [`entropy`] | the time and the seed that the pure crates take as arguments |
 //! | [`signals`] | what a SIGHUP means, and a terminal that may close |

@@ -87,6 +87,31 @@ fn a_daemon_that_dies_ends_the_demo_of_two_hosts() {
     nothing_is_left(&world, &before);
 }
 
+/// The kernel asks them to end, and they take their labs away; what the demo itself has made stays.
+#[test]
+fn no_daemon_outlives_a_demo_of_two_hosts_that_is_killed() {
+    let Some(world) = world() else { return };
+    for moment in ["two hosts on one network", "each host runs", "Ctrl-C"] {
+        let demo = start(&world);
+        wait::until(moment, || has_told(&demo, moment).then_some(()));
+        demo.signal(Signal::SIGKILL);
+        demo.finish(PATIENCE);
+        let is_left = || {
+            let mut processes = fs::read_dir("/proc").unwrap().flatten();
+            processes.any(|entry| {
+                let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                String::from_utf8_lossy(&words).contains("/run/tapswitch/demo")
+            })
+        };
+        wait::until("the end of every daemon", || (!is_left()).then_some(()));
+        for name in world.names() {
+            assert!(["d1", "d2"].contains(&name.as_str()), "{name} stays after {moment}");
+            world.run(|| os::netns::remove(&name)).unwrap();
+        }
+        world.run(|| fs::remove_dir_all("/run/tapswitch/demo.hosts")).unwrap();
+    }
+}
+
 #[test]
 fn the_demo_of_two_hosts_takes_nobody_s_namespace() {
     let Some(world) = world() else { return };

@@ -130,7 +130,8 @@ impl Comparison {
     }
 
     fn compare(&mut self, scenario: &Scenario, seed: Option<u64>) -> Result<(), CompareError> {
-        let outcome = fight(scenario, &mut self.ours, &mut self.ovs)?;
+        let outcome = fight(scenario, &mut self.ours, &mut self.ovs);
+        let outcome = outcome.map_err(|error| self.ovs.reason(error))?;
         let modes: BTreeMap<String, String> = scenario
             .ports()
             .map(|(name, member)| (name.to_string(), member.vlan_mode.to_string()))
@@ -138,7 +139,8 @@ impl Comparison {
         self.report.add(&outcome, scenario.steps.len(), &modes);
         if outcome.divergence.is_some() {
             self.report.equal = false;
-            let difference = tell(scenario, &outcome, &mut self.ours, &mut self.ovs)?;
+            let difference = tell(scenario, &outcome, &mut self.ours, &mut self.ovs);
+            let difference = difference.map_err(|error| self.ovs.reason(error))?;
             self.report.difference = difference.map(|told| Difference { seed, ..told });
         }
         Ok(())

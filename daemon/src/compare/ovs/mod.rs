@@ -9,6 +9,7 @@
 
 mod control;
 mod daemons;
+mod room;
 mod tail;
 
 use std::collections::BTreeMap;
@@ -80,6 +81,11 @@ impl Ovs {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
+    /// Why a step failed: `error`, unless a daemon has ended, which is why it did.
+    pub(super) fn reason(&mut self, error: CompareError) -> CompareError {
+        self.daemons.ended().unwrap_or(error)
+    }
+
     /// The number of a port on the bridge: Open vSwitch's start at 1.
     fn number(&self, port: &Name) -> Option<usize> {
         let scenario = self.scenario.as_ref()?;
@@ -148,6 +154,14 @@ impl Ovs {
         Ok(())
     }
 
+    /// How much of a wait its clock is turned by. When the ageing time is over, nothing is left that time would change;
+    /// and what Open vSwitch counts by the second (`coverage`) takes minutes to follow a clock that is turned by years.
+    fn worth(&self, seconds: u64) -> u64 {
+        let ageing =
+            self.scenario.as_ref().map_or(0, |scenario| scenario.bridge().ageing.as_secs());
+        seconds.min(ageing + MARGIN)
+    }
+
     /// The forwarding table, read after everything that was done.
     fn stations(&mut self) -> Result<Vec<Known>, CompareError> {
         let text = self.asks.call("fdb/show", &[BRIDGE])?;
@@ -212,7 +226,7 @@ impl Side for Ovs {
             }
             Step::Wait(0) => {}
             Step::Wait(seconds) => {
-                let milliseconds = u64::from(*seconds) * 1000;
+                let milliseconds = self.worth(u64::from(*seconds)) * 1000;
                 self.acts.call("time/warp", &[&milliseconds.to_string()])?;
             }
             Step::Unplug(port) => self.unplug(port)?,
@@ -313,6 +327,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 const BRIDGE: &str = "br0";
+/// Seconds after the ageing time within which the last station is forgotten for certain.
+const MARGIN: u64 = 60;
 /// Bytes of an Ethernet header.
 const SHORTEST: usize = 14;
 

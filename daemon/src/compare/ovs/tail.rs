@@ -4,10 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use crate::compare::capture::{self, FILE_HEADER, RECORD_HEADER};
 use crate::compare::error::CompareError;
 
-/// A growing capture, read as far as it goes, and removed at the end. Until then it keeps its name, by which the device
+/// A growing capture (pcap in this machine's byte order), read as far as it goes, and removed at the end. Until then it keeps its name, by which the device
 /// opens it again after each change of the bridge.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -39,7 +38,8 @@ impl Tail {
         while let Some(header) =
             self.pending.get(at..).and_then(|b| b.first_chunk::<RECORD_HEADER>())
         {
-            let len = capture::captured(header, u32::from_ne_bytes);
+            let [_, _, _, _, _, _, _, _, a, b, c, d, ..] = *header;
+            let len = u32::from_ne_bytes([a, b, c, d]) as usize;
             let begin = at + RECORD_HEADER;
             let Some(frame) = self.pending.get(begin..begin + len) else { break };
             frames.push(frame.to_vec());
@@ -56,3 +56,8 @@ impl Drop for Tail {
         drop(fs::remove_file(&self.path));
     }
 }
+
+/// Bytes ahead of the first record.
+const FILE_HEADER: usize = 24;
+/// Bytes ahead of each frame.
+const RECORD_HEADER: usize = 16;
