@@ -123,9 +123,9 @@ pub(crate) enum Verb {
     },
     /// Run captures or a record through the switch in virtual time, without root and without a daemon
     ///
-    /// The lab is built without devices; frames come from pcap and pcapng files, as if each port's far end had sent
-    /// them at the time that they are stamped with. Timers run in between. It ends with the totals, what was dropped
-    /// and why, and the tables as they are then. The same input gives the same output, to the byte.
+    /// The lab is built without devices; frames come from pcap and pcapng files (also in gzip), as if each port's far end
+    /// had sent them at the time that they are stamped with. Timers run in between. It ends with the totals, what was
+    /// dropped and why, and the tables as they are then. The same input gives the same output, to the byte.
     ///
     /// A record of a daemon (see `tapswitch record`) brings lab, frames and timers with it; the switch begins as it was
     /// in the daemon, does the same again, and is compared with what it was at the record's end.

@@ -3,14 +3,15 @@
 //! In reading order: [`config`] (what a user writes), [`plan`] (from one lab to another, in lines for people),
 //! [`dataplane`] (threads that move frames), [`engine`] (the running lab), [`api`] and [`client`] (the two ends of the
 //! control socket), [`run`] (a daemon's life), [`demo`] (a lab that proves itself), [`record`] (all that enters a
-//! running switch, in a file), [`replay`] (captures and records through the switch, without a machine), [`explain`]
-//! (what would become of a frame, and why), [`compare`] (the switch beside Open vSwitch), [`printable`] (text from outside, as it is
-//! shown).
+//! running switch, in a file), [`capture`] (capture files), [`replay`] (captures and records through the switch, without
+//! a machine), [`explain`] (what would become of a frame, and why), [`compare`] (the switch beside Open vSwitch),
+//! [`printable`] (text from outside, as it is shown).
 
 // Their macros panic when nobody reads: say it by `output` or the log.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod api;
+pub mod capture;
 pub mod client;
 pub mod compare;
 pub mod config;

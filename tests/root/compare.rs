@@ -38,7 +38,7 @@ fn no_comparison_is_exit_code_2_and_a_sentence() {
     for (arguments, sentence) in [
         (["--scenario", "nothing.toml"].as_slice(), "nothing.toml: "),
         (&["--pcap", "vlans.toml", "--in", "nowhere"], "no port is called \"nowhere\""),
-        (&["--pcap", "vlans.toml", "--in", "a"], "vlans.toml: this is no pcap file"),
+        (&["--pcap", "vlans.toml", "--in", "a"], "vlans.toml is not a capture"),
         (&["--seed", "1", "--scenario", "vlans.toml"], "cannot be used with"),
     ] {
         let output = compare(arguments);
@@ -83,9 +83,12 @@ fn directories(comparison: u32) -> usize {
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&mark)).count()
 }
 
+/// What is waited for, and whether it has come for a comparison.
+type Moment = (&'static str, fn(u32) -> bool);
+
 #[test]
 fn no_daemon_outlives_a_comparison_that_is_killed() {
-    let moments: [(&str, fn(u32) -> bool); 6] = [
+    let moments: [Moment; 6] = [
         ("at once", |_| true),
         ("once it has a directory", |pid| directories(pid) > 0),
         ("while the database is made", |pid| has(pid, "ovsdb-tool")),

@@ -3,13 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use daemon::compare::catalogue::CATALOGUE;
 use daemon::compare::{self, Source};
 use serde_json::json;
 
-use crate::failure::Differs;
+use crate::failure::{Differs, Usage};
 use crate::output;
 use crate::render::compare as render;
 
@@ -29,7 +29,7 @@ pub(crate) struct Ovs {
     /// A scenario: a lab file's tables for one bridge and its ports, and [[step]]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "frames"])]
     scenario: Option<PathBuf>,
-    /// A capture (pcap) whose frames come in on one port; the ports are those of --scenario, or a, b and c
+    /// A capture (pcap, pcapng, also in gzip) whose frames come in on one port; the ports are those of --scenario, or a, b and c
     #[arg(long, value_name = "FILE", requires = "port", conflicts_with_all = ["seed", "seeds", "frames"])]
     pcap: Option<PathBuf>,
     /// The port that the capture comes in on
@@ -65,6 +65,12 @@ impl Compare {
         } else {
             output::text(&render::report(&report))?
         }
+        if report.is_broken {
+            bail!(Usage(report.warnings.join("\ntapswitch: ")));
+        }
+        // JSON has them among its members.
+        let warnings = report.warnings.iter().filter(|_| !json);
+        warnings.for_each(|warning| output::aside(&format!("tapswitch: {warning}")));
         if report.equal { Ok(()) } else { Err(Differs.into()) }
     }
 }
@@ -128,4 +134,4 @@ Examples:
 Exit codes:
   0  equal, but for intended differences
   1  different
-  2  the comparison could not be made";
+  2  the comparison could not be made, or only of a part of the capture";

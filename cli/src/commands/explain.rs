@@ -25,7 +25,7 @@ pub(crate) struct Explain {
     /// comes in elsewhere.
     #[arg(long = "frame", value_name = "HEX")]
     frames: Vec<String>,
-    /// The frames of a capture (pcap, pcapng), or only the one of this number, from 1; may be repeated
+    /// The frames of a capture (pcap, pcapng, also in gzip), or only the one of this number, from 1; may be repeated
     ///
     /// PORT=FILE for frames that come in elsewhere.
     #[arg(long = "pcap", value_name = "FILE[:N]")]

@@ -1,82 +1,85 @@
-//! Captures as tcpdump writes them (pcap, both byte orders, micro- or nanoseconds), turned into steps.
+//! Captures turned into steps.
 //!
 //! Time passes in whole seconds, as everywhere in a scenario: a frame comes at its second.
 
+use std::path::Path;
+
 use super::error::CompareError;
 use super::scenario::Step;
+use crate::capture::Capture;
 use crate::config::Name;
+use crate::printable;
+
+/// A capture as steps, and what there is to say about it.
+#[derive(Debug)]
+pub(super) struct Captured {
+    pub(super) steps: Vec<Step>,
+    /// A sentence each.
+    pub(super) warnings: Vec<String>,
+    /// Whether it could not be read to its end.
+    pub(super) is_broken: bool,
+}
 
 /// The frames of a capture as they come in on `port`, with the seconds between them.
 ///
 /// # Errors
-/// [`CompareError::Capture`]: it is no pcap file, or not one of Ethernet frames.
-pub(super) fn steps(file: &str, bytes: &[u8], port: &Name) -> Result<Vec<Step>, CompareError> {
-    let wrong = |wrong| CompareError::Capture { file: file.to_owned(), wrong };
-    let no_pcap = "this is no pcap file; write one with `tcpdump -w FILE`, or `editcap -F pcap`";
-    let Some((header, mut rest)) = bytes.split_first_chunk::<FILE_HEADER>() else {
-        return Err(wrong(no_pcap));
-    };
-    let number = match *header {
-        [0xd4, 0xc3, 0xb2, 0xa1, ..] | [0x4d, 0x3c, 0xb2, 0xa1, ..] => u32::from_le_bytes,
-        [0xa1, 0xb2, 0xc3, 0xd4, ..] | [0xa1, 0xb2, 0x3c, 0x4d, ..] => u32::from_be_bytes,
-        _ => return Err(wrong(no_pcap)),
-    };
-    let [.., a, b, c, d] = *header;
-    if number([a, b, c, d]) & 0x0fff_ffff != ETHERNET {
-        return Err(wrong("its frames are no Ethernet frames (link type 1)"));
-    }
-    let (mut steps, mut second) = (Vec::new(), None);
-    while let Some((record, tail)) = rest.split_first_chunk::<RECORD_HEADER>() {
-        let len = captured(record, number);
-        let Some((frame, tail)) = tail.split_at_checked(len) else {
-            return Err(wrong("it is cut off in the middle of a frame"));
-        };
-        let [a, b, c, d, ..] = *record;
-        let now = number([a, b, c, d]);
+/// It is no capture of Ethernet frames, or holds more than a comparison does.
+pub(super) fn steps(path: &Path, port: &Name) -> Result<Captured, CompareError> {
+    steps_of(path, Capture::open(path)?, port)
+}
+
+fn steps_of(path: &Path, mut capture: Capture, port: &Name) -> Result<Captured, CompareError> {
+    let (mut steps, mut second, mut room, mut truncated) = (Vec::new(), None, ROOM, 0u64);
+    while let Some(record) = capture.next()? {
+        let taken = record.bytes.len() + PER_FRAME;
+        room = room.checked_sub(taken).ok_or_else(|| CompareError::TooLarge {
+            path: path.to_owned(),
+            mebibytes: ROOM >> 20,
+        })?;
+        truncated += u64::from(record.is_truncated);
+        let now = record.at.as_nanos() / NANOS;
         let passed = second.map_or(0, |second| now.saturating_sub(second));
-        if passed > 0 {
-            steps.push(Step::Wait(passed));
-        }
+        // In pieces: times are between 1970 and 2554, and a wait goes no further than 136 years.
+        let (pieces, rest) = (passed / MOST, passed % MOST);
+        steps.extend((0..pieces).map(|_| Step::Wait(MOST as u32)));
+        steps.extend((rest > 0).then_some(Step::Wait(rest as u32)));
         second = Some(second.unwrap_or(0).max(now));
-        steps.push(Step::Frame { port: port.clone(), bytes: frame.to_vec() });
-        rest = tail;
+        steps.push(Step::Frame { port: port.clone(), bytes: record.bytes });
     }
-    Ok(steps)
+    let path = printable::path(path);
+    let truncated = (truncated > 0).then(|| {
+        format!("{path} has {truncated} frames that were not captured whole, or are longer than any device sends: what there is of them was compared")
+    });
+    let warnings = capture.warnings().chain(truncated).collect();
+    Ok(Captured { steps, warnings, is_broken: capture.broken().is_some() })
 }
 
-/// Bytes of a frame that a record holds.
-pub(super) fn captured(record: &[u8; RECORD_HEADER], number: fn([u8; 4]) -> u32) -> usize {
-    let [_, _, _, _, _, _, _, _, a, b, c, d, ..] = *record;
-    number([a, b, c, d]) as usize
-}
-
-/// Bytes ahead of the first record.
-pub(super) const FILE_HEADER: usize = 24;
-/// Bytes ahead of each frame.
-pub(super) const RECORD_HEADER: usize = 16;
-/// LINKTYPE_ETHERNET.
-const ETHERNET: u32 = 1;
+/// What all frames of a comparison may take, which holds them while it looks for the smallest difference.
+const ROOM: usize = 256 << 20;
+/// What a frame takes beside its bytes.
+const PER_FRAME: usize = 64;
+const NANOS: u64 = 1_000_000_000;
+/// The longest wait, in seconds.
+const MOST: u64 = u32::MAX as u64;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::{Cursor, Read};
 
-    fn pcap(seconds: &[u32]) -> Vec<u8> {
-        let mut bytes = vec![0xd4, 0xc3, 0xb2, 0xa1];
-        bytes.extend([2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0]);
-        for second in seconds {
-            for word in [*second, 5, 3, 3] {
-                bytes.extend(word.to_le_bytes());
-            }
-            bytes.extend(b"abc");
-        }
-        bytes
+    use super::*;
+    use crate::capture::samples::{MICROS, SECTION};
+
+    fn read(bytes: impl Read + 'static) -> Result<Vec<Step>, CompareError> {
+        let capture = Capture::read(Path::new("x"), Box::new(bytes))?;
+        steps_of(Path::new("x"), capture, &"red".parse().unwrap()).map(|captured| captured.steps)
     }
 
     #[test]
     fn frames_come_at_their_seconds() {
         let port: Name = "red".parse().unwrap();
-        let steps = steps("x", &pcap(&[100, 100, 130, 129]), &port).unwrap();
+        let seconds = [100, 100, 130, 129];
+        let frames = seconds.map(|second| (second * NANOS + 5_000, b"abc".to_vec()));
+        let steps = read(Cursor::new(MICROS.file(&frames))).unwrap();
         let frame = Step::Frame { port, bytes: b"abc".to_vec() };
         assert_eq!(
             steps,
@@ -86,15 +89,34 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_refused() {
-        let port: Name = "red".parse().unwrap();
-        assert!(steps("x", b"hello", &port).is_err());
-        let mut cut = pcap(&[1]);
-        cut.pop();
-        let error = steps("x", &cut, &port).unwrap_err();
-        assert!(error.to_string().contains("cut off"), "{error}");
-        let mut cooked = pcap(&[]);
-        cooked[20] = 113;
-        assert!(steps("x", &cooked, &port).is_err());
+    fn a_gap_is_a_wait_of_its_length() {
+        let frames = [0, 17_000_000_000].map(|second| (second * NANOS, b"abc".to_vec()));
+        let file = SECTION.file(9, 1, &frames);
+        let waits = read(Cursor::new(file)).unwrap().into_iter().filter_map(|step| match step {
+            Step::Wait(seconds) => Some(u64::from(seconds)),
+            _ => None,
+        });
+        assert_eq!(waits.sum::<u64>(), 17_000_000_000);
+    }
+
+    #[test]
+    fn a_capture_that_never_ends_is_refused_before_memory_is_full() {
+        let packet = MICROS.packet((1, 0), [60_000; 2], &[], &[7; 60_000]);
+        let endless = Cursor::new(MICROS.header()).chain(Endless(packet, 0));
+        let error = read(endless).unwrap_err().to_string();
+        assert!(error.starts_with("x holds more than 256 MiB of frames"), "{error}");
+    }
+
+    /// The same bytes again and again.
+    struct Endless(Vec<u8>, usize);
+
+    impl Read for Endless {
+        fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
+            let rest = &self.0[self.1..];
+            let count = rest.len().min(space.len());
+            space[..count].copy_from_slice(&rest[..count]);
+            self.1 = (self.1 + count) % self.0.len();
+            Ok(count)
+        }
     }
 }

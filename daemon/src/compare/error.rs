@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use super::scenario::ScenarioError;
+use crate::capture::CaptureError;
 use crate::config::ConfigError;
+use crate::printable;
 
 /// No comparison was made, or it broke off.
 #[derive(Debug, thiserror::Error)]
@@ -70,13 +72,20 @@ pub enum CompareError {
         /// The parser's words.
         error: Box<toml::de::Error>,
     },
-    /// The capture is none.
-    #[error("{file}: {wrong}")]
-    Capture {
-        /// The file's name.
-        file: String,
-        /// What is wrong.
-        wrong: &'static str,
+    /// The capture cannot be read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The capture is larger than a comparison.
+    #[error(
+        "{path} holds more than {mebibytes} MiB of frames, and a comparison holds all of them: take a part of it, with \
+         `editcap -r {path} part.pcap 1-100000`",
+        path = printable::path(path)
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        mebibytes: usize,
     },
     /// The port that a capture should enter on does not exist.
     #[error("no port is called {port:?}; the scenario's are {known}")]

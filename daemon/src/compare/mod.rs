@@ -30,6 +30,7 @@ use std::path::PathBuf;
 pub use error::CompareError;
 pub use shrink::shrink;
 
+use self::capture::Captured;
 use self::duel::{Outcome, fight};
 use self::ours::Ours;
 use self::ovs::Ovs;
@@ -90,16 +91,17 @@ pub fn run(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report, Com
             Ok(comparison.report)
         }
         Source::Capture { pcap, port, ports } => {
-            let scenario = captured(pcap, port, ports.as_ref())?;
+            let setup = setup(port, ports.as_ref())?;
+            let Captured { steps, warnings, is_broken } = capture::steps(pcap, &setup.1)?;
             let mut comparison = Comparison::start()?;
-            comparison.compare(&scenario, None)?;
-            Ok(comparison.report)
+            comparison.compare(&setup.0.with_steps(steps), None)?;
+            Ok(Report { warnings, is_broken, ..comparison.report })
         }
     }
 }
 
-/// A capture as a scenario.
-fn captured(pcap: &PathBuf, port: &str, ports: Option<&PathBuf>) -> Result<Scenario, CompareError> {
+/// What a capture comes into, and the port.
+fn setup(port: &str, ports: Option<&PathBuf>) -> Result<(Scenario, Name), CompareError> {
     let setup = match ports {
         Some(path) => file::read(path)?,
         None => file::parse(THREE_PORTS, "the default ports")?,
@@ -109,9 +111,7 @@ fn captured(pcap: &PathBuf, port: &str, ports: Option<&PathBuf>) -> Result<Scena
         let known: Vec<&str> = setup.ports().map(|(name, _)| name.as_str()).collect();
         CompareError::Port { port: port.to_owned(), known: known.join(", ") }
     })?;
-    let bytes = std::fs::read(pcap);
-    let bytes = bytes.map_err(|error| CompareError::File { path: pcap.clone(), error })?;
-    Ok(setup.with_steps(capture::steps(&pcap.display().to_string(), &bytes, &name)?))
+    Ok((setup, name))
 }
 
 /// Both sides, and what was found until now.

@@ -30,6 +30,11 @@ pub struct Report {
     /// The first other difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
+    /// What was wrong with the capture, a sentence each.
+    pub warnings: Vec<String>,
+    /// Whether it could not be read to its end.
+    #[serde(skip)]
+    pub is_broken: bool,
 }
 
 /// Frames of one port.

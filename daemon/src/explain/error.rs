@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use switch::ChangeError;
 
 use super::MAX_FRAMES;
+use crate::capture::CaptureError;
 use crate::printable;
 use crate::replay::ReplayError;
 
@@ -68,14 +69,12 @@ pub enum ExplainError {
     /// The capture has no frames.
     #[error("{path} holds no frames", path = printable::path(.0))]
     NoFrames(PathBuf),
-    /// The capture ends in the middle of a frame.
-    #[error("{path} breaks off behind frame {frames}: what follows is lost, and frame {wanted} with it", path = printable::path(path))]
-    BreaksOff {
-        /// The capture.
-        path: PathBuf,
-        /// How many it has.
-        frames: u64,
-        /// Which was asked for.
+    /// The capture could not be read up to a frame.
+    #[error("{why}, and frame {wanted} with it")]
+    Broken {
+        /// The capture, and why.
+        why: String,
+        /// The first frame that was asked for and is lost.
         wanted: u64,
     },
     /// A frame was not captured whole.
@@ -92,7 +91,10 @@ pub enum ExplainError {
         /// What there is of it.
         bytes: usize,
     },
-    /// The capture cannot be read, or the place is not there.
+    /// The capture cannot be read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The place is not there.
     #[error("{}", said(.0))]
     Replay(#[from] ReplayError),
     /// The switch refused the lab.
@@ -116,11 +118,6 @@ fn said(error: &ReplayError) -> String {
         ReplayError::NoTunnel { name } => {
             format!("`{name}` is a port, and only tunnels have remotes: write --in {name}")
         }
-        ReplayError::NotEthernet { path, link_type } => format!(
-            "{} holds frames of link type {link_type}, and the switch carries Ethernet (1) alone: capture on one device, \
-             not on `any`",
-            printable::path(path)
-        ),
         other => other.to_string(),
     }
 }

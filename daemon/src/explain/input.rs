@@ -6,8 +6,8 @@ use packet::frame::MAX_FRAME;
 
 use super::MAX_FRAMES;
 use super::error::ExplainError;
+use crate::capture::{Capture, Record};
 use crate::printable;
-use crate::replay::capture::{Capture, Record};
 
 /// A frame written as hexadecimal digits. White space, colons, hyphens, dots and commas between the bytes are passed
 /// over, and so is `0x` ahead of any of them.
@@ -89,16 +89,12 @@ impl Selection {
             }
         }
         let path = self.file.clone();
-        match self.frame {
-            None if capture.cut_off => {
-                Err(ExplainError::BreaksOff { path, frames: count, wanted: count + 1 })
-            }
-            None if frames.is_empty() => Err(ExplainError::NoFrames(path)),
-            None => Ok(frames),
-            Some(wanted) if capture.cut_off => {
-                Err(ExplainError::BreaksOff { path, frames: count, wanted })
-            }
-            Some(wanted) => Err(ExplainError::PastEnd { path, frames: count, wanted }),
+        let wanted = self.frame.unwrap_or(count + 1);
+        match (capture.broken(), self.frame) {
+            (Some(why), _) => Err(ExplainError::Broken { why: why.to_owned(), wanted }),
+            (None, None) if frames.is_empty() => Err(ExplainError::NoFrames(path)),
+            (None, None) => Ok(frames),
+            (None, Some(wanted)) => Err(ExplainError::PastEnd { path, frames: count, wanted }),
         }
     }
 }

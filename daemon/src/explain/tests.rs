@@ -2,12 +2,10 @@
 
 use packet::arp::Operation;
 use packet::{DropReason, Mac};
-use pcap_file::DataLink;
-use pcap_file::TsResolution;
-use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use proptest::prelude::*;
 
 use super::*;
+use crate::capture::samples::{MICROS, Pcap};
 use crate::replay::tests::{
     EXTERNAL, OUTSIDE, RED, ROUTER, Room, SERVER, arp, lab, lab_of, mac_of, ping, red_frames,
     router_mac, tcp, wan_router_mac,
@@ -237,7 +235,7 @@ fn what_cannot_be_told_is_a_sentence() {
 #[test]
 fn frames_are_taken_out_of_captures() {
     let room = Room::new();
-    let path = room.pcap("a.pcap", &red_frames(), TsResolution::MicroSecond);
+    let path = room.pcap("a.pcap", &red_frames());
     let name = path.to_str().unwrap();
     let read = |text: &str| Selection::parse(text).unwrap().read();
     assert_eq!(read(name).unwrap().len(), 4);
@@ -257,11 +255,11 @@ fn frames_are_taken_out_of_captures() {
         "what is there can be told"
     );
     assert!(read(cut.to_str().unwrap()).is_err());
-    let many = room.pcap("many.pcap", &vec![(0, vec![2; 60]); 300], TsResolution::MicroSecond);
+    let many = room.pcap("many.pcap", &vec![(0, vec![2; 60]); 300]);
     let error = read(many.to_str().unwrap()).unwrap_err().to_string();
     assert!(error.contains("many.pcap has more frames than are explained at once"), "{error}");
     assert_eq!(read(&format!("{}:300", many.display())).unwrap().len(), 1);
-    let none = room.pcap("none.pcap", &[], TsResolution::MicroSecond);
+    let none = room.pcap("none.pcap", &[]);
     let error = read(none.to_str().unwrap()).unwrap_err().to_string();
     assert!(error.ends_with("none.pcap holds no frames"), "{error}");
 }
@@ -269,15 +267,11 @@ fn frames_are_taken_out_of_captures() {
 #[test]
 fn captures_that_are_no_frames_are_sentences() {
     let room = Room::new();
-    let mut writer = PcapWriter::new(Vec::new()).unwrap();
-    let snapped = PcapPacket::new(std::time::Duration::ZERO, 1514, &[2; 96]);
-    writer.write_packet(&snapped).unwrap();
-    let file = room.write("short.pcap", &writer.into_writer());
+    let snapped = MICROS.packet((0, 0), [96, 1514], &[], &[2; 96]);
+    let file = room.write("short.pcap", &[MICROS.header(), snapped].concat());
     let error = Selection::parse(file.to_str().unwrap()).unwrap().read().unwrap_err().to_string();
     assert!(error.starts_with("only the first 96 bytes of frame 1 of "), "{error}");
-    let header = PcapHeader { datalink: DataLink::LINUX_SLL, ..PcapHeader::default() };
-    let any = PcapWriter::with_header(Vec::new(), header).unwrap().into_writer();
-    let file = room.write("any.pcap", &any);
+    let file = room.write("any.pcap", &Pcap { network: 113, ..MICROS }.header());
     let error = Selection::parse(file.to_str().unwrap()).unwrap().read().unwrap_err().to_string();
     assert!(error.contains("link type 113, and the switch carries Ethernet (1) alone"), "{error}");
 }

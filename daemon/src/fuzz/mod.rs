@@ -1,9 +1,11 @@
-//! What the fuzz targets `labfile` and `api` run, and the tests that replay their corpora. In no build but those.
+//! What the fuzz targets `labfile`, `api` and `capture` run, and the tests that replay their corpora. In no build but those.
 
 mod api;
+mod capture;
 mod labfile;
 
 pub use api::api;
+pub use capture::capture;
 pub use labfile::labfile;
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! The corpora of `labfile` and `api`, replayed without a fuzzer: every finding stays found.
+//! The corpora of `labfile`, `api` and `capture`, replayed without a fuzzer: every finding stays found.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{api, labfile};
+use super::{api, capture, labfile};
+use crate::capture::samples;
 
 fn corpus(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target)
@@ -29,6 +30,11 @@ fn the_corpus_of_lab_files_holds() {
 #[test]
 fn the_corpus_of_requests_holds() {
     replay("api", api);
+}
+
+#[test]
+fn the_corpus_of_captures_holds() {
+    replay("capture", capture);
 }
 
 /// The examples, the file with every key, and pairs of labs to go from one to the other.
@@ -143,7 +149,8 @@ fn requests() -> Vec<(String, Vec<u8>)> {
 #[test]
 #[ignore = "writes fuzz/corpus"]
 fn seeds_are_written() {
-    for (target, seeds) in [("labfile", lab_files()), ("api", requests())] {
+    let all = [("labfile", lab_files()), ("api", requests()), ("capture", samples::seeds())];
+    for (target, seeds) in all {
         for (name, bytes) in seeds {
             fs::write(corpus(target).join(name), bytes).unwrap();
         }

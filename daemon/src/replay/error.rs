@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use switch::ChangeError;
 
+use crate::capture::CaptureError;
 use crate::config::{ConfigError, Name};
 use crate::printable;
 use crate::record::Unreadable;
@@ -39,41 +40,8 @@ pub enum ReplayError {
         name: String,
     },
     /// A capture cannot be read.
-    #[error("{path}: {error}", path = printable::path(path))]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// A file is something else.
-    #[error("{path} is not a capture: neither pcap nor pcapng begins like this", path = printable::path(path))]
-    NotACapture {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A capture holds frames of another medium.
-    #[error(
-        "{path} holds frames of link type {link_type}, and only Ethernet (1) can be replayed: capture on one device, \
-         not on `any`",
-        path = printable::path(path)
-    )]
-    NotEthernet {
-        /// The file.
-        path: PathBuf,
-        /// As tcpdump.org numbers them.
-        link_type: u32,
-    },
-    /// A capture contradicts its own format.
-    #[error("{path} is damaged behind frame {frames}: {why}", path = printable::path(path))]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Frames that could be read.
-        frames: u64,
-        /// What is wrong.
-        why: String,
-    },
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
     /// A file would be replaced.
     #[error("{path} is there already: --force replaces it", path = printable::path(path))]
     Exists {
@@ -119,8 +87,7 @@ impl ReplayError {
     pub const fn is_wrong_input(&self) -> bool {
         match self {
             Self::NoPort { .. } | Self::WhichRemote { .. } | Self::NoTunnel { .. } => true,
-            Self::Read { .. } | Self::NotACapture { .. } | Self::NotEthernet { .. } => true,
-            Self::Damaged { .. } | Self::Record(_) | Self::Lab(_) | Self::BeforeStart => true,
+            Self::Capture(_) | Self::Record(_) | Self::Lab(_) | Self::BeforeStart => true,
             Self::AfterEnd { .. } => true,
             Self::Exists { .. } | Self::IsInput { .. } | Self::Write { .. } => false,
             Self::Switch(_) => false,

@@ -2,10 +2,10 @@
 
 use packet::Instant;
 
-use super::capture::{Capture, Record};
 use super::error::ReplayError;
 use super::input::Input;
 use super::summary::Carried;
+use crate::capture::{Capture, Record};
 
 /// The captures, merged.
 pub(super) struct Inputs(Vec<Lane>);
@@ -51,9 +51,9 @@ impl Inputs {
         self.0.iter().map(|lane| lane.carried.clone()).collect()
     }
 
-    /// Whether one of them ended in the middle of a frame.
+    /// Whether one of them could not be read to its end.
     pub(super) fn are_cut_off(&self) -> bool {
-        self.0.iter().any(|lane| lane.capture.cut_off)
+        self.0.iter().any(|lane| lane.capture.broken().is_some())
     }
 
     /// What was wrong with them, a sentence each.
@@ -114,6 +114,6 @@ impl Lane {
                 carried.file
             )
         });
-        self.capture.warning().into_iter().chain(backwards)
+        self.capture.warnings().chain(backwards)
     }
 }

@@ -9,7 +9,7 @@
 //! | step | file |
 //! |---|---|
 //! | read a record, and let in what it holds | `recorded` |
-//! | read each capture, one frame ahead | `capture` |
+//! | read each capture, one frame ahead | [`crate::capture`] |
 //! | merge by time: ties go by the order of the inputs, then of the file | `inputs` |
 //! | run timers that are due, each at its own time, then the frame | `stage` |
 //! | make of what leaves what the far end gets, and write it | `egress`, `outer`, `write` |
@@ -18,7 +18,7 @@
 //!
 //! The switch's clock counts nanoseconds since 1970, so what it sends is stamped with the captures' time. It begins at
 //! the first frame, when all ports come up, and ends at the last one or where it is told to. Memory is that of the
-//! switch's tables and 8 MB for each capture, however long they are.
+//! switch's tables and a frame for each capture, however long they are.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,10 +26,10 @@ use std::time::Duration;
 use packet::Instant;
 
 use crate::api::message::Show;
+use crate::capture::Record;
 use crate::config::{Lab, LabSpec};
 
 mod account;
-pub(crate) mod capture;
 mod egress;
 mod error;
 mod fate;
@@ -52,7 +52,6 @@ pub use recorded::{RecordOptions, is_record, run_record};
 pub use summary::{Carried, Summary, Verdict};
 pub(crate) use write::label;
 
-use capture::Record;
 use egress::{Egresses, Epoch};
 use fate::{Accountant, Came, Step};
 use input::Source;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use packet::{Frame, Instant, PortId};
 use switch::{Change, ChangeError, Event, Outbox, Switch, Totals};
 
-use super::capture::Record;
 use super::input::{Source, Way, in_buffer};
+use crate::capture::Record;
 use crate::config::Lab;
 use crate::dataplane::PortCounts;
 use crate::engine::changes;

@@ -38,7 +38,7 @@ pub struct Summary {
     pub files: Vec<String>,
     /// What was wrong with the captures, a sentence each.
     pub warnings: Vec<String>,
-    /// Whether a file ended in the middle of something.
+    /// Whether a file could not be read to its end.
     #[serde(skip)]
     pub is_cut_off: bool,
 }

@@ -3,26 +3,18 @@
 //!
 //! The bytes depend on what was replayed and nothing else: no time of writing, no host.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use packet::{Instant, PortId};
-use pcap_file::pcapng::PcapNgWriter;
-use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
-use pcap_file::pcapng::blocks::interface_description::{
-    InterfaceDescriptionBlock, InterfaceDescriptionOption,
-};
-use pcap_file::{DataLink, Endianness, PcapError};
 
 use super::error::ReplayError;
 use super::input::Input;
+use crate::capture::{LinkType, PcapNgWriter};
 use crate::config::Lab;
 use crate::engine::ids::Ids;
+use packet::{Instant, PortId};
 
 /// The files of one directory, each made when its first frame leaves.
 pub(super) struct Files {
@@ -82,7 +74,7 @@ impl Files {
         port: PortId,
         bytes: &[u8],
     ) -> Result<(), ReplayError> {
-        self.capture(ids, port, None, DataLink::ETHERNET)?.write(now, bytes)
+        self.capture(ids, port, None, LinkType::Ethernet)?.write(now, bytes)
     }
 
     /// An IPv4 packet that left for a far end of a tunnel.
@@ -94,16 +86,15 @@ impl Files {
         remote: Ipv4Addr,
         bytes: &[u8],
     ) -> Result<(), ReplayError> {
-        self.capture(ids, tunnel, Some(remote), DataLink::RAW)?.write(now, bytes)
+        self.capture(ids, tunnel, Some(remote), LinkType::Raw)?.write(now, bytes)
     }
 
     /// Writes out what is still in memory, and says which files there are, by name.
     pub(super) fn finish(self) -> Result<Vec<String>, ReplayError> {
         let mut names = Vec::new();
         for Capture { path, writer } in self.open.into_values() {
-            let flushed = writer.into_inner().flush();
             names.push(path.display().to_string());
-            flushed.map_err(|error| ReplayError::Write { path, error })?;
+            writer.finish().map_err(|error| ReplayError::Write { path, error })?;
         }
         names.sort_unstable();
         Ok(names)
@@ -114,7 +105,7 @@ impl Files {
         ids: &Ids,
         port: PortId,
         remote: Option<Ipv4Addr>,
-        link: DataLink,
+        link: LinkType,
     ) -> Result<&mut Capture, ReplayError> {
         use std::collections::btree_map::Entry;
         match self.open.entry(label(ids, port, remote)) {
@@ -133,39 +124,18 @@ impl Files {
 }
 
 impl Capture {
-    fn create(path: PathBuf, name: &str, link: DataLink) -> Result<Self, ReplayError> {
-        let file = match File::create_new(&path) {
-            Ok(file) => BufWriter::new(file),
-            Err(error) => return Err(ReplayError::Write { path, error }),
-        };
-        // The crate writes nanoseconds whatever the resolution says, so it has to say 10^-9.
-        let options = vec![
-            InterfaceDescriptionOption::IfName(Cow::Owned(name.to_owned())),
-            InterfaceDescriptionOption::IfTsResol(9),
-        ];
-        let interface = InterfaceDescriptionBlock { linktype: link, snaplen: 0, options };
-        let writer = PcapNgWriter::with_endianness(file, Endianness::Little);
-        let begun = writer.and_then(|mut writer| {
-            writer.write_pcapng_block(interface)?;
-            Ok(writer)
-        });
+    fn create(path: PathBuf, name: &str, link: LinkType) -> Result<Self, ReplayError> {
+        let begun = File::create_new(&path)
+            .and_then(|file| PcapNgWriter::new(BufWriter::new(file), name, link));
         match begun {
             Ok(writer) => Ok(Self { path, writer }),
-            Err(error) => Err(ReplayError::Write { path, error: io_error(error) }),
+            Err(error) => Err(ReplayError::Write { path, error }),
         }
     }
 
     fn write(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ReplayError> {
-        let block = EnhancedPacketBlock {
-            interface_id: 0,
-            timestamp: Duration::from_nanos(now.as_nanos()),
-            original_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-            data: Cow::Borrowed(bytes),
-            options: Vec::new(),
-        };
-        let written = self.writer.write_pcapng_block(block);
-        let failed = |error| ReplayError::Write { path: self.path.clone(), error: io_error(error) };
-        written.map(drop).map_err(failed)
+        let written = self.writer.packet(now, bytes);
+        written.map_err(|error| ReplayError::Write { path: self.path.clone(), error })
     }
 }
 
@@ -177,11 +147,4 @@ pub(crate) fn label(ids: &Ids, port: PortId, remote: Option<Ipv4Addr>) -> String
 
 fn file(dir: &Path, name: &str) -> PathBuf {
     dir.join(format!("{name}.pcapng"))
-}
-
-fn io_error(error: PcapError) -> io::Error {
-    match error {
-        PcapError::IoError(error) => error,
-        other => io::Error::other(other),
-    }
 }

@@ -80,7 +80,7 @@ fn the_tables_are_those_of_a_live_lab() {
 fn a_refused_frame_says_why() {
     let room = Room::new();
     let frame = ping((Mac([1, 0, 0, 0, 0, 1]), mac_of("blue")), RED, BLUE);
-    let file = room.pcap("a.pcap", &[(0, frame), (1, vec![2; 5])], TsResolution::MicroSecond);
+    let file = room.pcap("a.pcap", &[(0, frame), (1, vec![2; 5])]);
     let (_, accounts) = replay(&lab(), &options(vec![input("red", file)])).unwrap();
     assert_eq!(lines(&accounts), ["red bad-source", "red runt"]);
     let Some(Fate::Dropped { meaning, .. }) = &accounts.last().unwrap().fate else { panic!() };
@@ -95,12 +95,11 @@ fn an_arp_reply_that_is_passed_on_frees_what_waited() {
     // From outside to the published port: the router asks for red, and red tells everybody.
     let knock = tcp(far, (SERVER, 5_000), (EXTERNAL, 8_080), 0x02);
     let reply = arp(Operation::Reply, (red, RED), (Mac::BROADCAST, ROUTER));
-    let micros = TsResolution::MicroSecond;
     let blue_says = vec![(0, ping((blue, red), BLUE, RED))];
     let inputs = vec![
-        input("blue", room.pcap("blue.pcap", &blue_says, micros)),
-        input("wan", room.pcap("wan.pcap", &[(10, knock.clone()), (11, knock)], micros)),
-        input("red", room.pcap("red.pcap", &[(20, reply)], micros)),
+        input("blue", room.pcap("blue.pcap", &blue_says)),
+        input("wan", room.pcap("wan.pcap", &[(10, knock.clone()), (11, knock)])),
+        input("red", room.pcap("red.pcap", &[(20, reply)])),
     ];
     let (summary, accounts) = replay(&lab(), &options(inputs)).unwrap();
     assert_eq!(
@@ -118,18 +117,10 @@ fn an_arp_reply_that_is_passed_on_frees_what_waited() {
 fn a_frame_cut_by_the_capture_is_replayed_and_counted() {
     let room = Room::new();
     let whole = ping((mac_of("red"), mac_of("blue")), RED, BLUE);
-    let header = PcapHeader { snaplen: 40, ..PcapHeader::default() };
-    let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
     // As tcpdump -s 40 writes it: longer on the wire than the snap length.
-    let raw = pcap_file::pcap::RawPcapPacket {
-        ts_sec: EPOCH as u32,
-        ts_frac: 0,
-        incl_len: 40,
-        orig_len: whole.len() as u32,
-        data: Cow::Borrowed(&whole[..40]),
-    };
-    writer.write_raw_packet(&raw).unwrap();
-    let file = room.write("a.pcap", &writer.into_writer());
+    let lengths = [40, whole.len() as u32];
+    let packet = MICROS.packet((EPOCH as u32, 0), lengths, &[], &whole[..40]);
+    let file = room.write("a.pcap", &[MICROS.header(), packet].concat());
     let (summary, accounts) = replay(&lab(), &options(vec![input("red", file)])).unwrap();
     assert_eq!(summary.inputs[0].truncated, 1);
     assert_eq!(lines(&accounts), ["red sent; it -> blue"]);

@@ -63,9 +63,8 @@ fn frames_of_one_time_go_in_the_order_of_the_inputs() {
         let frame = ping((mac_of(from), mac_of(to)), addresses.0, addresses.1);
         vec![(0, frame.clone()), (0, frame)]
     };
-    let micros = TsResolution::MicroSecond;
-    let red = input("red", room.pcap("r.pcap", &frames("red", "blue", (RED, BLUE)), micros));
-    let blue = input("blue", room.pcap("b.pcap", &frames("blue", "red", (BLUE, RED)), micros));
+    let red = input("red", room.pcap("r.pcap", &frames("red", "blue", (RED, BLUE))));
+    let blue = input("blue", room.pcap("b.pcap", &frames("blue", "red", (BLUE, RED))));
     let order = |inputs: Vec<Input>| -> Vec<String> {
         let (_, accounts) = replay(&lab(), &options(inputs)).unwrap();
         let names = accounts.into_iter().filter_map(|account| match account.cause {

@@ -1,6 +1,5 @@
 //! Captures made here, replayed through the demo's lab: red and blue on a bridge, wan behind masquerade.
 
-use std::borrow::Cow;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -9,16 +8,10 @@ use std::time::Duration;
 use packet::arp::{Arp, Operation};
 use packet::ipv4::Header;
 use packet::{EtherType, Ethernet, Frame, Mac, Protocol, checksum};
-use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
-use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
-use pcap_file::pcapng::blocks::interface_description::{
-    InterfaceDescriptionBlock, InterfaceDescriptionOption,
-};
-use pcap_file::pcapng::{Block, PcapNgReader, PcapNgWriter};
-use pcap_file::{DataLink, TsResolution};
 use tempfile::TempDir;
 
 use super::{Account, Input, ReplayError, ReplayOptions, Summary, run};
+use crate::capture::samples::{self, MICROS, NANOS, SECTION};
 use crate::config::{self, Lab};
 
 mod captures;
@@ -148,37 +141,14 @@ impl Room {
         self.0.path().join(name)
     }
 
-    pub(crate) fn pcap(&self, name: &str, frames: &[Timed], resolution: TsResolution) -> PathBuf {
-        let header = PcapHeader { ts_resolution: resolution, ..PcapHeader::default() };
-        let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
-        for (micros, bytes) in frames {
-            let at = Duration::from_micros(EPOCH * 1_000_000 + micros);
-            let packet = PcapPacket::new(at, bytes.len() as u32, bytes);
-            writer.write_packet(&packet).unwrap();
-        }
-        self.write(name, &writer.into_writer())
+    /// A pcap in microseconds.
+    pub(crate) fn pcap(&self, name: &str, frames: &[Timed]) -> PathBuf {
+        self.write(name, &MICROS.file(&timed(frames)))
     }
 
-    /// A pcapng of one interface whose times count `unit` nanoseconds, as `resolution` says.
-    fn pcapng(&self, name: &str, frames: &[Timed], resolution: u8, unit: u64) -> PathBuf {
-        let mut writer = PcapNgWriter::new(Vec::new()).unwrap();
-        let options = vec![InterfaceDescriptionOption::IfTsResol(resolution)];
-        let linktype = DataLink::ETHERNET;
-        let interface = InterfaceDescriptionBlock { linktype, snaplen: 0, options };
-        writer.write_pcapng_block(interface).unwrap();
-        for (micros, bytes) in frames {
-            let units = (EPOCH * 1_000_000 + micros) * 1000 / unit;
-            writer
-                .write_pcapng_block(EnhancedPacketBlock {
-                    interface_id: 0,
-                    timestamp: Duration::from_nanos(units),
-                    original_len: bytes.len() as u32,
-                    data: Cow::Borrowed(bytes),
-                    options: Vec::new(),
-                })
-                .unwrap();
-        }
-        self.write(name, &writer.into_inner())
+    /// A pcapng of one interface whose times count nanoseconds.
+    fn pcapng(&self, name: &str, frames: &[Timed]) -> PathBuf {
+        self.write(name, &SECTION.file(9, 1, &timed(frames)))
     }
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
@@ -189,10 +159,9 @@ impl Room {
 
     /// Both captures of the usual story, as inputs.
     fn story(&self) -> Vec<Input> {
-        let micros = TsResolution::MicroSecond;
         vec![
-            input("red", self.pcap("red.pcap", &red_frames(), micros)),
-            input("wan", self.pcap("wan.pcap", &wan_frames(), micros)),
+            input("red", self.pcap("red.pcap", &red_frames())),
+            input("wan", self.pcap("wan.pcap", &wan_frames())),
         ]
     }
 }
@@ -212,18 +181,15 @@ fn replay(lab: &Lab, options: &ReplayOptions) -> Result<(Summary, Vec<Account>),
     Ok((summary, accounts))
 }
 
+/// The frames with their times in nanoseconds since 1970.
+fn timed(frames: &[Timed]) -> Vec<(u64, Vec<u8>)> {
+    let nanos = |micros: &u64| (EPOCH * 1_000_000 + micros) * 1000;
+    frames.iter().map(|(micros, bytes)| (nanos(micros), bytes.clone())).collect()
+}
+
 /// The times, in nanoseconds since 1970, and the frames of a file that was written here.
 fn written(path: &Path) -> Vec<(u64, Vec<u8>)> {
-    let file = fs::File::open(path).unwrap();
-    let mut reader = PcapNgReader::new(file).unwrap();
-    let mut frames = Vec::new();
-    while let Some(block) = reader.next_block() {
-        if let Block::EnhancedPacket(packet) = block.unwrap() {
-            let at = u64::try_from(packet.timestamp.as_nanos()).unwrap();
-            frames.push((at, packet.data.into_owned()));
-        }
-    }
-    let resolution = InterfaceDescriptionOption::IfTsResol(9);
-    assert!(reader.interfaces().iter().all(|known| known.options.contains(&resolution)));
-    frames
+    let (link_type, packets) = samples::written(&fs::read(path).unwrap());
+    assert_eq!(link_type, if path.to_str().unwrap().contains('@') { 101 } else { 1 });
+    packets
 }

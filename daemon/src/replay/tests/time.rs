@@ -7,12 +7,11 @@ use crate::replay::Cause;
 fn a_silent_station_is_forgotten_within_a_capture() {
     let room = Room::new();
     let (red, blue) = (mac_of("red"), mac_of("blue"));
-    let micros = TsResolution::MicroSecond;
     let red_says = [(0, ping((red, blue), RED, BLUE))];
     let later = [(400_000_000, ping((blue, red), BLUE, RED))];
     let inputs = vec![
-        input("red", room.pcap("red.pcap", &red_says, micros)),
-        input("blue", room.pcap("blue.pcap", &later, micros)),
+        input("red", room.pcap("red.pcap", &red_says)),
+        input("blue", room.pcap("blue.pcap", &later)),
     ];
     let (summary, _) = replay(&lab(), &options(inputs)).unwrap();
     let ports: Vec<&str> = summary
@@ -28,7 +27,7 @@ fn a_silent_station_is_forgotten_within_a_capture() {
 #[test]
 fn a_neighbor_that_never_answers_is_given_up_at_its_time() {
     let room = Room::new();
-    let file = room.pcap("red.pcap", &red_frames()[..3], TsResolution::MicroSecond);
+    let file = room.pcap("red.pcap", &red_frames()[..3]);
     let until = Some(Duration::from_secs(10));
     let options = ReplayOptions { until, ..options(vec![input("red", file)]) };
     let (summary, accounts) = replay(&lab(), &options).unwrap();
@@ -63,7 +62,7 @@ fn a_capture_that_runs_backwards_is_straightened_with_a_warning() {
     let room = Room::new();
     let mut frames = red_frames();
     frames[2].0 = 50;
-    let file = room.pcap("red.pcap", &frames, TsResolution::MicroSecond);
+    let file = room.pcap("red.pcap", &frames);
     let (summary, accounts) = replay(&lab(), &options(vec![input("red", file)])).unwrap();
     let times: Vec<u64> = accounts
         .iter()

@@ -23,7 +23,7 @@ const NEAR: Mac = Mac([2, 0, 0, 0, 0, 1]);
 
 fn from_far(room: &Room, remote: Option<&str>) -> Input {
     let frames = [(0, ping((FAR, NEAR), BLUE, RED))];
-    let file = room.pcap("far.pcap", &frames, TsResolution::MicroSecond);
+    let file = room.pcap("far.pcap", &frames);
     let remote = remote.map(|remote| remote.parse().unwrap());
     Input { name: "vx0".into(), remote, file }
 }
@@ -57,7 +57,7 @@ fn a_stranger_is_refused_as_he_would_be() {
 fn what_leaves_through_a_tunnel_is_written_with_its_outer_headers() {
     let room = Room::new();
     let inner = ping((NEAR, FAR), RED, BLUE);
-    let file = room.pcap("red.pcap", &[(7, inner.clone())], TsResolution::MicroSecond);
+    let file = room.pcap("red.pcap", &[(7, inner.clone())]);
     let dir = room.path("out");
     let options = ReplayOptions { write: Some(dir.clone()), ..options(vec![input("red", file)]) };
     let (_, accounts) = replay(&lab_of(LAB), &options).unwrap();
