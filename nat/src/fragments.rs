@@ -1,56 +1,65 @@
 //! Putting fragments together, in any order, in bounded memory (RFC 791 section 3.2, RFC 815, RFC 8200 section 4.5).
 //!
 //! # Theory of operation
-//! A datagram is built in one buffer from the pool, each fragment copied to its place as it comes; the fragment's own
-//! buffer goes back to the pool at once. Two bitmaps, one bit for each 8 bytes, say what has come and where fragments
-//! began, so that a repeated fragment is told from an overlapping one. An overlap, an impossible length, or an end
-//! beyond 65,535 bytes spoils the datagram: all of it is discarded, and its later fragments are refused until its time
-//! is over (RFC 5722). When too many datagrams wait the new is refused and the waiting stay.
+//! The parts of a datagram are copied as they come, and each fragment's own buffer goes back to the pool at once; the
+//! whole is made when the last part is there. An overlap, an impossible length, or an end beyond 65,535 bytes spoils the
+//! datagram: all of it is discarded, and its later fragments are refused until its time is over (RFC 5722).
+//!
+//! Room is bounded in bytes of memory. What a lost fragment leaves behind never keeps out the new: the oldest unfinished
+//! datagram gives way. Whose: a source's own, when it holds more than [`MEMORY_PER_SOURCE`]; when all hold more than
+//! [`MEMORY`], that of the port that holds the most, because a source's address is easily made up and a port is not.
+//!
+//! An identification comes again after 65,536 datagrams, within seconds where many are sent. So a datagram is given up
+//! when a fragment comes more than [`MAX_DISTANCE`] fragments of its source behind its latest: what comes then under its
+//! identification is another one (RFC 4963).
 //!
 //! Accounting: every fragment that [`Reassembly::accept`] takes is *held* until its datagram ends. The fragment that
 //! completes a datagram goes on as the whole, and [`Assembled::Whole`] says how many frames it was made of; the
-//! others have been consumed. [`Discarded::others`] and [`Expired::frames`] say how many held frames died.
+//! others have been consumed. What ends otherwise is told as [`Ended`].
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
+use std::collections::BTreeMap;
 
-use packet::snapshot::{Damaged, ensure};
-use packet::{DropReason, Dropped, Instant, Ipv4, Pool, PortId};
-use serde::{Deserialize, Serialize};
+use packet::{DropReason, Dropped, Instant, Ipv4, Pool, PortId, Shares};
 
 use crate::fragments::datagram::{Datagram, Key, Spoilt};
 
-mod blocks;
 mod datagram;
 mod kept;
+mod pieces;
 
-/// Datagrams that wait at once. Worst case 64 buffers of 66 KB and 2 KB of bitmaps each: 4.4 MB.
-pub const MAX_DATAGRAMS: usize = 64;
-/// Of these, datagrams of one source.
-pub const MAX_DATAGRAMS_PER_SOURCE: usize = 16;
+/// Memory for all datagrams in pieces (Linux's `ipfrag_high_thresh`).
+pub const MEMORY: usize = 4 << 20;
+/// Of this, for the datagrams of one source: a hundred of 8 KB, nine of the largest.
+pub const MEMORY_PER_SOURCE: usize = 1 << 20;
+/// How far two fragments of one datagram may be apart, in fragments of its source (Linux's `ipfrag_max_dist`).
+pub const MAX_DISTANCE: u32 = 64;
 /// How long a datagram waits for its fragments, from the first that came (Linux's `ipfrag_time`).
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Datagrams given up in one [`Reassembly::expire`]: less than a millisecond, so that packets do not wait behind it.
+const EXPIRY_BATCH: usize = 512;
 
 /// Datagrams in pieces.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "Read")]
+#[derive(Clone, Debug, Default)]
 pub struct Reassembly {
-    /// Places, used or not; grows to [`MAX_DATAGRAMS`] and stays, so that its bitmaps are made once.
-    datagrams: Vec<Datagram>,
+    datagrams: BTreeMap<Key, Waiting>,
+    /// By birth, which is the order of their deadlines.
+    order: BTreeMap<u64, Key>,
+    ports: Shares<PortId, Key>,
+    sources: Shares<Ipv4Addr, Key>,
+    /// Fragments of each source that has a datagram here; only differences count.
+    heard: BTreeMap<Ipv4Addr, u32>,
+    births: u64,
 }
 
-/// Places as they are read, before they were counted.
-#[derive(Deserialize)]
-struct Read {
-    datagrams: Vec<Datagram>,
-}
-
-impl TryFrom<Read> for Reassembly {
-    type Error = Damaged;
-
-    fn try_from(Read { datagrams }: Read) -> Result<Self, Damaged> {
-        ensure(datagrams.len() <= MAX_DATAGRAMS, "too many datagrams wait for fragments")?;
-        Ok(Self { datagrams })
-    }
+/// A datagram in its place.
+#[derive(Clone, Debug)]
+struct Waiting {
+    birth: u64,
+    /// What its source's count was when its latest fragment came.
+    heard: u32,
+    datagram: Datagram,
 }
 
 /// What became of a packet that may be a fragment.
@@ -67,144 +76,246 @@ pub enum Assembled {
     Held,
 }
 
-/// A fragment that was refused, and what it took with it.
+/// A datagram that will not be whole.
 #[derive(Debug)]
-pub struct Discarded {
-    /// The fragment: [`DropReason::BadFragment`] or [`DropReason::FragmentLimit`].
-    pub dropped: Dropped,
-    /// Frames of the same datagram, held so far, that die for the same reason.
-    pub others: usize,
-}
-
-/// A datagram whose time is over.
-#[derive(Debug)]
-pub struct Expired {
+pub struct Ended {
     /// The port that its first fragment to arrive came in on.
     pub from: PortId,
-    /// Frames held so far that die, with [`DropReason::FragmentTimeout`].
+    /// Frames held so far that die.
     pub frames: usize,
-    /// Its first fragment, if that came, to tell the sender about (RFC 792: time exceeded, code 1).
+    /// Of what: [`DropReason::FragmentTimeout`], [`DropReason::FragmentLimit`], [`DropReason::FragmentStale`] or
+    /// [`DropReason::BadFragment`].
+    pub reason: DropReason,
+    /// Its first fragment, if that came and its time is over, to tell the sender about (RFC 792: time exceeded, code 1).
     pub first: Option<Ipv4>,
 }
 
 impl Reassembly {
     /// Nothing waits.
-    pub const fn new() -> Self {
-        Self { datagrams: Vec::new() }
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Takes a packet, and gives it back unless it is a fragment. Buffers come from `pool` and go there.
+    /// Takes a packet, and gives it back unless it is a fragment. Buffers come from `pool` and go there; what ends for
+    /// this fragment's sake is reported.
     ///
     /// The whole has Ethernet header, tag, TTL and options of its first fragment, DF if any fragment had it, CE if any
     /// had it and the first is ECN-capable, a right header checksum, and the transport checksum as it was sent.
     ///
     /// # Errors
-    /// [`DropReason::BadFragment`]: the datagram is spoilt. [`DropReason::FragmentLimit`]: no place for it.
+    /// [`DropReason::BadFragment`]: the datagram is spoilt. [`DropReason::FragmentLimit`]: it is the one to give way.
     pub fn accept(
         &mut self,
         now: Instant,
         packet: Ipv4,
         from: PortId,
         pool: &mut Pool,
-    ) -> Result<Assembled, Discarded> {
+        mut report: impl FnMut(Ended),
+    ) -> Result<Assembled, Dropped> {
         if !packet.is_fragment() {
             return Ok(Assembled::Whole { packet, merged: 1 });
         }
-        let place = match self.place(now, &Key::of(&packet), from, pool) {
-            Ok(place) => place,
-            Err(reason) => {
-                let dropped = packet.refuse(reason);
-                return Err(Discarded { dropped, others: 0 });
-            }
+        let key = Key::of(&packet);
+        let heard = self.hear(key.source);
+        if self.is_stale(&key, heard) {
+            self.give_up(&key, DropReason::FragmentStale, &mut report);
+        }
+        if !self.datagrams.contains_key(&key) {
+            let datagram = Datagram::new(from, now + PATIENCE);
+            self.heard.insert(key.source, heard);
+            self.insert(key, Waiting { birth: self.births, heard, datagram });
+        }
+        let Some(waiting) = self.datagrams.get_mut(&key) else {
+            return Err(packet.refuse(DropReason::FragmentLimit));
         };
-        let Some(datagram) = self.datagrams.get_mut(place) else {
-            let dropped = packet.refuse(DropReason::FragmentLimit);
-            return Err(Discarded { dropped, others: 0 });
-        };
-        match datagram.add(&packet) {
-            Ok(false) => {
-                pool.give(packet.into_frame());
-                Ok(Assembled::Held)
-            }
-            Ok(true) => {
-                let merged = datagram.frames;
-                match Ipv4::in_frame(datagram.finish()) {
-                    Ok(whole) => {
-                        pool.give(packet.into_frame());
-                        Ok(Assembled::Whole { packet: whole, merged })
-                    }
-                    Err(dropped) => {
-                        pool.give(packet.into_frame());
-                        let others = merged - 1;
-                        Err(Discarded { dropped, others })
-                    }
-                }
-            }
+        waiting.heard = heard;
+        let datagram = &mut waiting.datagram;
+        let before = datagram.memory();
+        let outcome = datagram.add(&packet);
+        let (port, memory) = (datagram.from, datagram.memory());
+        self.ports.resize(port, before, memory);
+        self.sources.resize(key.source, before, memory);
+        match outcome {
+            Ok(true) => self.finish(&key, packet, pool, report),
+            Ok(false) => self.hold(&key, packet, pool, report),
             Err(Spoilt) => {
-                let others = datagram.spoil(pool);
-                let dropped = packet.refuse(DropReason::BadFragment);
-                Err(Discarded { dropped, others })
+                self.spoil(&key, &mut report);
+                self.make_room(key.source, &mut report);
+                Err(packet.refuse(DropReason::BadFragment))
             }
         }
     }
 
-    /// Gives up on datagrams whose time is over.
-    pub fn expire(&mut self, now: Instant, pool: &mut Pool, mut report: impl FnMut(Expired)) {
-        for datagram in &mut self.datagrams {
-            if datagram.key.is_none() || now < datagram.deadline {
-                continue;
+    /// Gives up on datagrams whose time is over, a bounded number; [`Reassembly::next_timeout`] is in the past while
+    /// more of them wait.
+    pub fn expire(&mut self, now: Instant, pool: &mut Pool, mut report: impl FnMut(Ended)) {
+        for _ in 0..EXPIRY_BATCH {
+            let Some(key) = self.order.first_key_value().map(|(_, key)| *key) else { return };
+            if self.datagrams.get(&key).is_some_and(|waiting| now < waiting.datagram.deadline) {
+                return;
             }
-            let frames = datagram.frames;
-            let first = datagram.give_up(pool);
+            let Some(Waiting { datagram, .. }) = self.remove(&key) else { return };
+            let (from, frames) = (datagram.from, datagram.frames);
             if frames > 0 {
-                let from = datagram.from;
-                report(Expired { from, frames, first });
+                let first = datagram.into_first(pool);
+                report(Ended { from, frames, reason: DropReason::FragmentTimeout, first });
             }
         }
     }
 
     /// When [`Reassembly::expire`] has something to do, if ever.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let waiting = self.datagrams.iter().filter(|datagram| datagram.key.is_some());
-        waiting.map(|datagram| datagram.deadline).min()
+        let (_, key) = self.order.first_key_value()?;
+        self.datagrams.get(key).map(|waiting| waiting.datagram.deadline)
     }
 
     /// Frames held now.
     pub fn held(&self) -> usize {
-        self.datagrams.iter().map(|datagram| datagram.frames).sum()
+        self.datagrams.values().map(|waiting| waiting.datagram.frames).sum()
     }
 
-    /// The place of the datagram with this key, a new one if need be.
-    fn place(
-        &mut self,
-        now: Instant,
-        key: &Key,
-        from: PortId,
-        pool: &mut Pool,
-    ) -> Result<usize, DropReason> {
-        let known = |datagram: &Datagram| datagram.key.as_ref() == Some(key);
-        if let Some(place) = self.datagrams.iter().position(known) {
-            return Ok(place);
-        }
-        let of_source = |datagram: &&Datagram| {
-            let other = datagram.key.as_ref();
-            other.is_some_and(|other| other.source == key.source)
-        };
-        if self.datagrams.iter().filter(of_source).count() >= MAX_DATAGRAMS_PER_SOURCE {
-            return Err(DropReason::FragmentLimit);
-        }
-        let idle = |datagram: &Datagram| datagram.key.is_none();
-        let place = match self.datagrams.iter().position(idle) {
-            Some(place) => place,
-            None if self.datagrams.len() < MAX_DATAGRAMS => {
-                self.datagrams.push(Datagram::idle());
-                self.datagrams.len() - 1
+    /// Bytes of memory that datagrams take now.
+    pub const fn memory(&self) -> usize {
+        self.sources.bytes()
+    }
+
+    /// Counts everything anew, and compares it with the tables.
+    ///
+    /// # Errors
+    /// Says what contradicts what.
+    #[doc(hidden)]
+    pub fn audit(&self) -> Result<(), &'static str> {
+        let (mut ports, mut sources) = (BTreeMap::new(), BTreeMap::new());
+        for (key, Waiting { birth, datagram, .. }) in &self.datagrams {
+            if self.order.get(birth) != Some(key) || !self.heard.contains_key(&key.source) {
+                return Err("a datagram in pieces is not in its place");
             }
-            None => return Err(DropReason::FragmentLimit),
-        };
-        if let Some(datagram) = self.datagrams.get_mut(place) {
-            datagram.begin(*key, from, now + PATIENCE, pool.take());
+            *ports.entry(datagram.from).or_insert(0) += datagram.memory();
+            *sources.entry(key.source).or_insert(0) += datagram.memory();
         }
-        Ok(place)
+        let same = ports.iter().all(|(port, bytes)| self.ports.held(*port) == *bytes)
+            && sources.iter().all(|(source, bytes)| self.sources.held(*source) == *bytes)
+            && [self.ports.bytes(), self.memory()] == [sources.values().sum::<usize>(); 2]
+            && self.heard.len() == sources.len();
+        if !same || self.order.len() != self.datagrams.len() {
+            return Err("the memory of datagrams in pieces is counted wrong");
+        }
+        let fair = sources.values().all(|bytes| *bytes <= MEMORY_PER_SOURCE);
+        if fair && self.memory() <= MEMORY { Ok(()) } else { Err("too many datagrams wait") }
+    }
+
+    /// Counts a fragment of this source, and says how many there were.
+    fn hear(&mut self, source: Ipv4Addr) -> u32 {
+        let Some(heard) = self.heard.get_mut(&source) else { return 0 };
+        *heard = heard.wrapping_add(1);
+        *heard
+    }
+
+    fn heard(&self, source: Ipv4Addr) -> u32 {
+        self.heard.get(&source).copied().unwrap_or(0)
+    }
+
+    fn is_stale(&self, key: &Key, heard: u32) -> bool {
+        let waiting = self.datagrams.get(key);
+        waiting.is_some_and(|waiting| heard.wrapping_sub(waiting.heard) > MAX_DISTANCE)
+    }
+
+    fn insert(&mut self, key: Key, waiting: Waiting) {
+        let Waiting { birth, datagram, .. } = &waiting;
+        let memory = datagram.memory();
+        self.births = birth + 1;
+        self.order.insert(*birth, key);
+        self.ports.insert(datagram.from, *birth, key, memory);
+        self.sources.insert(key.source, *birth, key, memory);
+        self.datagrams.insert(key, waiting);
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Waiting> {
+        let waiting = self.datagrams.remove(key)?;
+        let (birth, memory) = (waiting.birth, waiting.datagram.memory());
+        self.order.remove(&birth);
+        self.ports.remove(waiting.datagram.from, birth, memory);
+        self.sources.remove(key.source, birth, memory);
+        if self.sources.oldest(key.source).is_none() {
+            self.heard.remove(&key.source);
+        }
+        Some(waiting)
+    }
+
+    /// Makes the whole of a datagram that its last fragment has come of.
+    fn finish(
+        &mut self,
+        key: &Key,
+        last: Ipv4,
+        pool: &mut Pool,
+        mut report: impl FnMut(Ended),
+    ) -> Result<Assembled, Dropped> {
+        let Some(Waiting { datagram, .. }) = self.remove(key) else {
+            return Err(last.refuse(DropReason::BadFragment));
+        };
+        let (from, held) = (datagram.from, datagram.frames);
+        let whole = Ipv4::in_frame(datagram.into_whole(pool));
+        pool.give(last.into_frame());
+        if let Err(dropped) = &whole {
+            report(Ended { from, frames: held, reason: dropped.reason, first: None });
+        }
+        whole.map(|packet| Assembled::Whole { packet, merged: held + 1 })
+    }
+
+    /// Keeps a fragment, and makes room where that is too much.
+    fn hold(
+        &mut self,
+        key: &Key,
+        packet: Ipv4,
+        pool: &mut Pool,
+        mut report: impl FnMut(Ended),
+    ) -> Result<Assembled, Dropped> {
+        self.make_room(key.source, &mut report);
+        let Some(waiting) = self.datagrams.get_mut(key) else {
+            return Err(packet.refuse(DropReason::FragmentLimit));
+        };
+        waiting.datagram.frames += 1;
+        pool.give(packet.into_frame());
+        Ok(Assembled::Held)
+    }
+
+    /// Gives up datagrams for the sake of one of this source, as long as too much is held.
+    fn make_room(&mut self, source: Ipv4Addr, report: &mut impl FnMut(Ended)) {
+        while let Some(oldest) = self.to_give_way(source) {
+            self.give_up(&oldest, DropReason::FragmentLimit, report);
+        }
+    }
+
+    /// The datagram that gives way to one of this source, where too much is held.
+    fn to_give_way(&self, source: Ipv4Addr) -> Option<Key> {
+        let oldest = if self.sources.held(source) > MEMORY_PER_SOURCE {
+            self.sources.oldest(source)
+        } else if self.memory() > MEMORY {
+            self.ports.oldest(self.ports.largest()?)
+        } else {
+            None
+        };
+        oldest.map(|(_, key)| key)
+    }
+
+    fn give_up(&mut self, key: &Key, reason: DropReason, report: &mut impl FnMut(Ended)) {
+        let Some(Waiting { datagram, .. }) = self.remove(key) else { return };
+        let (from, frames) = (datagram.from, datagram.frames);
+        if frames > 0 {
+            report(Ended { from, frames, reason, first: None });
+        }
+    }
+
+    /// Lets go of a datagram's fragments, and refuses those that come later.
+    fn spoil(&mut self, key: &Key, report: &mut impl FnMut(Ended)) {
+        let Some(Waiting { datagram, .. }) = self.datagrams.get_mut(key) else { return };
+        let (from, before) = (datagram.from, datagram.memory());
+        let frames = datagram.spoil();
+        let memory = datagram.memory();
+        self.ports.resize(from, before, memory);
+        self.sources.resize(key.source, before, memory);
+        if frames > 0 {
+            report(Ended { from, frames, reason: DropReason::BadFragment, first: None });
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! [`fragments::Reassembly`] before they come here. Nothing here reads a clock, draws a random number or sends.
 //!
 //! The code map, in reading order: [`rules`] with [`masquerade`] and [`publish`] (what the administrator wants),
-//! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab` and `expiry` (all
+//! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab` and `expiry` and `pairs` (all
 //! flows), `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the whole as one value),
 //! `inbound`, `outbound`, `opening` and `icmp` (the two steps), `holding` (what ends a flow before its time), `known` and `ahead` (the short way), [`destined`]
 //! (their witnesses), [`limits`] and `ended` (how many, and who makes room), [`view`], [`stats`], [`facts`],
@@ -33,6 +33,7 @@ pub mod masquerade;
 mod nat;
 mod opening;
 mod outbound;
+mod pairs;
 mod ports;
 pub mod publish;
 mod remotes;

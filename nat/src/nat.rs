@@ -97,6 +97,22 @@ impl Nat {
         self.rules.masquerade(source, destination, out).is_some()
     }
 
+    /// Whether a packet between these addresses can need a translation, as far as can be told without its transport
+    /// header: a rule covers it where it leaves, through `out`, a rule listens on its destination, or there is a flow
+    /// between the two. What is sent to an address of the router's own can need one besides.
+    pub fn concerns(
+        &mut self,
+        now: Instant,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        out: Option<InterfaceId>,
+    ) -> bool {
+        self.collect(now);
+        out.is_some_and(|out| self.covers(source, destination, out))
+            || self.rules.listens_on(destination)
+            || self.table.pairs.has(&self.hashes, source, destination)
+    }
+
     /// Replaces the limits. Flows beyond them stay; only the new are refused.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = Limits { flows: limits.flows.min(Limits::MOST_FLOWS), ..limits };

@@ -6,7 +6,7 @@ use packet::{InterfaceId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::masquerade::{Filtering, Masquerade};
-use crate::publish::Publish;
+use crate::publish::{Listen, Publish};
 
 /// What is to be translated. A living flow keeps the translation that it began with, and ends where a change of rules
 /// would translate it otherwise.
@@ -22,6 +22,11 @@ impl Rules {
     /// Whether there is nothing to translate.
     pub const fn is_empty(&self) -> bool {
         self.masquerade.is_empty() && self.publish.is_empty()
+    }
+
+    /// Whether a rule listens on just this address, whoever bears it.
+    pub(crate) fn listens_on(&self, address: Ipv4Addr) -> bool {
+        self.publish.iter().any(|rule| rule.listen == Listen::Address(address))
     }
 
     /// Whether a rule needs to know which addresses a mapping has flows with.
@@ -157,7 +162,6 @@ impl Listeners {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::Listen;
 
     const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 

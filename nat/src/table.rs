@@ -13,6 +13,7 @@ use crate::index::{Hashes, Index};
 use crate::known::Note;
 use crate::limits::Limits;
 use crate::mapping::MappingId;
+use crate::pairs::Pairs;
 use crate::slab::Slab;
 use crate::tuple::{Direction, Tuple};
 
@@ -47,7 +48,7 @@ pub(crate) enum Due {
 }
 
 /// Flows with their deadlines. For each: 64 bytes itself, 28 of holdings, 16 of notes, 32 to 64 in the index, 12 in the
-/// wheel.
+/// wheel, and up to 48 for the pair of its hosts where no other flow has the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Read")]
 pub(crate) struct Table {
@@ -60,6 +61,8 @@ pub(crate) struct Table {
     /// Numbers are twice the flow's, plus one for the reply direction.
     #[serde(skip)]
     index: Index,
+    #[serde(skip)]
+    pub(crate) pairs: Pairs,
     wheel: Wheel,
     births: u32,
 }
@@ -83,7 +86,8 @@ impl TryFrom<Read> for Table {
         let wheel = Wheel::read(wheel, |number| flows.get(number).is_some())?;
         ensure(wheel.len() == flows.len(), "a flow has no deadline")?;
         let notes = vec![[Note::default(); 2]; places];
-        Ok(Self { flows, holdings, notes, index: Index::new(), wheel, births })
+        let (index, pairs) = (Index::new(), Pairs::new());
+        Ok(Self { flows, holdings, notes, index, pairs, wheel, births })
     }
 }
 
@@ -94,6 +98,7 @@ impl Table {
             holdings: Vec::new(),
             notes: Vec::new(),
             index: Index::new(),
+            pairs: Pairs::new(),
             wheel: Wheel::new(),
             births: 0,
         }
@@ -105,6 +110,7 @@ impl Table {
             for (entry, side) in (2 * number..).zip([Direction::Original, Direction::Reply]) {
                 self.index.insert(hashes.of(flow.tuple(side).words()), entry);
             }
+            self.pairs.add(hashes, flow);
         }
     }
 
@@ -113,6 +119,7 @@ impl Table {
         self.flows.reserve(flows);
         self.holdings.reserve_exact(flows.saturating_sub(self.holdings.len()));
         self.notes.reserve_exact(flows.saturating_sub(self.notes.len()));
+        self.pairs.reserve(flows);
         self.wheel.reserve(flows);
     }
 
@@ -211,6 +218,7 @@ impl Table {
         let deadline = flow.deadline();
         let hashed = [Direction::Original, Direction::Reply]
             .map(|direction| hashes.of(flow.tuple(direction).words()));
+        self.pairs.add(hashes, &flow);
         let number = self.flows.insert(flow);
         match self.holdings.get_mut(number as usize) {
             Some(place) => *place = (self.births, holdings),
@@ -234,6 +242,7 @@ impl Table {
         for (entry, direction) in (2 * id.number..).zip([Direction::Original, Direction::Reply]) {
             self.index.remove(hashes.of(flow.tuple(direction).words()), entry);
         }
+        self.pairs.remove(hashes, &flow);
         self.wheel.remove(id.number);
         Some((id.number, flow, holdings))
     }
@@ -241,6 +250,7 @@ impl Table {
     /// Does some of the index's outstanding work.
     pub(crate) fn settle(&mut self) {
         self.index.settle();
+        self.pairs.settle();
     }
 
     /// Says that a flow's deadline has moved to an earlier time; a later one needs no word.
@@ -301,9 +311,10 @@ impl Table {
 
     /// Whether index and wheel hold nothing but these flows.
     pub(crate) fn audit_size(&self, flows: usize) -> Result<(), &'static str> {
-        match (self.flows.len(), self.index.len(), self.wheel.len()) {
-            sizes if sizes == (flows, 2 * flows, flows) => Ok(()),
-            _ => Err("the index or the wheel holds flows that are gone"),
+        let sizes = (self.flows.len(), self.index.len(), self.pairs.flows(), self.wheel.len());
+        match sizes == (flows, 2 * flows, flows, flows) {
+            true => Ok(()),
+            false => Err("the index, the pairs or the wheel hold flows that are gone"),
         }
     }
 

@@ -160,6 +160,8 @@ reasons! {
     FragmentTimeout = "fragment-timeout",
     /// Too many packets are waiting for their fragments.
     FragmentLimit = "fragment-limit",
+    /// So many of its sender's fragments came since that the rest would be another packet's (RFC 4963).
+    FragmentStale = "fragment-stale",
     // NAT.
     /// No flow knows this packet and it cannot begin one.
     NatNoFlow = "nat-no-flow",

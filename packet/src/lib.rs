@@ -3,7 +3,8 @@
 //! Bytes enter as a [`Frame`] and are understood by consuming views: [`Ethernet`], then [`Ipv4`]. A view exists only
 //! when its header has been checked, so later code asks for the view and never for the bytes. [`rewrite`] is the
 //! only editor of addresses and ports; [`segment`] cuts super-frames, [`coalesce`] joins them and [`unfinished`] tells
-//! them by their bytes. Nothing here reads a clock, allocates per frame or knows of a port's name.
+//! them by their bytes; [`shares`] says who makes room where things wait. Nothing here reads a clock, allocates per frame
+//! or knows of a port's name.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -24,6 +25,7 @@ pub mod offload;
 pub mod pool;
 pub mod rewrite;
 pub mod segment;
+pub mod shares;
 pub mod snapshot;
 pub mod time;
 pub mod transport;
@@ -40,6 +42,7 @@ pub use ipv4::{Ipv4, Protocol};
 pub use mac::Mac;
 pub use offload::{Offload, SegmentKind, Span};
 pub use pool::Pool;
+pub use shares::Shares;
 pub use time::Instant;
 pub use transport::Transport;
 pub use vlan::{Tag, VlanId};

@@ -21,6 +21,7 @@ impl Switch {
         if !self.router.pending.is_within_limits() {
             return Err("more packets wait than may, or their count is wrong");
         }
+        self.reassembly.audit()?;
         self.nat.audit()
     }
 }

@@ -15,7 +15,9 @@ use crate::switch::Switch;
 use crate::trace::Note;
 
 impl Switch {
-    /// The whole packet, when NAT or the router itself needs to see it whole; nothing while parts are missing.
+    /// The whole packet, when NAT or the router itself needs to see it whole; nothing while parts are missing. A
+    /// fragment that nobody translates goes on as it is: should it be of those that a rule covers after all, step 7
+    /// refuses it.
     pub(crate) fn whole(
         &mut self,
         now: Instant,
@@ -23,31 +25,36 @@ impl Switch {
         origin: Origin,
         out: &mut Outbox,
     ) -> Result<Option<Ipv4>, Dropped> {
-        if !packet.is_fragment() {
+        if !packet.is_fragment() || !self.is_needed_whole(now, &packet) {
             return Ok(Some(packet));
         }
-        let local = matches!(self.router.routes.find(packet.destination()), Some(Target::Local(_)));
-        if !local && !self.nat.is_configured() {
-            return Ok(Some(packet));
-        }
-        match self.reassembly.accept(now, packet, origin.port, &mut out.pool) {
-            Ok(Assembled::Held) => {
+        let stats = &mut self.stats;
+        let accepted = self.reassembly.accept(now, packet, origin.port, &mut out.pool, |ended| {
+            stats.drop_held(ended.from, ended.reason, ended.frames as u64);
+        });
+        match accepted? {
+            Assembled::Held => {
                 self.stats.totals.held += 1;
                 self.trace.note(|| Note::Fragment);
                 Ok(None)
             }
-            Ok(Assembled::Whole { packet, merged }) => {
+            Assembled::Whole { packet, merged } => {
                 self.stats.release(Fate::Consumed, merged.saturating_sub(1) as u64);
                 self.trace.note(|| Note::Whole { fragments: merged });
                 self.trace.packet(&packet);
                 Ok(Some(packet))
             }
-            Err(discarded) => {
-                let reason = discarded.dropped.reason;
-                self.stats.drop_held(origin.port, reason, discarded.others as u64);
-                Err(discarded.dropped)
-            }
         }
+    }
+
+    /// Whether a fragment is for the router itself, or NAT may translate the packet that it is of.
+    fn is_needed_whole(&mut self, now: Instant, fragment: &Ipv4) -> bool {
+        let (source, destination) = (fragment.source(), fragment.destination());
+        if matches!(self.router.routes.find(destination), Some(Target::Local(_))) {
+            return true;
+        }
+        let out = self.router.way(destination).map(|hop| hop.interface);
+        self.nat.is_configured() && self.nat.concerns(now, source, destination, out)
     }
 
     /// Ends packets whose fragments did not all come in time, and tells their senders where the first one came
@@ -56,7 +63,7 @@ impl Switch {
         let mut firsts = Vec::new();
         let stats = &mut self.stats;
         self.reassembly.expire(now, &mut out.pool, |expired| {
-            stats.drop_held(expired.from, DropReason::FragmentTimeout, expired.frames as u64);
+            stats.drop_held(expired.from, expired.reason, expired.frames as u64);
             firsts.extend(expired.first);
         });
         for first in firsts {

@@ -214,6 +214,10 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
         DropReason::FragmentLimit => {
             "Send fewer packets in fragments at once, or smaller ones: set the sender's `mtu` to that of the way."
         }
+        DropReason::FragmentStale => {
+            "Send the fragments of a packet one behind the other: what came after 64 others bears the identification of an \
+             older packet that lost some."
+        }
         // NAT.
         DropReason::NatNoFlow => {
             "Begin the connection anew: no flow knows this packet, and it cannot begin one (TCP begins with SYN, a ping with a \

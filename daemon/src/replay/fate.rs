@@ -7,7 +7,7 @@
 //! the frame itself: an ARP packet frees what waited for a neighbour, which is then sent or dropped; a last fragment
 //! frees the others, which are then consumed. What the switch said of itself is known by number, and is the router's
 //! ARP before it is anything else of the router's. A full queue is the one case that counts cannot tell: the frame is
-//! taken to wait in place of an older one.
+//! taken to wait in place of older ones.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -169,12 +169,10 @@ fn mark_released(seen: &mut [Seen], difference: &Difference, fate: &Fate, is_arp
 /// What became of the frame itself. What is left in `drops` is what became of others.
 fn fate(difference: &Difference, seen: &[Seen], is_arp: bool, drops: &mut Vec<Drops>) -> Fate {
     let Difference { sent, consumed, dropped, held, .. } = *difference;
-    let queue_full = |drops: &[Drops]| {
-        drops.iter().any(|(_, reason, _)| *reason == DropReason::NeighborQueueFull)
-    };
+    let gave_way = drops.iter().any(|(_, reason, _)| GIVES_WAY.contains(reason));
     let freed = held < 0;
     let left = seen.iter().any(|seen| seen.sent.part == Part::Frame && seen.is_arp == is_arp);
-    if held > 0 || (held == 0 && dropped > 0 && queue_full(drops)) {
+    if held > 0 || held.saturating_add_unsigned(dropped) == 1 && gave_way {
         return Fate::Held;
     }
     if freed && is_arp && consumed > 0 {
@@ -198,6 +196,10 @@ fn fate(difference: &Difference, seen: &[Seen], is_arp: bool, drops: &mut Vec<Dr
         None => Fate::Consumed,
     }
 }
+
+/// Of what frames die that waited, for the sake of one that comes to wait.
+const GIVES_WAY: [DropReason; 3] =
+    [DropReason::NeighborQueueFull, DropReason::FragmentLimit, DropReason::FragmentStale];
 
 fn is_arp(bytes: &[u8]) -> bool {
     packet::ethernet::network_header(bytes).is_some_and(|(_, kind)| kind == EtherType::ARP)

@@ -1,66 +1,67 @@
-//! One datagram in pieces: where its bytes lie and which of them have come.
+//! One datagram in pieces: what has come of it, and what it will be when it is whole.
 
 use core::net::Ipv4Addr;
 
 use packet::ethernet::HEADER_LEN as ETHERNET;
 use packet::ipv4::MIN_HEADER;
+use packet::snapshot::{Damaged, ensure};
 use packet::{Frame, Instant, Ipv4, Pool, PortId, Protocol, Tag, checksum};
 use serde::{Deserialize, Serialize};
 
-use crate::fragments::blocks::Blocks;
+use crate::fragments::pieces::Pieces;
 
-pub(super) const MAX_TOTAL: usize = 65_535;
+const MAX_TOTAL: usize = 65_535;
+/// The longest IPv4 header: fifteen words.
+const MAX_HEADER: usize = 60;
+/// Fragments of one datagram, repeated ones included: more than come in while one waits.
+const MOST_FRAMES: usize = 1 << 32;
+/// A datagram's place in the tables when it is its source's only one, and its first fragment's headers.
+const OVERHEAD: usize = 896;
 const CONGESTION_EXPERIENCED: u8 = 0b11;
 
 /// What fragments of one datagram have in common (RFC 791 section 3.2).
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(super) struct Key {
     pub(super) source: Ipv4Addr,
     destination: Ipv4Addr,
-    protocol: Protocol,
+    protocol: u8,
     identification: u16,
 }
 
 impl Key {
     pub(super) fn of(packet: &Ipv4) -> Self {
+        let Protocol(protocol) = packet.protocol();
         Self {
             source: packet.source(),
             destination: packet.destination(),
-            protocol: packet.protocol(),
+            protocol,
             identification: packet.identification(),
         }
     }
 }
 
-/// One datagram's place.
-#[derive(Clone, Debug)]
+/// One datagram.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Datagram {
-    /// `None`: the place is idle.
-    pub(super) key: Option<Key>,
     /// The port that the first fragment to arrive came in on.
     pub(super) from: PortId,
     pub(super) deadline: Instant,
-    /// Ethernet and IPv4 header of the first fragment as it came, then the payload; empty once spoilt.
-    pub(super) frame: Frame,
-    pub(super) spoilt: bool,
     /// Frames held.
     pub(super) frames: usize,
-    pub(super) blocks: Blocks,
+    /// What has come of its payload; nothing once it is spoilt.
+    pieces: Option<Pieces>,
     /// Length of the whole payload, once the last fragment came.
-    pub(super) total: Option<usize>,
-    /// Where the payload begins in the frame.
-    pub(super) payload: usize,
-    /// End of the farthest fragment, in the payload.
-    pub(super) reach: usize,
-    pub(super) first: Option<First>,
-    pub(super) dont_fragment: bool,
-    pub(super) congestion: bool,
+    total: Option<usize>,
+    /// From the first fragment, the one with offset 0.
+    first: Option<Headers>,
+    dont_fragment: bool,
+    congestion: bool,
 }
 
-/// What is known from the first fragment, the one with offset 0.
-#[derive(Copy, Clone, Debug, Serialize, Deserialize)]
-pub(super) struct First {
-    pub(super) payload_len: usize,
+/// Ethernet and IPv4 header as they came.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Headers {
+    bytes: Vec<u8>,
     tag: Option<Tag>,
 }
 
@@ -69,35 +70,39 @@ pub(super) struct First {
 pub(super) struct Spoilt;
 
 impl Datagram {
-    pub(super) fn idle() -> Self {
+    pub(super) fn new(from: PortId, deadline: Instant) -> Self {
         Self {
-            key: None,
-            from: PortId::new(0),
-            deadline: Instant::ZERO,
-            frame: Frame::default(),
-            spoilt: false,
+            from,
+            deadline,
             frames: 0,
-            blocks: Blocks::new(),
+            pieces: Some(Pieces::default()),
             total: None,
-            payload: ETHERNET + MIN_HEADER,
-            reach: 0,
             first: None,
             dont_fragment: false,
             congestion: false,
         }
     }
 
-    pub(super) fn begin(&mut self, key: Key, from: PortId, deadline: Instant, frame: Frame) {
-        let mut blocks = core::mem::replace(&mut self.blocks, Blocks::new());
-        blocks.clear();
-        *self = Self { key: Some(key), from, deadline, frame, blocks, ..Self::idle() };
+    /// Finds what is wrong with what was read.
+    pub(super) fn check(&self) -> Result<(), Damaged> {
+        let header = |headers: &Headers| headers.bytes.len().wrapping_sub(ETHERNET);
+        let fits = |len| (MIN_HEADER..=MAX_HEADER).contains(&len);
+        let header = self.first.as_ref().map(header).is_none_or(fits);
+        let reach = self.pieces.as_ref().map_or(0, Pieces::reach);
+        let lengths = reach <= MAX_TOTAL && self.total.is_none_or(|total| total <= MAX_TOTAL);
+        ensure(header && lengths, "a datagram in pieces has no such length")?;
+        ensure(self.frames <= MOST_FRAMES, "a datagram has more frames than can come")?;
+        self.pieces.as_ref().map_or(Ok(()), Pieces::check)
     }
 
-    /// Adds a fragment; `true` when it was the last one missing.
+    /// Bytes of memory that it holds; the same for the same fragments.
+    pub(super) fn memory(&self) -> usize {
+        OVERHEAD + self.pieces.as_ref().map_or(0, Pieces::memory)
+    }
+
+    /// Adds a fragment, without counting it; `true` when it was the last one missing.
     pub(super) fn add(&mut self, packet: &Ipv4) -> Result<bool, Spoilt> {
-        if self.spoilt {
-            return Err(Spoilt);
-        }
+        let pieces = self.pieces.as_mut().ok_or(Spoilt)?;
         let (offset, payload) = (usize::from(packet.fragment_offset()), packet.payload());
         let (len, end) = (payload.len(), offset + payload.len());
         let is_last = !packet.more_fragments();
@@ -107,76 +112,41 @@ impl Datagram {
         let contradicts = match (self.total, is_last) {
             (Some(total), true) => end != total,
             (Some(total), false) => end > total,
-            (None, true) => end < self.reach,
+            (None, true) => end < pieces.reach(),
             (None, false) => false,
         };
         if contradicts {
             return Err(Spoilt);
         }
-        if self.blocks.any(offset, len) {
-            let repeated = self.blocks.is_piece(offset, len) && self.piece(offset, len) == payload;
-            self.frames += usize::from(repeated);
-            return if repeated { Ok(false) } else { Err(Spoilt) };
+        if !pieces.add(offset, payload)? {
+            return Ok(false);
         }
-        self.write(offset, payload)?;
-        self.blocks.set(offset, len);
-        self.reach = self.reach.max(end);
         if is_last {
             self.total = Some(end);
         }
         if offset == 0 {
-            self.take_header(packet)?;
-        }
-        let complete = self.total.is_some_and(|total| self.blocks.count() == total.div_ceil(8));
-        if complete && self.payload - ETHERNET + self.reach > MAX_TOTAL {
-            return Err(Spoilt);
+            let headers = packet.frame().bytes().get(..packet.transport_offset()).ok_or(Spoilt)?;
+            self.first = Some(Headers { bytes: headers.to_vec(), tag: packet.frame().tag() });
         }
         self.dont_fragment |= packet.dont_fragment();
         self.congestion |=
             packet.traffic_class() & CONGESTION_EXPERIENCED == CONGESTION_EXPERIENCED;
-        self.frames += 1;
-        Ok(complete)
+        let complete = self.total == Some(pieces.len());
+        let header = self.first.as_ref().map_or(0, |first| first.bytes.len() - ETHERNET);
+        // The first fragment may have a longer header than the others.
+        if complete && header + pieces.len() > MAX_TOTAL { Err(Spoilt) } else { Ok(complete) }
     }
 
-    fn piece(&mut self, offset: usize, len: usize) -> &[u8] {
-        let from = self.payload + offset;
-        let space = self.frame.receive_space(0);
-        space.get(from..from + len).unwrap_or(&[])
-    }
-
-    fn write(&mut self, offset: usize, payload: &[u8]) -> Result<(), Spoilt> {
-        let from = self.payload + offset;
-        let space = self.frame.receive_space(0);
-        let place = space.get_mut(from..from + payload.len()).ok_or(Spoilt)?;
-        place.copy_from_slice(payload);
-        Ok(())
-    }
-
-    /// Keeps the first fragment's headers, moving the payload when they are longer than assumed.
-    fn take_header(&mut self, packet: &Ipv4) -> Result<(), Spoilt> {
-        let payload = packet.transport_offset();
-        let headers = packet.frame().bytes().get(..payload).ok_or(Spoilt)?;
-        let space = self.frame.receive_space(0);
-        let (from, to) = (self.payload, self.payload + self.reach);
-        if space.len() < payload + self.reach {
-            return Err(Spoilt);
-        }
-        if payload != from {
-            space.copy_within(from..to, payload);
-            self.payload = payload;
-        }
-        space.get_mut(..payload).ok_or(Spoilt)?.copy_from_slice(headers);
-        self.first = Some(First { payload_len: packet.payload().len(), tag: packet.frame().tag() });
-        Ok(())
-    }
-
-    /// The whole packet; the place is idle then.
-    pub(super) fn finish(&mut self) -> Frame {
-        let mut frame = core::mem::take(&mut self.frame);
-        frame.received(0, self.payload + self.reach);
-        frame.set_tag(self.first.and_then(|first| first.tag));
-        let total = (self.payload - ETHERNET + self.reach) as u16;
-        let header = frame.bytes_mut().get_mut(ETHERNET..self.payload);
+    /// The whole packet, in a buffer from `pool`.
+    pub(super) fn into_whole(self, pool: &mut Pool) -> Frame {
+        let mut frame = pool.take();
+        let (Some(Headers { bytes, tag }), Some(pieces)) = (self.first, self.pieces) else {
+            return frame;
+        };
+        fill(&mut frame, &bytes, pieces.len(), |payload| pieces.copy_to(payload));
+        frame.set_tag(tag);
+        let total = (frame.len() - ETHERNET) as u16; // `add` has seen that it is below 2^16.
+        let header = frame.bytes_mut().get_mut(ETHERNET..bytes.len());
         if let Some(header) = header.filter(|header| header.len() >= MIN_HEADER) {
             if self.congestion && header[1] & CONGESTION_EXPERIENCED != 0 {
                 header[1] |= CONGESTION_EXPERIENCED;
@@ -188,32 +158,24 @@ impl Datagram {
             let sum = checksum::of(header);
             header[10..12].copy_from_slice(&sum.to_be_bytes());
         }
-        self.end();
         frame
     }
 
-    /// Discards what was held, and refuses the rest until the deadline. Returns how many frames die.
-    pub(super) fn spoil(&mut self, pool: &mut Pool) -> usize {
-        if !self.spoilt {
-            pool.give(core::mem::take(&mut self.frame));
-        }
-        self.spoilt = true;
+    /// Lets go of what has come, and refuses the rest. Returns how many frames die.
+    pub(super) fn spoil(&mut self) -> usize {
+        self.pieces = None;
+        self.first = None;
         core::mem::take(&mut self.frames)
     }
 
-    /// Makes the place idle, and gives the first fragment out as it came.
-    pub(super) fn give_up(&mut self, pool: &mut Pool) -> Option<Ipv4> {
-        let mut frame = core::mem::take(&mut self.frame);
-        let (first, payload, spoilt) = (self.first, self.payload, self.spoilt);
-        self.end();
-        let Some(first) = first.filter(|_| !spoilt) else {
-            if !spoilt {
-                pool.give(frame);
-            }
-            return None;
-        };
-        frame.received(0, payload + first.payload_len);
-        frame.set_tag(first.tag);
+    /// The first fragment as it came, if it did, in a buffer from `pool`.
+    pub(super) fn into_first(self, pool: &mut Pool) -> Option<Ipv4> {
+        let Headers { bytes, tag } = self.first?;
+        let pieces = self.pieces?;
+        let payload = pieces.first()?;
+        let mut frame = pool.take();
+        fill(&mut frame, &bytes, payload.len(), |place| place.copy_from_slice(payload));
+        frame.set_tag(tag);
         match Ipv4::in_frame(frame) {
             Ok(packet) => Some(packet),
             Err(dropped) => {
@@ -222,11 +184,14 @@ impl Datagram {
             }
         }
     }
+}
 
-    const fn end(&mut self) {
-        self.key = None;
-        self.spoilt = false;
-        self.frames = 0;
-        self.first = None;
-    }
+/// Makes an empty frame that of these headers and a payload of `len` bytes.
+fn fill(frame: &mut Frame, headers: &[u8], len: usize, payload: impl FnOnce(&mut [u8])) {
+    let space = frame.receive_space(0).get_mut(..headers.len() + len).unwrap_or_default();
+    let Some((place, behind)) = space.split_at_mut_checked(headers.len()) else { return };
+    place.copy_from_slice(headers);
+    payload(behind);
+    let filled = headers.len() + len;
+    frame.received(0, filled);
 }

@@ -1,10 +1,10 @@
 //! Fragments put together, in every order, and floods of those that cannot be.
 
 use packet::{
-    DropReason, EtherType, Ethernet, Frame, Instant, Ipv4, Mac, Pool, PortId, Protocol, checksum,
+    DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, Mac, Pool, PortId, Protocol,
+    checksum,
 };
-use proptest::prelude::*;
-use tapswitch_nat::fragments::{Discarded, MAX_DATAGRAMS, MAX_DATAGRAMS_PER_SOURCE};
+use tapswitch_nat::fragments::{Ended, MAX_DISTANCE, MEMORY, MEMORY_PER_SOURCE};
 use tapswitch_nat::{Assembled, Reassembly};
 
 use crate::common::*;
@@ -18,7 +18,7 @@ fn piece(whole: &Ipv4, from: usize, to: usize, more: bool) -> Ipv4 {
 }
 
 /// A fragment with this payload at this offset; `options` are a multiple of 4 bytes.
-fn at(like: &Ipv4, offset: usize, payload: &[u8], more: bool, options: &[u8]) -> Ipv4 {
+pub(crate) fn at(like: &Ipv4, offset: usize, payload: &[u8], more: bool, options: &[u8]) -> Ipv4 {
     let header_len = 20 + options.len();
     let mut frame = Frame::copied_from(&[&[0; 34], options, payload].concat());
     Ethernet::emit(&mut frame, Mac([2; 6]), Mac([4; 6]), EtherType::IPV4);
@@ -40,17 +40,58 @@ fn datagram(len: usize) -> Ipv4 {
     raw(RED, REMOTE, Protocol::UDP, &payload)
 }
 
-fn whole(result: Result<Assembled, Discarded>) -> Option<(Ipv4, usize)> {
-    match result.unwrap() {
-        Assembled::Whole { packet, merged } => Some((packet, merged)),
-        Assembled::Held => None,
-    }
+/// A reassembly, its buffers, and what ended in it.
+struct Box {
+    reassembly: Reassembly,
+    pool: Pool,
+    ended: Vec<Ended>,
 }
 
-#[track_caller]
-fn bad(result: Result<Assembled, Discarded>) -> (DropReason, usize) {
-    let discarded = result.unwrap_err();
-    (discarded.dropped.reason, discarded.others)
+impl Box {
+    fn new() -> Self {
+        Self { reassembly: Reassembly::new(), pool: Pool::new(4), ended: Vec::new() }
+    }
+
+    fn accept_on(&mut self, now: u64, packet: Ipv4, port: PortId) -> Result<Assembled, Dropped> {
+        let Self { reassembly, pool, ended } = self;
+        reassembly.accept(s(now), packet, port, pool, |end| ended.push(end))
+    }
+
+    fn accept(&mut self, now: u64, packet: Ipv4) -> Result<Assembled, Dropped> {
+        self.accept_on(now, packet, PORT)
+    }
+
+    /// Takes a fragment that is held.
+    #[track_caller]
+    fn hold(&mut self, now: u64, packet: Ipv4) {
+        assert!(matches!(self.accept(now, packet), Ok(Assembled::Held)));
+    }
+
+    /// Takes the last fragment of a packet.
+    #[track_caller]
+    fn whole(&mut self, now: u64, packet: Ipv4) -> (Ipv4, usize) {
+        match self.accept(now, packet) {
+            Ok(Assembled::Whole { packet, merged }) => (packet, merged),
+            other => panic!("not whole: {other:?}"),
+        }
+    }
+
+    /// Takes a fragment that is refused.
+    #[track_caller]
+    fn bad(&mut self, now: u64, packet: Ipv4) -> DropReason {
+        self.accept(now, packet).unwrap_err().reason
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let Self { reassembly, pool, ended } = self;
+        reassembly.expire(now, pool, |end| ended.push(end));
+    }
+
+    /// What ended since this was asked last: of what, and how many frames.
+    fn ended(&mut self) -> Vec<(DropReason, usize)> {
+        assert_eq!(self.reassembly.audit(), Ok(()));
+        self.ended.drain(..).map(|ended| (ended.reason, ended.frames)).collect()
+    }
 }
 
 /// NU14.
@@ -58,32 +99,30 @@ fn bad(result: Result<Assembled, Discarded>) -> (DropReason, usize) {
 fn every_order_of_four_fragments_gives_the_datagram() {
     let sent = datagram(100);
     let cuts = [(0, 32), (32, 56), (56, 80), (80, 100)];
-    let mut pool = Pool::new(4);
     for order in 0..24 {
         let mut left: Vec<_> = cuts.to_vec();
         let mut choice = order;
-        let mut reassembly = Reassembly::new();
+        let mut here = Box::new();
         for count in (1..=4).rev() {
             let (from, to) = left.remove(choice % count);
             choice /= count;
             let fragment = piece(&sent, from, to, to < 100);
-            match whole(reassembly.accept(s(1), fragment, PORT, &mut pool)) {
-                Some((packet, merged)) => {
-                    assert_eq!((packet.bytes(), merged), (sent.bytes(), 4));
-                    assert!(!packet.is_fragment());
-                }
-                None => assert!(count > 1),
+            if count > 1 {
+                here.hold(1, fragment);
+                continue;
             }
+            let (packet, merged) = here.whole(1, fragment);
+            assert_eq!((packet.bytes(), merged), (sent.bytes(), 4));
+            assert!(!packet.is_fragment());
         }
-        assert_eq!(reassembly.held(), 0);
-        assert_eq!(reassembly.next_timeout(), None);
+        assert_eq!((here.reassembly.held(), here.reassembly.memory()), (0, 0));
+        assert_eq!(here.reassembly.next_timeout(), None);
     }
 }
 
 #[test]
 fn a_packet_that_is_no_fragment_goes_on_at_once() {
-    let (packet, merged) =
-        whole(Reassembly::new().accept(s(1), datagram(9), PORT, &mut Pool::new(1))).unwrap();
+    let (packet, merged) = Box::new().whole(1, datagram(9));
     assert_eq!((packet.total_len(), merged), (29, 1));
 }
 
@@ -93,13 +132,10 @@ fn options_of_the_first_fragment_are_kept_whenever_it_comes() {
     let body = sent.payload();
     let first = || at(&sent, 0, &body[..24], true, &[1, 1, 1, 0]);
     let last = || at(&sent, 24, &body[24..], false, &[]);
-    for fragments in [[first(), last()], [last(), first()]] {
-        let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(4));
-        let mut got = None;
-        for fragment in fragments {
-            got = whole(reassembly.accept(s(1), fragment, PORT, &mut pool));
-        }
-        let (packet, _) = got.unwrap();
+    for [one, other] in [[first(), last()], [last(), first()]] {
+        let mut here = Box::new();
+        here.hold(1, one);
+        let (packet, _) = here.whole(1, other);
         assert_eq!(packet.options(), [1, 1, 1, 0]);
         assert_eq!(packet.payload(), body);
         assert_eq!(packet.frame().bytes()[..6], [2; 6]);
@@ -110,14 +146,13 @@ fn options_of_the_first_fragment_are_kept_whenever_it_comes() {
 fn df_and_ce_of_any_fragment_are_the_wholes() {
     let mut like = datagram(48);
     like.frame_mut().bytes_mut()[15] = 0b10; // ECT(0).
-    let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(4));
+    let mut here = Box::new();
     let mut second = at(&like, 24, &like.payload()[24..], false, &[]);
     let bytes = &mut second.frame_mut().bytes_mut()[14..34];
     bytes[1] = 0b11;
     bytes[6] |= 0x40;
-    assert!(whole(reassembly.accept(s(1), second, PORT, &mut pool)).is_none());
-    let first = at(&like, 0, &like.payload()[..24], true, &[]);
-    let (packet, _) = whole(reassembly.accept(s(1), first, PORT, &mut pool)).unwrap();
+    here.hold(1, second);
+    let (packet, _) = here.whole(1, at(&like, 0, &like.payload()[..24], true, &[]));
     assert!(packet.dont_fragment());
     assert_eq!(packet.traffic_class(), 0b11);
 }
@@ -125,15 +160,12 @@ fn df_and_ce_of_any_fragment_are_the_wholes() {
 #[test]
 fn a_repeated_fragment_does_no_harm() {
     let sent = datagram(40);
-    let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(4));
+    let mut here = Box::new();
     for _ in 0..3 {
-        assert!(
-            whole(reassembly.accept(s(1), piece(&sent, 0, 24, true), PORT, &mut pool)).is_none()
-        );
+        here.hold(1, piece(&sent, 0, 24, true));
     }
-    assert_eq!(reassembly.held(), 3);
-    let (packet, merged) =
-        whole(reassembly.accept(s(1), piece(&sent, 24, 40, false), PORT, &mut pool)).unwrap();
+    assert_eq!(here.reassembly.held(), 3);
+    let (packet, merged) = here.whole(1, piece(&sent, 24, 40, false));
     assert_eq!((packet.bytes(), merged), (sent.bytes(), 4));
 }
 
@@ -149,20 +181,16 @@ fn overlaps_spoil_the_datagram_and_what_comes_after() {
         at(&sent, 32, &[0xff; 16], true, &[]),
     ];
     for overlap in overlaps {
-        let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(4));
-        assert!(
-            whole(reassembly.accept(s(1), piece(&sent, 0, 16, true), PORT, &mut pool)).is_none()
-        );
-        assert!(
-            whole(reassembly.accept(s(1), piece(&sent, 32, 48, true), PORT, &mut pool)).is_none()
-        );
-        let result = reassembly.accept(s(1), overlap, PORT, &mut pool);
-        assert_eq!(bad(result), (DropReason::BadFragment, 2));
-        let late = reassembly.accept(s(2), piece(&sent, 16, 32, true), PORT, &mut pool);
-        assert_eq!(bad(late), (DropReason::BadFragment, 0));
-        assert_eq!(reassembly.held(), 0);
-        reassembly.expire(s(31), &mut pool, |_| panic!("they have been counted"));
-        assert_eq!(reassembly.next_timeout(), None);
+        let mut here = Box::new();
+        here.hold(1, piece(&sent, 0, 16, true));
+        here.hold(1, piece(&sent, 32, 48, true));
+        assert_eq!(here.bad(1, overlap), DropReason::BadFragment);
+        assert_eq!(here.ended(), [(DropReason::BadFragment, 2)]);
+        assert_eq!(here.bad(2, piece(&sent, 16, 32, true)), DropReason::BadFragment);
+        assert_eq!(here.reassembly.held(), 0);
+        here.expire(s(31));
+        assert!(here.ended().is_empty(), "they have been counted");
+        assert_eq!(here.reassembly.next_timeout(), None);
     }
 }
 
@@ -180,14 +208,13 @@ fn impossible_lengths_spoil_the_datagram() {
         &[(64, 8, true), (32, 8, false)],
     ];
     for pieces in ends {
-        let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(4));
+        let mut here = Box::new();
         let results = pieces.iter().map(|(offset, len, more)| {
-            let fragment = at(&like, *offset, &bytes[..*len], *more, &[]);
-            reassembly.accept(s(1), fragment, PORT, &mut pool)
+            here.accept(1, at(&like, *offset, &bytes[..*len], *more, &[]))
         });
         let spoilt: Vec<_> = results.filter_map(Result::err).collect();
         assert_eq!(spoilt.len(), 1, "{pieces:?}");
-        assert_eq!(spoilt[0].dropped.reason, DropReason::BadFragment);
+        assert_eq!(spoilt[0].reason, DropReason::BadFragment);
     }
 }
 
@@ -196,98 +223,125 @@ fn the_largest_datagram_fits_and_one_with_longer_options_does_not() {
     for (options, fits) in [(&[][..], true), (&[1, 1, 1, 0][..], false)] {
         let like = datagram(8);
         let body: Vec<u8> = (0..65_515u32).map(|n| (n % 253) as u8).collect();
-        let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(4));
-        let mut result = Ok(Assembled::Held);
+        let mut here = Box::new();
         for (n, chunk) in body.chunks(1480).enumerate().rev() {
             let offset = n * 1480;
             let more = offset + chunk.len() < body.len();
             let options = if n == 0 { options } else { &[] };
-            result =
-                reassembly.accept(s(1), at(&like, offset, chunk, more, options), PORT, &mut pool);
+            let fragment = at(&like, offset, chunk, more, options);
+            match (n, fits) {
+                (1.., _) => here.hold(1, fragment),
+                (0, true) => assert_eq!(here.whole(1, fragment).0.payload(), body),
+                (0, false) => assert_eq!(here.bad(1, fragment), DropReason::BadFragment),
+            }
         }
-        match fits {
-            true => assert_eq!(whole(result).unwrap().0.payload(), body),
-            false => assert_eq!(bad(result), (DropReason::BadFragment, 44)),
-        }
+        let spoilt = if fits { vec![] } else { vec![(DropReason::BadFragment, 44)] };
+        assert_eq!(here.ended(), spoilt);
     }
 }
 
 #[test]
 fn what_does_not_come_in_30_seconds_is_given_up() {
     let sent = datagram(80);
-    let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(4));
+    let mut here = Box::new();
     let other = raw(BLUE, REMOTE, Protocol::UDP, &[0; 32]);
-    let _ = reassembly.accept(s(1), piece(&sent, 48, 80, false), PORT, &mut pool);
-    let _ = reassembly.accept(s(5), piece(&sent, 0, 16, true), PORT, &mut pool);
-    let _ = reassembly.accept(s(6), piece(&other, 8, 32, false), PORT, &mut pool);
-    assert_eq!(reassembly.next_timeout(), Some(s(31)));
-    let mut gone = Vec::new();
-    reassembly.expire(Instant::from_millis(30_999), &mut pool, |expired| gone.push(expired));
-    assert!(gone.is_empty());
-    reassembly.expire(s(31), &mut pool, |expired| gone.push(expired));
-    let expired = gone.pop().unwrap();
+    here.hold(1, piece(&sent, 48, 80, false));
+    here.hold(5, piece(&sent, 0, 16, true));
+    here.hold(6, piece(&other, 8, 32, false));
+    assert_eq!(here.reassembly.next_timeout(), Some(s(31)));
+    here.expire(Instant::from_millis(30_999));
+    assert!(here.ended.is_empty());
+    here.expire(s(31));
+    let expired = here.ended.pop().unwrap();
     assert_eq!((expired.frames, expired.from), (2, PORT));
+    assert_eq!(expired.reason, DropReason::FragmentTimeout);
     assert_eq!(expired.first.unwrap().bytes(), piece(&sent, 0, 16, true).bytes());
-    reassembly.expire(s(36), &mut pool, |expired| gone.push(expired));
-    let expired = gone.pop().unwrap();
+    here.expire(s(36));
+    let expired = here.ended.pop().unwrap();
     assert!(expired.frames == 1 && expired.first.is_none());
-    assert_eq!(reassembly.held(), 0);
+    assert_eq!(here.reassembly.held(), 0);
 }
 
-/// NU14: a flood of beginnings uses up its share and no more.
+/// The same under another identification.
+pub(crate) fn numbered(like: &Ipv4, id: u16) -> Ipv4 {
+    let mut frame = like.frame().clone();
+    let header = &mut frame.bytes_mut()[14..34];
+    header[4..6].copy_from_slice(&id.to_be_bytes());
+    header[10..12].fill(0);
+    let sum = checksum::of(header);
+    header[10..12].copy_from_slice(&sum.to_be_bytes());
+    Ipv4::in_frame(frame).unwrap()
+}
+
+/// NU14: what was lost of earlier datagrams costs those datagrams only.
 #[test]
-fn limits_refuse_new_datagrams_and_keep_the_waiting() {
-    let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(4));
-    let start = |host: usize, id: u16| {
-        let source = std::net::Ipv4Addr::new(10, 0, 0, host as u8);
-        let mut like = raw(source, REMOTE, Protocol::UDP, &[0; 16]);
-        like.frame_mut().bytes_mut()[18..20].copy_from_slice(&id.to_be_bytes());
-        piece(&like, 0, 8, true)
-    };
-    let hosts = MAX_DATAGRAMS / MAX_DATAGRAMS_PER_SOURCE;
-    for host in 0..hosts {
-        for id in 0..MAX_DATAGRAMS_PER_SOURCE as u16 {
-            assert!(whole(reassembly.accept(s(1), start(host, id), PORT, &mut pool)).is_none());
+fn lost_fragments_never_keep_out_a_whole_datagram_of_the_same_source() {
+    let mut here = Box::new();
+    let sent = datagram(4000);
+    for id in 0..5000 {
+        here.hold(1, numbered(&piece(&sent, 0, 1480, true), id));
+        if id % 100 == 0 {
+            let whole = numbered(&sent, id + 10_000);
+            here.hold(1, piece(&whole, 0, 1480, true));
+            here.hold(1, piece(&whole, 1480, 2960, true));
+            assert_eq!(here.whole(1, piece(&whole, 2960, 4000, false)).1, 3);
         }
-        let more = reassembly.accept(s(1), start(host, 99), PORT, &mut pool);
-        assert_eq!(bad(more), (DropReason::FragmentLimit, 0));
     }
-    let more = reassembly.accept(s(1), start(200, 0), PORT, &mut pool);
-    assert_eq!(bad(more), (DropReason::FragmentLimit, 0));
-    assert_eq!(reassembly.held(), MAX_DATAGRAMS);
-    let mut frames = 0;
-    reassembly.expire(s(31), &mut pool, |expired| frames += expired.frames);
-    assert_eq!(frames, MAX_DATAGRAMS);
-    assert!(whole(reassembly.accept(s(31), start(200, 0), PORT, &mut pool)).is_none());
+    let ended = here.ended();
+    assert!(ended.iter().all(|ended| *ended == (DropReason::FragmentLimit, 1)));
+    assert_eq!(here.reassembly.held(), 5000 - ended.len());
+    assert!(here.reassembly.memory() > MEMORY_PER_SOURCE / 10 * 9, "nothing gave way in vain");
 }
 
-proptest! {
-    /// Every frame is held, consumed, sent on or dropped, whatever comes.
-    #[test]
-    fn fragments_are_conserved(
-        pieces in prop::collection::vec((0usize..6, 0usize..5, any::<bool>(), 0u8..2, 0u64..9), 1..80)
-    ) {
-        let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(2));
-        let body = [7; 64];
-        let (mut taken, mut now) = (0usize, 0);
-        let (mut ended, mut sent) = (0usize, 0usize);
-        for (block, blocks, more, host, pause) in pieces {
-            now += pause;
-            reassembly.expire(s(now), &mut pool, |expired| ended += expired.frames);
-            let source = std::net::Ipv4Addr::new(10, 0, 0, host);
-            let like = raw(source, REMOTE, Protocol::UDP, &[0; 16]);
-            let fragment = at(&like, block * 8, &body[..blocks * 8], more, &[]);
-            taken += 1;
-            match reassembly.accept(s(now), fragment, PORT, &mut pool) {
-                Ok(Assembled::Held) => {}
-                Ok(Assembled::Whole { merged, packet }) => {
-                    prop_assert!(!packet.is_fragment());
-                    ended += merged - 1;
-                    sent += 1;
-                }
-                Err(discarded) => ended += discarded.others + 1,
-            }
-            prop_assert_eq!(taken, reassembly.held() + ended + sent);
-        }
+/// NU14: neither a source nor a port takes the room of others.
+#[test]
+fn who_holds_the_most_makes_room() {
+    let mut here = Box::new();
+    let (one, other) = (PortId::new(1), PortId::new(2));
+    let waits = piece(&datagram(4000), 0, 1480, true);
+    assert!(here.accept_on(1, waits, other).is_ok());
+    // A guest makes up a source for each.
+    for number in 0..8000u32 {
+        let source = std::net::Ipv4Addr::from(0x0a00_0000 + number);
+        let like = raw(source, REMOTE, Protocol::UDP, &[0; 1480]);
+        assert!(here.accept_on(1, piece(&like, 0, 1480, true), one).is_ok());
     }
+    assert!(here.reassembly.memory() > MEMORY / 10 * 9);
+    assert!(here.ended.iter().all(|ended| ended.from == one));
+    assert!(here.accept_on(2, piece(&datagram(4000), 1480, 2960, true), other).is_ok());
+    let last = here.accept_on(2, piece(&datagram(4000), 2960, 4000, false), other);
+    assert!(matches!(last, Ok(Assembled::Whole { merged: 3, .. })));
+}
+
+/// RFC 4963: an identification that comes again does not meet the pieces of an older datagram.
+#[test]
+fn pieces_far_apart_are_not_of_one_datagram() {
+    for (between, reason) in
+        [(MAX_DISTANCE - 1, None), (MAX_DISTANCE, Some(DropReason::FragmentStale))]
+    {
+        let mut here = Box::new();
+        let sent = datagram(48);
+        here.hold(1, piece(&sent, 0, 24, true));
+        for id in 1..=between as u16 {
+            here.hold(1, numbered(&piece(&sent, 0, 24, true), id));
+            let of_others = raw(BLUE, REMOTE, Protocol::UDP, &[0; 16]);
+            here.hold(1, numbered(&piece(&of_others, 0, 8, true), id));
+        }
+        let last = here.accept(1, piece(&sent, 24, 48, false));
+        assert_eq!(matches!(last, Ok(Assembled::Held)), reason.is_some());
+        let expected: Vec<_> = reason.map(|reason| (reason, 1)).into_iter().collect();
+        assert_eq!(here.ended(), expected);
+    }
+}
+
+/// A spoilt datagram takes room as well, and gives way as well.
+#[test]
+fn a_flood_of_impossible_fragments_is_bounded() {
+    let mut here = Box::new();
+    let sent = datagram(16);
+    for id in 0..4000 {
+        let odd = at(&sent, 0, &[0; 13], true, &[]);
+        assert_eq!(here.bad(1, numbered(&odd, id)), DropReason::BadFragment);
+    }
+    assert!(here.ended().is_empty() && here.reassembly.held() == 0);
 }

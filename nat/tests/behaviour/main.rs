@@ -4,6 +4,7 @@
 mod common;
 mod filtering;
 mod fragments;
+mod fragments_model;
 mod hairpin;
 mod icmp;
 mod invariant;

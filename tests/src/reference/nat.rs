@@ -237,8 +237,24 @@ impl Translator {
         self.astray = true;
     }
 
-    pub(crate) fn is_configured(&self) -> bool {
-        !self.rules.is_empty() || !self.flows.is_empty()
+    /// Whether a packet between these addresses may be translated, whatever its ports: a rule covers it where it leaves
+    /// or listens on its destination, or it is what an inside host sends within a flow.
+    pub(crate) fn concerns(
+        &self,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        out: Option<InterfaceId>,
+    ) -> bool {
+        let covers = |out| self.rules.masquerade(source, destination, out).is_some();
+        let listens = |rule: &nat::Publish| rule.listen == nat::Listen::Address(destination);
+        let sends = |flow: &Flow| {
+            let kept = flow.reply.to.ip() == flow.original.from.ip();
+            let way = if kept { flow.reply } else { flow.original };
+            (*way.from.ip(), *way.to.ip()) == (source, destination)
+        };
+        out.is_some_and(covers)
+            || self.rules.publish.iter().any(listens)
+            || self.flows.iter().any(sends)
     }
 
     pub(crate) fn is_outside(&self, interface: InterfaceId) -> bool {

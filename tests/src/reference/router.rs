@@ -66,7 +66,7 @@ impl Reference {
             return Err(DropReason::MartianSource);
         }
         let owner = owner(world, packet.destination);
-        if packet.is_fragment() && (owner.is_some() || self.nat.is_configured()) {
+        if packet.is_fragment() && (owner.is_some() || self.may_be_translated(world, &packet)) {
             self.nat.lose_track();
             return Ok(vec![Fate::Unknown]);
         }
@@ -104,6 +104,15 @@ impl Reference {
         };
         fates.extend(self.deliver(world, &whole, (out, next), translated));
         Ok(fates)
+    }
+
+    /// Whether a fragment waits for the rest of its packet, because somebody may translate that.
+    fn may_be_translated(&self, world: World<'_>, packet: &Packet) -> bool {
+        let out = match self.way(world, packet.destination) {
+            Some(Target::Segment(interface, _)) => Some(interface),
+            _ => None,
+        };
+        self.nat.concerns(packet.source, packet.destination, out)
     }
 
     /// A packet for one of the router's own addresses.
