@@ -63,12 +63,9 @@ impl Switch {
         let waiting = Waiting { frame: frame.compact(), from };
         out.pool.give(frame);
         self.stats.totals.held += u64::from(waiting.from.is_some());
-        let refused = self.router.pending.push(key, waiting);
-        let lost = refused.as_ref().map(|(lost, _)| *lost);
+        let (lost, refused) = self.router.pending.push(key, waiting);
         self.trace.note(|| Note::waits(key, &self.router.pending, lost, from));
-        if let Some((_, refused)) = refused
-            && let Some(port) = refused.from
-        {
+        for port in refused.into_iter().filter_map(|refused| refused.from) {
             self.stats.drop_held(port, DropReason::NeighborQueueFull, 1);
         }
         Ok(Fate::Held)

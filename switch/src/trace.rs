@@ -267,12 +267,12 @@ pub enum LeftOut {
     Refused(DropReason),
 }
 
-/// Who lost its place in a queue.
+/// Who lost its place in a queue: the oldest packet of the guest that holds the most.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Lost {
-    /// The packet that waited longest.
+    /// One that had waited, or several.
     Oldest,
-    /// The one that came: all queues together are full.
+    /// The one that came.
     Newest,
 }
 

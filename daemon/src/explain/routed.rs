@@ -176,7 +176,7 @@ pub(super) fn waits(address: Ipv4Addr, waiting: usize, lost: Option<Lost>, is_ow
         None => format!("{what} for {address}'s MAC address, {waiting} in the queue"),
         Some(Lost::Oldest) => {
             format!(
-                "{what} for {address}'s MAC address; the queue is full, and the oldest gives way"
+                "{what} for {address}'s MAC address; no more may wait, and an older packet gives way"
             )
         }
         Some(Lost::Newest) => "too many packets wait already: there is no room for it".to_owned(),

@@ -80,7 +80,7 @@ impl Reference {
                 // An older one made room, of this neighbour or of one that gave way.
                 let room = [DropReason::NeighborQueueFull, DropReason::NeighborTableFull];
                 let full = seen.drops().keys().any(|drop| room.contains(&drop.1));
-                (held == 1 || held == 0 && full) && only_speech()
+                (held == 1 || held <= 0 && full) && only_speech()
             }
             Fate::Bridged(copies) => sent >= 1 && seen.has_left(copies),
             Fate::Routed(leaving) => {
