@@ -123,13 +123,17 @@ pub(crate) fn answer(protocol: Protocol, kind: u8) -> u8 {
     }
 }
 
-/// The type of the message that answers an ICMP query or that it answers (RFC 792); `None` for other messages.
+/// The type of the message that answers an ICMP query or that it answers (RFC 792, RFC 950); `None` for other messages.
 const fn pair(kind: u8) -> Option<u8> {
     match kind {
         8 => Some(0),
         0 => Some(8),
         13 => Some(14),
         14 => Some(13),
+        15 => Some(16),
+        16 => Some(15),
+        17 => Some(18),
+        18 => Some(17),
         _ => None,
     }
 }
@@ -163,6 +167,8 @@ mod tests {
             (Protocol::UDP, 0),
             (Protocol::ICMP, 8),
             (Protocol::ICMP, 14),
+            (Protocol::ICMP, 15),
+            (Protocol::ICMP, 18),
             (Protocol(47), 0),
         ] {
             let tuple = Tuple {

@@ -46,7 +46,7 @@ pub enum Transport {
         /// Destination port.
         destination: u16,
     },
-    /// An ICMP query that a reply can be matched to: echo, timestamp (RFC 792).
+    /// An ICMP query that a reply can be matched to: echo, timestamp, information (RFC 792), address mask (RFC 950).
     Query {
         /// Identifier, which plays the part of a port.
         identifier: u16,
@@ -109,8 +109,8 @@ impl Transport {
                 let [kind, code, ..] = *bytes;
                 let identifier = u16::from_be_bytes([bytes[4], bytes[5]]);
                 Some(match kind {
-                    8 | 13 => Self::Query { identifier, reply: false, kind },
-                    0 | 14 => Self::Query { identifier, reply: true, kind },
+                    8 | 13 | 15 | 17 => Self::Query { identifier, reply: false, kind },
+                    0 | 14 | 16 | 18 => Self::Query { identifier, reply: true, kind },
                     3 | 4 | 5 | 11 | 12 => Self::Error { kind, code },
                     _ => Self::OtherIcmp { kind },
                 })

@@ -53,12 +53,19 @@ impl Router {
         }
     }
 
-    /// Finds the way of a packet, and sees that it may go on and fits.
+    /// Finds the way of a packet with its true destination, and sees that it may go on and fits. What means something
+    /// on one link only goes nowhere (RFC 3927 section 2.7).
     ///
     /// # Errors
     /// Why not, and what to tell the sender, if anything.
     pub(crate) fn choose(&self, packet: &Ipv4) -> Result<Hop, (DropReason, Option<IcmpError>)> {
         let destination = packet.destination();
+        if net::is_link_local(packet.source()) {
+            return Err((DropReason::MartianSource, None));
+        }
+        if net::is_link_local(destination) {
+            return Err((DropReason::MartianDestination, None));
+        }
         let (interface, next) = match self.routes.find(destination) {
             Some(Target::Connected(interface)) => (interface, destination),
             Some(Target::Via { interface, gateway }) => (interface, gateway),
@@ -85,11 +92,14 @@ impl Router {
         Ok(Hop { interface, next, source: own.address_towards(next) })
     }
 
-    /// The way to `destination` for a packet of the router's own; nothing when there is none.
+    /// The way to `destination` for a packet of the router's own; nothing when there is none. No gateway leads to an
+    /// address that means something on its own link only (RFC 3927 section 2.6.2).
     pub(crate) fn way(&self, destination: Ipv4Addr) -> Option<Hop> {
         let (interface, next) = match self.routes.find(destination)? {
             Target::Connected(interface) => (interface, destination),
-            Target::Via { interface, gateway } => (interface, gateway),
+            Target::Via { interface, gateway } if !net::is_link_local(destination) => {
+                (interface, gateway)
+            }
             _ => return None,
         };
         let own = self.interfaces.get(interface)?;

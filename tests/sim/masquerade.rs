@@ -56,6 +56,43 @@ fn a_ping_keeps_its_identifier_where_it_can() {
     assert_eq!(lab.packet("blue"), Packet::pong("198.51.100.9", "192.168.0.3", 77, 1).ttl(63));
 }
 
+/// NI1: timestamps, information and address masks are queries as echo is.
+#[test]
+fn every_query_with_an_identifier_is_translated_as_a_ping_is() {
+    let mut lab = masqueraded();
+    for (ask, reply) in [(13, 14), (15, 16), (17, 18)] {
+        let rest = [0x12, ask, 0, 1];
+        let query = |from: &str| Packet::icmp(from, "198.51.100.9", (ask, 0), rest, &[7; 12]);
+        lab.ip("red", &query("192.168.0.2"));
+        assert_eq!(lab.packet("wan"), query("203.0.113.1").ttl(63));
+        let answer = |to: &str| Packet::icmp("198.51.100.9", to, (reply, 0), rest, &[9; 12]);
+        lab.ip("wan", &answer("203.0.113.1"));
+        assert_eq!(lab.packet("red"), answer("192.168.0.2").ttl(63));
+        // Another host's, under the same identifier.
+        lab.ip("blue", &query("192.168.0.3"));
+        let other = lab.packet("wan");
+        let [a, b] = other.from().port().to_be_bytes();
+        assert_ne!([a, b], rest[..2], "two hosts, two identifiers");
+        let error = Packet::error("192.0.2.77", "203.0.113.1", (11, 0), 0, &other, 20);
+        lab.ip("wan", &error);
+        let told = lab.packet("blue");
+        assert_eq!((told.kind(), told.quote().source.octets()[3]), ((11, 0), 3));
+        assert_eq!(told.quote().from().port().to_be_bytes(), rest[..2]);
+        let back = Packet::icmp("198.51.100.9", "203.0.113.1", (reply, 0), [a, b, 0, 1], &[9; 12]);
+        lab.ip("wan", &back);
+        assert_eq!(lab.packet("blue"), answer("192.168.0.3").ttl(63));
+        let listed = lab.switch().flows(lab.now()).into_iter().map(|flow| flow.to_string());
+        let wanted = format!("type={ask} code=0");
+        assert_eq!(listed.filter(|line| line.contains(&wanted)).count(), 2, "{wanted}");
+        // An answer that nobody asked for.
+        lab.ip(
+            "wan",
+            &Packet::icmp("198.51.100.9", "203.0.113.1", (reply, 0), [1, 1, 0, 1], &[9; 12]),
+        );
+        assert!(lab.packets("red").is_empty() && lab.packets("blue").is_empty());
+    }
+}
+
 /// NU1, NT1.
 #[test]
 fn one_inside_socket_has_one_external_port_whomever_it_speaks_to() {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use lab::wire::{SYN, frame, sum};
-use lab::{Lab, Packet};
+use lab::{Lab, Packet, Port};
 use packet::{DropReason, Mac};
 use switch::Change;
 
@@ -232,6 +232,66 @@ fn martians_are_dropped_and_never_told() {
     assert_eq!(lab.dropped("left", DropReason::MartianSource), 6);
     assert_eq!(lab.dropped("left", DropReason::MartianDestination), 5);
     assert!(lab.heard().is_empty());
+}
+
+/// RT9: RFC 3927 section 2.7, whatever routes say.
+#[test]
+fn link_local_packets_stay_on_their_link() {
+    let mut lab = crossing();
+    lab.route("0.0.0.0/0", "10.2.0.2");
+    lab.route("169.254.0.0/16", "10.2.0.2");
+    lab.ip("left", &Packet::udp("169.254.7.7:1", "10.2.0.2:2", b"").ttl(1));
+    lab.ip("left", &Packet::udp("10.1.0.2:1", "169.254.7.7:2", b"").ttl(1));
+    let expected =
+        [("left", DropReason::MartianSource, 1), ("left", DropReason::MartianDestination, 1)];
+    assert!(lab.drops().iter().all(|drop| expected.contains(drop)) && lab.drops().len() == 2);
+    assert!(lab.heard().is_empty());
+    // An answer to a link-local address that nobody has on a link of ours goes to no gateway.
+    lab.ip("left", &Packet::ping("169.254.7.7", "10.1.0.1", 1, 1));
+    assert!(lab.heard().is_empty());
+}
+
+/// RT9: what is not for the link only may speak to the router from there.
+#[test]
+fn a_router_with_a_link_local_address_answers_its_link() {
+    let mut lab = crossing();
+    lab.peer("bare", Port::routed("169.254.0.1/16"), "169.254.7.7");
+    lab.clear();
+    lab.ip("bare", &Packet::ping("169.254.7.7", "169.254.0.1", 1, 1));
+    assert_eq!(lab.packet("bare"), Packet::pong("169.254.0.1", "169.254.7.7", 1, 1));
+    lab.ip("bare", &Packet::udp("169.254.7.7:1", "10.2.0.2:2", b""));
+    lab.ip("left", &Packet::udp("10.1.0.2:1", "169.254.7.7:2", b""));
+    assert_eq!(lab.dropped("bare", DropReason::MartianSource), 1);
+    assert_eq!(lab.dropped("left", DropReason::MartianDestination), 1);
+}
+
+/// RT9: blocks that the Internet does not route, and labs do.
+#[test]
+fn addresses_of_documentation_and_private_use_are_routed() {
+    let mut lab = crossing();
+    lab.route("0.0.0.0/0", "10.2.0.2");
+    for address in [
+        "192.0.2.7",
+        "198.51.100.7",
+        "203.0.113.7",
+        "192.0.0.1",
+        "192.88.99.1",
+        "100.64.0.1",
+        "198.18.0.1",
+        "172.16.0.1",
+        "192.168.0.1",
+        "1.0.0.1",
+        "126.255.255.254",
+        "169.253.0.1",
+        "223.255.255.254",
+    ] {
+        let packet = Packet::udp("10.1.0.2:1", &*format!("{address}:2"), b"to");
+        lab.ip("left", &packet);
+        assert_eq!(lab.packet("right"), packet.ttl(63), "to {address}");
+        let packet = Packet::udp(&*format!("{address}:1"), "10.2.0.2:2", b"from");
+        lab.ip("left", &packet);
+        assert_eq!(lab.packet("right"), packet.ttl(63), "from {address}");
+    }
 }
 
 /// RT9.

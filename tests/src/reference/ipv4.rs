@@ -38,8 +38,8 @@ impl Transport {
             _ if packet.offset != 0 => Self::LaterFragment,
             1 if payload.len() < 8 => Self::Malformed,
             1 => match payload[0] {
-                kind @ (8 | 13) => Self::Query { reply: false, kind },
-                kind @ (0 | 14) => Self::Query { reply: true, kind },
+                kind @ (8 | 13 | 15 | 17) => Self::Query { reply: false, kind },
+                kind @ (0 | 14 | 16 | 18) => Self::Query { reply: true, kind },
                 3 | 4 | 5 | 11 | 12 => Self::Error,
                 _ => Self::OtherIcmp,
             },

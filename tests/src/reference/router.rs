@@ -143,6 +143,13 @@ impl Reference {
         packet: &Packet,
         to: Ipv4Addr,
     ) -> Result<(InterfaceId, Ipv4Addr), DropReason> {
+        let on_its_link = |address: Ipv4Addr| address.octets()[..2] == [169, 254];
+        if on_its_link(packet.source) {
+            return Err(DropReason::MartianSource);
+        }
+        if on_its_link(to) {
+            return Err(DropReason::MartianDestination);
+        }
         if owner(world, to).is_some() {
             return Err(DropReason::Unsolicited);
         }

@@ -34,6 +34,10 @@ impl Tuple {
             (ICMP, 8) => 0,
             (ICMP, 13) => 14,
             (ICMP, 14) => 13,
+            (ICMP, 15) => 16,
+            (ICMP, 16) => 15,
+            (ICMP, 17) => 18,
+            (ICMP, 18) => 17,
             (_, kind) => kind,
         };
         Self { kind, from: self.to, to: self.from, ..self }
