@@ -29,6 +29,13 @@ impl EtherType {
     pub const VLAN: Self = Self(0x8100);
     /// An 802.1ad service tag: opaque to this bridge, whose VLANs are customer VLANs.
     pub const SERVICE_VLAN: Self = Self(0x88a8);
+
+    /// Whether four bytes of tag and another EtherType follow: 802.1Q's and 802.1ad's, and those that stacked tags had
+    /// ahead of 802.1ad.
+    #[inline]
+    pub const fn is_tag(self) -> bool {
+        matches!(self, Self::VLAN | Self::SERVICE_VLAN | Self(0x9100 | 0x9200 | 0x9300))
+    }
 }
 
 impl fmt::Debug for EtherType {
@@ -152,7 +159,18 @@ pub fn network_header(bytes: &[u8]) -> Option<(usize, EtherType)> {
         let at = HEADER_LEN + 4 * tags;
         let ethertype = bytes.get(at - 2..at)?.first_chunk::<2>()?;
         let ethertype = EtherType(u16::from_be_bytes(*ethertype));
-        let is_tag = ethertype == EtherType::VLAN || ethertype == EtherType::SERVICE_VLAN;
-        (!is_tag).then_some((at, ethertype))
+        (!ethertype.is_tag()).then_some((at, ethertype))
     })
+}
+
+/// Bytes of all the tags that are still in a frame of `bytes`, however many. A tag counts when it is whole.
+#[inline]
+pub fn tags_len(bytes: &[u8]) -> usize {
+    let mut len = 0;
+    while let Some([t0, t1, _, _]) = bytes.get(HEADER_LEN - 2 + len..).and_then(|b| b.first_chunk())
+        && EtherType(u16::from_be_bytes([*t0, *t1])).is_tag()
+    {
+        len += 4;
+    }
+    len
 }

@@ -11,7 +11,7 @@ mod ecn;
 mod mss;
 
 pub use ecn::{Ecn, ecn, set_ecn};
-pub use mss::clamp_mss;
+pub use mss::{announced_mss, clamp_mss};
 
 use core::net::Ipv4Addr;
 

@@ -4,10 +4,11 @@ use core::time::Duration;
 
 use ahash::RandomState;
 use packet::DropReason::{ExceedsPortMtu, ExceedsTunnelMtu, Isolated};
+use packet::ethernet::tags_len;
 use packet::segment::segment_ip_len;
 use packet::snapshot::span;
 use packet::{
-    BridgeId, DropReason, Dropped, EtherType, Frame, Instant, InterfaceId, Mac, PortId, Tag, VlanId,
+    BridgeId, DropReason, Dropped, Frame, Instant, InterfaceId, Mac, PortId, Tag, VlanId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -145,7 +146,8 @@ impl Bridge {
     }
 
     /// Sends a frame to every port that may take it, except where it came from, and to every far end of every tunnel,
-    /// except what came from one (RFC 7348 section 4.2; split horizon). The bytes are not copied.
+    /// except what came from one (RFC 7348 section 4.2; split horizon). The bytes are not copied, but for a tunnel that
+    /// lowers the MSS of the connection that begins with them.
     pub(crate) fn flood(
         &self,
         ports: &Ports,
@@ -153,20 +155,45 @@ impl Bridge {
         frame: Frame,
         stats: &mut Stats,
         out: &mut Outbox,
-    ) -> Result<Fate, Dropped> {
+    ) -> Flooded {
         let copies = out.copies();
+        let (mut lowering, mut narrowest) = (Vec::new(), None);
         self.audience(ports, route, &frame, |to, role, verdict| match verdict {
+            Ok(tag) if ports.lowers(&frame, to, role) => lowering.push((to, tag)),
             Ok(tag) => out.copy_all(to, role, tag),
             Err(LeftOut::Refused(reason @ (ExceedsPortMtu | ExceedsTunnelMtu | Isolated))) => {
                 stats.drop_copy(to, reason);
+                if reason == ExceedsTunnelMtu {
+                    let mtu = ports.get(to).map(|port| port.settings.mtu);
+                    narrowest = narrowest.into_iter().chain(mtu).min();
+                }
             }
             // Not a member of the VLAN, or down: no copy was ever meant for it.
             Err(LeftOut::Refused(_) | LeftOut::CameFrom | LeftOut::SplitHorizon) => {}
         });
-        match out.send(copies, frame) {
+        let for_one = frame.bytes().first_chunk().is_some_and(|mac| !Mac(*mac).is_group());
+        let too_large = narrowest.filter(|_| for_one).map(|mtu| (mtu, frame.compact()));
+        let lowered: Vec<_> =
+            lowering.into_iter().map(|(to, tag)| (to, tag, frame.compact())).collect();
+        let mut outcome = out.send(copies, frame);
+        for (to, tag, mut own) in lowered {
+            let Some(port) = ports.get(to) else { continue };
+            ports.fit(&mut own, to);
+            let copies = out.copies();
+            out.copy_all(to, &port.settings.role, tag);
+            match (out.send(copies, own), outcome) {
+                (Ok(()), Err(whole)) => {
+                    out.pool.give(whole);
+                    outcome = Ok(());
+                }
+                (_, before) => outcome = before,
+            }
+        }
+        let outcome = match outcome {
             Ok(()) => Ok(Fate::Sent),
             Err(frame) => Err(frame.refuse(DropReason::NoEgress)),
-        }
+        };
+        Flooded { outcome, too_large }
     }
 
     /// Tells `each` of every port and tunnel of the bridge, and whether a flooded frame goes there, with which tag. No
@@ -196,6 +223,15 @@ impl Bridge {
             }
         }
     }
+}
+
+/// What came of a flooded frame.
+#[derive(Debug)]
+pub(crate) struct Flooded {
+    pub(crate) outcome: Result<Fate, Dropped>,
+    /// The frame, when it was for one station and too large for a tunnel that this may be behind; with the least MTU of
+    /// such tunnels.
+    pub(crate) too_large: Option<(u16, Frame)>,
 }
 
 /// Where a frame is on its way through a bridge.
@@ -246,15 +282,10 @@ fn admit(
     Ok(member.vlans.tag(vlan, came, member.priority_tags))
 }
 
-/// Bytes behind the Ethernet header of the largest frame that this one stands for. A tag still inside (QinQ) is not
-/// counted, as Linux does not count it against an MTU.
+/// Bytes behind the Ethernet header of the largest frame that this one stands for. Tags still inside are not counted,
+/// as Linux does not count a tag against an MTU.
 pub(crate) fn footprint(frame: &Frame) -> usize {
-    let len = segment_ip_len(frame);
-    let inner = frame.bytes().get(12..14).and_then(|b| b.first_chunk::<2>());
-    match inner.map(|bytes| EtherType(u16::from_be_bytes(*bytes))) {
-        Some(EtherType::VLAN | EtherType::SERVICE_VLAN) => len.saturating_sub(4),
-        _ => len,
-    }
+    segment_ip_len(frame).saturating_sub(tags_len(frame.bytes()))
 }
 
 /// All bridges, by number.

@@ -121,14 +121,21 @@ impl Switch {
             Err(reason) => Err(ethernet.refuse(reason)),
             Ok(Decision::Forward(to)) => {
                 let (way, mut frame) = (Way { vlan, from: Some(from) }, ethernet.into_frame());
-                self.ports.fit(&mut frame, to);
+                if let Location::Peer { tunnel, .. } = to {
+                    self.ports.fit(&mut frame, tunnel);
+                }
                 let outcome = bridge.forward(&self.ports, way, to, frame, out);
                 self.told_if_too_big(now, outcome, segment, from, to, out)
             }
             Ok(Decision::Flood) => {
                 let (way, frame) = (Way { vlan, from: Some(from) }, ethernet.into_frame());
                 self.trace.note(|| Note::audience(bridge, &self.ports, way, &frame));
-                match bridge.flood(&self.ports, way, frame, &mut self.stats, out) {
+                let flooded = bridge.flood(&self.ports, way, frame, &mut self.stats, out);
+                if let Some((mtu, frame)) = flooded.too_large {
+                    self.tell_too_big(now, &frame, segment, from, mtu, out);
+                    out.pool.give(frame);
+                }
+                match flooded.outcome {
                     Err(unwanted) if heard => Ok(self.consume(unwanted.frame, out)),
                     outcome => outcome,
                 }

@@ -207,10 +207,18 @@ impl Switch {
         let destination = frame.bytes().first_chunk().map_or(Mac::BROADCAST, |mac| Mac(*mac));
         match bridge.decide(destination, vlan, None) {
             Ok(Decision::Forward(to)) => {
-                self.ports.fit(&mut frame, to);
+                if let Location::Peer { tunnel, .. } = to {
+                    self.ports.fit(&mut frame, tunnel);
+                }
                 bridge.forward(&self.ports, way, to, frame, out)
             }
-            Ok(Decision::Flood) => bridge.flood(&self.ports, way, frame, &mut self.stats, out),
+            Ok(Decision::Flood) => {
+                let flooded = bridge.flood(&self.ports, way, frame, &mut self.stats, out);
+                if let Some((_, frame)) = flooded.too_large {
+                    out.pool.give(frame);
+                }
+                flooded.outcome
+            }
             Ok(Decision::Router(_)) => Err(frame.refuse(DropReason::Reflected)),
             Err(reason) => Err(frame.refuse(reason)),
         }

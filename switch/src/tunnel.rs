@@ -119,24 +119,24 @@ impl Switch {
     ) -> Result<Fate, Dropped> {
         if let Err(dropped) = &outcome
             && dropped.reason == DropReason::ExceedsTunnelMtu
+            && let Some(tunnel) = to.port().and_then(|to| self.ports.get(to))
         {
-            self.tell_too_big(now, &dropped.frame, segment, from, to, out);
+            self.tell_too_big(now, &dropped.frame, segment, from, tunnel.settings.mtu, out);
         }
         outcome
     }
 
-    fn tell_too_big(
+    /// Tells the sender of a frame, if that is an IPv4 host that must know, that no more than `mtu` bytes pass.
+    pub(crate) fn tell_too_big(
         &mut self,
         now: Instant,
         frame: &Frame,
         segment: Segment,
         from: Location,
-        to: Location,
+        mtu: u16,
         out: &mut Outbox,
     ) {
-        let tunnel = to.port().and_then(|to| self.ports.get(to));
-        let (Some(tunnel), Some(cause)) = (tunnel, Cause::of(frame)) else { return };
-        let mtu = tunnel.settings.mtu;
+        let Some(cause) = Cause::of(frame) else { return };
         let own = self.router.interfaces.on(segment.bridge, segment.vlan);
         let own = own.and_then(|id| self.router.interfaces.get(id));
         let address = own.and_then(|own: &InterfaceSettings| own.address_towards(cause.sender));
@@ -211,14 +211,22 @@ impl Ports {
         }
     }
 
-    /// Lowers the MSS of a connection that begins through a tunnel which asks for that.
+    /// Lowers the MSS of a connection that begins through `tunnel`, if that asks for it.
     #[inline]
-    pub(crate) fn fit(&self, frame: &mut Frame, to: Location) {
-        if let Location::Peer { tunnel, .. } = to
-            && let Some((port, _, tunnel)) = self.tunnel(tunnel)
-        {
+    pub(crate) fn fit(&self, frame: &mut Frame, tunnel: PortId) {
+        if let Some((port, _, tunnel)) = self.tunnel(tunnel) {
             clamp(frame, tunnel, port.settings.mtu);
         }
+    }
+
+    /// Whether [`Ports::fit`] would change a frame on its way to a port, whose role is this.
+    #[inline]
+    pub(crate) fn lowers(&self, frame: &Frame, to: PortId, role: &Role) -> bool {
+        let Role::Tunnel(_, tunnel) = role else { return false };
+        tunnel.clamp_mss
+            && rewrite::announced_mss(frame.bytes()).is_some_and(|mss| {
+                self.get(to).is_some_and(|port| mss > largest(frame, port.settings.mtu))
+            })
     }
 
     fn tunnel(&self, id: PortId) -> Option<(&Port, &VlanMode, &Tunnel)> {
@@ -232,10 +240,16 @@ impl Ports {
 
 fn clamp(frame: &mut Frame, tunnel: &Tunnel, mtu: u16) {
     if tunnel.clamp_mss {
-        let headers = match network_header(frame.bytes()) {
-            Some((_, EtherType::IPV6)) => IPV6_TCP,
-            _ => IPV4_TCP,
-        };
-        rewrite::clamp_mss(frame, mtu.saturating_sub(headers));
+        let most = largest(frame, mtu);
+        rewrite::clamp_mss(frame, most);
     }
+}
+
+/// The largest TCP segment that fits IP packets of `mtu` bytes of a frame's kind.
+fn largest(frame: &Frame, mtu: u16) -> u16 {
+    let headers = match network_header(frame.bytes()) {
+        Some((_, EtherType::IPV6)) => IPV6_TCP,
+        _ => IPV4_TCP,
+    };
+    mtu.saturating_sub(headers)
 }

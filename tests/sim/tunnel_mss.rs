@@ -5,7 +5,7 @@ use lab::wire::{ACK, SYN, SYN_ACK, frame};
 use lab::{Lab, Packet, Port, Tunnel};
 use packet::Mac;
 
-use crate::common::{FAR, far_hello, hello, stranger, tunnelled_with};
+use crate::common::{FAR, FARTHER, far_hello, hello, stranger, tunnelled_with};
 
 /// A segment that announces an MSS, behind a no-operation option or not.
 fn announcing(flags: u8, mss: u16, odd: bool) -> Packet {
@@ -62,6 +62,53 @@ fn an_mss_is_left_alone_without_being_asked_and_after_the_beginning() {
     assert_eq!(both_ways(&mut lab(Tunnel::clamping_mss), &asked), [asked.clone(), asked]);
     let syn = announcing(SYN, 1460, false);
     assert_eq!(both_ways(&mut lab(|tunnel| tunnel), &syn), [syn.clone(), syn]);
+}
+
+/// VX6: nobody knows yet where the server is.
+#[test]
+fn a_flooded_mss_is_lowered_for_each_tunnel_that_asks_and_for_nobody_else() {
+    let mut lab = Lab::new(7);
+    lab.predict();
+    lab.bridge("br0");
+    lab.station("red", Port::on("br0"));
+    lab.station("blue", Port::on("br0"));
+    lab.underlay("udp");
+    let tunnel = |vni, mtu| Tunnel::on("br0", vni).to(FAR).to(FARTHER).mtu(mtu);
+    lab.tunnel("narrow", &tunnel(42, 1450).clamping_mss());
+    lab.tunnel("narrower", &tunnel(43, 1400).clamping_mss());
+    lab.tunnel("silent", &tunnel(44, 1400));
+    for odd in [false, true] {
+        let syn = announcing(SYN, 1460, odd);
+        for to in [stranger(1), Mac::BROADCAST] {
+            lab.send("red", &frame(to, lab.mac("red")).ip(&syn));
+            assert_eq!(announced(&lab.packet("blue")), (1460, true));
+            let mut out: Vec<_> = lab
+                .datagrams()
+                .into_iter()
+                .map(|datagram| (announced(&datagram.inside().packet().unwrap()), datagram.tunnel))
+                .collect();
+            out.sort();
+            let expected = [(1360, "narrower"), (1410, "narrow"), (1460, "silent")];
+            let expected = expected.map(|(mss, name)| vec![((mss, true), name.to_owned()); 2]);
+            assert_eq!(out, expected.concat());
+        }
+    }
+    // Where there is nobody but the tunnel.
+    let mut lab = lab_of_one();
+    lab.send("red", &frame(stranger(1), lab.mac("red")).ip(&announcing(SYN, 1460, false)));
+    let out = lab.datagrams().remove(0).inside().packet().unwrap();
+    assert_eq!(announced(&out), (1410, true));
+    assert!(lab.drops().is_empty());
+}
+
+fn lab_of_one() -> Lab {
+    let mut lab = Lab::new(7);
+    lab.predict();
+    lab.bridge("br0");
+    lab.station("red", Port::on("br0"));
+    lab.underlay("udp");
+    lab.tunnel("vx0", &Tunnel::on("br0", 42).to(FAR).mtu(1450).clamping_mss());
+    lab
 }
 
 #[test]

@@ -124,17 +124,45 @@ fn telling_is_rate_limited() {
     assert_eq!(lab.switch().totals().errors_suppressed, 3);
 }
 
-/// VX6: a copy for a tunnel that is too narrow ends alone, and in silence.
+/// VX6: a copy for a tunnel that is too narrow ends alone; who may be behind it is not known, so its sender is told.
 #[test]
-fn a_flooded_frame_that_is_too_large_goes_elsewhere() {
-    let mut lab = tunnelled();
-    lab.tunnel("vx1", &Tunnel::on("br0", 43).to(FAR).mtu(1500));
-    lab.datagrams();
+fn a_flooded_frame_that_is_too_large_goes_elsewhere_and_its_sender_is_told() {
+    let mut lab = Lab::new(7);
+    lab.predict();
+    lab.bridge("br0");
+    lab.station("red", Port::on("br0"));
+    lab.station("blue", Port::on("br0"));
+    lab.underlay("udp");
+    for (name, vni, mtu) in [("vx0", 42, 1450), ("vx1", 43, 1500), ("vx2", 44, 1430)] {
+        lab.tunnel(name, &Tunnel::on("br0", vni).to(FAR).mtu(mtu));
+    }
     send(&mut lab, &packet(1451).df());
-    assert_eq!(lab.heard(), ["blue"]);
     assert_eq!(sent_to(&mut lab), [("vx1".into(), FAR.into())]);
-    assert_eq!(lab.drops(), [("vx0", DropReason::ExceedsTunnelMtu, 1)]);
-    assert_eq!(lab.switch().totals().copies_dropped, 1);
+    let refused = DropReason::ExceedsTunnelMtu;
+    assert_eq!(lab.drops(), [("vx0", refused, 1), ("vx2", refused, 1)]);
+    assert_eq!(lab.switch().totals().copies_dropped, 2);
+    assert_eq!(lab.take("blue").len(), 1);
+    let told = lab.packet("red");
+    assert_eq!((told.kind(), told.next_hop_mtu()), ((3, 4), 1430), "once, and what fits all");
+    // What may be fragmented, and what is for everybody, is not told.
+    send(&mut lab, &packet(1451));
+    let all = frame(Mac::BROADCAST, lab.mac("red")).ip(&packet(1451).df());
+    lab.send("red", &all);
+    assert_eq!(lab.heard(), ["blue", "blue"]);
+}
+
+/// VX6.
+#[test]
+fn a_flooded_frame_that_fits_no_tunnel_and_has_nowhere_else_to_go_is_told_back() {
+    let mut lab = Lab::new(7);
+    lab.predict();
+    lab.bridge("br0");
+    lab.station("red", Port::on("br0"));
+    lab.underlay("udp");
+    lab.tunnel("vx0", &Tunnel::on("br0", 42).to(FAR).mtu(1450));
+    send(&mut lab, &packet(1451).df());
+    assert_eq!(lab.dropped("red", DropReason::NoEgress), 1);
+    assert_eq!(lab.packet("red").next_hop_mtu(), 1450);
 }
 
 /// VX6.

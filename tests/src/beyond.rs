@@ -39,7 +39,7 @@ pub(crate) fn mark(outer: u8, frame: &mut Frame) {
 fn network(bytes: &[u8]) -> Option<(usize, u8)> {
     let at = (14..=22).step_by(4).find(|at| {
         let ethertype = bytes.get(at - 2..*at);
-        !matches!(ethertype, Some([0x81, 0x00] | [0x88, 0xa8]))
+        !matches!(ethertype, Some([0x81, 0x00] | [0x88, 0xa8] | [0x91..=0x93, 0x00]))
     })?;
     match (bytes.get(at - 2..at)?, bytes.get(at)? >> 4) {
         ([0x08, 0x00], 4) => Some((at, 4)),
@@ -67,6 +67,39 @@ pub(crate) fn is_lowered(old: &[u8], new: &[u8]) -> bool {
     let Some(option) = option.filter(|at| options.contains(at)) else { return false };
     let value = |bytes: &[u8]| u16::from_be_bytes([bytes[option + 2], bytes[option + 3]]);
     changed.iter().all(|at| (option + 2..option + 4).contains(at)) && value(new) < value(old)
+}
+
+/// Whether a frame begins a TCP connection with a larger MSS than fits IP packets of `mtu` bytes. Options that are not of
+/// the usual kind end the list.
+pub(crate) fn announces_too_much(bytes: &[u8], mtu: u16) -> bool {
+    let Some((at, version)) = network(bytes) else { return false };
+    let Some(len) = bytes.get(at + 2..at + 6) else { return false };
+    let (header, protocol, end) = match version {
+        4 => (
+            usize::from(bytes[at] & 15) * 4,
+            bytes.get(at + 9),
+            usize::from(len[0]) << 8 | usize::from(len[1]),
+        ),
+        _ => (40, bytes.get(at + 6), 40 + (usize::from(len[2]) << 8 | usize::from(len[3]))),
+    };
+    let is_later =
+        version == 4 && bytes.get(at + 6..at + 8).is_some_and(|f| f[0] & 0x1f | f[1] != 0);
+    let Some(tcp) = bytes.get(at + header..at + end) else { return false };
+    if protocol != Some(&6) || header < 20 || is_later || tcp.len() < 20 || tcp[13] & SYN == 0 {
+        return false;
+    }
+    let mut options = tcp.get(20..usize::from(tcp[12] >> 4) * 4).unwrap_or(&[]);
+    let most = usize::from(mtu).saturating_sub(if version == 4 { 40 } else { 60 });
+    loop {
+        options = match *options {
+            [1, ref rest @ ..] => rest,
+            [2, 4, high, low, ..] => return (usize::from(high) << 8 | usize::from(low)) > most,
+            [kind, len, ..] if kind > 2 && len > 1 => {
+                options.get(usize::from(len)..).unwrap_or(&[])
+            }
+            _ => return false,
+        };
+    }
 }
 
 /// Whether `answer` is the ARP reply, in some station's name, to the one who asked.

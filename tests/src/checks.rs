@@ -156,6 +156,10 @@ impl Checks {
             let lowered = may && beyond::is_lowered(original.bytes(), frame.bytes());
             assert!(lowered, "a bridged frame changed: {original:?} to {frame:?}");
         }
+        let too_much = |tunnel: &Tunnel| {
+            tunnel.clamp_mss && beyond::announces_too_much(frame.bytes(), self.ports[&to].mtu)
+        };
+        assert!(!tunnel(there).is_some_and(too_much), "an MSS does not fit {to}: {frame:?}");
         assert_eq!(frame.offload(), original.offload(), "a bridged frame's duty changed");
         assert!(!(member.isolated && beyond.isolated), "isolated ports talk: {frame:?}");
         let vlan = member.vlans.admit(original.tag()).expect("what is refused does not leave");
@@ -242,11 +246,15 @@ pub(crate) fn seen(frame: &Frame) -> Seen {
     Seen { at: Instant::ZERO, bytes: frame.bytes().to_vec(), offload: frame.offload() }
 }
 
-/// Bytes behind the Ethernet header of the largest frame that this one stands for, an inner tag not counted.
+/// Bytes behind the Ethernet header of the largest frame that this one stands for, inner tags not counted.
 pub(crate) fn footprint(frame: &Frame) -> usize {
     let bytes = frame.bytes();
     let whole = bytes.len() - 14;
-    let inner = if matches!(bytes[12..14], [0x81, 0x00] | [0x88, 0xa8]) { 4 } else { 0 };
+    let tag = |at: &usize| {
+        let tpid = bytes.get(*at..at + 4).map(|tag| [tag[0], tag[1]]);
+        matches!(tpid, Some([0x81, 0x00] | [0x88, 0xa8] | [0x91..=0x93, 0x00]))
+    };
+    let inner = 4 * (12..).step_by(4).take_while(tag).count();
     let Offload::Segment { kind, size, span } = frame.offload() else {
         return whole.saturating_sub(inner);
     };

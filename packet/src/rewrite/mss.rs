@@ -21,21 +21,13 @@ const MAXIMUM_SEGMENT_SIZE: u8 = 2;
 /// behind an IPv4 header or right behind an IPv6 one, an MSS that is low enough, and all options when one ahead of the
 /// MSS has an impossible length.
 pub fn clamp_mss(frame: &mut Frame, most: u16) -> bool {
-    let partial = frame.offload().span().map(|span| usize::from(span.start));
-    let Some((at, ethertype)) = network_header(frame.bytes()) else {
+    let Some((start, at, old)) = find(frame.bytes()).filter(|&(_, _, old)| old > most) else {
         return false;
     };
-    let packet = frame.bytes_mut().get_mut(at..);
-    let found = packet.and_then(|packet| tcp_segment(packet, ethertype));
-    let Some((header_len, segment)) = found else {
-        return false;
-    };
-    let complete = partial != Some(at + header_len);
-    let Some((at, old)) = mss_option(segment).filter(|&(_, old)| old > most) else {
-        return false;
-    };
+    let is_partial = frame.offload().span().is_some_and(|span| usize::from(span.start) == start);
+    let segment = frame.bytes_mut().get_mut(start..).unwrap_or_default();
     super::edit_word(segment, at, |_| most);
-    if complete {
+    if !is_partial {
         // At an odd position its bytes are halves of two words, which sum as its swapped bytes do (RFC 1071 section
         // 2 B).
         let swap = |value: u16| if at % 2 == 0 { value } else { value.swap_bytes() };
@@ -44,8 +36,21 @@ pub fn clamp_mss(frame: &mut Frame, most: u16) -> bool {
     true
 }
 
+/// The MSS that a TCP SYN in a frame of `bytes` announces, where [`clamp_mss`] would find it.
+pub fn announced_mss(bytes: &[u8]) -> Option<u16> {
+    find(bytes).map(|(_, _, mss)| mss)
+}
+
+/// Where a TCP segment starts, and where in it its MSS lies, which is the last.
+fn find(bytes: &[u8]) -> Option<(usize, usize, u16)> {
+    let (network, ethertype) = network_header(bytes)?;
+    let (header_len, segment) = tcp_segment(bytes.get(network..)?, ethertype)?;
+    let (at, mss) = mss_option(segment)?;
+    Some((network + header_len, at, mss))
+}
+
 /// The length of the IP header and the TCP segment in a `packet`, as far as the frame holds it; not a later fragment.
-fn tcp_segment(packet: &mut [u8], ethertype: EtherType) -> Option<(usize, &mut [u8])> {
+fn tcp_segment(packet: &[u8], ethertype: EtherType) -> Option<(usize, &[u8])> {
     let (header_len, protocol, end) = match ethertype {
         EtherType::IPV4 => {
             let header = packet.first_chunk::<20>()?;
@@ -67,7 +72,7 @@ fn tcp_segment(packet: &mut [u8], ethertype: EtherType) -> Option<(usize, &mut [
         _ => return None,
     };
     let is_tcp = Protocol(protocol) == Protocol::TCP;
-    packet.get_mut(header_len..end).filter(|_| is_tcp).map(|segment| (header_len, segment))
+    packet.get(header_len..end).filter(|_| is_tcp).map(|segment| (header_len, segment))
 }
 
 /// Where a SYN's MSS lies in its segment, and what it is.

@@ -328,6 +328,10 @@ pub const SECTIONS: &[Section] = &[
             ),
             not_yet("BR16", "RSTP", "as STP"),
             holds("BR17", "Frames under 14 bytes are refused; 802.3 frames pass unchanged"),
+            holds(
+                "BR18",
+                "Tags left in a frame do not count against an MTU, whatever their TPIDs and number",
+            ),
         ],
     },
     Section {

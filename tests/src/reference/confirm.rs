@@ -1,6 +1,6 @@
 //! Behind a step: was it one of the fates that were predicted?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packet::{DropReason, Frame, PortId};
 use switch::Egress;
@@ -8,6 +8,7 @@ use switch::Egress;
 use super::ipv4::Transport;
 use super::nat::Translated;
 use super::{Copies, Fate, Leaving, Prediction, Reference, Tables, World, neighbors};
+use crate::beyond::is_lowered;
 use crate::checks::seen;
 use crate::wire::Packet;
 
@@ -72,7 +73,8 @@ impl Reference {
             Fate::Dropped(reason) => {
                 let counted = seen.drops().contains_key(&(seen.port, *reason));
                 // Who sends too much into a tunnel is told so in the name of whom it was for.
-                let in_a_name = *reason == DropReason::ExceedsTunnelMtu;
+                let in_a_name =
+                    matches!(reason, DropReason::ExceedsTunnelMtu | DropReason::NoEgress);
                 dropped >= 1 && counted && (in_a_name || only_speech())
             }
             Fate::Consumed => consumed >= 1 && only_speech(),
@@ -141,14 +143,17 @@ impl Seen<'_> {
         drops
     }
 
-    /// Whether the frame that came left on these copies and no others, and the others were refused as they should.
+    /// Whether the frame that came left on these copies and no others, and the others were refused as they should. Copies
+    /// with a lowered MSS leave on their own.
     fn has_left(&self, copies: &Copies) -> bool {
         let Some(came) = self.came else { return false };
-        let same = |(frame, to): &&(Frame, Vec<Egress>)| {
-            frame.bytes() == came.bytes() && Reference::places(to) == copies.sent
-        };
-        let left = self.sent.iter().filter(same).count() == 1;
-        left && (self.released || self.drops() == copies.refused)
+        let left = self.sent.iter().filter(|(frame, _)| {
+            frame.bytes() == came.bytes() || is_lowered(came.bytes(), frame.bytes())
+        });
+        let left: Vec<_> = left.flat_map(|(_, to)| Reference::places(to)).collect();
+        let places = left.iter().copied().collect::<BTreeSet<_>>();
+        let each_once = places.len() == left.len() && places == copies.sent;
+        each_once && (self.released || self.drops() == copies.refused)
     }
 }
 

@@ -166,7 +166,7 @@ impl Reader<'_> {
     fn ethernet(&mut self, at: usize, so_far: &Inside) -> Option<()> {
         let mut network = at + 14;
         for _ in 0..2 {
-            if matches!(self.word(network - 2)?, 0x8100 | 0x88a8) {
+            if matches!(self.word(network - 2)?, 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300) {
                 network += 4;
             }
         }
