@@ -1,5 +1,6 @@
 //! How a change is made: checked first, so that it is all or nothing.
 
+use core::net::Ipv4Addr;
 use std::collections::BTreeSet;
 
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
@@ -28,6 +29,9 @@ pub(crate) fn apply(
         Change::DeleteBridge(id) => delete_bridge(switch, id),
         Change::SetPort(id, settings) => set_port(switch, now, id, settings, out),
         Change::DeletePort(id) => delete_port(switch, now, id, out),
+        Change::AnnounceStation(id, mac, addresses) => {
+            announce_station(switch, now, id, mac, &addresses, out)
+        }
         Change::SetInterface(id, settings) => set_interface(switch, now, id, settings, out),
         Change::DeleteInterface(id) => delete_interface(switch, now, id, out),
         Change::SetRoute(route) => {
@@ -284,6 +288,37 @@ fn delete_port(
     switch.tunnels.remove(id);
     leave_bridges(switch, now, id, out);
     switch.stats.forget(id);
+    Ok(())
+}
+
+fn announce_station(
+    switch: &mut Switch,
+    now: Instant,
+    id: PortId,
+    mac: Mac,
+    addresses: &[Ipv4Addr],
+    out: &mut Outbox,
+) -> Result<(), ChangeError> {
+    station(mac)?;
+    let port = switch.ports.get(id).ok_or(ChangeError::NoPort(id))?;
+    let member = port.settings.role.membership();
+    let bridge = member.map(|member| member.bridge);
+    let vlan = member.and_then(|member| member.vlans.admit(None).ok());
+    let segment = bridge.zip(vlan);
+    let interface = segment.and_then(|(bridge, vlan)| switch.router.interfaces.on(bridge, vlan));
+    switch.forget_neighbors_behind(now, id, |place| place.port() == Some(id), out);
+    // Packets that wait for the address go on waiting: the announcement is what they wait for.
+    let elsewhere = |neighbor: &NeighborView| {
+        let here = Some(neighbor.interface) == interface && addresses.contains(&neighbor.address);
+        here && !neighbor.is_static() && neighbor.mac.is_some_and(|known| known != mac)
+    };
+    forget_neighbors(switch, now, elsewhere, out);
+    if let Some(bridge) = bridge.and_then(|bridge| switch.bridges.get_mut(bridge)) {
+        bridge.fdb.flush(Some(id));
+    }
+    for address in addresses {
+        switch.announce_for(now, id, mac, *address, out);
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use crate::neighbors::{Account, Key, Merged, Neighbors};
 use crate::outbox::{Notice, Outbox};
 use crate::port::Role;
 use crate::station::Location;
+use crate::stats::Fate;
 use crate::switch::Switch;
 use crate::trace::{Heard, Note, Part};
 
@@ -242,6 +243,25 @@ impl Switch {
                 }
                 self.stats.totals.spoken += u64::from(out.send(copies, frame).is_ok());
             }
+        }
+    }
+
+    /// Tells everybody on a port's segment, the router too, that the station behind it has an address.
+    pub(crate) fn announce_for(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        mac: Mac,
+        address: Ipv4Addr,
+        out: &mut Outbox,
+    ) {
+        let mut frame = out.pool.take();
+        if !announcement(mac, address).emit(&mut frame, Mac::BROADCAST) {
+            return out.pool.give(frame);
+        }
+        match self.live(now, Location::Port(port), frame, out) {
+            Ok(fate) => self.stats.totals.spoken += u64::from(fate == Fate::Sent),
+            Err(unheard) => out.pool.give(unheard.frame),
         }
     }
 

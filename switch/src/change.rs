@@ -27,6 +27,10 @@ pub enum Change {
     SetPort(PortId, PortSettings),
     /// A port goes, with all that was learned on it.
     DeletePort(PortId),
+    /// The far end of a port is this station now, with these addresses: whoever was behind it is forgotten, and its
+    /// segment hears an ARP announcement of each (RFC 5227 section 3), as if the station had sent it. A port that is down
+    /// carries none.
+    AnnounceStation(PortId, Mac, Vec<Ipv4Addr>),
     /// A router interface.
     SetInterface(InterfaceId, InterfaceSettings),
     /// A router interface goes, with its neighbours and the flows translated to its addresses.

@@ -481,6 +481,44 @@ fn who_was_behind_a_port_that_goes_is_asked_for_anew_at_once() {
     }
 }
 
+/// AR12: a device that is made anew, or gets another address, is announced in its name.
+#[test]
+fn an_announced_station_is_known_at_once_to_everybody_on_its_segment() {
+    let mut lab = one_bridge(BridgeSettings::default());
+    lab.station("new", Port::on("br0"));
+    lab.clear();
+    let (new, port) = (lab.mac("new"), lab.port_id("new"));
+    assert!(lab.neighbor("br0", "192.168.0.2").unwrap().1 != Some(new));
+    let here = vec!["192.168.0.2".parse().unwrap()];
+    lab.change(Change::AnnounceStation(port, new, here.clone()));
+    let heard = lab.take("blue").remove(0);
+    assert_eq!(heard.arp(), Some(announcement(new, "192.168.0.2")), "the guests hear it");
+    assert!(lab.take("new").is_empty(), "the station does not");
+    assert_eq!(lab.location("br0", 0, new), Some("new"), "the bridge knows where it is");
+    lab.clear();
+    lab.ip("wan", &Packet::ping("203.0.113.254", "192.168.0.2", 1, 2));
+    let asked = lab.take("new").iter().filter_map(|seen| seen.arp()).count();
+    assert_eq!(asked, 1, "the router has forgotten who had the address, and asks");
+    lab.down("new");
+    lab.clear();
+    lab.change(Change::AnnounceStation(port, new, here));
+    assert!(lab.heard().is_empty(), "a port that is down announces nobody");
+}
+
+/// AR12: packets that wait for the address go to whoever is announced.
+#[test]
+fn what_waits_for_an_address_goes_to_the_station_that_is_announced() {
+    let mut lab = one_bridge(BridgeSettings::default());
+    lab.station("new", Port::on("br0"));
+    lab.ip("wan", &Packet::ping("203.0.113.254", "192.168.0.9", 1, 2));
+    assert_eq!(lab.switch().totals().held, 1);
+    lab.clear();
+    let (new, port) = (lab.mac("new"), lab.port_id("new"));
+    lab.change(Change::AnnounceStation(port, new, vec!["192.168.0.9".parse().unwrap()]));
+    assert_eq!(lab.switch().totals().held, 0);
+    assert_eq!(lab.take("new").len(), 1, "the packet");
+}
+
 /// Found by the fuzz target `network`: telling a sender of the same segment that its packet ends asked for a neighbour
 /// on the interface that went.
 #[test]

@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::foretold::Foretold;
 use crate::host::Host;
 use crate::link::Link;
-use crate::reference::{Prediction, Reference, World};
+use crate::reference::{Prediction, Reference, World, announced};
 use crate::rng::Rng;
 use crate::topology::Names;
 use crate::tunnel::Datagram;
@@ -217,8 +217,9 @@ impl Lab {
         if matches!(change, Change::DeleteInterface(_)) {
             self.after_step(None, Told::default());
         }
+        let came = announced(&change);
         self.note(change);
-        self.after_step(None, Told::default());
+        self.after_step(came.as_ref(), Told::default());
         self.settle();
         Ok(())
     }

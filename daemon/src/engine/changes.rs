@@ -16,8 +16,8 @@ use vxlan::header::Reserved;
 use super::ids::{Ids, UdpPort};
 use super::tunnels::{is_reopened, udp_ports};
 use crate::config::{
-    Bridge, Filtering, Interface, Lab, ListenScope, Mapping, Name, NextHop, Port, PriorityTags,
-    Reject, Segment, Settings, Transport, Tunnel, TunnelVlans, VlanMode,
+    Attach, Bridge, Filtering, Interface, Lab, ListenScope, Mapping, Name, NextHop, Port,
+    PriorityTags, Reject, Segment, Settings, Transport, Tunnel, TunnelVlans, VlanMode,
 };
 
 /// The changes that make a switch that is `old` into one that is `new`, to be made under one lock. Numbers are given
@@ -34,6 +34,17 @@ pub(crate) fn between(old: &Lab, new: &Lab, ids: &mut Ids) -> Vec<Change> {
     removals(&mut changes, old, new, ids);
     additions(&mut changes, old, new, ids);
     changes
+}
+
+/// Who is behind these ports now. Existing devices are whatever they are.
+pub(super) fn announcements(lab: &Lab, ports: &[Name], ids: &Ids) -> Vec<Change> {
+    let ours = ports.iter().filter_map(|name| lab.ports.get(name));
+    let ours = ours.filter(|port| !matches!(port.attach, Attach::Interface(_)));
+    let announced = ours.filter_map(|port| {
+        let addresses = port.address.iter().map(|net| net.addr()).collect();
+        Some(Change::AnnounceStation(ids.known_port(port.name.as_str())?, port.mac, addresses))
+    });
+    announced.collect()
 }
 
 fn settings_changes(

@@ -32,7 +32,6 @@ pub(crate) mod changes;
 mod flows;
 pub(crate) mod ids;
 mod listings;
-mod macs;
 mod names;
 pub(crate) mod notices;
 pub(crate) mod outline;
@@ -314,7 +313,6 @@ impl Engine {
         dry_run: bool,
     ) -> Result<Vec<String>, EngineError> {
         let mut lab = Lab::try_from(&wanted)?;
-        macs::keep(running, &wanted, &mut lab);
         self.measure(running, &mut lab).await?;
         outside::judge(running, &wanted, &mut lab).await?;
         let plan = Plan::between(&running.lab, &lab);
@@ -347,6 +345,7 @@ impl Engine {
         }));
         let mut ids = running.ids.clone();
         let changes = changes::between(&running.lab, &lab, &mut ids);
+        let news = news(&running.lab, &lab, &prepared);
         let gone = running.lab.ports.keys().filter(|name| !lab.ports.contains_key(*name));
         let gone: Vec<Name> = gone.cloned().collect();
         self.unplug(running, &gone).await;
@@ -374,6 +373,7 @@ impl Engine {
             running.ends.insert(name.clone(), State::Lost(error.to_string()));
             outcome = Err(EngineError::Attach { port: name, error });
         }
+        self.plane.apply(changes::announcements(&running.lab, &news, &running.ids))?;
         outcome
     }
 
@@ -388,6 +388,22 @@ impl Engine {
             }
         }
     }
+}
+
+/// The ports whose far end is another station than before, for somebody who may remember: none when a daemon starts.
+fn news(old: &Lab, new: &Lab, prepared: &[Prepared]) -> Vec<Name> {
+    if *old == Lab::default() {
+        return Vec::new();
+    }
+    let made = prepared.iter().map(|made| made.name.clone());
+    let altered = new.ports.iter().filter(|(name, port)| {
+        let old = old.ports.get(*name);
+        old.is_some_and(|old| (old.mac, &old.address) != (port.mac, &port.address))
+    });
+    let mut news: Vec<Name> = made.chain(altered.map(|(name, _)| name.clone())).collect();
+    news.sort_unstable();
+    news.dedup();
+    news
 }
 
 /// What a tunnel must carry inside: every host takes packets of 576 bytes (RFC 791 section 3.1).

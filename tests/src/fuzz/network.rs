@@ -116,6 +116,9 @@ impl Town {
             15 => Change::DeleteNeighbor(interface, address(bytes)),
             16 if bytes.one_in(2) => Change::EndFlows(filter(bytes, id)),
             16 => Change::FlushNeighbors,
+            17 if bytes.one_in(2) => {
+                Change::AnnounceStation(id, stranger(bytes), vec![address(bytes)])
+            }
             17 => Change::DeleteInterface(interface),
             18 => Change::SetNeighborLimits {
                 capacity: bytes.pick(&[8192, 3, 1]),

@@ -1,12 +1,13 @@
 //! What changes do to stations and routes.
 
-use packet::{Instant, Ipv4Net, PortId};
+use packet::{Frame, Instant, Ipv4Net, Mac, PortId};
 use switch::Change;
 use switch::change::{Hop, InterfaceSettings, Link, Role};
 use switch::view::Location;
 
-use super::{Bridge, Reference, World};
+use super::{Bridge, Prediction, Reference, World};
 use crate::model::Model;
+use crate::wire::{announcement, frame};
 
 /// Where a route leads.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -15,6 +16,13 @@ pub(super) enum Target {
     Unreachable,
     Prohibit,
     Blackhole,
+}
+
+/// What a change has the switch say in a station's name, as if it came from there; of several addresses the first.
+pub(crate) fn announced(change: &Change) -> Option<(PortId, Frame)> {
+    let Change::AnnounceStation(port, mac, addresses) = change else { return None };
+    let arp = announcement(*mac, &*addresses.first()?.to_string());
+    Some((*port, Frame::copied_from(&frame(Mac::BROADCAST, *mac).arp(&arp))))
 }
 
 impl Reference {
@@ -84,6 +92,19 @@ impl Reference {
                 bridges
                     .filter(|(id, _)| only.is_none_or(|only| only == **id))
                     .for_each(|(_, bridge)| bridge.stations.flush(*port));
+            }
+            Change::AnnounceStation(port, ..) => {
+                let bridges = self.bridges.values_mut();
+                bridges.for_each(|bridge| bridge.stations.flush(Some(*port)));
+                if let Some((_, frame)) = announced(change) {
+                    // A port that is down hears nothing.
+                    let _ = self.enter(
+                        world,
+                        Location::Port(*port),
+                        &frame,
+                        &mut Prediction::new(*port),
+                    );
+                }
             }
             Change::SetNeighborLimits { capacity, .. } => self.neighbor_capacity = *capacity,
             Change::SetRules(_)

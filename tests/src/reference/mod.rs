@@ -37,6 +37,8 @@ pub(crate) mod nat;
 mod neighbors;
 mod router;
 
+pub(crate) use changes::announced;
+
 /// The tables that a step may change, and that are predicted.
 #[derive(Debug)]
 pub(crate) struct Reference {
@@ -125,6 +127,12 @@ struct Heard {
     source: Mac,
 }
 
+impl Prediction {
+    fn new(port: PortId) -> Self {
+        Self { port, fates: Vec::new(), heard: None, timeout: false, is_down: false }
+    }
+}
+
 impl Default for Reference {
     fn default() -> Self {
         let (bridges, routes, nat) = Default::default();
@@ -141,13 +149,7 @@ impl Reference {
         came: Option<&(PortId, Frame)>,
     ) -> Prediction {
         self.nat.begin(world.now);
-        let mut prediction = Prediction {
-            port: PortId::new(0),
-            fates: Vec::new(),
-            heard: None,
-            timeout: false,
-            is_down: false,
-        };
+        let mut prediction = Prediction::new(PortId::new(0));
         match event {
             Event::Frame { port, frame } => {
                 prediction.port = *port;
