@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
 
 use packet::Protocol;
-use packet::snapshot::{Damaged, ensure};
+use packet::snapshot::Damaged;
 
 use crate::flow::Flow;
 use crate::nat::Nat;
@@ -14,7 +14,6 @@ use crate::tuple::Direction;
 #[derive(Default)]
 struct Count {
     flows: usize,
-    hosts: BTreeMap<Ipv4Addr, usize>,
     /// Flows of each mapping, by its number plus one.
     mappings: BTreeMap<u32, u32>,
     /// Flows that share each port.
@@ -33,7 +32,6 @@ impl Nat {
             let Some((flow, holdings)) = self.table.held(number) else { continue };
             self.table.audit(&self.hashes, number)?;
             count.flows += 1;
-            *count.hosts.entry(holdings.host).or_default() += 1;
             for id in [holdings.source_mapping, holdings.destination_mapping].into_iter().flatten()
             {
                 self.mappings.get(id).ok_or("a flow holds a mapping that is not there")?;
@@ -44,26 +42,17 @@ impl Nat {
             }
         }
         self.table.audit_size(count.flows)?;
-        if self.hosts.len() != count.hosts.len() {
-            return Err("hosts without flows are counted");
-        }
-        let same =
-            |(host, flows): (&Ipv4Addr, &usize)| self.hosts.flows(&self.hashes, *host) == *flows;
-        if !count.hosts.iter().all(same) {
-            return Err("a host has other flows than are counted");
-        }
-        self.check_ended().map_err(|Damaged(what)| what)?;
+        self.check_room().map_err(|Damaged(what)| what)?;
         self.mappings.audit(&self.hashes, &count.mappings, &count.shared)
     }
 
-    /// Whether the connections that have ended are those that are kept as such, each by its own host.
-    pub(crate) fn check_ended(&self) -> Result<(), Damaged> {
-        let queued = self.hosts.check_ended()?;
+    /// Whether each flow is counted where it should be, and waits to give way where it may.
+    pub(crate) fn check_room(&self) -> Result<(), Damaged> {
         let all = (0..self.table.bound()).filter_map(|number| {
             let (flow, holdings) = self.table.held(number)?;
-            flow.has_ended().then_some((number, holdings.host))
+            Some((number, flow, holdings.seat))
         });
-        ensure(all.eq(queued), "other connections have ended than are kept as such")
+        self.room.check(all)
     }
 }
 
@@ -80,31 +69,41 @@ mod tests {
     use super::*;
     use crate::flow::Origin;
     use crate::holding::Path;
+    use crate::ranks::Class;
+    use crate::room::{Payer, Seat};
     use crate::table::Holdings;
     use crate::tuple::Tuple;
 
     const HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
 
-    fn held() -> Holdings {
-        let inside = InterfaceId::new(0);
-        let path = Path { came_on: inside, owner: None, out: InterfaceId::new(1) };
-        Holdings { source_mapping: None, destination_mapping: None, host: HOST, path }
-    }
-
-    fn with_flow() -> Nat {
-        let mut nat = Nat::new(1);
-        let original = Tuple {
+    fn original() -> Tuple {
+        Tuple {
             source: HOST,
             destination: Ipv4Addr::new(203, 0, 113, 9),
             source_port: 5,
             destination_port: 80,
             protocol: Protocol::UDP,
             kind: 0,
-        };
-        let flow = Flow::new(original, original.inverse(), None, Origin::Masquerade);
-        let holdings = held();
-        nat.table.insert(Instant::ZERO, &nat.hashes, flow, holdings);
-        nat.hosts.add(&nat.hashes, HOST);
+        }
+    }
+
+    /// A flow more, which may be one too many.
+    fn add(nat: &mut Nat) -> Seat {
+        let inside = InterfaceId::new(0);
+        let path = Path { came_on: inside, owner: None, out: InterfaceId::new(1) };
+        let payer = Payer::new(&original(), None);
+        let seat = nat.room.seat(&nat.hashes, payer, None);
+        let holdings = Holdings { source_mapping: None, destination_mapping: None, seat, path };
+        let flow = Flow::new(original(), original().inverse(), None, Origin::Masquerade);
+        let class = flow.class();
+        let number = nat.table.insert(Instant::ZERO, &nat.hashes, flow, holdings);
+        nat.room.rank(seat, number, None, class);
+        seat
+    }
+
+    fn with_flow() -> Nat {
+        let mut nat = Nat::new(1);
+        add(&mut nat);
         nat
     }
 
@@ -115,12 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_counted_wrong_is_found() {
+    fn a_flow_that_is_counted_wrong_is_found() {
         let mut nat = with_flow();
-        nat.hosts.add(&nat.hashes, HOST);
-        assert_eq!(nat.audit(), Err("a host has other flows than are counted"));
-        nat.hosts.add(&nat.hashes, Ipv4Addr::LOCALHOST);
-        assert_eq!(nat.audit(), Err("hosts without flows are counted"));
+        nat.room.seat(&nat.hashes, Payer::new(&original(), None), None);
+        assert_eq!(nat.audit(), Err("a group has other flows than are counted"));
+        let mut nat = with_flow();
+        let seat = nat.table.held(0).unwrap().1.seat;
+        nat.room.rank(seat, 0, Some(Class::Unanswered), None);
+        assert_eq!(nat.audit(), Err("other flows wait to give way than should"));
     }
 
     #[test]
@@ -137,9 +138,7 @@ mod tests {
     #[test]
     fn a_flow_that_is_twice_in_the_table_is_found() {
         let mut nat = with_flow();
-        let twin = nat.table.iter().next().cloned();
-        let holdings = held();
-        nat.table.insert(Instant::ZERO, &nat.hashes, twin.unwrap(), holdings);
+        add(&mut nat);
         assert_eq!(nat.audit(), Err("two flows have one tuple"));
     }
 }

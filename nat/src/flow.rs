@@ -6,6 +6,7 @@ use packet::transport::TcpFlags;
 use packet::{Instant, Protocol, Transport};
 use serde::{Deserialize, Serialize};
 
+use crate::ranks::Class;
 use crate::tcp::{Effect, State, Tcp};
 use crate::tuple::{Direction, Tuple, answer};
 
@@ -141,6 +142,18 @@ impl Flow {
     /// Whether it is a connection whose ends have both said that they mean it, and that goes on.
     pub(crate) const fn is_established(&self) -> bool {
         matches!(self.progress, Progress::Tcp(tcp) if !tcp.has_ended()) && self.is_assured()
+    }
+
+    /// Whether it makes room where there is none, and for whom.
+    #[inline]
+    pub(crate) const fn class(&self) -> Option<Class> {
+        match self.progress {
+            Progress::Tcp(tcp) if tcp.has_ended() => Some(Class::Ended),
+            Progress::Tcp(tcp) if tcp.is_opening() || !self.is_replied() => Some(Class::Unanswered),
+            Progress::Tcp(_) => None,
+            Progress::Datagrams if self.is_replied() => Some(Class::Answered),
+            Progress::Datagrams => Some(Class::Unanswered),
+        }
     }
 
     pub(crate) const fn counter(&self, direction: Direction) -> Counter {

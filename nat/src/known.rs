@@ -7,6 +7,7 @@
 use packet::{Instant, Ipv4, Transport, rewrite};
 
 use crate::nat::Nat;
+use crate::ranks::Class;
 use crate::table::FlowId;
 use crate::tuple::{Direction, Tuple};
 
@@ -106,19 +107,26 @@ impl Nat {
         len: usize,
     ) {
         let Some(flow) = self.table.get_mut(id) else { return };
-        let had_ended = flow.has_ended();
+        let (old, was_until) = (flow.class(), flow.deadline());
         let lives_on = flow.follow(direction, transport, len);
-        let has_ended = flow.has_ended();
+        let new = flow.class();
+        let mut grows_young = false;
         if lives_on {
             let deadline = now + self.lifetimes.of(flow);
-            let is_earlier = deadline < flow.deadline();
             flow.set_deadline(deadline);
-            if is_earlier {
+            grows_young = new.is_some_and(Class::ages) && second(deadline) != second(was_until);
+            if deadline < was_until {
                 self.table.hasten(now, id, deadline);
             }
         }
-        if has_ended != had_ended {
-            self.set_ended(id, has_ended);
+        if old != new || grows_young {
+            self.set_rank(id, old, new);
         }
     }
+}
+
+/// The second that a time is in, roughly: 2^30 nanoseconds, for the price of a shift.
+#[inline]
+const fn second(time: Instant) -> u64 {
+    time.as_nanos() >> 30
 }

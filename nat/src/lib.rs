@@ -9,14 +9,13 @@
 //! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab` and `expiry` and `pairs` (all
 //! flows), `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the whole as one value),
 //! `inbound`, `outbound`, `opening` and `icmp` (the two steps), `holding` (what ends a flow before its time), `known` and `ahead` (the short way), [`destined`]
-//! (their witnesses), [`limits`] and `ended` (how many, and who makes room), [`view`], [`stats`], [`facts`],
+//! (their witnesses), [`limits`], `room`, `ranks` and `queue` (how many, and who makes room), [`view`], [`stats`], [`facts`],
 //! [`fragments`], `audit`.
 #![forbid(unsafe_code)]
 
 mod ahead;
 mod audit;
 pub mod destined;
-mod ended;
 mod expiry;
 pub mod facts;
 mod flow;
@@ -36,7 +35,10 @@ mod outbound;
 mod pairs;
 mod ports;
 pub mod publish;
+mod queue;
+mod ranks;
 mod remotes;
+mod room;
 pub mod rules;
 mod slab;
 pub mod stats;

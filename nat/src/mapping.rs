@@ -24,6 +24,10 @@ use crate::slab::Slab;
 /// External addresses times protocols that ports are kept for: 2 MiB empty, 140 MB when every port was used.
 const MAX_POOLS: usize = 256;
 
+/// Kinds of external ports told apart at once, 24 bytes each: two protocols with two classes and two parities, ICMP, a
+/// few rules with ranges, for 64 addresses.
+const MAX_LANES: usize = 1024;
+
 /// A mapping's number plus one.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct MappingId(NonZeroU32);
@@ -87,11 +91,27 @@ pub(crate) struct Mappings {
     /// In the order they were first needed.
     pools: Vec<Pool>,
     remotes: Remotes,
+    lanes: Vec<Lane>,
+}
+
+/// External ports that end together: those of an address and protocol that one kind of inside port may have.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Lane {
+    protocol: Protocol,
+    external: Ipv4Addr,
+    /// Lowest and highest port, and which of 64 in a row.
+    choice: (u16, u16, u64),
 }
 
 impl Mappings {
     pub(crate) const fn new() -> Self {
-        Self { slab: Slab::new(), index: Index::new(), pools: Vec::new(), remotes: Remotes::new() }
+        Self {
+            slab: Slab::new(),
+            index: Index::new(),
+            pools: Vec::new(),
+            remotes: Remotes::new(),
+            lanes: Vec::new(),
+        }
     }
 
     /// Makes the ways in anew, behind slabs that were read.
@@ -100,6 +120,7 @@ impl Mappings {
     /// More flows hold a mapping than there are, or there are too many pools.
     pub(crate) fn reindex(&mut self, hashes: &Hashes, flows: usize) -> Result<(), Damaged> {
         ensure(self.pools.len() <= MAX_POOLS, "there are too many pools of ports")?;
+        ensure(self.lanes.len() <= MAX_LANES, "there are too many lanes of ports")?;
         for (number, entry) in self.slab.iter() {
             // A flow may leave through a mapping and have come in through it.
             ensure(entry.flows as usize <= 2 * flows, "a mapping has more flows than there are")?;
@@ -224,6 +245,27 @@ impl Mappings {
         self.index.insert(hash, number);
         pool.own(port, id);
         Some((id, port))
+    }
+
+    /// The number of the lane that the endpoint's port is of; nothing when there are too many lanes. One that is not used
+    /// is given anew.
+    pub(crate) fn lane(&mut self, request: &Request, is_used: impl Fn(u32) -> bool) -> Option<u32> {
+        let choice = request.manner.choice(request.protocol, request.inside_port);
+        let choice = (choice.range.low(), choice.range.high(), choice.pattern);
+        let lane = Lane { protocol: request.protocol, external: request.external, choice };
+        if let Some(known) = self.lanes.iter().position(|known| *known == lane) {
+            return Some(known as u32);
+        }
+        let mut numbers = 0..self.lanes.len() as u32;
+        if let Some(number) = numbers.find(|number| !is_used(*number)) {
+            *self.lanes.get_mut(number as usize)? = lane;
+            return Some(number);
+        }
+        if self.lanes.len() >= MAX_LANES {
+            return None;
+        }
+        self.lanes.push(lane);
+        Some(self.lanes.len() as u32 - 1)
     }
 
     /// A port that no mapping owns, for a flow whose reply would be unique with it as `unique` says.

@@ -2,8 +2,8 @@
 //!
 //! # Theory of operation
 //! Only flows that are translated are tracked; a packet that no rule concerns passes untouched and leaves no trace.
-//! A flow counts against one inside host: the one that began it when its source is translated, else the one it was
-//! sent to. A flow holds the mappings that lend it ports, so a port outlives no flow and is not lent twice.
+//! A flow counts against who began it (see `room`, where limits are and who makes room). A flow holds the mappings
+//! that lend it ports, so a port outlives no flow and is not lent twice.
 //!
 //! The invariant above all: no packet whose source a masquerade rule covers leaves that rule's interface with that
 //! source. It is translated, or refused with a reason. The one exception is an answer within a flow whose other end
@@ -21,8 +21,9 @@ use serde::{Deserialize, Serialize};
 use crate::flow::Flow;
 use crate::index::{Hashes, mix};
 use crate::lifetime::Lifetimes;
-use crate::limits::{Hosts, Limits};
+use crate::limits::Limits;
 use crate::mapping::Mappings;
+use crate::room::Room;
 use crate::rules::{Listeners, Rules};
 use crate::stats::Stats;
 use crate::table::{Due, FlowId, Table};
@@ -45,7 +46,7 @@ pub struct Nat {
     #[serde(skip, default = "unkeyed")]
     pub(crate) hashes: Hashes,
     pub(crate) table: Table,
-    pub(crate) hosts: Hosts,
+    pub(crate) room: Room,
     pub(crate) mappings: Mappings,
     /// The counts that no table keeps; the others are zero here.
     pub(crate) counts: Stats,
@@ -65,7 +66,7 @@ impl Nat {
             lifetimes: Lifetimes::default(),
             hashes: Hashes::new(seed),
             table: Table::new(),
-            hosts: Hosts::new(),
+            room: Room::new(),
             mappings: Mappings::new(),
             counts: Stats::default(),
             latest: Instant::ZERO,
@@ -182,7 +183,7 @@ impl Nat {
             flows: self.table.len(),
             mappings: self.mappings.len(),
             ports: self.mappings.ports_in_use(),
-            hosts: self.hosts.len(),
+            hosts: self.room.hosts.len(),
             ..self.counts
         }
     }
@@ -253,21 +254,12 @@ impl Nat {
         self.find(now, tuple).filter(|(id, _)| !self.is_reopened(*id, transport))
     }
 
-    /// Keeps in mind that a connection has ended, or goes on after all.
-    #[cold]
-    pub(crate) fn set_ended(&mut self, id: FlowId, has_ended: bool) {
-        if let Some((number, host)) = self.table.place(id) {
-            self.hosts.set_ended(&self.hashes, host, number, has_ended);
-        }
-    }
-
     /// Removes a flow and gives back what it held.
     pub(crate) fn end(&mut self, now: Instant, id: FlowId) {
         let Some((number, flow, holdings)) = self.table.remove(&self.hashes, id) else {
             return;
         };
-        self.hosts.set_ended(&self.hashes, holdings.host, number, false);
-        self.hosts.remove(&self.hashes, holdings.host);
+        self.room.leave(&self.hashes, holdings.seat, number, flow.class());
         let (original, reply) = (flow.tuple(Direction::Original), flow.tuple(Direction::Reply));
         if flow.shares_port() {
             let (external, port) = (reply.destination, reply.destination_port);
@@ -298,9 +290,9 @@ impl Nat {
         // Another key than before does nobody harm: nothing depends on where in an index a flow is.
         self.hashes = Hashes::new(self.seed);
         self.table.reindex(&self.hashes);
-        self.hosts.reindex(&self.hashes);
+        self.room.reindex(&self.hashes);
         self.mappings.reindex(&self.hashes, self.table.len())?;
-        self.check_ended()?;
+        self.check_room()?;
         self.reserve();
         Ok(())
     }
@@ -331,7 +323,7 @@ impl Nat {
         }
         let flows = self.limits.flows;
         self.table.reserve(flows);
-        self.hosts.reserve(flows);
+        self.room.reserve(flows);
         self.mappings.reserve(flows, self.rules.filters_by_address());
     }
 }

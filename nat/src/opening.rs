@@ -2,13 +2,16 @@
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
-use packet::{DropReason, Instant, InterfaceId, Protocol};
+use packet::{DropReason, Instant, InterfaceId, PortId, Protocol};
 
 use crate::flow::{Flow, Origin};
 use crate::holding::Path;
-use crate::mapping::{MappingId, Request};
+use crate::mapping::{MappingId, Mappings, Request};
 use crate::masquerade::{Manner, Mapping};
 use crate::nat::Nat;
+use crate::ranks::Class;
+use crate::room::{Payer, gives_way};
+use crate::rules::Listeners;
 use crate::table::Holdings;
 use crate::tcp::Tcp;
 use crate::tuple::{Direction, Tuple};
@@ -28,6 +31,8 @@ pub(crate) struct Opening {
     pub(crate) mapping: Option<MappingId>,
     /// Between which interfaces it goes.
     pub(crate) path: Path,
+    /// The port of the switch that its first packet came in by.
+    pub(crate) port: Option<PortId>,
 }
 
 impl Opening {
@@ -49,11 +54,18 @@ pub(crate) enum Source {
     Translated { external: Ipv4Addr, owner: Option<InterfaceId>, manner: Manner },
 }
 
+/// Where ports are searched.
+struct Ports<'a> {
+    mappings: &'a mut Mappings,
+    listeners: &'a Listeners,
+}
+
 /// What a new flow holds of the ports.
 #[derive(Copy, Clone, Debug)]
 enum Held {
     Nothing,
-    Mapping(MappingId),
+    /// A mapping, and the lane that its port is of.
+    Mapping(MappingId, Option<u32>),
     Shared,
 }
 
@@ -69,10 +81,7 @@ impl Nat {
         bytes: usize,
     ) -> Result<Tuple, DropReason> {
         let original = opening.original;
-        let host = match opening.source {
-            Source::Translated { .. } => original.source,
-            Source::Kept => opening.to.0,
-        };
+        let payer = Payer::new(&original, opening.port);
         // What has ended takes no room and no port.
         self.collect(now);
         if opening.mapping.is_some_and(|id| !self.leads(id, &opening)) {
@@ -89,8 +98,8 @@ impl Nat {
             // Nobody found it, so it has ended and is opened anew.
             self.end(now, id);
         }
-        let roomy = self.make_room(now, host);
-        let (reply, held) = match roomy.and_then(|()| self.translation(now, &opening)) {
+        let roomy = self.make_room(now, payer);
+        let (reply, held) = match roomy.and_then(|()| self.translation(now, &opening, payer)) {
             Ok(translation) => translation,
             Err(reason) => {
                 if let Some(id) = opening.mapping {
@@ -100,38 +109,25 @@ impl Nat {
             }
         };
         let mut flow = Flow::new(original, reply, opening.tcp, opening.origin);
-        let source_mapping = match held {
-            Held::Nothing => None,
-            Held::Mapping(id) => Some(id),
+        let (source_mapping, lane) = match held {
+            Held::Nothing => (None, None),
+            Held::Mapping(id, lane) => (Some(id), lane),
             Held::Shared => {
                 flow.share_port();
                 self.mappings.share(reply.protocol, reply.destination, reply.destination_port);
-                None
+                (None, None)
             }
         };
         let Opening { mapping: destination_mapping, path, .. } = opening;
-        let holdings = Holdings { source_mapping, destination_mapping, host, path };
-        self.hosts.add(&self.hashes, host);
+        let seat = self.room.seat(&self.hashes, payer, lane);
+        let holdings = Holdings { source_mapping, destination_mapping, seat, path };
         flow.count(Direction::Original, bytes);
         flow.set_deadline(now + self.lifetimes.of(&flow));
-        self.table.insert(now, &self.hashes, flow, holdings);
+        let class = flow.class();
+        let number = self.table.insert(now, &self.hashes, flow, holdings);
+        self.room.rank(seat, number, None, class);
         self.counts.created += 1;
         Ok(reply)
-    }
-
-    /// At a limit, the connection of the host that ended first gives its place away.
-    fn make_room(&mut self, now: Instant, host: Ipv4Addr) -> Result<(), DropReason> {
-        let reason = if self.table.len() >= self.limits.flows {
-            DropReason::NatTableFull
-        } else if self.hosts.flows(&self.hashes, host) >= self.limits.flows_per_host {
-            DropReason::NatHostLimit
-        } else {
-            return Ok(());
-        };
-        let ended = self.hosts.first_ended(&self.hashes, host).and_then(|at| self.table.id(at));
-        self.end(now, ended.ok_or(reason)?);
-        self.counts.displaced += 1;
-        Ok(())
     }
 
     /// Whether a mapping still leads from where the flow was sent to where it goes.
@@ -149,13 +145,14 @@ impl Nat {
         &mut self,
         now: Instant,
         opening: &Opening,
+        payer: Payer,
     ) -> Result<(Tuple, Held), DropReason> {
         let original = opening.original;
         let forwarded =
             Tuple { destination: opening.to.0, destination_port: opening.to.1, ..original };
         let answer = forwarded.inverse();
         let Source::Translated { external, owner, manner } = opening.source else {
-            return self.kept_source(&original, answer);
+            return self.kept_source(now, &original, answer);
         };
         let reply = Tuple { destination: external, ..answer };
         if !has_ports(original.protocol) {
@@ -174,8 +171,8 @@ impl Nat {
             start: self.draw(),
         };
         match manner.mapping {
-            Mapping::EndpointIndependent => self.lent_port(now, &original, reply, &request),
-            Mapping::AddressAndPortDependent => self.shared_port(&original, reply, &request),
+            Mapping::EndpointIndependent => self.lent_port(now, &original, reply, &request, payer),
+            Mapping::AddressAndPortDependent => self.shared_port(now, &original, reply, &request),
         }
     }
 
@@ -183,6 +180,7 @@ impl Nat {
     /// to two listeners of one service.
     fn kept_source(
         &mut self,
+        now: Instant,
         original: &Tuple,
         answer: Tuple,
     ) -> Result<(Tuple, Held), DropReason> {
@@ -194,9 +192,11 @@ impl Nat {
         }
         let wish = original.source_port;
         let choice = Manner::default().choice(original.protocol, wish);
-        let replies = choice.tries(wish, self.draw()).map(|port| with_port(answer, port));
-        let mut unique = replies.filter(|reply| self.is_unique(original, reply));
-        unique.next().map(|reply| (reply, Held::Nothing)).ok_or(DropReason::NatNoPort)
+        let start = self.draw();
+        let port = self.find_unique(now, original, answer, |_, fits| {
+            choice.tries(wish, start).find(|port| fits(*port))
+        });
+        port.map(|reply| (reply, Held::Nothing))
     }
 
     /// A published endpoint is a mapping: what its owner says leaves from the port that leads to it.
@@ -218,35 +218,83 @@ impl Nat {
         original: &Tuple,
         reply: Tuple,
         request: &Request,
+        payer: Payer,
     ) -> Result<(Tuple, Held), DropReason> {
-        let (id, port) = self.mappings.acquire(now, &self.hashes, &self.listeners, request)?;
+        let lane = self.mappings.lane(request, |lane| self.room.is_lane_used(lane));
+        let (id, port) = self.acquire(now, request, payer, lane)?;
         let remote = original.destination;
         self.mappings.hold(&self.hashes, id, remote);
         let lent = with_port(reply, port);
         if self.is_unique(original, &lent) {
-            return Ok((lent, Held::Mapping(id)));
+            return Ok((lent, Held::Mapping(id, lane)));
         }
         self.mappings.abandon(&self.hashes, id, remote);
         // The endpoint has another flow with this remote, by another of its names: told apart by a port of its own.
-        self.shared_port(original, reply, request)
+        self.shared_port(now, original, reply, request)
+    }
+
+    /// The endpoint's mapping. Where no port is left, others make room.
+    fn acquire(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        payer: Payer,
+        lane: Option<u32>,
+    ) -> Result<(MappingId, u16), DropReason> {
+        let mut displaced = 0;
+        loop {
+            match self.mappings.acquire(now, &self.hashes, &self.listeners, request) {
+                Err(_) if displaced < Self::MOST_DISPLACED => {
+                    displaced += 1;
+                    let made = lane.and_then(|lane| self.free_port(now, payer, lane));
+                    made.ok_or(DropReason::NatNoPort)?;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     fn shared_port(
         &mut self,
+        now: Instant,
         original: &Tuple,
         reply: Tuple,
         request: &Request,
     ) -> Result<(Tuple, Held), DropReason> {
-        let (table, hashes) = (&self.table, &self.hashes);
-        let unique = |port| {
+        let port = self.find_unique(now, original, reply, |ports, fits| {
+            ports.mappings.find_shareable(ports.listeners, request, fits)
+        });
+        port.map(|reply| (reply, Held::Shared))
+    }
+
+    /// `reply` with a port from `search` with which it is unique. Where there is none, a flow with this remote makes room.
+    fn find_unique(
+        &mut self,
+        now: Instant,
+        original: &Tuple,
+        reply: Tuple,
+        mut search: impl FnMut(&mut Ports<'_>, &mut dyn FnMut(u16) -> bool) -> Option<u16>,
+    ) -> Result<Tuple, DropReason> {
+        let least = core::iter::once(None).chain(Class::ALL.map(Some));
+        for least in least {
+            let (table, hashes, lifetimes) = (&self.table, &self.hashes, &self.lifetimes);
+            let mut fits = |port: u16| {
+                let reply = with_port(reply, port);
+                let taken = table.find(hashes, &reply).and_then(|(id, _)| table.get(id));
+                let class = taken.and_then(|flow| gives_way(now, lifetimes, flow));
+                reply != *original
+                    && (taken.is_none() || class.is_some_and(|class| Some(class) <= least))
+            };
+            let mut ports = Ports { mappings: &mut self.mappings, listeners: &self.listeners };
+            let Some(port) = search(&mut ports, &mut fits) else { continue };
             let reply = with_port(reply, port);
-            reply != *original && table.find(hashes, &reply).is_none()
-        };
-        let port = self
-            .mappings
-            .find_shareable(&self.listeners, request, unique)
-            .ok_or(DropReason::NatNoPort)?;
-        Ok((with_port(reply, port), Held::Shared))
+            if let Some((id, _)) = self.table.find(&self.hashes, &reply) {
+                self.end(now, id);
+                self.counts.displaced += 1;
+            }
+            return Ok(reply);
+        }
+        Err(DropReason::NatNoPort)
     }
 
     /// Whether neither packets of another flow nor the flow's own on their way in look like `reply`.

@@ -125,6 +125,7 @@ impl Nat {
             tcp: first_state(transport),
             mapping: None,
             path: Path::new(arrival, departure.interface),
+            port: arrival.port,
         };
         self.begin(now, destined, opening)
     }
@@ -164,6 +165,7 @@ impl Nat {
             tcp: first_state(transport),
             mapping: None,
             path,
+            port: arrival.port,
         };
         self.begin(now, destined, opening)
     }
@@ -209,8 +211,8 @@ impl Nat {
                 None => return Err(destined.undo().refuse(DropReason::NatNoAddress)),
             },
         };
-        let opening =
-            Opening { original, to, source, origin, tcp: first_state(transport), mapping, path };
+        let (tcp, port) = (first_state(transport), arrival.port);
+        let opening = Opening { original, to, source, origin, tcp, mapping, path, port };
         self.begin(now, destined, opening)
     }
 

@@ -3,7 +3,7 @@
 //! # Theory of operation
 //! A port is free, *owned* by one mapping, *shared* by flows to different remotes (address-and-port-dependent
 //! mapping), or *resting*: free, but for 120 s only for the host that had it last (RFC 6888 REQ-8), so that a late
-//! packet does not meet a stranger. Beside that a port may be *published*, and then no mapping gets it.
+//! packet does not meet a stranger; another host gets it when no other port is left. Beside that a port may be *published*, and then no mapping gets it.
 //! Each property is a bitmap, so that a free port is found by looking at 64 at a time: at most 1024 words, also when
 //! one port is left. `slots` says who owns, how many share, or who rested.
 
@@ -157,6 +157,7 @@ impl Pool {
         self.scan(start, high, choice.pattern)
             .or_else(|| self.scan(low, start, choice.pattern))
             .or_else(|| self.own_rest(host, choice))
+            .or_else(|| self.any_rest(start, choice))
     }
 
     /// Whether flows to different remotes may leave from `port`: no mapping owns it, and no rule listens there.
@@ -274,6 +275,25 @@ impl Pool {
             }
         }
         None
+    }
+
+    /// A port that rests from another host: better than none, or than one that a flow has.
+    fn any_rest(&self, start: u16, choice: Choice) -> Option<u16> {
+        let rests = |low: u16, high: u16| {
+            (low / 64..=high / 64).find_map(|word| {
+                let mut free =
+                    self.resting.word(word) & !self.used.word(word) & !self.published.word(word);
+                free &= choice.pattern;
+                if word == low / 64 {
+                    free &= u64::MAX << (low % 64);
+                }
+                if word == high / 64 {
+                    free &= u64::MAX >> (63 - high % 64);
+                }
+                (free != 0).then(|| word * 64 + free.trailing_zeros() as u16)
+            })
+        };
+        rests(start, choice.range.high()).or_else(|| rests(choice.range.low(), start))
     }
 
     fn slot(&self, port: u16) -> u64 {

@@ -13,13 +13,13 @@ pub struct Stats {
     pub mappings: usize,
     /// External ports and identifiers in use now.
     pub ports: usize,
-    /// Inside hosts with flows now.
+    /// Hosts that began flows which live, each by the port of the switch that it is behind.
     pub hosts: usize,
     /// Flows ever begun.
     pub created: u64,
     /// Flows that ended by silence.
     pub expired: u64,
-    /// Connections that had ended, and at a limit made room for a new flow of their host.
+    /// Flows that made room at a limit: ended, unanswered or idle.
     pub displaced: u64,
     /// Flows that somebody ended: flushed, or their address went away.
     pub flushed: u64,

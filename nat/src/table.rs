@@ -1,7 +1,5 @@
 //! All flows, found by either direction's tuple.
 
-use core::net::Ipv4Addr;
-
 use packet::Instant;
 use packet::snapshot::{Damaged, ensure};
 use serde::{Deserialize, Serialize};
@@ -14,6 +12,7 @@ use crate::known::Note;
 use crate::limits::Limits;
 use crate::mapping::MappingId;
 use crate::pairs::Pairs;
+use crate::room::Seat;
 use crate::slab::Slab;
 use crate::tuple::{Direction, Tuple};
 
@@ -32,8 +31,8 @@ pub(crate) struct Holdings {
     pub(crate) source_mapping: Option<MappingId>,
     /// The mapping whose external port its first packet was sent to.
     pub(crate) destination_mapping: Option<MappingId>,
-    /// The inside host that it counts against.
-    pub(crate) host: Ipv4Addr,
+    /// Whom it counts against.
+    pub(crate) seat: Seat,
     /// Between which interfaces it was begun.
     pub(crate) path: Path,
 }
@@ -47,7 +46,7 @@ pub(crate) enum Due {
     Living,
 }
 
-/// Flows with their deadlines. For each: 64 bytes itself, 28 of holdings, 16 of notes, 32 to 64 in the index, 12 in the
+/// Flows with their deadlines. For each: 64 bytes itself, 36 of holdings, 16 of notes, 32 to 64 in the index, 12 in the
 /// wheel, and up to 48 for the pair of its hosts where no other flow has the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Read")]
@@ -212,8 +211,14 @@ impl Table {
         age == 0 || holdings().is_some_and(|(birth, _)| self.births.wrapping_sub(*birth) >= age)
     }
 
-    /// Adds a flow, neither of whose tuples may be in the table.
-    pub(crate) fn insert(&mut self, now: Instant, hashes: &Hashes, flow: Flow, holdings: Holdings) {
+    /// Adds a flow, neither of whose tuples may be in the table; its place.
+    pub(crate) fn insert(
+        &mut self,
+        now: Instant,
+        hashes: &Hashes,
+        flow: Flow,
+        holdings: Holdings,
+    ) -> u32 {
         self.births = self.births.wrapping_add(1);
         let deadline = flow.deadline();
         let hashed = [Direction::Original, Direction::Reply]
@@ -232,6 +237,7 @@ impl Table {
             self.index.insert(hash, entry);
         }
         self.wheel.insert(now, number, deadline);
+        number
     }
 
     /// Takes a flow out, and says where it was.
@@ -284,10 +290,10 @@ impl Table {
         self.flows.bound()
     }
 
-    /// Where a flow is and which host it counts against.
-    pub(crate) fn place(&self, id: FlowId) -> Option<(u32, Ipv4Addr)> {
+    /// Where a flow is and whom it counts against.
+    pub(crate) fn seat(&self, id: FlowId) -> Option<(u32, Seat)> {
         let (_, holdings) = self.holdings.get(id.number as usize).filter(|_| self.is_same(id))?;
-        Some((id.number, holdings.host))
+        Some((id.number, holdings.seat))
     }
 
     /// The flow in this place, with what it holds.

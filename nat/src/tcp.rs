@@ -88,6 +88,11 @@ impl Tcp {
         self.state
     }
 
+    /// Whether its handshake is not complete.
+    pub(crate) const fn is_opening(self) -> bool {
+        matches!(self.state, State::SynSent | State::SynSent2 | State::SynReceived)
+    }
+
     /// Whether both sides have closed it, or one has reset it.
     pub(crate) const fn has_ended(self) -> bool {
         matches!(self.state, State::TimeWait | State::Close)

@@ -6,7 +6,7 @@ use packet::ipv4::Header;
 use packet::transport::TcpFlags;
 use packet::{
     DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Ipv4Net, Mac,
-    Offload, Protocol, Span, Transport, checksum, icmp,
+    Offload, PortId, Protocol, Span, Transport, checksum, icmp,
 };
 use tapswitch_nat::{Arrival, Departure, Limits, Masquerade, Nat, Publish, Rules};
 
@@ -120,6 +120,17 @@ impl Router {
         packet: Ipv4,
         interface: InterfaceId,
     ) -> Outcome {
+        self.pass_by(now, packet, interface, PortId::new(interface.index() as u32))
+    }
+
+    /// Sends a packet through that comes in by this port of the switch.
+    pub(crate) fn pass_by(
+        &mut self,
+        now: Instant,
+        packet: Ipv4,
+        interface: InterfaceId,
+        port: PortId,
+    ) -> Outcome {
         let owner = Self::owner(packet.destination());
         let before = packet.frame().clone();
         let whole = checksums_hold(&packet);
@@ -127,7 +138,7 @@ impl Router {
             assert_eq!(dropped.frame, before, "a refused packet is as its sender knew it");
             Outcome::Refused(dropped.reason)
         };
-        let arrival = Arrival { interface, owner, port: None };
+        let arrival = Arrival { interface, owner, port: Some(port) };
         let destined = match self.nat.inbound(now, packet, arrival) {
             Ok(destined) => destined,
             Err(dropped) => return refused(dropped),
@@ -152,6 +163,19 @@ impl Router {
             }
             Err(dropped) => refused(dropped),
         }
+    }
+
+    /// [`Router::map`], and an answer: what is answered and goes on is never evicted.
+    #[track_caller]
+    pub(crate) fn exchange(
+        &mut self,
+        now: Instant,
+        from: (Ipv4Addr, u16),
+        to: (Ipv4Addr, u16),
+    ) -> u16 {
+        let port = self.map(now, from, to);
+        self.pass(now, udp(to, (EXTERNAL, port))).sent();
+        port
     }
 
     /// Opens a UDP flow and returns the external port it got.

@@ -11,5 +11,6 @@ mod invariant;
 mod masquerade;
 mod model;
 mod publish;
+mod room;
 mod tcp;
 mod view;

@@ -67,7 +67,7 @@ fn when_the_range_is_used_up_the_next_is_refused_and_nobody_shares() {
     let rule = Masquerade { ports, parity, ..inside_rule() };
     let mut router = Router::with(vec![rule], vec![]);
     let used: BTreeSet<u16> =
-        (0..100).map(|n| router.map(s(1), (RED, 10_000 + n), (REMOTE, 9))).collect();
+        (0..100).map(|n| router.exchange(s(1), (RED, 10_000 + n), (REMOTE, 9))).collect();
     assert_eq!(used, (5000..5100).collect());
     let next = router.pass(s(1), udp((BLUE, 5000), (OTHER, 9))).refused();
     assert_eq!(next, DropReason::NatNoPort);
@@ -83,7 +83,8 @@ fn all_ports_of_an_address_can_be_used() {
     let mut used = BTreeSet::new();
     for n in 0..64_512u32 {
         let from = if n % 2 == 0 { RED } else { BLUE };
-        used.insert(router.map(s(1), (from, 1024 + (n / 4 * 2 + n / 2 % 2) as u16), (REMOTE, 9)));
+        let port = 1024 + (n / 4 * 2 + n / 2 % 2) as u16;
+        used.insert(router.exchange(s(1), (from, port), (REMOTE, 9)));
     }
     assert_eq!(used.len(), 64_512);
     let last = router.pass(s(1), udp((RED, 60_000), (REMOTE, 9))).refused();
@@ -93,19 +94,20 @@ fn all_ports_of_an_address_can_be_used() {
 /// NC3.
 #[test]
 fn a_freed_port_rests_before_another_host_gets_it() {
-    let ports = PortRange::new(5000, 5000);
+    let ports = PortRange::new(5000, 5001);
     let rule = Masquerade { ports, parity: false, ..inside_rule() };
     let mut router = Router::with(vec![rule], vec![]);
     assert_eq!(router.map(s(0), (RED, 5000), (REMOTE, 9)), 5000);
     router.nat.expire(s(301));
     assert_eq!(router.nat.stats().ports, 0);
-    let early = router.pass(s(400), udp((BLUE, 5000), (REMOTE, 9))).refused();
-    assert_eq!(early, DropReason::NatNoPort);
-    assert_eq!(router.map(s(400), (RED, 5001), (REMOTE, 9)), 5000, "its own host may");
+    assert_eq!(router.map(s(400), (BLUE, 5000), (REMOTE, 9)), 5001, "the other one is free");
+    assert_eq!(router.map(s(400), (RED, 5000), (REMOTE, 9)), 5000, "its own host may");
     router.nat.expire(s(701));
-    let early = router.pass(s(820), udp((BLUE, 5000), (REMOTE, 9))).refused();
-    assert_eq!(early, DropReason::NatNoPort);
-    assert_eq!(router.map(s(822), (BLUE, 5000), (REMOTE, 9)), 5000);
+    assert_eq!(router.map(s(822), (BLUE, 5000), (REMOTE, 9)), 5000, "120 seconds later");
+    assert_eq!(router.map(s(822), (BLUE, 5002), (REMOTE, 9)), 5001);
+    router.nat.expire(s(1200));
+    router.map(s(1200), (RED, 5000), (REMOTE, 9));
+    assert_eq!(router.map(s(1200), (RED, 5001), (REMOTE, 9)), 5001, "there is no other");
 }
 
 #[test]
@@ -208,17 +210,22 @@ fn without_an_external_address_covered_packets_are_refused() {
 fn limits_refuse_the_new_and_keep_the_living() {
     let mut router = Router::new();
     router.nat.set_limits(Limits { flows: 3, flows_per_host: 2 });
-    router.map(s(0), (RED, 1), (REMOTE, 53));
-    router.map(s(0), (RED, 2), (REMOTE, 53));
+    router.exchange(s(0), (RED, 1), (REMOTE, 53));
+    router.exchange(s(0), (RED, 2), (REMOTE, 53));
     let reason = router.pass(s(0), udp((RED, 3), (REMOTE, 53))).refused();
     assert_eq!(reason, DropReason::NatHostLimit);
-    router.map(s(100), (BLUE, 1), (REMOTE, 53));
+    for port in [1, 2] {
+        router.exchange(s(100), (RED, port), (REMOTE, 53));
+    }
+    router.exchange(s(100), (BLUE, 1), (REMOTE, 53));
     let reason = router.pass(s(100), udp((BLUE, 2), (REMOTE, 53))).refused();
     assert_eq!(reason, DropReason::NatTableFull);
     router.pass(s(100), udp((REMOTE, 53), (EXTERNAL, 1))).sent();
     assert_eq!(router.nat.stats().mappings, 3, "a refused flow leaves no mapping");
-    // A full table looks for flows that have ended.
-    router.map(s(301), (BLUE, 2), (REMOTE, 53));
+    // A full table looks for flows that are idle.
+    router.pass(s(105), udp((BLUE, 1), (REMOTE, 53))).sent();
+    router.map(s(111), (BLUE, 2), (REMOTE, 53));
+    assert!(router.pass(s(111), udp((REMOTE, 53), (EXTERNAL, 1))).is_local(), "gone");
     assert_eq!(router.nat.stats().hosts, 2);
 }
 
@@ -241,7 +248,7 @@ fn at_its_limit_a_host_trades_its_oldest_ended_connection_for_a_new_flow() {
     // The first goes on after all: both sides have spoken behind a reset that was forged.
     router.pass(s(1), tcp((RED, 2001), (REMOTE, 80), ACK)).sent();
     router.pass(s(1), tcp((REMOTE, 80), (EXTERNAL, 2001), ACK)).sent();
-    router.map(s(2), (RED, 2004), (REMOTE, 53));
+    router.exchange(s(2), (RED, 2004), (REMOTE, 53));
     let left: Vec<u16> = router.nat.flows(s(2)).map(|flow| flow.original.source_port).collect();
     assert!(!left.contains(&2002), "the only one that had ended: {left:?}");
     let reason = router.pass(s(2), udp((RED, 2005), (REMOTE, 53))).refused();

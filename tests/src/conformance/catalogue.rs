@@ -58,7 +58,7 @@ pub const SECTIONS: &[Section] = &[
             holds("NU2", "All flows of a host use one external address"),
             holds(
                 "NU3",
-                "An external port is never given to two endpoints at once; when none is left, the new flow is refused",
+                "An external port is never given to two endpoints at once; when none is left and nothing makes room, the new flow is refused",
             ),
             holds("NU4", "Ports below 1024 stay below, others stay above"),
             holds("NU5", "Even ports stay even and odd ports odd, unless switched off"),
@@ -145,10 +145,10 @@ pub const SECTIONS: &[Section] = &[
                 "A host has its limit of flows",
                 "a limit of flows a host; not of ports or of flows a second, which a lab's own load test would hit first",
             ),
-            holds("NC3", "A port is not given to another host for 120 s"),
+            holds("NC3", "A port is not given to another host for 120 s, while there are others"),
             holds(
                 "NC4",
-                "At a limit the host's oldest ended connection makes room, else the new is refused and the sender told; nothing that lives is evicted",
+                "At a limit what has ended, is unanswered or idle makes room, else the new is refused and the sender told; nothing established or going on is evicted",
             ),
             differs(
                 "NC5",
@@ -176,6 +176,18 @@ pub const SECTIONS: &[Section] = &[
             holds(
                 "NC11",
                 "A flow ends where a change of rules would translate it otherwise; established connections and the flows of a rule with `keep` go on",
+            ),
+            holds(
+                "NC12",
+                "Ended, then unanswered, then idle flows make room at the limits of a host, of the table and of ports",
+            ),
+            holds(
+                "NC13",
+                "What outsiders begin is charged to them, and keeps neither the server nor other clients out",
+            ),
+            holds(
+                "NC14",
+                "A guest that sends under its neighbour's or made-up addresses takes nothing from the neighbour",
             ),
         ],
     },

@@ -8,7 +8,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 
 use nat::{Arrival, Departure, Filtering, Limits, Listen, Mapping, Masquerade, Nat, PortRange};
 use nat::{Publish, Rules};
-use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol};
+use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4, Mac, PortId, Protocol};
 use switch::Change;
 
 use super::bytes::Bytes;
@@ -130,6 +130,7 @@ impl Router {
     fn pass(&mut self, packet: &Packet) {
         let arrival = (way(packet.source), owner(packet.destination));
         self.reference.begin(self.now);
+        self.reference.came_by(arrival.0.index() as u32);
         let inbound = self.reference.inbound(packet, arrival);
         let outcome = self.translate(packet, arrival);
         let expected = match inbound {
@@ -186,7 +187,8 @@ impl Router {
             assert_eq!(dropped.frame, before, "a refused packet is as its sender knew it");
             Outcome::Refused(dropped.reason)
         };
-        let arrival = Arrival { interface, owner, port: None };
+        let arrival =
+            Arrival { interface, owner, port: Some(PortId::new(interface.index() as u32)) };
         let destined = match self.nat.inbound(self.now, packet, arrival) {
             Ok(destined) if destined.is_for_us() => return Outcome::Local,
             Ok(destined) => destined,

@@ -18,6 +18,7 @@ use crate::wire::Packet;
 mod changes;
 mod filter;
 mod ports;
+mod room;
 mod tuple;
 
 pub(crate) use tuple::Tuple;
@@ -42,7 +43,6 @@ struct Flow {
     original: Tuple,
     reply: Tuple,
     until: Instant,
-    host: Ipv4Addr,
     /// The mappings that it holds: its source's, and the one that it was sent to.
     lent: Vec<Lent>,
     /// Its external port is shared with flows to other remotes.
@@ -58,6 +58,15 @@ struct Flow {
     /// It was sent elsewhere than it goes; to a mapping that lets it in.
     redirected: bool,
     admitted: bool,
+    /// The port of the switch that its first packet came in by.
+    port: u32,
+    /// The external ports that its mapping's is one of.
+    lane: Option<room::Lane>,
+    /// How far it is from giving way, and the step in which it got last in that line.
+    class: Option<u8>,
+    since: u64,
+    /// When it was heard last; nothing while lifetimes have changed since.
+    heard: Option<Instant>,
 }
 
 impl Flow {
@@ -68,7 +77,6 @@ impl Flow {
             original,
             reply,
             until,
-            host: *original.from.ip(),
             lent: Vec::new(),
             shared: false,
             adopted: true,
@@ -77,6 +85,11 @@ impl Flow {
             path: (nowhere, None, nowhere),
             redirected: false,
             admitted: false,
+            port: 0,
+            lane: None,
+            class: None,
+            since: 0,
+            heard: None,
         }
     }
 }
@@ -104,6 +117,8 @@ pub(crate) struct Translator {
     doubt: Instant,
     /// Flows may be born or end in this step that nothing predicts.
     astray: bool,
+    /// The port of the switch that this step's packet came in by.
+    ingress: u32,
     /// Steps so far, and when the last one began.
     steps: u64,
     now: Instant,
@@ -159,7 +174,8 @@ pub(crate) struct Translated {
 struct Opening {
     original: Tuple,
     to: SocketAddrV4,
-    host: Ipv4Addr,
+    /// The port of the switch that it came in by.
+    port: u32,
     /// The external address, and the rule that says how its port is chosen; none of either when the source is kept.
     external: Option<(Ipv4Addr, Masquerade, InterfaceId)>,
     through: Option<Lent>,
@@ -179,7 +195,10 @@ impl Translator {
         match change {
             Change::SetRules(rules) => self.follow_rules(rules.clone()),
             Change::SetLimits(limits) => self.limits = *limits,
-            Change::SetLifetimes(lifetimes) => self.lifetimes = *lifetimes,
+            Change::SetLifetimes(lifetimes) => {
+                self.lifetimes = *lifetimes;
+                self.flows.iter_mut().for_each(|flow| flow.heard = None);
+            }
             Change::FlushFlows => self.astray = true,
             Change::EndFlows(filter) => self.end(now, filter),
             // Which flows and ports stand under an address that goes is told by what is left.
@@ -230,6 +249,11 @@ impl Translator {
                 }
             }
         }
+    }
+
+    /// Says by which port of the switch this step's packet came in.
+    pub(crate) const fn came_by(&mut self, port: u32) {
+        self.ingress = port;
     }
 
     /// From here to the end of the step flows may come and go unforeseen.
@@ -429,12 +453,11 @@ impl Translator {
             Some((Some(address), rule, owner)) => Some((address, rule, owner)),
             None => None,
         };
-        let host = if external.is_some() { packet.source } else { *destined.to.ip() };
         let to = destined.to;
         self.open(Opening {
             original,
             to,
-            host,
+            port: self.ingress,
             external,
             through,
             path,

@@ -45,7 +45,10 @@ impl Reference {
                     false => Err(DropReason::BadArp),
                 }
             }
-            0x0800 => self.route(world, interface, frame),
+            0x0800 => {
+                self.nat.came_by(prediction.port.index() as u32);
+                self.route(world, interface, frame)
+            }
             _ => Err(DropReason::UnknownProtocol),
         }
     }

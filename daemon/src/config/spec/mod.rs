@@ -328,7 +328,7 @@ pub struct SwitchSpec {
     /// Tracked connections in all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flows: Option<i64>,
-    /// Tracked connections of one inside host.
+    /// Tracked connections that one host began, by one port of the switch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flows_per_host: Option<i64>,
     /// Neighbours remembered in all.

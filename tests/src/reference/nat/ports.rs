@@ -6,6 +6,7 @@ use nat::{FlowView, Masquerade, PortRange};
 use packet::{DropReason, Instant, InterfaceId};
 
 use super::super::ipv4::Transport;
+use super::room::{class, lane, second};
 use super::{
     Flow, ICMP, Lent, Mapping, Opening, Outbound, Rest, Translated, Translator, Tuple, UDP, tuple,
 };
@@ -14,29 +15,13 @@ use crate::wire::Packet;
 impl Translator {
     /// What becomes of a packet that begins a flow.
     pub(super) fn open(&mut self, opening: Opening) -> Outbound {
-        let Opening { original, to, host, .. } = opening;
+        let Opening { original, to, .. } = opening;
         self.end_reopened(&original);
         if self.flows.iter().any(|flow| flow.adopted) {
             return Outbound::Unknown;
         }
-        let of_host = self.flows.iter().filter(|flow| flow.host == host).count();
-        let full = if self.flows.len() >= self.limits.flows {
-            Some(DropReason::NatTableFull)
-        } else {
-            (of_host >= self.limits.flows_per_host).then_some(DropReason::NatHostLimit)
-        };
-        if let Some(reason) = full {
-            let host = |at: &usize| self.flows[*at].host == host && self.flows[*at].ended.is_some();
-            let ended = (0..self.flows.len()).filter(host);
-            let Some(first) = ended.clone().min_by_key(|at| self.flows[*at].ended) else {
-                return Outbound::Refused(reason);
-            };
-            if ended.filter(|at| self.flows[*at].ended == self.flows[first].ended).count() > 1 {
-                // They ended in one step, and in which order is not known.
-                return Outbound::Unknown;
-            }
-            let displaced = self.flows.swap_remove(first);
-            self.rest(self.now, vec![displaced]);
+        if let Err(reason) = self.make_room(&opening) {
+            return reason.map_or(Outbound::Unknown, Outbound::Refused);
         }
         let address = opening.external.as_ref().map_or(*original.from.ip(), |(at, ..)| *at);
         let own = SocketAddrV4::new(address, original.from.port());
@@ -51,7 +36,10 @@ impl Translator {
                 }
                 (Some(0), false, false)
             }
-            Some((external, rule, owner)) => self.port(&opening, (*external, rule, *owner)),
+            Some((external, rule, owner)) => match self.port(&opening, (*external, rule, *owner)) {
+                Ok(found) => found,
+                Err(reason) => return reason.map_or(Outbound::Unknown, Outbound::Refused),
+            },
         };
         let translated = Translated { from: (address, port), to };
         self.opening = Some(Opening { apart, doubtful, ..opening });
@@ -63,45 +51,71 @@ impl Translator {
 
     /// The external port for a flow where only one is right, whether it is the flow's alone, not its endpoint's, and
     /// whether it may be that there is none.
+    ///
+    /// # Errors
+    /// As [`Translator::make_room`].
     fn port(
-        &self,
+        &mut self,
         opening: &Opening,
         (external, rule, owner): (Ipv4Addr, &Masquerade, InterfaceId),
-    ) -> (Option<u16>, bool, bool) {
+    ) -> Result<(Option<u16>, bool, bool), Option<DropReason>> {
         let (inside, protocol) = (opening.original.from, opening.original.protocol);
         // What the owner of a published port says leaves from it.
-        let mut published = self.rules.publish.iter().filter(|rule| {
-            rule.to == inside
-                && self.leads(protocol, SocketAddrV4::new(external, rule.port), owner)
-                    == Some(inside)
-        });
+        let leads = |port| self.leads(protocol, SocketAddrV4::new(external, port), owner);
+        let mut published = self
+            .rules
+            .publish
+            .iter()
+            .filter(|rule| rule.to == inside && leads(rule.port) == Some(inside));
         let at = |port| SocketAddrV4::new(external, port);
         if let Some(rule) = published.find(|rule| !self.is_taken(opening, at(rule.port))) {
-            return (Some(rule.port), true, false);
+            return Ok((Some(rule.port), true, false));
         }
         let wish = at(inside.port());
         let open = allows(rule, protocol, inside.port(), inside.port())
             && !self.is_published(protocol, wish, owner);
+        let can_share = open && !self.is_lent(protocol, wish) && !self.is_taken(opening, wish);
         if rule.mapping == Mapping::AddressAndPortDependent {
-            let may = open && !self.is_lent(protocol, wish) && !self.is_taken(opening, wish);
-            return if may { (Some(wish.port()), true, false) } else { (None, true, true) };
+            return match can_share {
+                true => Ok((Some(wish.port()), true, false)),
+                false => self.shared(opening, (external, rule, owner)),
+            };
         }
         let lent = self.lent(protocol).find(|l| l.inside == inside && *l.external.ip() == external);
         if let Some(lent) = lent {
             // With this remote it has a flow already, by another name.
             return match self.is_taken(opening, lent.external) {
-                true => (None, true, true),
-                false => (Some(lent.external.port()), false, false),
+                true => self.shared(opening, (external, rule, owner)),
+                false => Ok((Some(lent.external.port()), false, false)),
             };
         }
+        self.free_port(opening, (external, rule, owner))?;
         let free = open
             && !self.is_used(protocol, wish)
             && self.rested(protocol, wish).all(|host| host == *inside.ip());
         match free && !self.is_doubtful() {
-            true if self.is_taken(opening, wish) => (None, true, true),
-            true => (Some(wish.port()), false, false),
-            false => (None, false, true),
+            true if self.is_taken(opening, wish) => self.shared(opening, (external, rule, owner)),
+            true => Ok((Some(wish.port()), false, false)),
+            false => Ok((None, false, self.is_ambiguous(&reply(opening, wish)))),
         }
+    }
+
+    /// A port that the flow shares with others. Where all are taken, who makes room is not foretold.
+    fn shared(
+        &self,
+        opening: &Opening,
+        (external, rule, owner): (Ipv4Addr, &Masquerade, InterfaceId),
+    ) -> Result<(Option<u16>, bool, bool), Option<DropReason>> {
+        let (inside, protocol) = (opening.original.from.port(), opening.original.protocol);
+        let (_, _, low, high, _) = lane(rule, external, protocol, inside);
+        let mut ports = (low..=high).filter(|port| allows(rule, protocol, inside, *port));
+        let can = ports.any(|port| {
+            let port = SocketAddrV4::new(external, port);
+            !self.is_published(protocol, port, owner)
+                && !self.is_lent(protocol, port)
+                && !self.is_taken(opening, port)
+        });
+        if can { Ok((None, true, high - low > 511)) } else { Err(None) }
     }
 
     /// Where the first rule that listens on a port of the router's leads.
@@ -134,7 +148,12 @@ impl Translator {
         self.lent(protocol).any(|lent| lent.external == external)
     }
 
-    fn is_published(&self, protocol: u8, external: SocketAddrV4, owner: InterfaceId) -> bool {
+    pub(super) fn is_published(
+        &self,
+        protocol: u8,
+        external: SocketAddrV4,
+        owner: InterfaceId,
+    ) -> bool {
         self.rules.publish.iter().any(|rule| {
             rule.protocol.0 == protocol
                 && rule.port == external.port()
@@ -159,7 +178,7 @@ impl Translator {
             let until = now + view.expires_in;
             let Some(at) = self.flows.iter().position(|flow| flow.original == original) else {
                 assert!(self.is_lifetime(view) || self.astray, "a lifetime of nobody's: {view}");
-                new.push((original, reply, until));
+                new.push((original, reply, until, class(view)));
                 continue;
             };
             let flow = self.flows.swap_remove(at);
@@ -169,7 +188,13 @@ impl Translator {
             let has_ended = matches!(view.state, Some("TIME_WAIT" | "CLOSE"));
             let ended = has_ended.then(|| flow.ended.unwrap_or(self.steps));
             let established = protocol == 6 && view.assured && !has_ended;
-            living.push(Flow { until, ended, established, ..flow });
+            let class = class(view);
+            let is_heard = until != flow.until;
+            let moves = class != flow.class
+                || class.is_some_and(|class| class > 0) && second(until) != second(flow.until);
+            let since = if moves { self.steps } else { flow.since };
+            let heard = if is_heard { Some(now) } else { flow.heard };
+            living.push(Flow { until, ended, established, class, since, heard, ..flow });
         }
         let gone = core::mem::replace(&mut self.flows, living);
         for flow in &gone {
@@ -177,8 +202,8 @@ impl Translator {
         }
         self.rest(now, gone);
         let mut kept = false;
-        for (original, reply, until) in new {
-            let flow = match &opening {
+        for (original, reply, until, class) in new {
+            let born = match &opening {
                 Some(opening) if opening.original == original => {
                     kept = true;
                     self.born(opening, reply, until)
@@ -188,6 +213,7 @@ impl Translator {
                     Flow::adopted(original, reply, until)
                 }
             };
+            let flow = Flow { class, since: self.steps, heard: Some(now), ..born };
             let (protocol, port) = (reply.protocol, reply.to);
             let is_used = |external| {
                 external == port || flow.lent.iter().any(|lent| lent.external == external)
@@ -202,13 +228,14 @@ impl Translator {
 
     /// A flow as it was predicted, with the port that it has got.
     fn born(&self, opening: &Opening, reply: Tuple, until: Instant) -> Flow {
-        let Opening { original, host, through, .. } = opening;
+        let Opening { original, through, .. } = opening;
         let protocol = original.protocol;
         let port = reply.to;
         assert_eq!(reply, self::reply(opening, port), "a reply to another packet");
         let mut lent: Vec<Lent> = Vec::new();
         lent.extend(through.map(|through| Lent { remote: *reply.to.ip(), ..through }));
         let (mut shared, mut adopted) = (false, false);
+        let mut lent_by = None;
         match &opening.external {
             None => {
                 assert_eq!(port.ip(), original.from.ip(), "a source changes that is to stay");
@@ -236,21 +263,29 @@ impl Translator {
                     assert!(shared || !self.is_used(protocol, port), "{port} has two users");
                     let mut rested = self.rested(protocol, port).peekable();
                     let free = rested.peek().is_none() || rested.any(|host| host == *inside.ip());
-                    assert!(free || shared || self.is_doubtful(), "{port} rests");
+                    // Only where there is no other.
+                    let better = || {
+                        self.has_port((*external, rule, *owner), protocol, wish, |port| {
+                            self.rested(protocol, port).all(|host| host == *inside.ip())
+                        })
+                    };
+                    assert!(free || shared || self.is_doubtful() || !better(), "{port} rests");
                 }
                 if !shared && !published {
                     // A mapping filters as the rule said when it was made.
                     let filtering = before.map_or(rule.filtering, |mapping| mapping.filtering);
                     let remote = *original.to.ip();
                     lent.push(Lent { inside, external: port, filtering, remote });
+                    lent_by = Some(lane(rule, *external, protocol, inside.port()));
                 }
             }
         }
-        let (original, host) = (*original, *host);
+        let original = *original;
         let (path, redirected, admitted) =
             (opening.path, opening.redirected, through.is_some() || opening.entered);
         Flow {
-            host,
+            port: opening.port,
+            lane: lent_by,
             lent,
             shared,
             path,

@@ -1,15 +1,13 @@
-//! Connections that both sides have closed, or one has reset, each inside host's in the order in which they ended.
+//! Queues whose members are numbers, linked through one table: to be first, last or taken out costs a few writes.
 //!
-//! They are kept for their time, because late segments are still theirs and a reset may be forged (RFC 7857 section 2).
-//! But who makes many short connections has thousands of them, and at a limit they would keep out the new: so there the
-//! host's oldest gives its place away. A queue a host, linked through a table by flow.
+//! A number is in at most one of the queues that share a table.
 
 use packet::snapshot::{Damaged, ensure};
 use serde::{Deserialize, Serialize};
 
 const NONE: u32 = u32::MAX;
 
-/// One host's connections that have ended, the oldest first.
+/// Numbers, the oldest first.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Queue {
     first: u32,
@@ -19,13 +17,13 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) const EMPTY: Self = Self { first: NONE, last: NONE };
 
-    /// The flow that ended before all others.
+    /// The number that was put in before all others.
     pub(crate) fn oldest(self) -> Option<u32> {
         (self.first != NONE).then_some(self.first)
     }
 }
 
-/// What stands before and behind each flow in its host's queue. 8 bytes for each flow.
+/// What stands before and behind each number in its queue. 8 bytes for each number.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Links(Vec<Link>);
 
@@ -41,7 +39,7 @@ impl Links {
         Self(Vec::new())
     }
 
-    /// Sets memory aside for flows below `capacity`.
+    /// Sets memory aside for numbers below `capacity`.
     pub(crate) fn reserve(&mut self, capacity: usize) {
         self.0.reserve_exact(capacity.saturating_sub(self.0.len()));
     }
@@ -83,28 +81,28 @@ impl Links {
         }
     }
 
-    /// The flows of a queue, the oldest first.
+    /// The numbers of a queue, the oldest first.
     pub(crate) fn iter(&self, queue: Queue) -> impl Iterator<Item = u32> {
         core::iter::successors(queue.oldest(), |flow| {
             self.0.get(*flow as usize).map(|link| link.next).filter(|next| *next != NONE)
         })
     }
 
-    /// Whether `queue` is a chain that can be walked either way; gives its flows.
+    /// Whether `queue` is a chain that can be walked either way; gives its numbers.
     pub(crate) fn check(&self, queue: Queue) -> Result<Vec<u32>, Damaged> {
         let (mut flows, mut previous) = (Vec::new(), NONE);
         for flow in self.iter(queue) {
             let link = self.0.get(flow as usize).filter(|link| link.previous == previous);
             let is_sound = link.is_some() && self.has(flow) && flows.len() < self.0.len();
-            ensure(is_sound, "what has ended is out of order")?;
+            ensure(is_sound, "a queue is out of order")?;
             flows.push(flow);
             previous = flow;
         }
-        ensure(queue.last == previous, "what has ended is out of order")?;
+        ensure(queue.last == previous, "a queue is out of order")?;
         Ok(flows)
     }
 
-    /// Flows in queues, whichever they are.
+    /// Numbers in queues, whichever they are.
     pub(crate) fn len(&self) -> usize {
         (0u32..).zip(&self.0).filter(|(flow, link)| link.previous != *flow).count()
     }
