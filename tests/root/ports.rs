@@ -191,3 +191,19 @@ fn a_place_that_is_no_namespace_is_refused() {
     }
     assert!(world.run(|| Netns::open(&Place::Name("red".into()))).is_err());
 }
+
+#[test]
+fn a_bridge_takes_its_ports_along_when_it_is_told_to() {
+    let Some(world) = world() else { return };
+    let lab = format!("{BRIDGE}{}", port("red", "netns = \"red\"", 2));
+    let daemon = Daemon::with(&world, &lab);
+    let said = world.tapswitch(&["bridge", "del", "br0"]).sentence();
+    assert!(
+        said.contains("delete port red first, or all of it with `bridge del --ports`"),
+        "{said}"
+    );
+    let plan = world.tapswitch(&["bridge", "del", "br0", "--ports"]).ok();
+    assert!(plan.contains("- port red") && plan.contains("- bridge br0"), "{plan}");
+    assert_eq!(world.names(), [""; 0]);
+    assert!(!daemon.has_logged("panicked"));
+}

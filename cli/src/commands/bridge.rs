@@ -23,6 +23,9 @@ pub(crate) enum Bridge {
     Del {
         /// Its name
         name: String,
+        /// Delete its ports and tunnels, too
+        #[arg(long)]
+        ports: bool,
     },
     /// Change keys of a bridge; its ports stay plugged in
     Set {
@@ -81,12 +84,15 @@ pub(crate) struct BridgeKeys {
     /// How many stations are remembered
     #[arg(long, value_name = "N")]
     fdb_size: Option<i64>,
-    /// Reserved protocols that pass: stp, lacp, lldp, ..., an address, or all
+    /// Reserved protocols that pass: stp, lacp, lldp, ptp, ..., an address, or all
     #[arg(long, value_name = "PROTOCOL", value_delimiter = ',')]
     forward: Vec<String>,
     /// Learn nothing and flood everything
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     hub: Option<bool>,
+    /// Keep its ports out of each other's reach, as Docker's icc=false; a port may say otherwise
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    isolated: Option<bool>,
 }
 
 impl From<BridgeKeys> for BridgeSpec {
@@ -99,6 +105,7 @@ impl From<BridgeKeys> for BridgeSpec {
             fdb_size: keys.fdb_size,
             forward: keys.forward.into_iter().collect(),
             hub: keys.hub,
+            isolated: keys.isolated,
             ..Self::default()
         };
         for (vlan, address) in keys.vlan_router {
@@ -116,7 +123,10 @@ impl Bridge {
             Self::Add { name, keys } => {
                 context.change(client.add_bridge(&name, &keys.into())).await
             }
-            Self::Del { name } => context.change(client.delete_bridge(&name)).await,
+            Self::Del { name, ports: false } => context.change(client.delete_bridge(&name)).await,
+            Self::Del { name, ports: true } => {
+                context.change(client.delete_bridge_and_ports(&name)).await
+            }
             Self::Set { name, keys, unset } => {
                 let patch = keys::patch(&BridgeSpec::from(keys), &unset)?;
                 context.change(client.set_bridge(&name, &patch)).await

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use daemon::config::MasqueradeSpec;
 
+use super::keys;
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::render::tables;
@@ -37,13 +38,16 @@ pub(crate) enum Masquerade {
         number: usize,
         #[command(flatten)]
         keys: MasqueradeKeys,
+        /// Take a key away, so that its default holds
+        #[arg(long, value_name = "KEY")]
+        unset: Vec<String>,
     },
     /// List rules in the order of their trial
     List,
 }
 
 /// The keys of `[[masquerade]]`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct MasqueradeKeys {
     /// The inside network
     #[arg(long, value_name = "NETWORK")]
@@ -105,11 +109,13 @@ impl Masquerade {
                 let deleted = client.delete_masquerade(number, source.as_deref(), out.as_deref());
                 context.change(deleted).await
             }
-            Self::Set { number, keys } => {
+            Self::Set { number, keys, unset } => {
                 let rules = client.masquerade().await?;
                 let rule = number.checked_sub(1).and_then(|at| rules.into_iter().nth(at));
                 // The daemon says that there is no such rule, whatever the keys are.
-                let rule = keys.over(rule.unwrap_or_default());
+                let unset = if rule.is_some() { unset } else { Vec::new() };
+                let given = keys.clone().over(MasqueradeSpec::default());
+                let rule = keys::without(keys.over(rule.unwrap_or_default()), &given, &unset)?;
                 context.change(client.set_masquerade(number, &rule)).await
             }
             Self::List => context.list(&client.masquerade().await?, |all| tables::masquerade(all)),

@@ -50,7 +50,7 @@ pub(crate) struct TunnelKeys {
     /// The bridge that is continued
     #[arg(long)]
     bridge: Option<String>,
-    /// The number of the segment, 0 to 16777215, the same at every peer
+    /// The number of the segment, 0 to 16777215, the same at every peer [default: 0, as Open vSwitch]
     #[arg(long, value_name = "N")]
     vni: Option<i64>,
     /// A peer's address; more than one may be given

@@ -27,7 +27,7 @@ pub(super) fn router() -> Router<Arc<Engine>> {
         .post(add::<BridgeSpec>)
         .put(put::<BridgeSpec>)
         .patch(alter::<BridgeSpec>)
-        .delete(delete::<BridgeSpec>);
+        .delete(delete_bridge);
     let port = get(port)
         .post(add::<PortSpec>)
         .put(put::<PortSpec>)
@@ -54,9 +54,6 @@ trait Table: Serialize + DeserializeOwned + Send + 'static {
 
     fn all(spec: &mut LabSpec) -> &mut BTreeMap<String, Self>;
 
-    /// What is plugged into `name`, as `port red`.
-    fn members(spec: &LabSpec, name: &str) -> Vec<String>;
-
     /// What may have been meant by a patch that makes no valid lab.
     fn meant(&self, _name: &str, _patch: &Value) -> Option<String> {
         None
@@ -68,13 +65,6 @@ impl Table for BridgeSpec {
 
     fn all(spec: &mut LabSpec) -> &mut BTreeMap<String, Self> {
         &mut spec.bridge
-    }
-
-    fn members(spec: &LabSpec, name: &str) -> Vec<String> {
-        let ports = spec.port.iter().filter(|(_, port)| port.bridge.as_deref() == Some(name));
-        let tunnels = spec.tunnel.iter().filter(|(_, t)| t.bridge.as_deref() == Some(name));
-        let ports = ports.map(|(port, _)| format!("port {port}"));
-        ports.chain(tunnels.map(|(tunnel, _)| format!("tunnel {tunnel}"))).collect()
     }
 
     /// To another subnet, its ports and rules have to come along.
@@ -97,10 +87,6 @@ impl Table for PortSpec {
     fn all(spec: &mut LabSpec) -> &mut BTreeMap<String, Self> {
         &mut spec.port
     }
-
-    fn members(_: &LabSpec, _: &str) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 impl Table for TunnelSpec {
@@ -108,10 +94,6 @@ impl Table for TunnelSpec {
 
     fn all(spec: &mut LabSpec) -> &mut BTreeMap<String, Self> {
         &mut spec.tunnel
-    }
-
-    fn members(_: &LabSpec, _: &str) -> Vec<String> {
-        Vec::new()
     }
 }
 
@@ -212,13 +194,7 @@ async fn delete<T: Table>(
 ) -> Answer<Changes> {
     let what = format!("{} {name:?}", T::KIND);
     let changes = engine.edit(false, |spec| {
-        T::all(spec).remove(&name).ok_or_else(|| unknown::<T>(&name))?;
-        let left = T::members(spec, &name);
-        if left.is_empty() {
-            return Ok(());
-        }
-        let sentence = format!("{what} is still in use: delete {} first", left.join(", "));
-        Err(EngineError::Conflict(sentence))
+        T::all(spec).remove(&name).map(drop).ok_or_else(|| unknown::<T>(&name))
     });
     let changes = changes.await.map_err(|error| ApiError::of_removal(&what, error))?;
     Ok(Json(Changes { changes }))
@@ -247,6 +223,46 @@ async fn renumber(
     let from = wanted.from.as_deref().map(|text| address("from", text)).transpose()?;
     let vlan = query::vlan(wanted.vlan.unwrap_or(0))?;
     let changes = engine.renumber(&name, to, from, vlan, dry_run).await?;
+    Ok(Json(Changes { changes }))
+}
+
+/// `?ports=true`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithMembers {
+    /// Its ports and tunnels go with it.
+    #[serde(default)]
+    ports: bool,
+}
+
+async fn delete_bridge(
+    State(engine): State<Arc<Engine>>,
+    Named(name): Named,
+    Asked(WithMembers { ports }): Asked<WithMembers>,
+) -> Answer<Changes> {
+    let what = format!("bridge {name:?}");
+    let changes = engine.edit(false, |spec| {
+        spec.bridge.remove(&name).ok_or_else(|| unknown::<BridgeSpec>(&name))?;
+        let is_on = |bridge: &Option<String>| bridge.as_deref() == Some(&*name);
+        if ports {
+            spec.port.retain(|_, port| !is_on(&port.bridge));
+            spec.tunnel.retain(|_, tunnel| !is_on(&tunnel.bridge));
+        }
+        let left = spec.port.iter().filter(|(_, port)| is_on(&port.bridge));
+        let left = left.map(|(name, _)| format!("port {name}"));
+        let tunnels = spec.tunnel.iter().filter(|(_, tunnel)| is_on(&tunnel.bridge));
+        let left: Vec<String> =
+            left.chain(tunnels.map(|(name, _)| format!("tunnel {name}"))).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let sentence = format!(
+            "{what} is still in use: delete {} first, or all of it with `bridge del --ports` (`?ports=true`)",
+            left.join(", ")
+        );
+        Err(EngineError::Conflict(sentence))
+    });
+    let changes = changes.await.map_err(|error| ApiError::of_removal(&what, error))?;
     Ok(Json(Changes { changes }))
 }
 

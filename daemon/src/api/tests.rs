@@ -14,7 +14,7 @@ use super::*;
 use crate::api::flows::FlowQuery;
 use crate::api::message::{Ended, LabBody, NeighborSpec, RenumberSpec, StationSpec};
 use crate::client::{Client, ClientError};
-use crate::config::{BridgeSpec, MasqueradeSpec, RouteSpec};
+use crate::config::{BridgeSpec, MasqueradeSpec, PublishSpec, RouteSpec};
 use crate::dataplane::{Dataplane, Threads};
 
 mod empty;
@@ -344,4 +344,21 @@ async fn a_refusal_repeats_no_control_characters() {
     let (status, sentence) = running.ask("PUT", "/v1/lab", "application/json", body).await;
     assert_eq!(status, 400);
     assert!(!sentence.contains(char::is_control), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_published_range_is_listed_as_written_and_deleted_as_one() {
+    let Running { client, _room, .. } = with_lab().await;
+    let range = PublishSpec { listen: "out:9000-9002".into(), to: "192.168.0.2".into() };
+    assert_eq!(client.add_publish(&range).await.unwrap().changes.len(), 3);
+    assert!(client.publish().await.unwrap().contains(&range));
+    let (status, sentence) =
+        refusal(client.add_publish(&PublishSpec { listen: "8081".into(), ..range.clone() }).await);
+    assert_eq!(status, 400);
+    let remedy = "publish 3: `listen` \"8081\" has no address; write \"0.0.0.0:8081/tcp\"";
+    assert_eq!(sentence, remedy);
+    let accepted = PublishSpec { listen: "0.0.0.0:8081/tcp".into(), ..range };
+    client.add_publish(&accepted).await.unwrap();
+    let gone = client.delete_publish("out:9000-9002/tcp").await.unwrap();
+    assert_eq!(gone.changes.len(), 3);
 }

@@ -79,6 +79,11 @@ impl Client {
         self.delete(&under("/v1/bridges", name), &[]).await
     }
 
+    /// Deletes a bridge with its ports and tunnels.
+    pub async fn delete_bridge_and_ports(&self, name: &str) -> Answer<Changes> {
+        self.delete(&under("/v1/bridges", name), &[("ports", Some("true"))]).await
+    }
+
     /// Moves a subnet of a bridge with all that belongs to it, or only says what that would take.
     pub async fn renumber_bridge(
         &self,

@@ -17,9 +17,12 @@ mod nearest;
 mod place;
 mod problem;
 mod processors;
+mod recency;
 mod renumber;
 mod spec;
 mod text;
+
+use recency::Recency;
 
 pub use lab::Lab;
 pub use lab::bridge::{Bridge, Reserved, Static};
@@ -74,7 +77,7 @@ fn parse_text(
     if spec.is_nothing() && !may_be_empty {
         return Err(ConfigError::of(file_name, vec![text::nothing()]));
     }
-    match check::lab(&spec) {
+    match check::lab(&spec, Recency::in_file(&spec, &tree)) {
         Ok(lab) => Ok((spec, lab)),
         Err(problems) => Err(ConfigError::of(file_name, tree.locate(problems))),
     }
@@ -84,8 +87,14 @@ impl TryFrom<&LabSpec> for Lab {
     type Error = ConfigError;
 
     fn try_from(spec: &LabSpec) -> Result<Self, ConfigError> {
-        check::lab(spec).map_err(ConfigError::without_file)
+        check::lab(spec, Recency::default()).map_err(ConfigError::without_file)
     }
+}
+
+/// The lab that `wanted` means while `running` runs: of two parts that cannot both be, the new one is refused.
+pub fn changed(running: &LabSpec, wanted: &LabSpec) -> Result<Lab, ConfigError> {
+    let recency = Recency::since(running, wanted);
+    check::lab(wanted, recency).map_err(ConfigError::without_file)
 }
 
 /// The lab of `tapswitch demo`: two hosts, a gateway, and an outside host.

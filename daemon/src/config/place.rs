@@ -113,6 +113,11 @@ impl<'text> Tree<'text> {
         located
     }
 
+    /// Where the part at `place` begins, in bytes.
+    pub(super) fn offset(&self, place: &Place) -> usize {
+        self.span(place).start
+    }
+
     /// The value at `place`, or its key when it is a table, or as much of the way as was written.
     fn span(&self, place: &Place) -> Range<usize> {
         let mut span = 0..0;

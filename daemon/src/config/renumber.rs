@@ -6,7 +6,7 @@
 //! network that is wider than the subnet stays: it means more than this one. The other addresses of the bridge, those in
 //! its VLANs among them, stay too: each is a subnet of its own, moved by a call of its own.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 
 use packet::{Ipv4Net, VlanId};
 
@@ -238,13 +238,12 @@ impl Mover {
     }
 
     fn socket(&mut self, owner: &str, text: &mut String) {
-        match text.parse::<SocketAddrV4>() {
-            Ok(socket) => {
-                if let Some(to) = self.address(owner, *socket.ip()) {
-                    *text = format!("{to}:{}", socket.port());
-                }
-            }
-            Err(_) => self.host(owner, text),
+        let (address, ports) = match text.split_once(':') {
+            Some((address, ports)) => (address, format!(":{ports}")),
+            None => return self.host(owner, text),
+        };
+        if let Some(to) = address.parse().ok().and_then(|address| self.address(owner, address)) {
+            *text = format!("{to}{ports}");
         }
     }
 

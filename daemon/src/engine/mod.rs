@@ -21,7 +21,7 @@ use packet::PortId;
 use switch::ChangeError;
 use tokio::sync::Mutex;
 
-use crate::config::{Attach, ConfigError, Lab, LabSpec, Name, left_behind};
+use crate::config::{self, Attach, ConfigError, Lab, LabSpec, Name, left_behind};
 use crate::dataplane::Dataplane;
 use crate::panics::caught;
 use crate::plan::Plan;
@@ -312,7 +312,7 @@ impl Engine {
         wanted: LabSpec,
         dry_run: bool,
     ) -> Result<Vec<String>, EngineError> {
-        let mut lab = Lab::try_from(&wanted)?;
+        let mut lab = config::changed(&running.spec, &wanted)?;
         self.measure(running, &mut lab).await?;
         outside::judge(running, &wanted, &mut lab).await?;
         let plan = Plan::between(&running.lab, &lab);

@@ -46,7 +46,8 @@ fn a_tunnel_is_added_changed_and_deleted_by_name() {
         assert_eq!(running.ask("GET", "/v1/tunnels/vx0", "", b"").await.0, 200);
         assert_eq!(
             refusal(client.delete_bridge("br0").await),
-            (409, "bridge \"br0\" is still in use: delete tunnel vx0 first".into())
+            (409, "bridge \"br0\" is still in use: delete tunnel vx0 first, or all of it with `bridge del --ports` \
+             (`?ports=true`)".into())
         );
         assert_eq!(client.delete_tunnel("vx0").await.unwrap().changes.len(), 1);
         assert_eq!(

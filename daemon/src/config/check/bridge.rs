@@ -23,7 +23,9 @@ pub(super) fn check(spec: &LabSpec, lab: &mut Lab, findings: &mut Findings) {
             return;
         }
         let place = bridges.key(text);
-        let name = findings.keep(place.clone(), names::name(text));
+        let name =
+            names::name(text).and_then(|name| names::of_bridge(name, spec, &findings.recency));
+        let name = findings.keep(place.clone(), name);
         let parts = parts(written, &place, findings);
         let (Some(name), Some(parts)) = (name, parts) else {
             continue;

@@ -29,17 +29,18 @@ use std::collections::BTreeMap;
 use super::lab::Lab;
 use super::place::Place;
 use super::problem::{Fault, Problem, SOUGHT};
+use super::recency::Recency;
 use super::spec::LabSpec;
 
 use connected::Connected;
 
 /// The lab that `spec` means.
-pub(super) fn lab(spec: &LabSpec) -> Result<Lab, Vec<Problem>> {
-    let mut findings = Findings::default();
+pub(super) fn lab(spec: &LabSpec, recency: Recency) -> Result<Lab, Vec<Problem>> {
+    let mut findings = Findings { problems: Vec::new(), recency };
     emptiness(spec, &mut findings);
     sizes(spec, &mut findings);
     if !findings.is_empty() {
-        return Err(findings.0);
+        return Err(findings.problems);
     }
     let mut lab = Lab { settings: settings::check(spec, &mut findings), ..Lab::default() };
     bridge::check(spec, &mut lab, &mut findings);
@@ -48,7 +49,7 @@ pub(super) fn lab(spec: &LabSpec) -> Result<Lab, Vec<Problem>> {
     lab.derive_mtus(&BTreeMap::new());
     interfaces(&lab, &mut findings);
     if findings.is_full() {
-        return Err(findings.0);
+        return Err(findings.problems);
     }
     shared::check(&lab, &mut findings);
     underlay::check(&lab, &mut findings);
@@ -57,21 +58,24 @@ pub(super) fn lab(spec: &LabSpec) -> Result<Lab, Vec<Problem>> {
     route::check(spec, &connected, &mut lab, &mut findings);
     masquerade::check(spec, &mut lab, &mut findings);
     publish::check(spec, &connected, &mut lab, &mut findings);
-    if findings.is_empty() { Ok(lab) } else { Err(findings.0) }
+    if findings.is_empty() { Ok(lab) } else { Err(findings.problems) }
 }
 
 /// The faults found so far.
-#[derive(Default)]
-struct Findings(Vec<Problem>);
+struct Findings {
+    problems: Vec<Problem>,
+    /// Whom to blame where two are in each other's way.
+    recency: Recency,
+}
 
 impl Findings {
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.problems.is_empty()
     }
 
     /// Whether to stop looking: nobody reads more.
     fn is_full(&self) -> bool {
-        self.0.len() >= SOUGHT
+        self.problems.len() >= SOUGHT
     }
 
     fn refuse(&mut self, place: Place, wrong: impl Into<String>, remedy: impl Into<String>) {
@@ -80,7 +84,7 @@ impl Findings {
 
     fn add(&mut self, place: Place, fault: Fault) {
         if !self.is_full() {
-            self.0.push(Problem::new(place, fault));
+            self.problems.push(Problem::new(place, fault));
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) fn check(spec: &LabSpec, lab: &mut Lab, findings: &mut Findings) {
             return;
         }
         let place = ports.key(text);
-        let name = names::name(text).and_then(|name| names::of_port(name, spec));
+        let name = names::name(text).and_then(|name| names::of_port(name, spec, &findings.recency));
         let name = findings.keep(place.clone(), name);
         let port = port(text, name, written, &place, Surroundings { spec, lab }, findings);
         if let Some(port) = port {

@@ -5,70 +5,114 @@ use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 
 use super::connected::{self, Connected, covering};
-use super::{Findings, value};
+use super::{Findings, MAX_PUBLISHES, value};
 use crate::config::lab::Lab;
 use crate::config::lab::interface::InterfaceName;
-use crate::config::lab::nat::{ListenScope, Listener, Target, Transport};
+use crate::config::lab::nat::{ListenScope, Listener, PortRange, Target, Transport};
 use crate::config::lab::route::NextHop;
 use crate::config::place::Place;
 use crate::config::problem::{Fault, quoted};
 use crate::config::spec::{LabSpec, PublishSpec};
 
-/// Adds every legal rule to the lab, whose interfaces and routes are known.
+/// Adds every legal rule to the lab, whose interfaces and routes are known; a range of ports as a rule for each. Of two
+/// rules for one port, the one that came later is refused.
 pub(super) fn check(spec: &LabSpec, connected: &Connected, lab: &mut Lab, findings: &mut Findings) {
     let rules = Place::root().key("publish");
     let mut taken: BTreeMap<(NonZeroU16, Transport), Taken> = BTreeMap::new();
-    for (index, written) in spec.publish.iter().enumerate() {
+    let mut order: Vec<(usize, &PublishSpec)> = spec.publish.iter().enumerate().collect();
+    order.sort_by_key(|(index, _)| findings.recency.publish(*index));
+    for (index, written) in order {
         if findings.is_full() {
             return;
         }
         let place = rules.nth(index);
         let sure = findings.is_empty();
-        let listener = value::present("listen", &written.listen, "203.0.113.1:8080/tcp")
-            .and_then(|text| listener(text, spec, connected, lab, sure));
-        let listener = findings.keep(place.key("listen"), listener);
-        let target = target(written, listener.as_ref().and_then(Option::as_ref), &place, findings);
-        let (Some(Some(listener)), Some(target)) = (listener, target) else {
+        let listeners = value::present("listen", &written.listen, "203.0.113.1:8080/tcp")
+            .and_then(|text| listeners(text, spec, connected, lab, sure));
+        let listeners = findings.keep(place.key("listen"), listeners);
+        let targets =
+            targets(written, listeners.as_ref().and_then(Option::as_ref), &place, findings);
+        let (Some(Some(listeners)), Some((address, to))) = (listeners, targets) else {
             continue;
         };
-        if sure && let Err(fault) = reachable(target.address, connected, lab) {
+        if sure && let Err(fault) = reachable(address, connected, lab) {
             findings.keep::<()>(place.key("to"), Err(fault));
             continue;
         }
-        let others = taken.entry((listener.port, listener.transport)).or_default();
-        match others.add(&listener.scope, connected) {
-            Ok(()) => drop(lab.publish.insert(listener, target)),
-            Err(fault) => drop(findings.keep::<()>(place.key("listen"), Err(fault))),
+        let Listeners { scope, ports, transport } = listeners;
+        if lab.publish.len() + ports.count() > MAX_PUBLISHES {
+            let wrong = format!("with these ports more than {MAX_PUBLISHES} are published");
+            findings.refuse(place.key("listen"), wrong, "publish fewer ports");
+            return;
+        }
+        for (port, to) in ports.iter().zip(to.iter()) {
+            let listener = Listener { scope: scope.clone(), port, transport };
+            let others = taken.entry((port, transport)).or_default();
+            if let Err(fault) = others.add(&scope, connected) {
+                findings.keep::<()>(place.key("listen"), Err(fault));
+                break;
+            }
+            lab.publish.insert(listener, Target { address, port: to });
         }
     }
 }
 
-/// "ADDRESS:PORT/tcp", "INTERFACE:PORT/udp"; `Ok(None)` when the interface is itself at fault.
-fn listener(
+/// Where a rule listens.
+struct Listeners {
+    scope: ListenScope,
+    ports: PortRange,
+    transport: Transport,
+}
+
+/// "ADDRESS:PORT/tcp", "INTERFACE:FIRST-LAST/udp"; `Ok(None)` when the interface is itself at fault.
+fn listeners(
     text: &str,
     spec: &LabSpec,
     connected: &Connected,
     lab: &Lab,
     sure: bool,
-) -> Result<Option<Listener>, Fault> {
+) -> Result<Option<Listeners>, Fault> {
     let (rest, transport) = match text.split_once('/') {
         None => (text, Transport::Tcp),
         Some((rest, word)) => (rest, value::word("listen", word, &TRANSPORTS)?),
     };
-    let Some((scope, port)) = rest.rsplit_once(':') else {
-        let wrong = format!("`listen` {} has no port", quoted(text));
-        return Err(Fault::new(
-            wrong,
-            format!("write {}", quoted(&format!("{rest}:8080/{transport}"))),
-        ));
-    };
-    let port = value::transport_port("listen", port)?;
+    let (scope, ports) = scope_and_ports(text, rest, transport)?;
+    let ports = value::transport_ports("listen", ports)?;
     let scope = match scope.parse::<Ipv4Addr>() {
         Ok(Ipv4Addr::UNSPECIFIED) => Some(ListenScope::Any),
         Ok(address) => own(address, connected, sure)?.then_some(ListenScope::Address(address)),
         Err(_) => connected::interface("listen", scope, spec, lab)?.map(ListenScope::Interface),
     };
-    Ok(scope.map(|scope| Listener { scope, port, transport }))
+    Ok(scope.map(|scope| Listeners { scope, ports, transport }))
+}
+
+/// Both parts; whoever wrote one of them, or Docker's `8080:80`, is told what to write.
+fn scope_and_ports<'a>(
+    text: &str,
+    rest: &'a str,
+    transport: Transport,
+) -> Result<(&'a str, &'a str), Fault> {
+    let are_ports = |part: &str| value::transport_ports("listen", part).is_ok();
+    let write = |listen: &str| format!("write {}", quoted(&format!("{listen}/{transport}")));
+    match rest.rsplit_once(':') {
+        Some(("", ports)) => Err(Fault::new(
+            format!("`listen` {} has no address", quoted(text)),
+            write(&format!("0.0.0.0:{ports}")),
+        )),
+        Some((first, ports)) if are_ports(first) && are_ports(ports) => Err(Fault::new(
+            format!("`listen` {} has no address, and a port of the target's", quoted(text)),
+            format!("{}, and the other port in `to`", write(&format!("0.0.0.0:{first}"))),
+        )),
+        Some(parts) => Ok(parts),
+        None if are_ports(rest) => Err(Fault::new(
+            format!("`listen` {} has no address", quoted(text)),
+            write(&format!("0.0.0.0:{rest}")),
+        )),
+        None => Err(Fault::new(
+            format!("`listen` {} has no port", quoted(text)),
+            write(&format!("{rest}:8080")),
+        )),
+    }
 }
 
 /// Whether the address is ours; an error only when all our addresses are known for sure.
@@ -84,13 +128,13 @@ fn own(address: Ipv4Addr, connected: &Connected, sure: bool) -> Result<bool, Fau
     Err(Fault::new(format!("`listen` {address} is not an address of the switch"), remedy))
 }
 
-/// "ADDRESS:PORT", or "ADDRESS" for the listener's port.
-fn target(
+/// "ADDRESS:PORT" or "ADDRESS:FIRST-LAST"; "ADDRESS" for the listener's ports. As many as it listens on.
+fn targets(
     written: &PublishSpec,
-    listener: Option<&Listener>,
+    listeners: Option<&Listeners>,
     place: &Place,
     findings: &mut Findings,
-) -> Option<Target> {
+) -> Option<(Ipv4Addr, PortRange)> {
     let to = value::present("to", &written.to, "192.168.0.2:80").and_then(|text| {
         if let Some((rest, _)) = text.split_once('/') {
             let wrong = format!("`to` {} has a protocol, which belongs to `listen`", quoted(text));
@@ -98,18 +142,32 @@ fn target(
         }
         match text.split_once(':') {
             None => Ok((value::address("to", text)?, None)),
-            Some((address, port)) => {
-                let port = value::transport_port("to", port)?;
-                Ok((value::address("to", address)?, Some(port)))
+            Some((address, ports)) => {
+                let ports = value::transport_ports("to", ports)?;
+                Ok((value::address("to", address)?, Some(ports)))
             }
         }
     });
-    let (address, port) = findings.keep(place.key("to"), to)?;
-    let port = match port {
-        Some(port) => port,
-        None => listener?.port,
+    let (address, ports) = findings.keep(place.key("to"), to)?;
+    let (Some(ports), Some(listeners)) = (ports, listeners) else {
+        return Some((address, ports.or(listeners.map(|them| them.ports))?));
     };
-    Some(Target { address, port })
+    let (count, wanted) = (ports.count(), listeners.ports.count());
+    if count == wanted {
+        return Some((address, ports));
+    }
+    let wrong = format!("`to` has {} and `listen` has {}", of(count), of(wanted));
+    let remedy = match ports.first().checked_add(u16::try_from(wanted - 1).unwrap_or(u16::MAX)) {
+        Some(last) if wanted > 1 => format!("write \"{address}:{}-{last}\"", ports.first()),
+        Some(_) | None => "write as many ports in both".to_owned(),
+    };
+    findings.refuse(place.key("to"), wrong, remedy);
+    None
+}
+
+/// "1 port", "11 ports".
+fn of(count: usize) -> String {
+    if count == 1 { "1 port".to_owned() } else { format!("{count} ports") }
 }
 
 fn reachable(address: Ipv4Addr, connected: &Connected, lab: &Lab) -> Result<(), Fault> {

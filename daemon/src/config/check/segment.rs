@@ -107,12 +107,13 @@ fn membership(
     }
     let vlan_mode = vlan_mode(written, place, findings);
     let priority_tags = findings.keep(place.key("priority_tags"), priority_tags(written));
+    let of_bridge = around.spec.bridge.get(bridge).and_then(|written| written.isolated);
     let (bridge, _) = around.lab.bridges.get_key_value(bridge)?;
     Some(Membership {
         bridge: bridge.clone(),
         vlan_mode: vlan_mode?,
         priority_tags: priority_tags?,
-        isolated: written.isolated.unwrap_or(false),
+        isolated: written.isolated.or(of_bridge).unwrap_or(false),
     })
 }
 

@@ -24,7 +24,8 @@ pub(super) fn check(spec: &LabSpec, lab: &mut Lab, findings: &mut Findings) {
             return;
         }
         let place = tunnels.key(text);
-        let name = names::name(text).and_then(|name| names::of_tunnel(name, spec));
+        let name =
+            names::name(text).and_then(|name| names::of_tunnel(name, spec, &findings.recency));
         let name = findings.keep(place.clone(), name);
         if let Some(tunnel) = tunnel(name, written, &place, spec, lab, findings) {
             lab.tunnels.insert(tunnel.name.clone(), tunnel);
@@ -99,9 +100,7 @@ fn bridge(text: Option<&str>, spec: &LabSpec, lab: &Lab) -> Result<Option<Name>,
 }
 
 fn vni(written: Option<i64>) -> Result<Vni, Fault> {
-    let Some(number) = written else {
-        return Err(Fault::new("`vni` is missing", "write vni = NUMBER, the same at every peer"));
-    };
+    let number = written.unwrap_or(DEFAULT_VNI);
     let found = value::number("vni", number, 0..=i64::from(Vni::MAX.number()))?;
     Vni::new(found).ok_or_else(|| Fault::new(format!("`vni` is {number}"), "write a smaller one"))
 }
@@ -210,6 +209,8 @@ fn checksum(written: Option<&BoolOrText>) -> Result<bool, Fault> {
     }
 }
 
+/// As Open vSwitch has it without `options:key`.
+const DEFAULT_VNI: i64 = 0;
 /// Of VXLAN (RFC 7348 section 5).
 const DEFAULT_PORT: i64 = 4_789;
 /// 64, the kernel's own default for what it sends.

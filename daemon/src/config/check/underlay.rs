@@ -21,7 +21,7 @@ pub(super) fn check(lab: &Lab, findings: &mut Findings) {
 
 fn peers(lab: &Lab, findings: &mut Findings) {
     let mut taken: BTreeMap<(Ipv4Addr, Vni, NonZeroU16), &Name> = BTreeMap::new();
-    for tunnel in lab.tunnels.values() {
+    for tunnel in tunnels(lab, findings) {
         for (index, remote) in tunnel.remotes.iter().enumerate() {
             match taken.get(&(*remote, tunnel.vni, tunnel.port)) {
                 Some(other) => findings.refuse(
@@ -42,7 +42,7 @@ fn peers(lab: &Lab, findings: &mut Findings) {
 fn sockets(lab: &Lab, findings: &mut Findings) {
     let mut first: BTreeMap<NonZeroU16, &Tunnel> = BTreeMap::new();
     let mut refused: BTreeSet<NonZeroU16> = BTreeSet::new();
-    for tunnel in lab.tunnels.values() {
+    for tunnel in tunnels(lab, findings) {
         let other = *first.entry(tunnel.port).or_insert(tunnel);
         if other.local.is_some() == tunnel.local.is_some() || !refused.insert(tunnel.port) {
             continue;
@@ -63,6 +63,13 @@ fn sockets(lab: &Lab, findings: &mut Findings) {
             format!("give every tunnel of port {} a `local` address, or none", tunnel.port),
         );
     }
+}
+
+/// All tunnels, those that came later behind the others.
+fn tunnels<'a>(lab: &'a Lab, findings: &Findings) -> Vec<&'a Tunnel> {
+    let mut tunnels: Vec<&Tunnel> = lab.tunnels.values().collect();
+    tunnels.sort_by_key(|tunnel| findings.recency.tunnel(tunnel.name.as_str()));
+    tunnels
 }
 
 fn place(tunnel: &Tunnel) -> Place {

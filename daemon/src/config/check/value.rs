@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use packet::{Ipv4Net, Mac, VlanId};
 
+use crate::config::lab::nat::PortRange;
 use crate::config::nearest::nearest;
 use crate::config::problem::{Fault, quoted};
 
@@ -154,6 +155,16 @@ pub(super) fn transport_port(key: &str, text: &str) -> Result<NonZeroU16, Fault>
     port.ok_or_else(|| {
         let wrong = format!("`{key}` has the port {}", quoted(text));
         Fault::new(wrong, "write a port from 1 to 65535")
+    })
+}
+
+/// A TCP or UDP port, or a range of them: "8080", "9000-9010".
+pub(super) fn transport_ports(key: &str, text: &str) -> Result<PortRange, Fault> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (transport_port(key, first)?, transport_port(key, last)?);
+    PortRange::new(first, last).ok_or_else(|| {
+        let wrong = format!("`{key}` has the ports {text}, the last ahead of the first");
+        Fault::new(wrong, format!("write {last}-{first}"))
     })
 }
 

@@ -113,8 +113,18 @@ impl fmt::Display for Reserved {
 }
 
 /// Who speaks to which of the sixteen; the first name of an address is the one shown.
-const PROTOCOLS: [(&str, u8); 6] =
-    [("stp", 0x0), ("pause", 0x1), ("lacp", 0x2), ("slow", 0x2), ("dot1x", 0x3), ("lldp", 0xe)];
+///
+/// PTP's peer delay messages, and all of 802.1AS, share LLDP's address (IEEE 1588-2019 annex E, 802.1AS-2020 table 10-3);
+/// its other messages go to 01:1B:19:00:00:00, a group like any other, which is flooded.
+const PROTOCOLS: [(&str, u8); 7] = [
+    ("stp", 0x0),
+    ("pause", 0x1),
+    ("lacp", 0x2),
+    ("slow", 0x2),
+    ("dot1x", 0x3),
+    ("lldp", 0xe),
+    ("ptp", 0xe),
+];
 
 #[cfg(test)]
 mod tests {
@@ -124,6 +134,7 @@ mod tests {
     fn reserved_addresses_have_names_and_numbers() {
         assert_eq!(Reserved::named("lldp").map(Reserved::nibble), Some(14));
         assert_eq!(Reserved::named("slow").map(|address| address.to_string()), Some("lacp".into()));
+        assert_eq!(Reserved::named("ptp"), Reserved::named("lldp"), "they share an address");
         assert_eq!(Reserved::named("ospf"), None);
         assert_eq!(Reserved::new(16), None);
         assert_eq!(Reserved::new(8).unwrap().to_string(), "01:80:c2:00:00:08");

@@ -113,6 +113,16 @@ impl PortRange {
         self.first
     }
 
+    /// How many there are.
+    pub fn count(self) -> usize {
+        usize::from(self.last.get() - self.first.get()) + 1
+    }
+
+    /// All of them, in order.
+    pub fn iter(self) -> impl Iterator<Item = NonZeroU16> {
+        (self.first.get()..=self.last.get()).filter_map(NonZeroU16::new)
+    }
+
     /// The highest.
     pub fn last(self) -> NonZeroU16 {
         self.last

@@ -98,6 +98,9 @@ pub struct BridgeSpec {
     /// Learn nothing and flood everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hub: Option<bool>,
+    /// Its ports are out of each other's reach, unless they say otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolated: Option<bool>,
     /// `[bridge.NAME.vlan.NUMBER]`
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vlan: BTreeMap<String, VlanSpec>,
@@ -180,7 +183,7 @@ pub struct PortSpec {
     /// Pass unfinished checksums and super-frames through (default), or finish them in the far end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offload: Option<bool>,
-    /// Out of reach for the other isolated ports of the bridge.
+    /// Out of reach for the other isolated ports of the bridge; left out: as the bridge says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isolated: Option<bool>,
     /// The one VLAN of an access port.
@@ -207,7 +210,7 @@ pub struct TunnelSpec {
     /// The bridge that is continued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bridge: Option<String>,
-    /// The number of the segment, the same at every peer.
+    /// The number of the segment, the same at every peer; left out: 0, as with Open vSwitch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vni: Option<i64>,
     /// The peers' addresses.

@@ -324,3 +324,46 @@ fn the_same_subnet_may_be_used_on_segments_that_never_meet() {
                 \"q\"\naddress = \"10.0.0.2/24\"\nmac = \"02:00:00:00:00:02\"\n";
     assert_eq!(lab(text).ports["q"].mac, Mac([2, 0, 0, 0, 0, 2]));
 }
+
+#[test]
+fn a_range_of_ports_is_a_rule_for_each() {
+    let text = "[[publish]]\nlisten = \"wan:9000-9010/udp\"\nto = \"192.168.0.2:53-63\"\n\
+                [[publish]]\nlisten = \"0.0.0.0:9000-9001\"\nto = \"192.168.0.2\"\n";
+    let lab = lab(&format!("{BASE}{text}"));
+    let rules: Vec<String> =
+        lab.publish.iter().map(|(listener, to)| format!("{listener} {to}")).collect();
+    assert_eq!(rules.len(), 13);
+    for rule in [
+        "wan:9000/udp 192.168.0.2:53",
+        "wan:9010/udp 192.168.0.2:63",
+        "0.0.0.0:9001/tcp 192.168.0.2:9001",
+    ] {
+        assert!(rules.iter().any(|one| one == rule), "{rule}: {rules:?}");
+    }
+}
+
+#[test]
+fn an_isolated_bridge_isolates_the_ports_that_do_not_say_otherwise() {
+    let port = |name: &str, keys: &str| {
+        format!("[port.{name}]\nbridge = \"b\"\nnetns = \"{name}\"\n{keys}\n")
+    };
+    let text = |bridge: &str| {
+        format!("[bridge.b]\n{bridge}\n")
+            + &port("plain", "")
+            + &port("yes", "isolated = true")
+            + &port("no", "isolated = false")
+    };
+    let isolated = |text: &str| -> Vec<bool> {
+        lab(text).ports.values().map(|port| port.membership().unwrap().isolated).collect()
+    };
+    // By name: no, plain, yes.
+    assert_eq!(isolated(&text("isolated = true")), [false, true, true]);
+    assert_eq!(isolated(&text("isolated = false")), [false, false, true]);
+    assert_eq!(isolated(&text("")), [false, false, true]);
+}
+
+#[test]
+fn a_tunnel_without_a_vni_has_that_of_open_vswitch() {
+    let lab = lab("[bridge.b]\n[tunnel.t]\nbridge = \"b\"\nremotes = \"192.0.2.1\"\n");
+    assert_eq!(lab.tunnels["t"].vni.number(), 0);
+}

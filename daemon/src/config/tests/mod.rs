@@ -2,6 +2,7 @@
 
 mod examples;
 mod meaning;
+mod recency;
 mod renumber;
 mod robust;
 mod sentences;

@@ -100,7 +100,7 @@ fn bridges_are_within_their_limits() {
         (
             "[bridge.b]\nforward = [\"ospf\"]",
             "bridge \"b\": `forward` \"ospf\" is no reserved address; write \"stp\", \"pause\", \
-             \"lacp\", \"slow\", \"dot1x\", \"lldp\", an address such as \"01:80:c2:00:00:0e\", or \
+             \"lacp\", \"slow\", \"dot1x\", \"lldp\", \"ptp\", an address such as \"01:80:c2:00:00:0e\", or \
              \"all\"",
         ),
         (
@@ -127,7 +127,7 @@ fn nothing_is_had_twice() {
         ),
         (
             "[bridge.br1.vlan.9]\nrouter = \"203.0.113.9/24\"",
-            "port \"wan\": subnet 203.0.113.0/24 overlaps 203.0.113.0/24 of br1.9; write an address \
+            "bridge \"br1\" VLAN 9: subnet 203.0.113.0/24 overlaps 203.0.113.0/24 of wan; write an address \
              of another subnet",
         ),
         (
@@ -141,7 +141,7 @@ fn nothing_is_had_twice() {
         ),
         (
             &port("address = \"192.168.0.2/24\""),
-            "port \"red\": address 192.168.0.2 is that of port \"p\"; write another address of \
+            "port \"p\": address 192.168.0.2 is that of port \"red\"; write another address of \
              192.168.0.0/24",
         ),
         (

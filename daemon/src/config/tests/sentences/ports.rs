@@ -87,12 +87,12 @@ fn a_port_has_one_far_end() {
         ),
         (
             "[port.p]\nbridge = \"br0\"\nnetns = \"red\"",
-            "port \"red\": device \"eth0\" is that of port \"p\" in the same namespace; write device \
+            "port \"p\": device \"eth0\" is that of port \"red\" in the same namespace; write device \
              = \"...\" with another name",
         ),
         (
             "[port.p]\nbridge = \"br0\"\nnetns = \"/var/run/netns/red\"",
-            "port \"red\": device \"eth0\" is that of port \"p\" in the same namespace; write device \
+            "port \"p\": device \"eth0\" is that of port \"red\" in the same namespace; write device \
              = \"...\" with another name",
         ),
     ]);
@@ -250,9 +250,15 @@ fn a_veth_pair_has_two_free_ends() {
              = \"...\" with another name",
         ),
         (
-            &(port("link = \"veth\"") + "[port.a]\nbridge = \"br0\"\ninterface = \"ts-p\""),
+            &("[port.a]\nbridge = \"br0\"\ninterface = \"ts-p\"\n".to_owned()
+                + &port("link = \"veth\"")),
             "port \"p\": the near end of its pair, device \"ts-p\", is that of port \"a\" in the same \
              namespace; give the port another name",
+        ),
+        (
+            &(port("link = \"veth\"") + "[port.a]\nbridge = \"br0\"\ninterface = \"ts-p\""),
+            "port \"a\": device \"ts-p\" is that of port \"p\" in the same namespace; write another device, \
+             or delete the port",
         ),
     ]);
 }

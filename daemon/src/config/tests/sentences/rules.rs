@@ -153,6 +153,44 @@ fn publish_listens_on_our_addresses_and_reaches_a_host() {
             "publish 1: `listen` \"203.0.113.1\" has no port; write \"203.0.113.1:8080/tcp\"",
         ),
         (
+            &rule("8081", "192.168.0.2"),
+            "publish 1: `listen` \"8081\" has no address; write \"0.0.0.0:8081/tcp\"",
+        ),
+        (
+            &rule("8081-8090/udp", "192.168.0.2"),
+            "publish 1: `listen` \"8081-8090/udp\" has no address; write \"0.0.0.0:8081-8090/udp\"",
+        ),
+        (
+            &rule(":53/udp", "192.168.0.2"),
+            "publish 1: `listen` \":53/udp\" has no address; write \"0.0.0.0:53/udp\"",
+        ),
+        (
+            &rule("8081:80", "192.168.0.2"),
+            "publish 1: `listen` \"8081:80\" has no address, and a port of the target's; write \
+             \"0.0.0.0:8081/tcp\", and the other port in `to`",
+        ),
+        (
+            &rule("wan:9010-9000", "192.168.0.2"),
+            "publish 1: `listen` has the ports 9010-9000, the last ahead of the first; write 9000-9010",
+        ),
+        (
+            &rule("wan:9000-9010", "192.168.0.2:80"),
+            "publish 1: `to` has 1 port and `listen` has 11 ports; write \"192.168.0.2:80-90\"",
+        ),
+        (
+            &rule("wan:9000", "192.168.0.2:80-81"),
+            "publish 1: `to` has 2 ports and `listen` has 1 port; write as many ports in both",
+        ),
+        (
+            &rule("wan:1-65535", "192.168.0.2"),
+            "publish 1: with these ports more than 16384 are published; publish fewer ports",
+        ),
+        (
+            &(rule("wan:9000-9010", "192.168.0.2") + &rule("203.0.113.1:9010-9020", "192.168.0.3")),
+            "publish 2: another publish listens on this address and port already; write another port, \
+             or delete one of the two",
+        ),
+        (
             &rule("203.0.113.9:80", "192.168.0.2"),
             "publish 1: `listen` 203.0.113.9 is not an address of the switch; write one of its own: \
              192.168.0.1, 203.0.113.1",

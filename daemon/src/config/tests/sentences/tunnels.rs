@@ -11,7 +11,7 @@ fn tunnel(name: &str, line: &str) -> String {
 }
 
 #[test]
-fn a_tunnel_needs_a_bridge_a_vni_and_a_remote() {
+fn a_tunnel_needs_a_bridge_and_a_remote() {
     refused(&[
         (
             "[tunnel.t]\nvni = 42\nremotes = \"192.0.2.1\"",
@@ -20,10 +20,6 @@ fn a_tunnel_needs_a_bridge_a_vni_and_a_remote() {
         (
             "[tunnel.t]\nbridge = \"rb0\"\nvni = 42\nremotes = \"192.0.2.1\"",
             "tunnel \"t\": no bridge is called \"rb0\"; write bridge = \"br0\"",
-        ),
-        (
-            "[tunnel.t]\nbridge = \"br0\"\nremotes = \"192.0.2.1\"",
-            "tunnel \"t\": `vni` is missing; write vni = NUMBER, the same at every peer",
         ),
         (
             "[tunnel.t]\nbridge = \"br0\"\nvni = 42",
