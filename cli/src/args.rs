@@ -203,7 +203,7 @@ sends, and no answers to them. A capture of both directions can be split with a 
 tcpdump sees frames before the sender's device has finished them: with offloads, checksums are
 wrong and frames are larger than the MTU, and both are replayed as they are. Switch that off
 while capturing, or capture where the frames are received:
-  ethtool -K eth0 tx off tso off gso off";
+  ip netns exec red ethtool -K eth0 tx off tso off gso off";
 
 const EXPLAIN: &str = "\
 Examples:

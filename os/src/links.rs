@@ -18,7 +18,7 @@ use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::netns::Netns;
+use crate::netns::{Netns, Whereabouts};
 
 mod address;
 mod bridge;
@@ -37,7 +37,7 @@ pub use watch::{LinkEvent, LinkEvents, watch};
 #[derive(Debug)]
 pub struct Links {
     handle: Handle,
-    netns: String,
+    netns: Whereabouts,
     task: JoinHandle<()>,
 }
 
@@ -86,7 +86,7 @@ impl Links {
             Ok::<_, io::Error>((connection, handle))
         })??;
         let task = runtime.spawn(connection);
-        Ok(Self { handle, netns: netns.to_string(), task })
+        Ok(Self { handle, netns: netns.whereabouts(), task })
     }
 
     /// The device called `name`, if there is one.
@@ -193,7 +193,7 @@ impl Links {
     }
 
     fn error(&self, operation: String, failure: Failure) -> LinkError {
-        LinkError::new(operation, &self.netns, failure)
+        LinkError::new(operation, &self.netns.shown, failure)
     }
 
     /// An error about a device, which the user knows by name.

@@ -23,11 +23,13 @@ use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
+mod advice;
 mod error;
 mod inhabitants;
 mod mounts;
 mod name;
 
+pub(crate) use advice::Whereabouts;
 pub use error::NetnsError;
 pub use inhabitants::{Inhabitant, Inhabitants};
 pub use mounts::{are_names_hidden, name_of_current};
@@ -176,6 +178,9 @@ impl Eq for Netns {}
 impl fmt::Display for Netns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
+            Some(place @ Place::Pid(_)) if self.is_own() => {
+                write!(f, "{place}, which is the daemon's own,")
+            }
             Some(place) => place.fmt(f),
             None => write!(f, "the unnamed namespace {}", self.id.inode),
         }

@@ -54,6 +54,7 @@ mod printable;
 mod record;
 mod tables;
 mod threads;
+mod told;
 mod traffic;
 mod tunnel_mtu;
 mod tunnels;

@@ -18,6 +18,7 @@ pub(crate) fn ports(ports: &[PortView]) -> String {
         Number("ifindex"),
         Number("nsid"),
         Text("MAC"),
+        Number("MTU"),
         Text("address"),
         Text("state"),
     ];
@@ -30,6 +31,7 @@ pub(crate) fn ports(ports: &[PortView]) -> String {
             or_none(port.ifindex),
             or_none(port.nsid),
             port.mac.clone(),
+            port.mtu.to_string(),
             list(&port.address),
             state.to_owned(),
         ]
@@ -262,8 +264,8 @@ mod tests {
     fn a_port_list_names_namespace_device_ifindex_nsid_mac_and_address() {
         assert_eq!(
             ports(&[port("red", "up")]),
-            "port  namespace  device  ifindex  nsid  MAC                address         state\n\
-             red   red        eth0          2     0  02:0c:9c:5c:e3:7a  192.168.0.2/24  up"
+            "port namespace device ifindex nsid MAC                MTU address        state\n\
+             red  red       eth0         2    0 02:0c:9c:5c:e3:7a 1500 192.168.0.2/24 up"
         );
     }
 
@@ -273,7 +275,7 @@ mod tests {
         (lost.nsid, lost.ifindex) = (None, None);
         let text = ports(&[lost]);
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[1].ends_with("  lost"), "{text}");
+        assert!(lines[1].ends_with(" lost"), "{text}");
         assert_eq!(lines[2], "red is lost: namespace `red` vanished");
     }
 

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use os::links::{LinkError, Links};
+use os::links::{Link, LinkError, Links};
 use os::netns::{Netns, NetnsError, Place};
 use os::packet_socket::{PacketSocket, PacketSocketError};
 use os::tap::{self, TapError};
@@ -104,7 +104,8 @@ pub enum CableError {
     },
     /// `master` names no device.
     #[error(
-        "there is no device `{master}` here to be the master; make the bridge first (ip link add {master} type bridge)"
+        "there is no device `{master}` in the daemon's own namespace to be the master; make the bridge first (nsenter \
+         --net=/proc/{pid}/ns/net ip link add {master} up type bridge)", pid = std::process::id()
     )]
     NoMaster {
         /// The name.
@@ -163,6 +164,11 @@ pub(crate) struct FarEnd {
 }
 
 impl FarEnd {
+    /// The device called `device` as it is now, if it is there.
+    pub(crate) async fn link(&self, device: &str) -> Option<Link> {
+        self.links.find(device).await.ok()?
+    }
+
     /// Makes the device in `netns` with `queues` queues, and gives it all that the lab says; or opens one that is
     /// there. On an error what was made is gone again.
     pub(crate) async fn make(

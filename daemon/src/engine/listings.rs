@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use os::underlay;
+use os::{clock, underlay};
 
+use super::devices;
 use super::outline::{self, Standing};
 use super::tunnels::inner_mtus;
 use super::views::{
     BridgeView, DropView, NeighborEntry, PortView, RouteView, StationView, StatsView, StrangerView,
     TunnelView,
 };
-use super::{Engine, State, rows};
+use super::{Engine, Running, State, rows};
 use crate::config::{Attach, Name, Tunnel};
 use crate::explain::{ExplainError, Question, Scene, Story};
 
@@ -31,13 +32,15 @@ impl Engine {
     /// Every tunnel, by name.
     pub async fn tunnels(&self) -> Vec<TunnelView> {
         let running = self.running.lock().await;
-        outline::tunnels(&running.lab, state_of)
+        outline::tunnels(&running.lab, |tunnel| self.state_of(&running, tunnel))
     }
 
     /// What the running lab asks for and cannot have, a sentence each.
     pub async fn warnings(&self) -> Vec<String> {
         let running = self.running.lock().await;
-        running.lab.mtu_warnings(&inner_mtus(&running.lab))
+        let mut warnings = running.lab.mtu_warnings(&inner_mtus(&running.lab));
+        warnings.extend(devices::warnings(&running).await);
+        warnings
     }
 
     /// Every bridge, by name.
@@ -135,13 +138,25 @@ impl Engine {
             .map(|(name, port)| (name.to_string(), port.attach.clone()))
             .collect()
     }
-}
 
-/// Whether every far end can be reached now, as far as routes tell.
-fn state_of(tunnel: &Tunnel) -> String {
-    let mut paths = tunnel.remotes.iter().map(|remote| underlay::path(*remote, tunnel.local));
-    match paths.find_map(Result::err) {
-        Some(error) => format!("down: {error}"),
-        None => "up".to_owned(),
+    /// Whether every far end can be reached, as far as routes tell, and one has been heard: any datagram counts.
+    fn state_of(&self, running: &Running, tunnel: &Tunnel) -> String {
+        let mut paths = tunnel.remotes.iter().map(|remote| underlay::path(*remote, tunnel.local));
+        if let Some(error) = paths.find_map(Result::err) {
+            return format!("down: {error}");
+        }
+        let id = running.ids.known_port(tunnel.name.as_str());
+        let heard = id.and_then(|id| self.plane.look(|_, switch| switch.received_through(id)));
+        if heard.is_none_or(|(frames, _)| frames > 0) {
+            return "up".to_owned();
+        }
+        let now = clock::now();
+        let made = running.tunnels_made.get(&tunnel.name).copied().unwrap_or(now);
+        let age = now.since(made).as_secs();
+        let remotes: Vec<String> = tunnel.remotes.iter().map(ToString::to_string).collect();
+        format!(
+            "silent: nothing has come from {} in the {age} s since it was made",
+            remotes.join(" or ")
+        )
     }
 }

@@ -17,7 +17,7 @@ use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use os::underlay::UnderlayError;
-use packet::PortId;
+use packet::{Instant, PortId};
 use switch::ChangeError;
 use tokio::sync::Mutex;
 
@@ -29,6 +29,7 @@ use crate::printable;
 
 mod cable;
 pub(crate) mod changes;
+mod devices;
 mod flows;
 pub(crate) mod ids;
 mod listings;
@@ -131,6 +132,8 @@ struct Running {
     ends: BTreeMap<Name, State>,
     places: Places,
     senders: Senders,
+    /// When each tunnel was made.
+    tunnels_made: BTreeMap<Name, Instant>,
 }
 
 /// What became of a port's far end.
@@ -358,6 +361,7 @@ impl Engine {
             return Err(refusal.into());
         }
         running.ids = ids;
+        running.note_tunnels(&lab);
         running.lab = lab;
         // It says what it was for: parts that are added later do not contradict it.
         running.spec = LabSpec { empty: None, ..wanted };

@@ -227,6 +227,20 @@ impl Engine {
     }
 }
 
+impl Running {
+    /// Notes when the tunnels of `lab` were made that are not there yet, or begin again.
+    pub(super) fn note_tunnels(&mut self, lab: &Lab) {
+        let now = os::clock::now();
+        self.tunnels_made.retain(|name, _| lab.tunnels.contains_key(name));
+        for (name, tunnel) in &lab.tunnels {
+            let goes_on = self.lab.tunnels.get(name).is_some_and(|old| !is_reopened(old, tunnel));
+            if !goes_on {
+                self.tunnels_made.insert(name.clone(), now);
+            }
+        }
+    }
+}
+
 /// The MTU of a device of our own namespace; nothing when there is no such device.
 async fn device_mtu(device: &str) -> Option<u16> {
     let own = Netns::open(&Place::Current).ok()?;

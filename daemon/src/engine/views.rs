@@ -49,7 +49,7 @@ pub struct PortView {
 pub struct TunnelView {
     /// Its name.
     pub name: String,
-    /// `up`, or `down` with the reason behind a colon.
+    /// `up`; `silent` as long as nothing has come from a far end, or `down`, with the reason behind a colon.
     pub state: String,
     /// The bridge that it continues.
     pub bridge: String,

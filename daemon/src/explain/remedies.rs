@@ -22,8 +22,8 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
              lost one anew."
         }
         DropReason::BadOffload => {
-            "Let the sender finish its frames itself: `ethtool -K DEVICE tx off tso off gso off` in its namespace, or \
-             `offload = false` for [port.{port}]."
+            "Let the sender finish its frames itself: `ip netns exec NAMESPACE ethtool -K DEVICE tx off tso off gso \
+             off`, or `offload = false` for [port.{port}]."
         }
         DropReason::BadSource => {
             "Send from a station's own address, neither a group's nor zero: set `mac` of [port.{port}], or the address of \
@@ -151,7 +151,7 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
         }
         DropReason::BadHeaderChecksum => {
             "Make the header checksum right (RFC 791 section 3.1); frames captured at their sender may not have theirs yet: \
-             `ethtool -K DEVICE tx off` there."
+             `ip netns exec NAMESPACE ethtool -K DEVICE tx off`."
         }
         DropReason::BadTransport => {
             "Send a whole TCP, UDP or ICMP header: this one is cut off, or its length contradicts the packet's."
@@ -193,7 +193,7 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
         }
         DropReason::BadChecksum => {
             "Send a right TCP, UDP or ICMP checksum: the router answers nothing that was changed on its way. A capture taken \
-             at the sender has none where its device was to finish it: `ethtool -K DEVICE tx off` ahead of capturing."
+             at the sender has none where its device was to finish it: `ip netns exec NAMESPACE ethtool -K DEVICE tx off` ahead of capturing."
         }
         DropReason::Unsolicited => {
             "Send it to a host and not to the router, or publish the port, `tapswitch publish add {listen} --to ADDRESS:PORT`: \

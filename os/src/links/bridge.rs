@@ -10,7 +10,7 @@ impl Links {
     pub async fn make_bridge(&self, name: &str) -> Result<Link, LinkError> {
         let operation = format!("make the Linux bridge `{name}`");
         if name.is_empty() || name.contains('%') {
-            return Err(LinkError::bad_name(operation, name, &self.netns));
+            return Err(LinkError::bad_name(operation, name, &self.netns.shown));
         }
         let request = self.handle.link().add(LinkBridge::new(name).up().build());
         match within_deadline(request.execute()).await {
@@ -21,6 +21,6 @@ impl Links {
             Err(failure) => return Err(self.error(operation, failure)),
         }
         let made = self.find(name).await?;
-        made.ok_or_else(|| LinkError::vanished(operation, &self.netns))
+        made.ok_or_else(|| LinkError::vanished(operation, &self.netns.shown))
     }
 }

@@ -4,6 +4,8 @@ use std::io;
 
 use rtnetlink::packet_core::ErrorMessage;
 
+use crate::netns::Whereabouts;
+
 /// A request that failed: what was asked, of which device, where, and the kernel's words. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation} in {netns}: {words}")]
@@ -21,11 +23,10 @@ impl LinkError {
     }
 
     /// `name` cannot be given to a device of `netns`, since one there bears it.
-    pub(super) fn name_taken(operation: String, name: &str, netns: &str) -> Self {
-        let words = format!(
-            "a device `{name}` is there already: choose another name, or delete it with `ip link del {name}`"
-        );
-        Self { operation, netns: netns.into(), words, errno: Some(libc::EEXIST) }
+    pub(super) fn name_taken(operation: String, name: &str, netns: &Whereabouts) -> Self {
+        let remedy = netns.about_taken(name);
+        let words = format!("a device `{name}` is there already: {remedy}");
+        Self { operation, netns: netns.shown.clone(), words, errno: Some(libc::EEXIST) }
     }
 
     /// `name` would make the kernel choose a name of its own.

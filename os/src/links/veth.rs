@@ -28,7 +28,7 @@ impl Links {
         let operation = format!("make the veth pair of `{ours}` and `{far_name}` in {far}");
         for name in [ours, far_name] {
             if name.is_empty() || name.contains('%') {
-                return Err(LinkError::bad_name(operation, name, &self.netns));
+                return Err(LinkError::bad_name(operation, name, &self.netns.shown));
             }
         }
         let far_end = LinkMessageBuilder::<LinkUnspec>::new()
@@ -49,7 +49,7 @@ impl Links {
             Err(failure) => return Err(self.error(operation, failure)),
         }
         let Some(made) = self.find(ours).await? else {
-            return Err(LinkError::vanished(operation, &self.netns));
+            return Err(LinkError::vanished(operation, &self.netns.shown));
         };
         match self.start(made.index).await {
             Ok(()) => Ok(Link { up: true, ..made }),
@@ -77,7 +77,7 @@ impl Links {
     /// Which of the two names it was.
     async fn taken(&self, operation: String, ours: &str, far: &Netns, far_name: &str) -> LinkError {
         match self.find(ours).await {
-            Ok(None) => LinkError::name_taken(operation, far_name, &far.to_string()),
+            Ok(None) => LinkError::name_taken(operation, far_name, &far.whereabouts()),
             Ok(Some(_)) | Err(_) => LinkError::name_taken(operation, ours, &self.netns),
         }
     }

@@ -23,14 +23,14 @@ pub enum TapError {
         name: String,
     },
     /// A device of that name is there; it is left as it is.
-    #[error(
-        "{netns} has a device `{name}` already: choose another name, or delete it with `ip link del {name}`"
-    )]
+    #[error("{netns} has a device `{name}` already: {remedy}")]
     NameTaken {
         /// What was asked for.
         name: String,
         /// Where.
         netns: String,
+        /// What to do about it.
+        remedy: String,
     },
     /// No queue, or more than the kernel can attach.
     #[error("device `{name}` cannot have {queues} queues: ask for 1 to {MAX_QUEUES}")]

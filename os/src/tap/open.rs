@@ -124,7 +124,9 @@ impl Wish<'_> {
     }
 
     fn taken(&self) -> TapError {
-        TapError::NameTaken { name: self.name.into(), netns: self.netns.to_string() }
+        let there = self.netns.whereabouts();
+        let remedy = there.about_taken(self.name);
+        TapError::NameTaken { name: self.name.into(), netns: there.shown, remedy }
     }
 
     fn refused(&self, step: &'static str, reason: io::Error) -> TapError {

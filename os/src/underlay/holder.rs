@@ -45,7 +45,10 @@ impl Holder {
     pub(super) fn remedy(&self, port: u16) -> String {
         match self {
             Self::Process { .. } => "stop it".into(),
-            Self::Device { name } => format!("delete it with `ip link del {name}`"),
+            Self::Device { name } => {
+                let here = std::process::id();
+                format!("delete it with `nsenter --net=/proc/{here}/ns/net ip link del {name}`")
+            }
             Self::Unseen => format!("look for it with `ss -uanp sport = {port}`"),
         }
     }

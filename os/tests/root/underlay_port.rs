@@ -67,8 +67,11 @@ fn the_kernels_vxlan_device_is_named() {
             "a device that is down is no matter"
         );
         assert!(ip("link set vx8 up") && ip("link set vx7 up"));
-        let sentence = "UDP port 4789 is taken by the kernel's VXLAN device vx7: \
-             delete it with `ip link del vx7`, or write `port = ...` in the tunnel";
+        let sentence = format!(
+            "UDP port 4789 is taken by the kernel's VXLAN device vx7: delete it with `nsenter \
+             --net=/proc/{}/ns/net ip link del vx7`, or write `port = ...` in the tunnel",
+            std::process::id()
+        );
         assert_eq!(taken(ANY), sentence);
         assert_eq!(taken(Ipv4Addr::LOCALHOST), sentence);
         assert_eq!(Holder::of(SocketAddrV4::new(ANY, 8472)), Holder::Device { name: "vx8".into() });

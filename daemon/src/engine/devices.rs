@@ -1,0 +1,62 @@
+//! The MTUs that the devices of a lab really have, beside what the lab takes them for: somebody else may set them, too.
+
+use std::collections::BTreeMap;
+
+use os::links::Link;
+
+use super::{Running, State};
+use crate::config::{Lab, Name, Port, Tunnel};
+
+/// A sentence for each port whose device cannot do what is asked of it.
+pub(super) async fn warnings(running: &Running) -> Vec<String> {
+    let narrow = narrowest(&running.lab);
+    let mut warnings = Vec::new();
+    for (name, port) in &running.lab.ports {
+        let Some(State::Up(end)) = running.ends.get(name) else { continue };
+        let Some(link) = end.link(port.device.as_str()).await else { continue };
+        let tunnel = port.bridge().and_then(|bridge| narrow.get(bridge)).copied();
+        let command = |mtu| end.netns.command(&format!("ip link set {} mtu {mtu}", port.device));
+        warnings.extend(of_mtu(port, &link, tunnel, command));
+    }
+    warnings
+}
+
+/// The tunnel of each bridge that carries least.
+fn narrowest(lab: &Lab) -> BTreeMap<&Name, &Tunnel> {
+    let mut narrow: BTreeMap<&Name, &Tunnel> = BTreeMap::new();
+    for tunnel in lab.tunnels.values() {
+        let least = narrow.entry(&tunnel.bridge).or_insert(tunnel);
+        if tunnel.mtu < least.mtu {
+            *least = tunnel;
+        }
+    }
+    narrow
+}
+
+fn of_mtu(
+    port: &Port,
+    link: &Link,
+    tunnel: Option<&Tunnel>,
+    command: impl Fn(u16) -> String,
+) -> Option<String> {
+    let Port { name, device, mtu, .. } = port;
+    let real = link.mtu;
+    if let Some(tunnel) = tunnel.filter(|tunnel| real > u32::from(tunnel.mtu)) {
+        // What is written in the lab is told where it is written.
+        let is_told = port.mtu_written && real == u32::from(*mtu);
+        let sentence = format!(
+            "port {name}: its device {device} has MTU {real}, and tunnel {} carries {}: larger packets to far stations end \
+             here; `{}`, and so at what is behind it",
+            tunnel.name,
+            tunnel.mtu,
+            command(tunnel.mtu)
+        );
+        return (!is_told).then_some(sentence);
+    }
+    (real != u32::from(*mtu)).then(|| {
+        format!(
+            "port {name}: its device {device} has MTU {real}, and the lab takes it for {mtu}: `{}`",
+            command(*mtu)
+        )
+    })
+}
