@@ -7,7 +7,7 @@
 //! | `GET /v1/lab[?format=toml]` | the running lab as it would be written |
 //! | `PUT /v1/lab[?dry_run=true&empty=true]` | makes the running lab what the body says: a lab file, or the same as JSON; a body that says nothing is refused without `empty=true` |
 //! | `GET /v1/bridges`, `/v1/ports`, `/v1/tunnels` | what runs |
-//! | `GET POST PUT PATCH DELETE /v1/bridges/NAME`, `/v1/ports/NAME`, `/v1/tunnels/NAME` | one of them; POST refuses a name in use, PATCH changes the keys it gets and forgets those that are null |
+//! | `GET POST PUT PATCH DELETE /v1/bridges/NAME`, `/v1/ports/NAME`, `/v1/tunnels/NAME` | one of them; POST refuses a name in use, PATCH changes the keys it gets and forgets those that are null, DELETE of a bridge takes its ports along with `?ports=true` |
 //! | `POST /v1/bridges/NAME/renumber[?dry_run=true]` | moves a subnet of the bridge with all that belongs to it |
 //! | `GET POST PUT /v1/routes`, `/v1/publish` | the rules; POST refuses a destination in use, PUT replaces it |
 //! | `DELETE /v1/routes?to=`, `/v1/publish?listen=` | one of them; or `?index=`, which counts from 1 |
