@@ -76,8 +76,11 @@ impl Nat {
     }
 
     /// Replaces the rules. Flows that the new rules would translate otherwise end, except those that `keep` and
-    /// connections that are established.
+    /// connections that are established. Looks at every flow, unless the rules are the ones in force.
     pub fn set_rules(&mut self, rules: Rules) {
+        if rules == self.rules {
+            return;
+        }
         let listeners = Listeners::new(&rules.publish);
         let before = (
             core::mem::replace(&mut self.rules, rules),
