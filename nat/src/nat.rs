@@ -19,6 +19,7 @@ use packet::{DropReason, Instant, InterfaceId, Transport};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::Flow;
+use crate::holding::Path;
 use crate::index::{Hashes, mix};
 use crate::lifetime::Lifetimes;
 use crate::limits::Limits;
@@ -102,17 +103,22 @@ impl Nat {
     }
 
     /// Whether a packet between these addresses can need a translation, as far as can be told without its transport
-    /// header: a rule covers it where it leaves, through `out`, a rule listens on its destination, or there is a flow
-    /// between the two. What is sent to an address of the router's own can need one besides.
+    /// header: a rule covers it where it leaves, through `out`, or lets it begin a flow with a host inside, a rule listens
+    /// on its destination, or there is a flow between the two. What is sent to an address of the router's own can need one
+    /// besides.
     pub fn concerns(
         &mut self,
         now: Instant,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
+        (source, destination): (Ipv4Addr, Ipv4Addr),
+        came_on: InterfaceId,
         out: Option<InterfaceId>,
     ) -> bool {
         self.collect(now);
-        out.is_some_and(|out| self.covers(source, destination, out))
+        let is_judged = |out| {
+            let hides = self.rules.hiding(source, destination, Path { came_on, owner: None, out });
+            self.covers(source, destination, out) || hides.is_some_and(|rule| rule.inside_reachable)
+        };
+        out.is_some_and(is_judged)
             || self.rules.listens_on(destination)
             || self.table.pairs.has(&self.hashes, source, destination)
     }

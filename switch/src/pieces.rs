@@ -25,7 +25,7 @@ impl Switch {
         origin: Origin,
         out: &mut Outbox,
     ) -> Result<Option<Ipv4>, Dropped> {
-        if !packet.is_fragment() || !self.is_needed_whole(now, &packet) {
+        if !packet.is_fragment() || !self.is_needed_whole(now, &packet, origin) {
             return Ok(Some(packet));
         }
         let stats = &mut self.stats;
@@ -48,13 +48,14 @@ impl Switch {
     }
 
     /// Whether a fragment is for the router itself, or NAT may translate the packet that it is of.
-    fn is_needed_whole(&mut self, now: Instant, fragment: &Ipv4) -> bool {
-        let (source, destination) = (fragment.source(), fragment.destination());
+    fn is_needed_whole(&mut self, now: Instant, fragment: &Ipv4, origin: Origin) -> bool {
+        let destination = fragment.destination();
+        let between = (fragment.source(), destination);
         if matches!(self.router.routes.find(destination), Some(Target::Local(_))) {
             return true;
         }
         let out = self.router.way(destination).map(|hop| hop.interface);
-        self.nat.is_configured() && self.nat.concerns(now, source, destination, out)
+        self.nat.is_configured() && self.nat.concerns(now, between, origin.interface, out)
     }
 
     /// Ends packets whose fragments did not all come in time, and tells their senders where the first one came

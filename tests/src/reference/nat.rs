@@ -265,18 +265,22 @@ impl Translator {
     /// or listens on its destination, or it is what an inside host sends within a flow.
     pub(crate) fn concerns(
         &self,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
+        (source, destination): (Ipv4Addr, Ipv4Addr),
+        came_on: InterfaceId,
         out: Option<InterfaceId>,
     ) -> bool {
         let covers = |out| self.rules.masquerade(source, destination, out).is_some();
+        let enters = |out| {
+            let rule = self.rules.masquerade(destination, source, came_on);
+            out != came_on && rule.is_some_and(|rule| rule.inside_reachable)
+        };
         let listens = |rule: &nat::Publish| rule.listen == nat::Listen::Address(destination);
         let sends = |flow: &Flow| {
             let kept = flow.reply.to.ip() == flow.original.from.ip();
             let way = if kept { flow.reply } else { flow.original };
             (*way.from.ip(), *way.to.ip()) == (source, destination)
         };
-        out.is_some_and(covers)
+        out.is_some_and(|out| covers(out) || enters(out))
             || self.rules.publish.iter().any(listens)
             || self.flows.iter().any(sends)
     }

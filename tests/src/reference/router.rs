@@ -69,7 +69,9 @@ impl Reference {
             return Err(DropReason::MartianSource);
         }
         let owner = owner(world, packet.destination);
-        if packet.is_fragment() && (owner.is_some() || self.may_be_translated(world, &packet)) {
+        if packet.is_fragment()
+            && (owner.is_some() || self.may_be_translated(world, &packet, interface))
+        {
             self.nat.lose_track();
             return Ok(vec![Fate::Unknown]);
         }
@@ -110,12 +112,12 @@ impl Reference {
     }
 
     /// Whether a fragment waits for the rest of its packet, because somebody may translate that.
-    fn may_be_translated(&self, world: World<'_>, packet: &Packet) -> bool {
+    fn may_be_translated(&self, world: World<'_>, packet: &Packet, came_on: InterfaceId) -> bool {
         let out = match self.way(world, packet.destination) {
             Some(Target::Segment(interface, _)) => Some(interface),
             _ => None,
         };
-        self.nat.concerns(packet.source, packet.destination, out)
+        self.nat.concerns((packet.source, packet.destination), came_on, out)
     }
 
     /// A packet for one of the router's own addresses.
