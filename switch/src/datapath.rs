@@ -92,8 +92,9 @@ impl Switch {
         let reserved = ethernet.destination().reserved().is_some();
         let (learns, speaker) = (self.ports.learns(from), (ethernet.source(), vlan));
         self.trace.note(|| Note::speaker(now, bridge, speaker, reserved, learns));
-        let is_news = sighting.is_none() && !reserved;
-        if is_news && let Err(reason) = bridge.hear(now, ethernet.source(), vlan, from, learns) {
+        let is_news = sighting.is_none() && !bridge.is_reserved(ethernet.destination());
+        let learned = learns && !reserved;
+        if is_news && let Err(reason) = bridge.hear(now, ethernet.source(), vlan, from, learned) {
             if let Some(Location::Router(interface)) = bridge.fdb.find(ethernet.source(), vlan) {
                 self.tell_of_own_source(now, interface, ethernet.source(), from, out);
             }

@@ -66,7 +66,8 @@ impl Reference {
         let (source, destination) = (source(frame), destination(frame));
         let reserved = destination.0[..5] == [0x01, 0x80, 0xc2, 0, 0] && destination.0[5] < 16;
         let station = (vlan, source);
-        if !reserved && bridge.stations.is_bound_elsewhere(station, from) {
+        let ends = reserved && bridge.settings.forward & 1 << destination.0[5] == 0;
+        if !ends && bridge.stations.is_bound_elsewhere(station, from) {
             return Err(match bridge.stations.find(station) {
                 Some(Location::Router(_)) => DropReason::SourceIsOurs,
                 _ => DropReason::SourceIsStatic,
@@ -75,7 +76,7 @@ impl Reference {
         if !reserved && learns && !bridge.settings.hub {
             bridge.stations.learn(world.now, station, from);
         }
-        if reserved && bridge.settings.forward & 1 << destination.0[5] == 0 {
+        if ends {
             return Err(DropReason::Reserved);
         }
         let own = world
