@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use lab::wire::{arp_reply, frame};
 use lab::{Lab, Packet, Port};
-use packet::{DropReason, Mac};
+use packet::Mac;
 use switch::Change;
 use switch::change::BridgeSettings;
 
