@@ -232,7 +232,6 @@ pub(crate) const CATALOGUE: &[Intended] = &[
             "a piece twice",
             "an answer in pieces",
             "pieces with df",
-            "an excepted packet in pieces",
             "a ping in pieces",
             "to a published port in pieces",
             "pieces with options",
