@@ -58,7 +58,7 @@ impl Daemons {
         ];
         let mut vswitchd = daemon(&room, VSWITCHD, &vswitchd, &arguments)?;
         await_socket(VSWITCHD, &mut vswitchd, Path::new(&control), &inside("v.log"))?;
-        let daemons = Self { vsctl, vswitchd, database, room };
+        let mut daemons = Self { vsctl, vswitchd, database, room };
         // Without installed flows every frame passes the whole pipeline, and the same frame always meets the same
         // tables, however busy the machine is.
         let settings = ["flow-limit=0", "n-handler-threads=1", "n-revalidator-threads=1"];
@@ -80,15 +80,19 @@ impl Daemons {
     }
 
     /// Changes the configuration and waits until the switch has taken it.
-    pub(super) fn vsctl(&self, arguments: &[&str]) -> Result<String, CompareError> {
+    pub(super) fn vsctl(&mut self, arguments: &[&str]) -> Result<String, CompareError> {
         let mut command = Command::new(&self.vsctl);
         let socket = self.path("db.sock");
         command.arg(format!("--db=unix:{}", socket.display())).arg("--timeout=20").args(arguments);
-        finish("ovs-vsctl", command, &[(DATABASE, &self.database), (VSWITCHD, &self.vswitchd)])
+        let both = [(DATABASE, &self.database), (VSWITCHD, &self.vswitchd)];
+        let printed = finish("ovs-vsctl", command, &both);
+        printed.map_err(|error| self.ended().unwrap_or(error))
     }
 
-    /// Whether one of them has ended, which nobody asked for.
+    /// Whether one of them has ended, which nobody asked for: why something else has just failed. One that is ending is
+    /// waited for, since its sockets close ahead of it.
     pub(super) fn ended(&mut self) -> Option<CompareError> {
+        first_to_end(&[&self.vswitchd, &self.database], ENDING).ok()??;
         let both = [(VSWITCHD, &mut self.vswitchd), (DATABASE, &mut self.database)];
         both.into_iter().find_map(|(name, program)| ended(name, program))
     }
@@ -195,4 +199,6 @@ const SCHEMAS: [&str; 2] =
     ["/usr/share/openvswitch/vswitch.ovsschema", "/usr/local/share/openvswitch/vswitch.ovsschema"];
 /// How long a daemon may take to begin to answer, on a very busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a program that has closed its sockets may take to be gone.
+const ENDING: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(10);
