@@ -127,9 +127,10 @@ fn compare_transport(ours: Transport, protocol: Protocol, payload: &[u8]) {
             };
             let [high, low, ..] = theirs.bytes5to8();
             let (kind, code) = (theirs.type_u8(), theirs.code_u8());
-            let (identifier, reply) = (u16::from_be_bytes([high, low]), kind == 0 || kind == 14);
+            let (identifier, reply) =
+                (u16::from_be_bytes([high, low]), matches!(kind, 0 | 14 | 16 | 18));
             let expected = match kind {
-                0 | 8 | 13 | 14 => Transport::Query { identifier, reply, kind },
+                0 | 8 | 13..=18 => Transport::Query { identifier, reply, kind },
                 3 | 4 | 5 | 11 | 12 => Transport::Error { kind, code },
                 _ => Transport::OtherIcmp { kind },
             };
