@@ -139,9 +139,12 @@ fn a_daemon_ends_at_once_however_many_changes_wait() {
 
 /// What a change that comes too late may meet.
 fn is_told(said: &str) -> bool {
-    ["is ending and makes no more changes", "no tapswitch daemon answers"]
-        .iter()
-        .any(|sentence| said.contains(sentence))
+    let sentences = [
+        "is ending and makes no more changes",
+        "no tapswitch daemon answers",
+        "ended before it answered",
+    ];
+    sentences.iter().any(|sentence| said.contains(sentence))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The other end of the control API: one request a connection over the unix socket, typed answers, sentences for errors.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,6 +41,13 @@ pub enum ClientError {
         /// What happened.
         reason: String,
     },
+    /// The connection was closed without an answer.
+    #[error(
+        "the daemon at {path} ended before it answered: whether it did what was asked is not known, see `tapswitch show` \
+         when it runs again",
+        path = printable::path(.0)
+    )]
+    Ended(PathBuf),
     /// The daemon said no.
     #[error("{sentence}")]
     Refused {
@@ -131,7 +139,7 @@ impl Client {
         }
         let request = request.body(Full::new(Bytes::from(body)));
         let request = request.map_err(|error| self.broken(error))?;
-        let answer = sender.send_request(request).await.map_err(|error| self.broken(error))?;
+        let answer = sender.send_request(request).await.map_err(|error| self.unanswered(&error))?;
         let status = answer.status();
         let bytes = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         Ok((status, bytes.map_err(|error| self.broken(error))?.to_bytes()))
@@ -144,6 +152,16 @@ impl Client {
             | io::ErrorKind::NotADirectory => ClientError::NoDaemon(self.socket.clone()),
             io::ErrorKind::PermissionDenied => ClientError::Denied(self.socket.clone()),
             _ => self.broken(error),
+        }
+    }
+
+    fn unanswered(&self, error: &hyper::Error) -> ClientError {
+        let kind =
+            error.source().and_then(|source| source.downcast_ref::<io::Error>()?.kind().into());
+        let closed = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe].map(Some);
+        match error.is_incomplete_message() || error.is_canceled() || closed.contains(&kind) {
+            true => ClientError::Ended(self.socket.clone()),
+            false => self.broken(error),
         }
     }
 
@@ -161,6 +179,8 @@ const MAX_ANSWER: usize = 512 << 20;
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -187,14 +207,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_daemon_that_ends_before_it_answers_is_a_sentence() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("control.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        for read_first in [false, true] {
+            let client = Client::new(&path);
+            let asked = tokio::spawn(async move { client.version().await });
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if read_first {
+                stream.read(&mut [0; 4096]).await.unwrap();
+            }
+            drop(stream);
+            let error = asked.await.unwrap().unwrap_err();
+            assert!(matches!(error, ClientError::Ended(_)), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn somebody_who_speaks_no_http_is_a_sentence() {
         let room = tempfile::tempdir().unwrap();
         let path = room.path().join("control.sock");
         let listener = tokio::net::UnixListener::bind(&path).unwrap();
         tokio::spawn(async move {
-            let (stream, _) = listener.accept().await.unwrap();
-            stream.writable().await.unwrap();
-            stream.try_write(b"SSH-2.0-OpenSSH_9.2\r\n").unwrap();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read(&mut [0; 4096]).await.unwrap();
+            stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
         });
         let error = Client::new(&path).version().await.unwrap_err().to_string();
         assert!(error.contains("does not answer as it should"), "{error}");
