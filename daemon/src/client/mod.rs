@@ -216,7 +216,7 @@ mod tests {
             let asked = tokio::spawn(async move { client.version().await });
             let (mut stream, _) = listener.accept().await.unwrap();
             if read_first {
-                stream.read(&mut [0; 4096]).await.unwrap();
+                assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
             }
             drop(stream);
             let error = asked.await.unwrap().unwrap_err();
@@ -231,7 +231,7 @@ mod tests {
         let listener = tokio::net::UnixListener::bind(&path).unwrap();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
             stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
         });
         let error = Client::new(&path).version().await.unwrap_err().to_string();
