@@ -32,7 +32,7 @@ pub(crate) enum Masquerade {
         #[arg(long, value_name = "INTERFACE")]
         out: Option<String>,
     },
-    /// Change keys of a rule; its flows go on
+    /// Change keys of a rule; flows that it would translate otherwise end, unless they are established or it keeps them
     Set {
         /// Its number in the list, counted from 1
         number: usize,
@@ -73,6 +73,9 @@ pub(crate) struct MasqueradeKeys {
     /// Let who is outside reach the hosts inside at their own addresses, too [default: false]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     inside_reachable: Option<bool>,
+    /// Let its flows go on when it changes or goes [default: false]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    keep: Option<bool>,
 }
 
 impl MasqueradeKeys {
@@ -89,6 +92,7 @@ impl MasqueradeKeys {
             ports: self.ports.or(rule.ports),
             parity: self.parity.or(rule.parity),
             inside_reachable: self.inside_reachable.or(rule.inside_reachable),
+            keep: self.keep.or(rule.keep),
         }
     }
 }

@@ -26,6 +26,9 @@ pub(crate) enum Publish {
         /// Whom it belongs to from now on
         #[arg(long, value_name = "ADDRESS[:PORT]")]
         to: Option<String>,
+        /// Let its connections and flows go on when it changes or goes
+        #[arg(long)]
+        keep: bool,
         /// Take a key away, so that its default holds
         #[arg(long, value_name = "KEY")]
         unset: Vec<String>,
@@ -43,11 +46,14 @@ pub(crate) struct PublishKeys {
     /// Whom it belongs to: 192.168.0.2:80, or 192.168.0.2 for the same ports
     #[arg(long, value_name = "ADDRESS[:PORT]")]
     to: String,
+    /// Let its connections and flows go on when it changes or goes
+    #[arg(long)]
+    keep: bool,
 }
 
 impl From<PublishKeys> for PublishSpec {
     fn from(keys: PublishKeys) -> Self {
-        Self { listen: keys.listen, to: keys.to }
+        Self { listen: keys.listen, to: keys.to, keep: keys.keep.then_some(true) }
     }
 }
 
@@ -57,16 +63,22 @@ impl Publish {
         match self {
             Self::Add(keys) => context.change(client.add_publish(&keys.into())).await,
             Self::Del { listen } => context.change(client.delete_publish(&listen)).await,
-            Self::Set { listen, to, unset } => {
+            Self::Set { listen, to, keep, unset } => {
                 let rules = client.publish().await?;
                 let rule = rules.into_iter().find(|rule| same(&rule.listen, &listen));
-                let given =
-                    PublishSpec { to: to.clone().unwrap_or_default(), ..PublishSpec::default() };
+                let keep = keep.then_some(true);
+                let given = PublishSpec {
+                    to: to.clone().unwrap_or_default(),
+                    keep,
+                    ..PublishSpec::default()
+                };
                 let rule = match (rule, to) {
                     (Some(rule), to) => {
-                        PublishSpec { to: to.unwrap_or_else(|| rule.to.clone()), ..rule }
+                        let (to, keep) =
+                            (to.unwrap_or_else(|| rule.to.clone()), keep.or(rule.keep));
+                        PublishSpec { to, keep, ..rule }
                     }
-                    (None, Some(to)) => PublishSpec { listen, to },
+                    (None, Some(to)) => PublishSpec { listen, to, keep },
                     (None, None) => {
                         let sentence = format!(
                             "nothing is published at {listen:?}: say --to ADDRESS:PORT, too"

@@ -168,6 +168,7 @@ pub(super) fn masquerade_options(rule: &MasqueradeSpec) -> String {
     options.extend(rule.ports.as_ref().map(|ports| format!("ports {ports}")));
     options.extend(rule.parity.map(|parity| format!("parity {parity}")));
     options.extend((rule.inside_reachable == Some(true)).then(|| "inside reachable".to_owned()));
+    options.extend((rule.keep == Some(true)).then(|| "keep".to_owned()));
     list(&options)
 }
 
@@ -175,9 +176,15 @@ pub(super) fn masquerade_options(rule: &MasqueradeSpec) -> String {
 pub(crate) fn publish(rules: &[PublishSpec]) -> String {
     let columns = [Number("#"), Text("listen"), Text("to")];
     let row = |(number, rule): (usize, &PublishSpec)| {
-        vec![number.to_string(), rule.listen.clone(), rule.to.clone()]
+        vec![number.to_string(), rule.listen.clone(), published(rule)]
     };
     table(&columns, (1..).zip(rules).map(row).collect())
+}
+
+/// Whom a published service belongs to, and whether its flows are kept.
+pub(super) fn published(rule: &PublishSpec) -> String {
+    let keep = if rule.keep == Some(true) { " keep" } else { "" };
+    format!("{}{keep}", rule.to)
 }
 
 /// `fdb list`; who is behind which peer, when somebody is behind a tunnel.

@@ -1,11 +1,11 @@
 //! `show`: the whole lab as a tree, in the manner of `ovs-vsctl show`.
 
 use daemon::api::message::Show;
-use daemon::config::{MasqueradeSpec, PublishSpec};
+use daemon::config::MasqueradeSpec;
 use daemon::engine::views::{BridgeView, PortView, RouteView, TunnelView};
 use daemon::printable;
 
-use super::tables::{masquerade_options, tagged};
+use super::tables::{masquerade_options, published, tagged};
 
 /// The tree. Whatever there is none of is left out.
 pub(crate) fn show(show: &Show) -> String {
@@ -39,8 +39,8 @@ pub(crate) fn show(show: &Show) -> String {
     if !show.publish.is_empty() {
         tree.line(1, "Publish".into());
     }
-    for PublishSpec { listen, to } in &show.publish {
-        tree.line(2, format!("{listen} to {to}"));
+    for rule in &show.publish {
+        tree.line(2, format!("{} to {}", rule.listen, published(rule)));
     }
     if !show.warnings.is_empty() {
         tree.line(1, "Warnings".into());
@@ -160,7 +160,7 @@ fn masquerade_line(number: usize, rule: &MasqueradeSpec) -> String {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use daemon::config::NumberOrText;
+    use daemon::config::{NumberOrText, PublishSpec};
 
     use super::*;
 
@@ -270,6 +270,7 @@ mod tests {
             publish: vec![PublishSpec {
                 listen: "203.0.113.1:8080/tcp".into(),
                 to: "192.168.0.2:80".into(),
+                ..PublishSpec::default()
             }],
             warnings: vec!["tunnel vx0 has mtu 1500".into()],
         });

@@ -349,7 +349,11 @@ async fn a_refusal_repeats_no_control_characters() {
 #[tokio::test]
 async fn a_published_range_is_listed_as_written_and_deleted_as_one() {
     let Running { client, _room, .. } = with_lab().await;
-    let range = PublishSpec { listen: "out:9000-9002".into(), to: "192.168.0.2".into() };
+    let range = PublishSpec {
+        listen: "out:9000-9002".into(),
+        to: "192.168.0.2".into(),
+        ..PublishSpec::default()
+    };
     assert_eq!(client.add_publish(&range).await.unwrap().changes.len(), 3);
     assert!(client.publish().await.unwrap().contains(&range));
     let (status, sentence) =

@@ -304,7 +304,7 @@ fn rules(lab: &Lab, ids: &mut Ids) -> Rules {
             .and_then(|ports| nat::PortRange::new(ports.first().get(), ports.last().get())),
         parity: rule.parity,
         inside_reachable: rule.inside_reachable,
-        keep: false,
+        keep: rule.keep,
     });
     let masquerade = masquerade.collect();
     let publish = lab.publish.iter().map(|(listener, target)| nat::Publish {
@@ -319,7 +319,7 @@ fn rules(lab: &Lab, ids: &mut Ids) -> Rules {
         },
         port: listener.port.get(),
         to: std::net::SocketAddrV4::new(target.address, target.port.get()),
-        keep: false,
+        keep: target.keep,
     });
     Rules { masquerade, publish: publish.collect() }
 }

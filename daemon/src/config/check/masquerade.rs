@@ -50,6 +50,7 @@ fn rule(
         ports: ports?,
         parity: written.parity.unwrap_or(true),
         inside_reachable: written.inside_reachable.unwrap_or(false),
+        keep: written.keep.unwrap_or(false),
     })
 }
 

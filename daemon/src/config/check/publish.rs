@@ -52,7 +52,8 @@ pub(super) fn check(spec: &LabSpec, connected: &Connected, lab: &mut Lab, findin
                 findings.keep::<()>(place.key("listen"), Err(fault));
                 break;
             }
-            lab.publish.insert(listener, Target { address, port: to });
+            let keep = written.keep.unwrap_or(false);
+            lab.publish.insert(listener, Target { address, port: to, keep });
         }
     }
 }

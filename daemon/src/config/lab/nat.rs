@@ -27,6 +27,8 @@ pub struct Masquerade {
     pub parity: bool,
     /// Who is outside reaches the hosts inside at their own addresses, too.
     pub inside_reachable: bool,
+    /// Its flows go on when it changes or goes.
+    pub keep: bool,
 }
 
 impl fmt::Display for Masquerade {
@@ -50,6 +52,9 @@ impl fmt::Display for Masquerade {
         }
         if self.inside_reachable {
             write!(f, " inside reachable")?;
+        }
+        if self.keep {
+            write!(f, " keep")?;
         }
         Ok(())
     }
@@ -198,10 +203,13 @@ pub struct Target {
     pub address: Ipv4Addr,
     /// Its port.
     pub port: NonZeroU16,
+    /// The flows of the service go on when it changes or goes.
+    pub keep: bool,
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.address, self.port)
+        let keep = if self.keep { " keep" } else { "" };
+        write!(f, "{}:{}{keep}", self.address, self.port)
     }
 }

@@ -303,6 +303,9 @@ pub struct MasqueradeSpec {
     /// Let who is outside reach the hosts inside at their own addresses, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inside_reachable: Option<bool>,
+    /// Let its flows go on when it changes or goes; without, those end that it would translate otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<bool>,
 }
 
 /// `[[publish]]`: connections to `listen` reach `to`.
@@ -313,6 +316,9 @@ pub struct PublishSpec {
     pub listen: String,
     /// "192.168.0.2:80", or "192.168.0.2" for the same port.
     pub to: String,
+    /// Let its flows go on when it changes or goes; without, those end that it would translate otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<bool>,
 }
 
 /// `[switch]`: what belongs to no bridge and no port.

@@ -212,15 +212,15 @@ fn masquerade_is_endpoint_independent_and_filters_by_address_and_port() {
     let lab = lab(&format!(
         "{BASE}[[masquerade]]\nsource = \"192.168.0.0/24\"\nout = \"wan\"\n[[masquerade]]\n\
          source = \"0.0.0.0/0\"\nout = \"br0\"\nexcept = \"10.0.0.0/8\"\nports = \"2000\"\n\
-         inside_reachable = true\n"
+         inside_reachable = true\nkeep = true\n"
     ));
     let [first, second] = lab.masquerade.as_slice() else { panic!("{:?}", lab.masquerade) };
     assert_eq!(first.mapping, Mapping::EndpointIndependent);
     assert_eq!(first.filtering, Filtering::AddressAndPortDependent);
-    assert!(first.parity && first.ports.is_none() && !first.inside_reachable);
+    assert!(first.parity && first.ports.is_none() && !first.inside_reachable && !first.keep);
     assert_eq!(
         second.to_string(),
-        "0.0.0.0/0 out br0 except 10.0.0.0/8 ports 2000-2000 inside reachable"
+        "0.0.0.0/0 out br0 except 10.0.0.0/8 ports 2000-2000 inside reachable keep"
     );
 }
 
@@ -229,7 +229,7 @@ fn publish_listens_on_an_address_all_addresses_or_an_interface() {
     let lab = lab(&format!(
         "{BASE}[[publish]]\nlisten = \"203.0.113.1:8080\"\nto = \"192.168.0.2:80\"\n[[publish]]\n\
          listen = \"0.0.0.0:53/udp\"\nto = \"192.168.0.2\"\n[[publish]]\nlisten = \"wan:22/tcp\"\n\
-         to = \"192.168.0.3:2222\"\n"
+         to = \"192.168.0.3:2222\"\nkeep = true\n"
     ));
     let rules: Vec<String> =
         lab.publish.iter().map(|(listener, to)| format!("{listener} {to}")).collect();
@@ -238,7 +238,7 @@ fn publish_listens_on_an_address_all_addresses_or_an_interface() {
         [
             "0.0.0.0:53/udp 192.168.0.2:53",
             "203.0.113.1:8080/tcp 192.168.0.2:80",
-            "wan:22/tcp 192.168.0.3:2222"
+            "wan:22/tcp 192.168.0.3:2222 keep"
         ]
     );
     assert!(lab.publish.keys().any(|listener| listener.scope == ListenScope::Any));

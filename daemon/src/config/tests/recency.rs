@@ -147,6 +147,7 @@ fn a_published_port_is_refused_to_the_rule_that_changed() {
     let rule = |listen: &str| crate::config::PublishSpec {
         listen: listen.into(),
         to: "192.168.0.2".into(),
+        ..crate::config::PublishSpec::default()
     };
     old.publish.insert(0, rule("203.0.113.1:81"));
     let mut wanted = old.clone();
