@@ -4,7 +4,7 @@
 //! of conntrack(8), and two of the lab's own: the rule that translates a flow, and the port that one of its ends is
 //! behind. Nothing here is on a packet's path.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, SocketAddrV4};
 
 use nat::view::Way;
 use nat::{FlowView, Publish, Rules};
@@ -47,7 +47,7 @@ pub struct FlowFilter {
 pub enum FlowRule {
     /// A masquerade rule; what came in to a mapping that it made is its own too.
     Masquerade(usize),
-    /// A publish rule: whatever was sent to its listener.
+    /// A publish rule: whatever was sent to its listener, and what its service sends from there by itself.
     Publish(usize),
 }
 
@@ -117,7 +117,9 @@ impl Ground<'_> {
     fn is_of(&self, rule: FlowRule, flow: &FlowView) -> bool {
         let FlowView { original, reply, .. } = flow;
         match rule {
-            FlowRule::Publish(at) => self.listener(flow) == Some(at),
+            FlowRule::Publish(at) => {
+                self.listener(flow) == Some(at) || self.speaker(flow) == Some(at)
+            }
             FlowRule::Masquerade(at) => {
                 let began_inside = flow.is_src_nat
                     && self.covers(original.source, reply.source, reply.destination) == Some(at);
@@ -138,12 +140,25 @@ impl Ground<'_> {
     /// The publish rule that a flow's first packet was sent to.
     fn listener(&self, flow: &FlowView) -> Option<usize> {
         let Way { destination, destination_port, .. } = flow.original;
-        let owner = self.router.routes.owner(destination);
+        let listener = self.heard(flow.protocol, destination, destination_port);
+        listener.filter(|_| flow.is_dst_nat)
+    }
+
+    /// The publish rule from whose listener a flow's first packet left, sent by the service itself.
+    fn speaker(&self, flow: &FlowView) -> Option<usize> {
+        let Way { destination, destination_port, .. } = flow.reply;
+        let at = self.heard(flow.protocol, destination, destination_port)?;
+        let service = SocketAddrV4::new(flow.original.source, flow.original.source_port);
+        (flow.is_src_nat && self.rules.publish.get(at)?.to == service).then_some(at)
+    }
+
+    /// The publish rule that listens at an address and port.
+    fn heard(&self, protocol: Protocol, address: Ipv4Addr, port: u16) -> Option<usize> {
+        let owner = self.router.routes.owner(address);
         let hears = |rule: &Publish| {
-            (rule.protocol, rule.port) == (flow.protocol, destination_port)
-                && rule.listen.hears(destination, owner)
+            (rule.protocol, rule.port) == (protocol, port) && rule.listen.hears(address, owner)
         };
-        self.rules.publish.iter().position(hears).filter(|_| flow.is_dst_nat)
+        self.rules.publish.iter().position(hears)
     }
 
     fn has_end_behind(&self, behind: &Behind, flow: &FlowView) -> bool {

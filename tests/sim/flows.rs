@@ -160,6 +160,21 @@ fn what_came_in_to_a_mapping_is_of_the_rule_that_made_it() {
 }
 
 #[test]
+fn what_a_published_service_sends_by_itself_is_of_its_rule_too() {
+    let mut lab = busy();
+    lab.ip("red", &Packet::tcp("192.168.0.2:80", "198.51.100.7:25", SYN, b""));
+    let own = lab.flows().into_iter().find(|flow| flow.original.destination_port == 25).unwrap();
+    assert_eq!(own.reply.destination_port, 8080, "it leaves from where it is reached");
+    for (rule, expected) in [
+        (FlowRule::Publish(0), &["in", "out"][..]),
+        (FlowRule::Masquerade(0), &["icmp", "out", "out", "udp"]),
+    ] {
+        let filter = FlowFilter { rule: Some(rule), ..any() };
+        assert_eq!(kinds(&lab.switch().flows_of(lab.now(), &filter)), expected);
+    }
+}
+
+#[test]
 fn flows_are_meant_by_the_port_that_an_end_is_behind() {
     let lab = busy();
     let behind = |port: &str, addresses: &[&str]| {
