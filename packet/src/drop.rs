@@ -96,6 +96,8 @@ reasons! {
     ExceedsTunnelMtu = "exceeds-tunnel-mtu",
     /// The outgoing device refused the frame.
     TransmitFailed = "transmit-failed",
+    /// So much was flooded that a copy for this port found no room to wait in.
+    FloodLimit = "flood-limit",
     /// The frame on a routed port is for another station.
     NotForUs = "not-for-us",
     /// The router speaks neither this frame's protocol nor a protocol like it.

@@ -10,6 +10,7 @@ pub struct Counters {
     received: Pair,
     sent: Pair,
     failed: AtomicU64,
+    crowded: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +44,8 @@ pub struct PortCounts {
     pub sent_bytes: u64,
     /// Frames that the device refused.
     pub failed_frames: u64,
+    /// Copies of flooded frames that found no room to wait in.
+    pub crowded_frames: u64,
 }
 
 impl Counters {
@@ -64,11 +67,24 @@ impl Counters {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A copy of a flooded frame found no room to wait in.
+    pub(super) fn crowded(&self) {
+        self.crowded.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counts now.
     pub fn read(&self) -> PortCounts {
         let (received_frames, received_bytes) = self.received.read();
         let (sent_frames, sent_bytes) = self.sent.read();
         let failed_frames = self.failed.load(Ordering::Relaxed);
-        PortCounts { received_frames, received_bytes, sent_frames, sent_bytes, failed_frames }
+        let crowded_frames = self.crowded.load(Ordering::Relaxed);
+        PortCounts {
+            received_frames,
+            received_bytes,
+            sent_frames,
+            sent_bytes,
+            failed_frames,
+            crowded_frames,
+        }
     }
 }

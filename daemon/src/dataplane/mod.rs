@@ -29,6 +29,7 @@ use crate::record::Recorder;
 
 mod close;
 mod counters;
+mod flood;
 mod joining;
 mod polling;
 mod record;
@@ -403,7 +404,7 @@ impl Shared {
     /// Sends what the control plane caused, on each port's first queue.
     fn send_from_control(&self, out: &mut Outbox) {
         let table = self.table();
-        Sending::default().flush(out, &table, 0);
+        Sending::without_limit().flush(out, &[], &table, 0);
         for notice in out.notices() {
             // Nobody listens only while the process is ending.
             let _ = self.reports.send(Report::Notice(notice));

@@ -103,6 +103,24 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
+    /// Whether it is the same device, and not another of its number.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cable(one), Self::Cable(other)) => Arc::ptr_eq(one, other),
+            (Self::Underlay(one), Self::Underlay(other)) => Arc::ptr_eq(one, other),
+            (Self::Tunnel(one), Self::Tunnel(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        match self {
+            Self::Cable(cable) => &cable.counters,
+            Self::Underlay(underlay) => &underlay.counters,
+            Self::Tunnel(tunnel) => &tunnel.counters,
+        }
+    }
+
     pub(crate) fn port(&self) -> PortId {
         match self {
             Self::Cable(cable) => cable.port,

@@ -5,9 +5,10 @@
 //! reads headers by itself, may take it for the tunnel's own.
 
 use packet::segment::{Inside, Pieces, complete_checksum, owed_inside};
-use packet::{Frame, Offload, Pool};
+use packet::{Frame, Offload, Pool, PortId};
 use switch::{Egress, Outbox};
 
+use super::flood::{Flood, SHARE, Waiting};
 use super::joining::{self, Held, Joining, TAG};
 use super::table::{Cable, Entry, Table};
 use super::tunnel::Departures;
@@ -19,6 +20,9 @@ pub(super) struct Sending {
     pieces: Pool,
     joining: Joining,
     departures: Departures,
+    flood: Flood,
+    /// Copies of flooded frames that may still be written in this turn.
+    share: usize,
 }
 
 impl Default for Sending {
@@ -27,14 +31,47 @@ impl Default for Sending {
             pieces: Pool::new(1),
             joining: Joining::default(),
             departures: Departures::default(),
+            flood: Flood::default(),
+            share: SHARE,
         }
     }
 }
 
 impl Sending {
-    /// Sends every frame of `out` on the queues of worker `number` and takes the buffers back.
-    pub(super) fn flush(&mut self, out: &mut Outbox, table: &Table, number: usize) {
-        let Self { pieces, joining, departures } = self;
+    /// For frames that have no later turn to wait for.
+    pub(super) fn without_limit() -> Self {
+        Self { share: usize::MAX, ..Self::default() }
+    }
+
+    /// Begins a turn, with a share for flooded frames of its own.
+    pub(super) const fn begin(&mut self) {
+        self.share = SHARE;
+    }
+
+    /// Whether flooded frames wait for the next turn.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.flood.is_empty()
+    }
+
+    /// Forgets what waits for ports of `old` that are not those of `new`.
+    pub(super) fn take_up(&mut self, old: &Table, new: &Table) {
+        self.flood.retain(|port| match (old.get(port), new.get(port)) {
+            (Some(old), Some(new)) => old.is(new),
+            _ => false,
+        });
+    }
+
+    /// Sends every frame of `out` on the queues of worker `number` and takes the buffers back; what is flooded beyond the
+    /// turn's share waits for a later one. `origins` says which of the frames came in where, of those that are flooded.
+    pub(super) fn flush(
+        &mut self,
+        out: &mut Outbox,
+        origins: &[(usize, PortId)],
+        table: &Table,
+        number: usize,
+    ) {
+        let Self { pieces, joining, departures, flood, share } = self;
+        let mut at = 0;
         let joined = |mut frame: Frame, held: Held, pool: &mut Pool| {
             if let Some(Entry::Cable(cable)) = table.get(held.egress.port) {
                 match put(&mut frame, held.egress, cable, number) {
@@ -46,8 +83,8 @@ impl Sending {
         };
         joining.begin(out.len());
         out.hand_over(|mut frame, copies, pool| {
-            let inside = owed_inside(&frame);
-            if inside == Some(Inside::Checksum) {
+            at += 1;
+            if owed_inside(&frame) == Some(Inside::Checksum) {
                 complete_checksum(&mut frame);
             }
             if let [egress] = copies
@@ -57,28 +94,74 @@ impl Sending {
             }
             // What is held came first.
             joining.yield_to(&frame, copies, pool, joined);
-            let through_tunnel = copies.iter().any(|copy| copy.remote.is_some());
-            for (at, egress) in copies.iter().enumerate() {
-                if let Some(Entry::Cable(cable)) = table.get(egress.port) {
-                    let last = !through_tunnel && at + 1 == copies.len();
-                    let takes = inside != Some(Inside::Segments)
-                        && cable.written_by(number).is_some_and(|queue| queue.offloads());
-                    match takes {
-                        true => write(&mut frame, *egress, cable, number),
-                        false => settle(&mut frame, *egress, last, cable, number, pieces),
+            if copies.len() > 1 {
+                if copies.len() > *share || !flood.is_empty() {
+                    let from = origins.iter().find(|(of, _)| *of + 1 == at).map(|(_, port)| *port);
+                    if !flood.wait(from, &frame, copies) {
+                        refuse(copies, table);
                     }
+                    return pool.give(frame);
                 }
+                *share -= copies.len();
             }
-            match through_tunnel {
+            write_all(&mut frame, copies, !is_for_tunnel(copies), (table, number), pieces);
+            match is_for_tunnel(copies) {
                 true => departures.add(frame, copies, table),
                 false => pool.give(frame),
             }
         });
         joining.flush(&mut out.pool, joined);
+        while *share > 0
+            && let Some((from, mut waiting)) = flood.next()
+        {
+            let Waiting { frame, copies, written } = &mut waiting;
+            let rest = copies.get(*written..).unwrap_or_default();
+            let now = rest.get(..*share).unwrap_or(rest);
+            let is_last = now.len() == rest.len();
+            *share -= now.len();
+            *written += now.len();
+            write_all(frame, now, is_last && !is_for_tunnel(copies), (table, number), pieces);
+            if !is_last {
+                flood.put_back(from, waiting);
+            } else if is_for_tunnel(copies) {
+                departures.add(core::mem::take(frame), copies, table);
+            }
+        }
         if !departures.is_empty() {
             departures.leave(&mut out.pool);
         }
     }
+}
+
+fn is_for_tunnel(copies: &[Egress]) -> bool {
+    copies.iter().any(|copy| copy.remote.is_some())
+}
+
+/// Writes those copies that are for devices; the last of them may have the frame itself where nobody needs it after that.
+fn write_all(
+    frame: &mut Frame,
+    copies: &[Egress],
+    takes_frame: bool,
+    (table, number): (&Table, usize),
+    pieces: &mut Pool,
+) {
+    let is_cut = owed_inside(frame) == Some(Inside::Segments);
+    for (at, egress) in copies.iter().enumerate() {
+        if let Some(Entry::Cable(cable)) = table.get(egress.port) {
+            let last = takes_frame && at + 1 == copies.len();
+            let takes = !is_cut && cable.written_by(number).is_some_and(|queue| queue.offloads());
+            match takes {
+                true => write(frame, *egress, cable, number),
+                false => settle(frame, *egress, last, cable, number, pieces),
+            }
+        }
+    }
+}
+
+/// Counts copies that found no room.
+fn refuse(copies: &[Egress], table: &Table) {
+    let entries = copies.iter().filter_map(|copy| table.get(copy.port));
+    entries.for_each(|entry| entry.counters().crowded());
 }
 
 /// Whether more may be joined to a frame that goes to this one place: it is no super-frame yet, and the device takes them.

@@ -49,6 +49,8 @@ struct Worker<'a> {
     timers: Instant,
     out: Outbox,
     sending: Sending,
+    /// Which frames of `out` are flooded ones that came in on a port: their places, in order.
+    origins: Vec<(usize, PortId)>,
     /// Where datagrams are received.
     slots: Slots,
     datagrams: Vec<Datagrams>,
@@ -69,6 +71,7 @@ pub(super) fn run(shared: &Shared, number: usize) {
         timers: if number == 0 { Instant::ZERO } else { Instant::MAX },
         out: Outbox::new(BUFFERS),
         sending: Sending::default(),
+        origins: Vec::new(),
         slots: Slots::new(),
         datagrams: Vec::new(),
         polling: Polling::new(shared.poll, &end.polls),
@@ -100,7 +103,9 @@ impl Worker<'_> {
     fn work(&mut self, end: &End) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.shared.stop.load(Ordering::Acquire) {
-            let at_once = !self.busy.is_empty() || self.polling.goes_on(clock::now);
+            let at_once = !self.busy.is_empty()
+                || self.sending.is_waiting()
+                || self.polling.goes_on(clock::now);
             let timeout = if at_once { Duration::ZERO } else { self.sleep() };
             end.poller.wait(&mut events, Some(timeout))?;
             self.take_up_table();
@@ -134,6 +139,7 @@ impl Worker<'_> {
 
     /// Busy queues have their turn until the batch is full, then the switch is stepped for all of them.
     fn turn(&mut self) {
+        self.sending.begin();
         for _ in 0..self.busy.len() {
             if self.batch.len() >= PER_BATCH {
                 break;
@@ -176,7 +182,13 @@ impl Worker<'_> {
         loop {
             for event in events.by_ref() {
                 shared.recorder.events(now, std::slice::from_ref(&event), &switch);
+                let (copies, from) = (self.out.waiting_copies(), came_in(&event));
                 switch.step(now, event, &mut self.out);
+                if self.out.waiting_copies() > copies + 1
+                    && let (Some(last), Some(from)) = (self.out.len().checked_sub(1), from)
+                {
+                    self.origins.push((last, from));
+                }
                 if self.out.waiting_copies() >= PER_FLUSH {
                     break;
                 }
@@ -198,7 +210,8 @@ impl Worker<'_> {
 
     /// Writes what the switch left, and lets go of a table that has been replaced.
     fn send(&mut self) {
-        self.sending.flush(&mut self.out, &self.table, self.number);
+        self.sending.flush(&mut self.out, &self.origins, &self.table, self.number);
+        self.origins.clear();
         for notice in self.out.notices() {
             let _ = self.shared.reports.send(Report::Notice(notice));
         }
@@ -295,11 +308,21 @@ impl Worker<'_> {
         if generation == self.generation {
             return;
         }
-        self.table = self.shared.table();
+        let table = self.shared.table();
+        self.sending.take_up(&self.table, &table);
+        self.table = table;
         self.generation = generation;
         if let Some(end) = self.shared.ends.get(self.number) {
             end.seen.store(generation, Ordering::Release);
         }
+    }
+}
+
+/// The port that an event's frame came in on.
+const fn came_in(event: &Event) -> Option<PortId> {
+    match event {
+        Event::Frame { port, .. } | Event::Datagram { port, .. } => Some(*port),
+        Event::Malformed { .. } | Event::PortUp(_) | Event::PortDown(_) | Event::Timeout => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use os::{clock, underlay};
+use packet::DropReason;
 
 use super::devices;
 use super::outline::{self, Standing};
@@ -99,10 +100,11 @@ impl Engine {
     pub async fn drops(&self) -> Vec<DropView> {
         let running = self.running.lock().await;
         let mut drops = self.plane.look(|_, switch| switch.drops());
-        let failed = self.plane.counts().into_iter().filter(|(_, counts)| counts.failed_frames > 0);
-        drops.extend(failed.map(|(port, counts)| {
-            (port, packet::DropReason::TransmitFailed, counts.failed_frames)
-        }));
+        let unsent = self.plane.counts().into_iter().flat_map(|(port, counts)| {
+            let failed = (port, DropReason::TransmitFailed, counts.failed_frames);
+            [failed, (port, DropReason::FloodLimit, counts.crowded_frames)]
+        });
+        drops.extend(unsent.filter(|(_, _, count)| *count > 0));
         drops.sort_unstable();
         drops.into_iter().map(|drop| rows::drop(&running.ids, drop)).collect()
     }

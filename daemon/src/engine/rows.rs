@@ -112,7 +112,7 @@ pub(crate) fn stats(
             received_bytes: counts.received_bytes,
             sent_frames: counts.sent_frames,
             sent_bytes: counts.sent_bytes,
-            dropped_frames: dropped.sum::<u64>() + counts.failed_frames,
+            dropped_frames: dropped.sum::<u64>() + counts.failed_frames + counts.crowded_frames,
         })
     });
     let totals = [

@@ -108,6 +108,10 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
         DropReason::TransmitFailed => {
             "The device behind {out} refused the frame: see that it is up in its namespace (`tapswitch port list`)."
         }
+        DropReason::FloodLimit => {
+            "More was flooded than a worker writes beside other frames: find who floods (`tapswitch stats`), or make the \
+             bridge of {out} smaller, by VLANs or a router."
+        }
         DropReason::NotForUs => {
             "Send to the router's own address {own}: the sender's ARP entry for its gateway is another's \
              (`ip neigh flush all` in its namespace)."
