@@ -27,7 +27,7 @@ impl EtherType {
     pub const IPV6: Self = Self(0x86dd);
     /// An 802.1Q customer tag.
     pub const VLAN: Self = Self(0x8100);
-    /// An 802.1ad service tag: opaque to this bridge, whose VLANs are customer VLANs.
+    /// An 802.1ad service tag: opaque to a bridge whose VLANs are customer VLANs.
     pub const SERVICE_VLAN: Self = Self(0x88a8);
 
     /// Whether four bytes of tag and another EtherType follow: 802.1Q's and 802.1ad's, and those that stacked tags had
@@ -80,6 +80,29 @@ impl Ethernet {
         };
         usize::from(span.start) >= HEADER_LEN + LEAST_IP_HEADER
             && self.ethertype() != EtherType::ARP
+    }
+
+    /// Takes an 802.1ad tag out, where the bridge's VLANs are service VLANs. An 802.1Q tag that is out stays.
+    ///
+    /// # Errors
+    /// [`DropReason::PartialTag`] when it is cut off.
+    pub fn without_service_tag(mut self) -> Result<Self, Dropped> {
+        match self.frame.pop_service_tag() {
+            true => Ok(self),
+            false => Err(self.refuse(DropReason::PartialTag)),
+        }
+    }
+
+    /// Puts the tag that is out, a customer's, back into the bytes, and `tag` beside them in its place.
+    ///
+    /// # Errors
+    /// [`DropReason::PartialTag`] when there is no room for it.
+    pub fn stacked(mut self, tag: Tag) -> Result<Self, Dropped> {
+        if !self.frame.push_tag() {
+            return Err(self.refuse(DropReason::PartialTag));
+        }
+        self.frame.set_tag(Some(tag));
+        Ok(self)
     }
 
     /// Makes a frame's first 14 bytes a header with these fields; the frame must be at least that long already.
@@ -161,6 +184,18 @@ pub fn network_header(bytes: &[u8]) -> Option<(usize, EtherType)> {
         let ethertype = EtherType(u16::from_be_bytes(*ethertype));
         (!ethertype.is_tag()).then_some((at, ethertype))
     })
+}
+
+/// The tag that a frame of `bytes` begins with, of 802.1Q or 802.1ad.
+#[inline]
+pub fn first_tag(bytes: &[u8]) -> Option<Tag> {
+    let [t0, t1, high, low] = *bytes.get(HEADER_LEN - 2..)?.first_chunk()?;
+    let tag = Tag::from_bits(u16::from_be_bytes([high, low]));
+    match EtherType(u16::from_be_bytes([t0, t1])) {
+        EtherType::VLAN => Some(tag),
+        EtherType::SERVICE_VLAN => Some(tag.service()),
+        _ => None,
+    }
 }
 
 /// Bytes of all the tags that are still in a frame of `bytes`, however many. A tag counts when it is whole.

@@ -12,7 +12,7 @@ use core::ops::Range;
 
 use crate::drop::{DropReason, Dropped};
 use crate::offload::Offload;
-use crate::vlan::{TPID_8021Q, Tag};
+use crate::vlan::Tag;
 
 /// Bytes kept free ahead of a received frame: virtio header (12), VLAN tag (4), VXLAN (8), and room to align.
 pub const HEADROOM: usize = 64;
@@ -233,7 +233,19 @@ impl Frame {
     #[must_use]
     #[inline]
     pub fn pop_tag(&mut self) -> bool {
-        if self.0.tag.is_some() || self.bytes().get(12..14) != Some(&TPID_8021Q) {
+        self.pop(Tag::from_bits(0))
+    }
+
+    /// [`Frame::pop_tag`] for an outermost 802.1ad tag (TPID 0x88a8).
+    #[must_use]
+    pub fn pop_service_tag(&mut self) -> bool {
+        self.pop(Tag::from_bits(0).service())
+    }
+
+    /// Takes out an outermost tag of the kind of `like`.
+    #[inline(always)]
+    fn pop(&mut self, like: Tag) -> bool {
+        if self.0.tag.is_some() || self.bytes().get(12..14) != Some(&like.tpid()) {
             return true;
         }
         let bytes = self.bytes_mut();
@@ -245,12 +257,13 @@ impl Frame {
         }
         bytes.copy_within(0..12, 4);
         self.0.start += 4;
-        self.0.tag = Some(Tag::from_bits(u16::from_be_bytes([high, low])));
+        let tag = Tag::from_bits(u16::from_be_bytes([high, low]));
+        self.0.tag = Some(if like == like.service() { tag.service() } else { tag });
         self.0.offload = self.0.offload.shifted(-4);
         true
     }
 
-    /// Puts the tag beside the bytes back into them (TPID 0x8100). Nothing happens without a tag; `false` when the
+    /// Puts the tag beside the bytes back into them. Nothing happens without a tag; `false` when the
     /// headroom is used up.
     #[must_use]
     pub fn push_tag(&mut self) -> bool {
@@ -259,11 +272,11 @@ impl Frame {
             return false;
         }
         self.0.start -= 4;
-        let [high, low] = tag.bits().to_be_bytes();
+        let ([t0, t1], [high, low]) = (tag.tpid(), tag.bits().to_be_bytes());
         let bytes = self.bytes_mut();
         bytes.copy_within(4..16, 0);
         if let Some(place) = bytes.get_mut(12..16) {
-            place.copy_from_slice(&[TPID_8021Q[0], TPID_8021Q[1], high, low]);
+            place.copy_from_slice(&[t0, t1, high, low]);
         }
         self.0.tag = None;
         self.0.offload = self.0.offload.shifted(4);

@@ -8,6 +8,8 @@ use crate::snapshot::Damaged;
 
 /// The EtherType of an 802.1Q tag, as it stands in a frame.
 pub const TPID_8021Q: [u8; 2] = [0x81, 0x00];
+/// The EtherType of an 802.1ad service tag.
+pub const TPID_8021AD: [u8; 2] = [0x88, 0xa8];
 
 /// A VLAN inside a bridge: 1 to 4094, or 0 for frames that carry no VLAN ([`VlanId::UNTAGGED`]).
 ///
@@ -61,41 +63,58 @@ impl fmt::Debug for VlanId {
     }
 }
 
-/// The 16 bits of tag control information: priority, drop eligibility, VLAN identifier (which may be 4095 here).
+/// A tag: 16 bits of control information (priority, drop eligibility, VLAN identifier, which may be 4095 here), and which
+/// of the two kinds it is.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub struct Tag(u16);
+pub struct Tag {
+    bits: u16,
+    /// 802.1ad's, and not 802.1Q's.
+    service: bool,
+}
 
 impl Tag {
-    /// A tag of these sixteen bits.
+    /// An 802.1Q tag of these sixteen bits.
     pub const fn from_bits(bits: u16) -> Self {
-        Self(bits)
+        Self { bits, service: false }
     }
 
-    /// A tag that puts a frame in `vlan` with the priority and drop eligibility of `self`.
+    /// The same as an 802.1ad service tag.
+    #[must_use]
+    pub const fn service(self) -> Self {
+        Self { service: true, ..self }
+    }
+
+    /// The EtherType that says which kind it is.
+    #[inline]
+    pub const fn tpid(self) -> [u8; 2] {
+        if self.service { TPID_8021AD } else { TPID_8021Q }
+    }
+
+    /// A tag of the same kind that puts a frame in `vlan` with the priority and drop eligibility of `self`.
     #[inline]
     pub const fn in_vlan(self, vlan: VlanId) -> Self {
-        Self(self.0 & 0xf000 | vlan.0)
+        Self { bits: self.bits & 0xf000 | vlan.0, ..self }
     }
 
     /// The sixteen bits as they stand on the wire.
     pub const fn bits(self) -> u16 {
-        self.0
+        self.bits
     }
 
     /// Priority code point, 0 to 7.
     pub const fn priority(self) -> u8 {
-        (self.0 >> 13) as u8
+        (self.bits >> 13) as u8
     }
 
     /// The VLAN named; `None` for the reserved 4095. Zero reads as [`VlanId::UNTAGGED`].
     #[inline]
     pub const fn vlan(self) -> Option<VlanId> {
-        VlanId::new(self.0 & 0x0fff)
+        VlanId::new(self.bits & 0x0fff)
     }
 
-    /// A tag of priority 0 in `vlan`.
+    /// An 802.1Q tag of priority 0 in `vlan`.
     #[inline]
     pub const fn new(vlan: VlanId) -> Self {
-        Self(vlan.0)
+        Self::from_bits(vlan.0)
     }
 }

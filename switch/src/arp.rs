@@ -228,7 +228,7 @@ impl Switch {
             let tag = match (&settings.role, own.link) {
                 (Role::Routed { .. }, Link::Port(at)) if at == port => None,
                 (role, Link::Vlan { bridge, vlan }) => match role.membership() {
-                    Some(member) if member.bridge == bridge && member.vlans.carries(vlan) => {
+                    Some(member) if member.bridge == bridge && member.vlans.carries(vlan, None) => {
                         member.vlans.tag(vlan, None, member.priority_tags)
                     }
                     _ => continue,

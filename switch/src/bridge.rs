@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use ahash::RandomState;
 use packet::DropReason::{ExceedsPortMtu, ExceedsTunnelMtu, Isolated};
-use packet::ethernet::tags_len;
+use packet::ethernet::{first_tag, tags_len};
 use packet::segment::segment_ip_len;
 use packet::snapshot::span;
 use packet::{
@@ -137,7 +137,7 @@ impl Bridge {
             Location::Router(_) => return Err(frame.refuse(DropReason::NoEgress)),
         };
         let tag = match ports.get(to).map_or(Err(DropReason::PortDown), |port| {
-            admit(port, route.vlan, frame.tag(), footprint(&frame), isolated)
+            admit(port, route.vlan, Shape::of(&frame), isolated)
         }) {
             Ok(tag) => tag,
             Err(reason) => return Err(frame.refuse(reason)),
@@ -206,7 +206,7 @@ impl Bridge {
         frame: &Frame,
         mut each: impl FnMut(PortId, &Role, Result<Option<Tag>, LeftOut>),
     ) {
-        let (isolated, len, tag) = (route.isolated(ports), footprint(frame), frame.tag());
+        let (isolated, shape) = (route.isolated(ports), Shape::of(frame));
         let (came_on, from_peer) = (route.port(), route.from.is_some_and(Location::is_peer));
         for &to in &self.ports {
             let Some(port) = ports.get(to) else { continue };
@@ -216,7 +216,7 @@ impl Bridge {
             } else if from_peer && matches!(role, Role::Tunnel(..)) {
                 each(to, role, Err(LeftOut::SplitHorizon));
             } else {
-                match admit(port, route.vlan, tag, len, isolated) {
+                match admit(port, route.vlan, shape, isolated) {
                     Ok(tag) => each(to, role, Ok(tag)),
                     Err(reason) => each(to, role, Err(LeftOut::Refused(reason))),
                 }
@@ -253,12 +253,27 @@ impl Way {
     }
 }
 
+/// What ports ask of a frame.
+#[derive(Copy, Clone, Debug)]
+struct Shape {
+    /// The tag that it came with, beside its bytes.
+    came: Option<Tag>,
+    /// The tag behind that, in its bytes.
+    inside: Option<Tag>,
+    len: usize,
+}
+
+impl Shape {
+    fn of(frame: &Frame) -> Self {
+        Self { came: frame.tag(), inside: first_tag(frame.bytes()), len: footprint(frame) }
+    }
+}
+
 /// Whether a port takes a frame of `vlan`, and with which tag.
 fn admit(
     port: &Port,
     vlan: VlanId,
-    came: Option<Tag>,
-    len: usize,
+    Shape { came, inside, len }: Shape,
     from_isolated: bool,
 ) -> Result<Option<Tag>, DropReason> {
     let Some(member) = port.settings.role.membership() else {
@@ -267,7 +282,7 @@ fn admit(
     if !port.up {
         return Err(DropReason::PortDown);
     }
-    if !member.vlans.carries(vlan) {
+    if !member.vlans.carries(vlan, inside) {
         return Err(DropReason::NotInVlan);
     }
     if from_isolated && member.isolated {

@@ -1,6 +1,8 @@
 //! What saves time for the frame that a bridge mostly sees: from a station that has just been heard to the router, or without
 //! a tag to another station that is known. Steps 2 to 4 would come to the same.
 
+use std::collections::BTreeSet;
+
 use packet::segment::segment_ip_len;
 use packet::{BridgeId, DropReason, EtherType, Ethernet, Instant, PortId, VlanId};
 
@@ -55,7 +57,10 @@ impl PlainPorts {
 
     #[cold]
     pub(crate) fn note(&mut self, ports: &Ports, bridges: &Bridges) {
-        self.ports.extend(ports.iter().map(|port| PlainPort::of(port?, bridges)));
+        let service: BTreeSet<BridgeId> = ports.service_bridges().collect();
+        let plain =
+            |port: &Port| PlainPort::of(port, bridges).filter(|p| !service.contains(&p.bridge));
+        self.ports.extend(ports.iter().map(|port| plain(port?)));
         self.is_complete = true;
     }
 
@@ -105,6 +110,7 @@ impl PlainPort {
         let bridge = bridges.get(member.bridge)?;
         let vlan = member.vlans.admit(None).ok()?;
         let leaves_untagged = member.vlans.tag(vlan, None, member.priority_tags).is_none();
+        let leaves_untagged = leaves_untagged && member.vlans.pushes().is_none();
         let is_plain = port.up && !member.isolated && !bridge.settings.hub && leaves_untagged;
         is_plain.then_some(Self { bridge: member.bridge, vlan, mtu: port.settings.mtu })
     }

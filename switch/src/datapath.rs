@@ -54,14 +54,27 @@ impl Switch {
                 self.trace.note(move || Note::routed(origin));
                 self.take(now, ethernet, origin, out)
             }
-            Role::Bridged(member) | Role::Tunnel(member, _) => match member.vlans.admit(tag) {
-                Ok(vlan) => {
-                    let segment = Segment { bridge: member.bridge, vlan };
-                    self.trace.note(move || Note::bridged(from, segment, tag));
-                    self.bridge(now, ethernet, segment, from, out)
+            Role::Bridged(member) | Role::Tunnel(member, _) => {
+                let ethernet = match ethernet.ethertype() {
+                    EtherType::SERVICE_VLAN if self.ports.has_service_vlans(member.bridge) => {
+                        ethernet.without_service_tag()?
+                    }
+                    _ => ethernet,
+                };
+                let tag = ethernet.tag();
+                match (member.vlans.admit(tag), member.vlans.pushes()) {
+                    (Ok(vlan), pushed) => {
+                        let segment = Segment { bridge: member.bridge, vlan };
+                        self.trace.note(move || Note::bridged(from, segment, tag));
+                        let ethernet = match pushed {
+                            Some(service) => ethernet.stacked(service)?,
+                            None => ethernet,
+                        };
+                        self.bridge(now, ethernet, segment, from, out)
+                    }
+                    (Err(reason), _) => Err(ethernet.refuse(reason)),
                 }
-                Err(reason) => Err(ethernet.refuse(reason)),
-            },
+            }
             Role::Underlay => Err(ethernet.refuse(DropReason::BadVxlan)),
         }
     }

@@ -2,6 +2,7 @@
 
 use core::net::Ipv4Addr;
 
+use packet::vlan::TPID_8021AD;
 use packet::{BridgeId, Instant, InterfaceId, PortId};
 use serde::{Deserialize, Serialize};
 use vxlan::Vni;
@@ -108,6 +109,20 @@ impl Ports {
     /// Whether a port is a member of a bridge.
     pub(crate) fn is_member(&self, port: PortId) -> bool {
         self.get(port).is_some_and(|port| port.settings.role.membership().is_some())
+    }
+
+    /// Whether 802.1ad's tags name VLANs of a bridge: a port there pushes and pops them.
+    pub(crate) fn has_service_vlans(&self, bridge: BridgeId) -> bool {
+        self.service_bridges().any(|of| of == bridge)
+    }
+
+    /// The bridges of ports that push and pop 802.1ad's tags.
+    pub(crate) fn service_bridges(&self) -> impl Iterator<Item = BridgeId> {
+        let members = self.0.iter().flatten().filter_map(|port| port.settings.role.membership());
+        let pushes = |member: &Membership| {
+            member.vlans.pushes().is_some_and(|service| service.tpid() == TPID_8021AD)
+        };
+        members.filter(move |member| pushes(member)).map(|member| member.bridge)
     }
 
     /// The MTU of each.

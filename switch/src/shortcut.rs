@@ -97,7 +97,7 @@ impl Switch {
         let port = self.ports.get(id).filter(|port| port.up)?;
         let tag = match (vlan, port.settings.role.membership()) {
             (None, _) => None,
-            (Some(vlan), Some(member)) if member.vlans.carries(vlan) => {
+            (Some(vlan), Some(member)) if member.vlans.carries(vlan, None) => {
                 member.vlans.tag(vlan, None, member.priority_tags)
             }
             _ => return None,

@@ -35,6 +35,12 @@ impl VlanSet {
                 .is_some_and(|word| word >> (vlan.number() % 64) & 1 == 1),
         }
     }
+
+    /// Whether the VLAN of a customer's `tag` is in it; without one, whether 0 is. All is the reserved 4095 as well.
+    fn contains_customer(&self, tag: Option<Tag>) -> bool {
+        let vlan = tag.map_or(Some(VlanId::UNTAGGED), Tag::vlan);
+        matches!(self, Self::All) || vlan.is_some_and(|vlan| self.contains(vlan))
+    }
 }
 
 fn write_bits<S: Serializer>(bits: &[u64; 64], writer: S) -> Result<S::Ok, S::Error> {
@@ -67,6 +73,14 @@ pub enum VlanMode {
         /// The others.
         trunks: VlanSet,
     },
+    /// All frames belong to the VLAN that `service` names; a tag that they come with is a customer's, and stays in them
+    /// behind that one.
+    Dot1qTunnel {
+        /// What is pushed on the way in and popped on the way out; its kind is the service tag's on trunks.
+        service: Tag,
+        /// The customers' VLANs that pass; 0 stands for frames without a tag.
+        customers: VlanSet,
+    },
 }
 
 /// Whether frames that leave untagged carry a tag of VLAN 0 for their priority (Open vSwitch's `priority-tags`).
@@ -95,24 +109,43 @@ impl VlanMode {
         match self {
             Self::Access(vlan) if named.is_untagged() => Ok(*vlan),
             Self::Access(_) => Err(DropReason::TaggedOnAccess),
+            Self::Dot1qTunnel { service, customers } if customers.contains(named) => {
+                service.vlan().ok_or(DropReason::BadVlan)
+            }
             Self::NativeTagged { native, .. } | Self::NativeUntagged { native, .. }
                 if named.is_untagged() =>
             {
                 Ok(*native)
             }
-            _ if self.carries(named) => Ok(named),
+            Self::Dot1qTunnel { .. } => Err(DropReason::NotInVlan),
+            _ if self.carries(named, None) => Ok(named),
             _ => Err(DropReason::NotInVlan),
         }
     }
 
-    /// Whether frames of `vlan` pass.
-    pub fn carries(&self, vlan: VlanId) -> bool {
+    /// Whether frames of `vlan` pass whose bytes begin with the tag `inside`, if with any.
+    pub fn carries(&self, vlan: VlanId, inside: Option<Tag>) -> bool {
         match self {
             Self::Access(own) => *own == vlan,
+            Self::Dot1qTunnel { service, customers } => {
+                service.vlan() == Some(vlan) && customers.contains_customer(inside)
+            }
             Self::Trunk(trunks) => trunks.contains(vlan),
             Self::NativeTagged { native, trunks } | Self::NativeUntagged { native, trunks } => {
                 *native == vlan || (!vlan.is_untagged() && trunks.contains(vlan))
             }
+        }
+    }
+
+    /// The tag that frames come in under, ahead of what they came with; none but at a tunnel's end.
+    #[inline]
+    pub(crate) const fn pushes(&self) -> Option<Tag> {
+        match self {
+            Self::Dot1qTunnel { service, .. } => Some(*service),
+            Self::Access(_)
+            | Self::Trunk(_)
+            | Self::NativeTagged { .. }
+            | Self::NativeUntagged { .. } => None,
         }
     }
 
@@ -122,6 +155,8 @@ impl VlanMode {
         let came = came.unwrap_or(Tag::new(VlanId::UNTAGGED));
         let tagged = match self {
             Self::Access(_) => false,
+            // What is in the bytes is the customer's own, and stays as it is.
+            Self::Dot1qTunnel { .. } => return None,
             Self::Trunk(_) | Self::NativeTagged { .. } => !vlan.is_untagged(),
             Self::NativeUntagged { native, .. } => *native != vlan && !vlan.is_untagged(),
         };
@@ -188,7 +223,7 @@ mod tests {
             assert_eq!(mode.admit(tag(10)), Ok(vlan(10)));
             assert_eq!(mode.admit(tag(20)), Ok(vlan(20)));
             assert_eq!(mode.admit(tag(30)), Err(DropReason::NotInVlan));
-            assert!(!mode.carries(vlan(0)));
+            assert!(!mode.carries(vlan(0), None));
         }
         assert_eq!(tagged.tag(vlan(10), None, PriorityTags::Never), Some(Tag::new(vlan(10))));
         assert_eq!(untagged.tag(vlan(10), None, PriorityTags::Never), None);

@@ -5,7 +5,7 @@ use lab::{Lab, Packet, Port};
 use packet::{DropReason, Mac};
 use switch::vlan::PriorityTags;
 
-use crate::common::{EXPERIMENT, stranger};
+use crate::common::{EXPERIMENT, stranger, super_frame};
 
 /// Sends a broadcast with these tag bits from a port; says which ports got it, with which tag bits.
 fn seen(lab: &mut Lab, from: &str, tag: Option<u16>) -> Vec<(&'static str, Option<u16>)> {
@@ -237,4 +237,78 @@ fn a_router_on_a_stick_answers_each_vlan_in_its_tag() {
         (asked.vlan(), asked.arp().map(|arp| arp.target)),
         (Some(10), "10.0.10.7".parse().ok())
     );
+}
+
+/// Two tunnel ends of service VLAN 100 and a trunk between providers, on one bridge.
+fn provider(ad: bool) -> Lab {
+    let mut lab = Lab::new(1);
+    lab.predict();
+    lab.bridge("br0");
+    lab.station("one", Port::on("br0").dot1q_tunnel(100, ad));
+    lab.station("two", Port::on("br0").dot1q_tunnel(100, ad).customers(&[0, 7]));
+    lab.station("other", Port::on("br0").dot1q_tunnel(200, ad));
+    lab.station("trunk", Port::on("br0").trunk(&[100, 200]).offload());
+    lab.station("access", Port::on("br0").access(100));
+    lab
+}
+
+/// BR11.
+#[test]
+fn a_tunnels_end_pushes_the_service_tag_and_pops_it() {
+    for ad in [true, false] {
+        let mut lab = provider(ad);
+        let (own, far) = (lab.mac("one"), lab.mac("trunk"));
+        let all = || frame(Mac::BROADCAST, own);
+        let service = |begun: lab::wire::Builder, bits: u16| match ad {
+            true => begun.service_tag(bits),
+            false => begun.tag_bits(bits),
+        };
+        // A customer's frame: without a tag, and with one, whose priority is its own.
+        let plain = all().payload(EXPERIMENT, b"plain");
+        let tagged = all().tag_bits(0xa007).payload(EXPERIMENT, b"tagged");
+        for (sent, on_trunk) in [
+            (&plain, service(all(), 100).payload(EXPERIMENT, b"plain")),
+            (&tagged, service(all(), 100).tag_bits(0xa007).payload(EXPERIMENT, b"tagged")),
+        ] {
+            lab.send("one", sent);
+            assert_eq!(lab.take("trunk")[0].bytes, on_trunk);
+            assert_eq!(&lab.take("two")[0].bytes, sent);
+            assert_eq!(&lab.take("access")[0].bytes, sent, "the inner tag is exposed");
+            assert!(lab.take("other").is_empty());
+        }
+        // And back, to who was learned.
+        let begun = service(frame(own, far), 0x6064);
+        lab.send("trunk", &begun.tag(9).payload(EXPERIMENT, b"back"));
+        let inside = frame(own, far).tag(9).payload(EXPERIMENT, b"back");
+        assert_eq!(lab.take("one")[0].bytes, inside);
+        assert_eq!(lab.heard(), [""; 0]);
+        // Only the customers' VLANs that pass, both ways.
+        lab.send("one", &all().tag(8).payload(EXPERIMENT, b"no"));
+        assert_eq!(lab.heard(), ["trunk", "access"]);
+        lab.send("two", &frame(Mac::BROADCAST, lab.mac("two")).tag(8).payload(EXPERIMENT, b"no"));
+        assert_eq!(lab.dropped("two", DropReason::NotInVlan), 1);
+    }
+}
+
+/// BR11, OF1: what is left to do to a customer's frame moves with its tag.
+#[test]
+fn a_customers_super_frame_crosses_a_tunnel_whole() {
+    for ad in [true, false] {
+        let mut lab = provider(ad);
+        let data = lab.rng().bytes(20_000);
+        let packet = Packet::tcp("10.0.0.1:1000", "10.0.0.2:80", 0x10, &data);
+        let whole = super_frame(&frame(Mac::BROADCAST, lab.mac("one")).ip(&packet), 1400);
+        let mut handed = whole.clone();
+        handed.set_tag(Some(packet::Tag::from_bits(7)));
+        assert!(handed.push_tag());
+        lab.send_frame("one", handed.clone());
+        let seen = lab.take("trunk").remove(0);
+        assert_eq!(seen.offload, handed.offload().shifted(4));
+        let pieces = lab.take("two");
+        assert_eq!(pieces.len(), 15);
+        assert!(pieces.iter().all(|seen| {
+            seen.vlan() == Some(7)
+                && seen.packet().unwrap().checksum_holds(packet::Offload::Complete)
+        }));
+    }
 }

@@ -46,6 +46,28 @@ impl Checks {
         }
     }
 
+    /// Whether the bridge of a port has service VLANs: the end of a tunnel with 802.1ad's tags is there.
+    pub(crate) fn has_service_vlans(&self, port: PortId) -> bool {
+        let member = |port: &PortSettings| port.role.membership().cloned();
+        let Some(here) = self.ports.get(&port).and_then(member) else { return false };
+        self.ports.values().filter_map(member).any(|member| {
+            let ad = Tag::from_bits(0).service().tpid();
+            member.bridge == here.bridge
+                && matches!(member.vlans, VlanMode::Dot1qTunnel { service, .. } if service.tpid() == ad)
+        })
+    }
+
+    /// A frame that came in as a bridge has it: at a tunnel's end, the customer's tag is a part of it.
+    pub(crate) fn on_bridge(&self, port: PortId, frame: &Frame) -> Frame {
+        let mut frame = frame.clone();
+        let role = self.ports.get(&port).and_then(|port| port.role.membership());
+        if let Some(VlanMode::Dot1qTunnel { service, .. }) = role.map(|member| &member.vlans) {
+            assert!(frame.push_tag(), "a tag always fits");
+            frame.set_tag(Some(*service));
+        }
+        frame
+    }
+
     /// Judges a frame that leaves and its copies; `came` is the frame that this step brought in, its tag taken out.
     /// `answers` says whether a packet with these addresses answers one that was sent to its very source.
     pub(crate) fn judge(
@@ -117,6 +139,7 @@ impl Checks {
         let named = named.unwrap_or(VlanId::UNTAGGED);
         let vlan = match vlans {
             VlanMode::Access(vlan) => untagged.then_some(*vlan),
+            VlanMode::Dot1qTunnel { service, .. } => service.vlan().filter(|_| tag.is_none()),
             VlanMode::Trunk(trunks) => trunks.contains(named).then_some(named),
             // A tag cannot say VLAN 0.
             VlanMode::NativeTagged { native, .. } if untagged => {
@@ -151,6 +174,8 @@ impl Checks {
             return;
         }
         assert_ne!(*from, to, "reflected: {frame:?}");
+        let vlan = member.vlans.admit(original.tag()).expect("what is refused does not leave");
+        let original = &self.on_bridge(*from, original);
         if frame.bytes() != original.bytes() {
             let may = [here, there].into_iter().filter_map(tunnel).any(|tunnel| tunnel.clamp_mss);
             let lowered = may && beyond::is_lowered(original.bytes(), frame.bytes());
@@ -162,7 +187,6 @@ impl Checks {
         assert!(!tunnel(there).is_some_and(too_much), "an MSS does not fit {to}: {frame:?}");
         assert_eq!(frame.offload(), original.offload(), "a bridged frame's duty changed");
         assert!(!(member.isolated && beyond.isolated), "isolated ports talk: {frame:?}");
-        let vlan = member.vlans.admit(original.tag()).expect("what is refused does not leave");
         assert_eq!(
             segment,
             Link::Vlan { bridge: member.bridge, vlan },

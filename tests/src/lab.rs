@@ -231,7 +231,8 @@ impl Lab {
             Event::Frame { port, frame } => {
                 self.checks.hear(frame);
                 let mut original = frame.clone();
-                if original.pop_tag() {
+                let service = self.checks.has_service_vlans(*port);
+                if original.pop_tag() && (!service || original.pop_service_tag()) {
                     came = Some((*port, original));
                 }
                 self.log("in", *port, frame);

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
+use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, Tag, VlanId};
 use switch::change::{
     BridgeSettings, Hop, InterfaceSettings, Link as Segment, Membership, PortSettings, Role, Route,
 };
@@ -81,6 +81,23 @@ impl Port {
     pub fn native_untagged(self, native: u16, vlans: &[u16]) -> Self {
         let vlans = VlanMode::NativeUntagged { native: id(native), trunks: set(vlans) };
         Self { vlans, ..self }
+    }
+
+    /// The end of a tunnel through `service`, whose tags are 802.1ad's or 802.1Q's, for all customers' VLANs.
+    #[must_use]
+    pub fn dot1q_tunnel(self, service: u16, ad: bool) -> Self {
+        let tag = Tag::new(id(service));
+        let service = if ad { tag.service() } else { tag };
+        Self { vlans: VlanMode::Dot1qTunnel { service, customers: VlanSet::All }, ..self }
+    }
+
+    /// Of a tunnel's end: for these customers' VLANs; 0 stands for frames without one.
+    #[must_use]
+    pub fn customers(mut self, vlans: &[u16]) -> Self {
+        if let VlanMode::Dot1qTunnel { customers, .. } = &mut self.vlans {
+            *customers = set(vlans);
+        }
+        self
     }
 
     /// With tags for priority alone.

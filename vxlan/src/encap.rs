@@ -16,7 +16,6 @@ use core::num::NonZeroU16;
 use core::ops::Range;
 
 use packet::segment::{Cut, completed_checksum};
-use packet::vlan::TPID_8021Q;
 use packet::{DropReason, Frame, Offload, Span, Tag};
 
 use crate::header;
@@ -170,12 +169,12 @@ impl Train {
         self.headers.extend_from_slice(&[0; TAG_LEN]);
         self.headers.extend_from_slice(headers);
         finish(self.headers.get_mut(start + TAG_LEN..).unwrap_or_default());
-        let [high, low] = tag.bits().to_be_bytes();
+        let ([t0, t1], [high, low]) = (tag.tpid(), tag.bits().to_be_bytes());
         let place = self.headers.get_mut(start..).and_then(|b| b.first_chunk_mut());
         if let Some(place) = place {
             let place: &mut [u8; ADDRESSES_LEN + TAG_LEN] = place;
             place.copy_within(TAG_LEN.., 0);
-            place[ADDRESSES_LEN..].copy_from_slice(&[TPID_8021Q[0], TPID_8021Q[1], high, low]);
+            place[ADDRESSES_LEN..].copy_from_slice(&[t0, t1, high, low]);
         }
     }
 }

@@ -104,9 +104,15 @@ pub(crate) struct PortKeys {
     /// The VLAN of untagged frames on a trunk
     #[arg(long, value_name = "VLAN")]
     native: Option<i64>,
-    /// access, trunk, native-tagged or native-untagged
+    /// access, trunk, native-tagged, native-untagged or dot1q-tunnel
     #[arg(long, value_name = "MODE")]
     vlan_mode: Option<String>,
+    /// Of a dot1q-tunnel port: the customers' VLANs that pass, 0 for frames without a tag
+    #[arg(long, value_name = "VLAN", value_delimiter = ',')]
+    cvlans: Vec<i64>,
+    /// Of a dot1q-tunnel port: the outer tag on trunks, 802.1ad or 802.1q
+    #[arg(long, value_name = "KIND")]
+    qinq_ethertype: Option<String>,
     /// false, if-nonzero or always
     #[arg(long, value_name = "WHEN", value_parser = bool_or_text)]
     priority_tags: Option<BoolOrText>,
@@ -135,6 +141,8 @@ impl From<PortKeys> for PortSpec {
             trunks: keys.trunks,
             native: keys.native,
             vlan_mode: keys.vlan_mode,
+            cvlans: keys.cvlans,
+            qinq_ethertype: keys.qinq_ethertype,
             priority_tags: keys.priority_tags,
         }
     }
@@ -178,7 +186,7 @@ mod tests {
     fn flags_are_the_keys_of_the_lab_file() {
         let spec = spec(
             "port add red --bridge br0 --netns red --address 192.168.0.2/24 --gateway none --offload=false --isolated \
-             --trunks 10,20 --native 10 --priority-tags true",
+             --trunks 10,20 --native 10 --priority-tags true --cvlans 0,5 --qinq-ethertype 802.1q",
         );
         let expected = PortSpec {
             bridge: Some("br0".into()),
@@ -190,6 +198,8 @@ mod tests {
             trunks: vec![10, 20],
             native: Some(10),
             priority_tags: Some(BoolOrText::Bool(true)),
+            cvlans: vec![0, 5],
+            qinq_ethertype: Some("802.1q".into()),
             ..PortSpec::default()
         };
         assert_eq!(spec, expected);

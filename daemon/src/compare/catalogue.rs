@@ -10,8 +10,10 @@ use packet::DropReason;
 use super::scenario::word;
 use super::side::Known;
 use super::situation::Situation;
-use super::situation::{as_is, without_kept_tag, without_passed_tag};
-use super::situation::{ours_without_eligibility, theirs_without_eligibility};
+use super::situation::{as_is, without_kept_tag, without_passed_tag, without_pushed_priority};
+use super::situation::{
+    ours_without_eligibility, theirs_without_eligibility, without_priority_tags,
+};
 
 /// One intended difference.
 #[derive(Debug)]
@@ -115,7 +117,8 @@ pub const CATALOGUE: &[Intended] = &[
     },
     Intended {
         name: "service-tag",
-        what: "an outer tag 0x88a8 is payload of an untagged frame; theirs is read as a VLAN",
+        what: "an outer tag 0x88a8 is payload of an untagged frame, unless a dot1q-tunnel port of its \
+               bridge pushes such tags; theirs is read as a VLAN",
         why: "a bridge of customer VLANs looks for customer tags (IEEE 802.1Q-2018 section 9.5)",
         recognise: |s, _| s.frame().and_then(|frame| word(frame, 12)) == Some(0x88a8),
     },
@@ -169,6 +172,57 @@ pub const CATALOGUE: &[Intended] = &[
         why: "it is what Open vSwitch documents: by default no priority-tagged frames leave",
         recognise: |s, aspect| {
             aspect == Aspect::Egress && s.is_egress_equal_as(without_kept_tag, without_passed_tag)
+        },
+    },
+    Intended {
+        name: "inner-tag-access",
+        what: "an access port gets a frame of its VLAN with a tag inside as it is; theirs, beside a \
+               dot1q-tunnel port, floods it to none and forwards it without the tag",
+        why: "what is behind the VLAN's own tag is payload, flooded or forwarded",
+        recognise: |s, aspect| aspect == Aspect::Egress && s.is_about_tags_on_access_ports(),
+    },
+    Intended {
+        name: "customer-vlans",
+        what: "cvlans hold for a frame to a station that is known, too; theirs asks only what it floods",
+        why: "it is what Open vSwitch documents: only packets in these customer VLANs",
+        recognise: |s, aspect| {
+            aspect == Aspect::Egress
+                && s.ours.dropped == Some(DropReason::NotInVlan)
+                && s.is_only_at_tunnel_ends(s.theirs)
+        },
+    },
+    Intended {
+        name: "second-tag",
+        what: "a second tag of a frame stays where it comes in on an access or dot1q-tunnel port; \
+               theirs, which counts two tags beside such a port, loses one",
+        why: "what a customer sends is not ours to change; Open vSwitch keeps two tags in all",
+        recognise: |s, aspect| {
+            let is_tag = |bytes, at| matches!(word(bytes, at), Some(0x8100 | 0x88a8));
+            aspect == Aspect::Egress
+                && s.is_beside_tunnel_end_in_one_vlan()
+                && s.frame().is_some_and(|frame| is_tag(frame, 12) && is_tag(frame, 16))
+        },
+    },
+    Intended {
+        name: "customer-priority",
+        what: "a customer's tag of VLAN 0 goes through as it is; theirs leaves it out where priority_tags \
+               or its priority says so",
+        why: "what a customer sends is not ours to change",
+        recognise: |s, aspect| {
+            aspect == Aspect::Egress
+                && s.has_tunnel_end()
+                && s.is_egress_equal_as(without_priority_tags, without_priority_tags)
+        },
+    },
+    Intended {
+        name: "pushed-priority",
+        what: "the tag that a dot1q-tunnel port pushes has priority 0; theirs has the customer's where \
+               priority_tags is set",
+        why: "Open vSwitch documents priority_tags for VLAN 0 alone",
+        recognise: |s, aspect| {
+            aspect == Aspect::Egress
+                && s.is_from_tunnel_end()
+                && s.is_egress_equal_as(as_is, without_pushed_priority)
         },
     },
     Intended {

@@ -72,9 +72,11 @@ fn set_up(random: &mut Random, small_table: bool, stations: u8) -> LabSpec {
         ..BridgeSpec::default()
     };
     let isolation = random.chance(250);
+    // A provider's bridge, now and then.
+    let tunnels = random.chance(250);
     let count = 3 + random.below(4) as usize;
     for name in NAMES.into_iter().take(count) {
-        let mut port = port(random);
+        let mut port = port(random, tunnels);
         port.isolated = (isolation && random.chance(600)).then_some(true);
         spec.port.insert(name.to_owned(), port);
     }
@@ -89,8 +91,15 @@ fn set_up(random: &mut Random, small_table: bool, stations: u8) -> LabSpec {
     spec
 }
 
-fn port(random: &mut Random) -> PortSpec {
+fn port(random: &mut Random, tunnels: bool) -> PortSpec {
     let mut port = PortSpec { bridge: Some(BRIDGE.to_owned()), ..PortSpec::default() };
+    if tunnels && random.chance(400) {
+        port.vlan = vlan(random);
+        port.vlan_mode = Some("dot1q-tunnel".to_owned());
+        port.cvlans = if random.chance(500) { some_vlans(random) } else { Vec::new() };
+        port.qinq_ethertype = random.chance(500).then(|| "802.1q".to_owned());
+        return port;
+    }
     match random.below(10) {
         0..3 => port.vlan = vlan(random),
         3..5 => {}
@@ -103,6 +112,8 @@ fn port(random: &mut Random) -> PortSpec {
         }
     }
     port.priority_tags = match random.below(6) {
+        // What that means for pushed tags is a difference of its own.
+        _ if tunnels => None,
         0 => Some(BoolOrText::Text("always".to_owned())),
         1 => Some(BoolOrText::Bool(true)),
         _ => None,

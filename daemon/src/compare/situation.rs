@@ -2,7 +2,7 @@
 
 use super::scenario::{Scenario, Step, addresses, word};
 use super::side::{Copy, Known, Observed};
-use crate::config::{PriorityTags, VlanMode};
+use crate::config::{Name, PriorityTags, VlanMode};
 
 /// The step, what was before it, and what each side made of it.
 #[derive(Copy, Clone, Debug)]
@@ -35,6 +35,49 @@ impl Situation<'_> {
 
     pub(super) fn is_to_reserved(&self) -> bool {
         self.frame().and_then(addresses).is_some_and(|(to, _)| to.reserved().is_some())
+    }
+
+    /// Whether the frame came in on a dot1q-tunnel port.
+    pub(super) fn is_from_tunnel_end(&self) -> bool {
+        let Step::Frame { port, .. } = self.step else { return false };
+        self.is_tunnel_end(port)
+    }
+
+    /// Whether the frame came in on a dot1q-tunnel port, or on an access port of a bridge that has one.
+    pub(super) fn is_beside_tunnel_end_in_one_vlan(&self) -> bool {
+        let Step::Frame { port, .. } = self.step else { return false };
+        let member = self.scenario.membership(port);
+        let is_access = member.is_some_and(|m| matches!(m.vlan_mode, VlanMode::Access(_)));
+        self.is_tunnel_end(port) || is_access && self.has_tunnel_end()
+    }
+
+    pub(super) fn has_tunnel_end(&self) -> bool {
+        self.scenario.ports().any(|(port, _)| self.is_tunnel_end(port))
+    }
+
+    /// Whether frames differ on access ports alone, where one of ours begins with a tag, on a bridge with a dot1q-tunnel
+    /// port.
+    pub(super) fn is_about_tags_on_access_ports(&self) -> bool {
+        let is_access = |copy: &&Copy| {
+            let member = self.scenario.membership(&copy.port);
+            member.is_some_and(|member| matches!(member.vlan_mode, VlanMode::Access(_)))
+        };
+        let others =
+            |side: &Observed| side.egress.iter().filter(|copy| !is_access(copy)).cloned().collect();
+        let (ours, theirs): (Vec<Copy>, Vec<Copy>) = (others(self.ours), others(self.theirs));
+        let is_tagged = |copy: &Copy| matches!(word(&copy.bytes, 12), Some(0x8100 | 0x88a8));
+        let mut on_access = self.ours.egress.iter().filter(is_access);
+        self.has_tunnel_end() && ours == theirs && on_access.any(is_tagged)
+    }
+
+    /// Whether a side's frames left on dot1q-tunnel ports.
+    pub(super) fn is_only_at_tunnel_ends(&self, side: &Observed) -> bool {
+        side.egress.iter().all(|copy| self.is_tunnel_end(&copy.port))
+    }
+
+    fn is_tunnel_end(&self, port: &Name) -> bool {
+        let member = self.scenario.membership(port);
+        member.is_some_and(|member| matches!(member.vlan_mode, VlanMode::Dot1qTunnel { .. }))
     }
 
     /// Whether what left is the same once each side's frames are seen through its glasses.
@@ -165,6 +208,33 @@ pub(super) fn without_passed_tag(scenario: &Scenario, copy: &Copy) -> Vec<u8> {
         }
         _ => copy.bytes.clone(),
     }
+}
+
+/// A frame without those of its first two tags that are of VLAN 0.
+pub(super) fn without_priority_tags(_: &Scenario, copy: &Copy) -> Vec<u8> {
+    let mut bytes = copy.bytes.clone();
+    for at in [16, 12] {
+        let is_tag = |at| matches!(word(&bytes, at), Some(0x8100 | 0x88a8));
+        if is_tag(12) && is_tag(at) && word(&bytes, at + 2).is_some_and(|bits| bits & 0xfff == 0) {
+            bytes.drain(at..at + TAG);
+        }
+    }
+    bytes
+}
+
+/// A frame of theirs whose first tag has no priority, where a trunk's `priority_tags` is not "never".
+pub(super) fn without_pushed_priority(scenario: &Scenario, copy: &Copy) -> Vec<u8> {
+    let tunnel = |mode: &VlanMode| matches!(mode, VlanMode::Dot1qTunnel { .. });
+    let member = scenario.membership(&copy.port).filter(|member| !tunnel(&member.vlan_mode));
+    let is_set = member.is_some_and(|member| member.priority_tags != PriorityTags::Never);
+    let mut bytes = copy.bytes.clone();
+    if is_set
+        && matches!(word(&bytes, 12), Some(0x8100 | 0x88a8))
+        && let Some(bits) = bytes.get_mut(14)
+    {
+        *bits &= 0x1f;
+    }
+    bytes
 }
 
 /// As [`without_kept_tag`], and a first tag says nothing of drop eligibility.

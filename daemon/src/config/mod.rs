@@ -33,7 +33,9 @@ pub use lab::nat::{
     Filtering, ListenScope, Listener, Mapping, Masquerade, PortRange, Target, Transport,
 };
 pub(crate) use lab::port::SUPER_FRAME;
-pub use lab::port::{Attach, Membership, Netns, Port, PriorityTags, Segment, VlanMode};
+pub use lab::port::{
+    Attach, Membership, Netns, Port, PriorityTags, QinqEthertype, Segment, VlanMode,
+};
 pub use lab::route::{NextHop, Reject};
 pub use lab::settings::{Settings, Timeouts, Timers};
 pub use lab::threads::{NotAPoll, Poll};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use nat::{Limits, Rules};
-use packet::{Protocol, VlanId};
+use packet::{Protocol, Tag, VlanId};
 use switch::Change;
 use switch::change::{
     BridgeSettings, Hop, InterfaceSettings, Link, Membership, PortSettings, Role, Route,
@@ -17,7 +17,8 @@ use super::ids::{Ids, UdpPort};
 use super::tunnels::{is_reopened, udp_ports};
 use crate::config::{
     Attach, Bridge, Filtering, Interface, Lab, ListenScope, Mapping, Name, NextHop, Port,
-    PriorityTags, Reject, Segment, Settings, Transport, Tunnel, TunnelVlans, VlanMode,
+    PriorityTags, QinqEthertype, Reject, Segment, Settings, Transport, Tunnel, TunnelVlans,
+    VlanMode,
 };
 
 /// The changes that make a switch that is `old` into one that is `new`, to be made under one lock. Numbers are given
@@ -271,6 +272,14 @@ fn vlan_mode(mode: &VlanMode) -> vlan::VlanMode {
         }
         VlanMode::NativeUntagged { native, trunks } => {
             vlan::VlanMode::NativeUntagged { native: *native, trunks: set(trunks) }
+        }
+        VlanMode::Dot1qTunnel { vlan, customers, ethertype } => {
+            let tag = Tag::new(*vlan);
+            let service = match ethertype {
+                QinqEthertype::Ad => tag.service(),
+                QinqEthertype::Q => tag,
+            };
+            vlan::VlanMode::Dot1qTunnel { service, customers: set(customers) }
         }
     }
 }

@@ -325,10 +325,9 @@ pub const SECTIONS: &[Section] = &[
                 "BR10",
                 "Access ports tag on the way in and strip on the way out; tagged frames are refused, priority tags kept",
             ),
-            differs(
+            holds(
                 "BR11",
-                "Trunks, native VLANs tagged and untagged; QinQ frames pass unharmed",
-                "no dot1q-tunnel mode: an outer tag is never pushed onto a tagged frame",
+                "Trunks, native VLANs tagged and untagged, dot1q-tunnel; QinQ frames pass unharmed",
             ),
             holds("BR12", "VLAN 4095 and cut-off tags are refused; 0x88A8 is no VLAN of ours"),
             holds("BR13", "Floods stay in their VLAN"),

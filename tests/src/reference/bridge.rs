@@ -4,7 +4,7 @@ use packet::arp::Arp;
 use packet::{BridgeId, DropReason, Frame, InterfaceId, Mac, PortId, Tag, VlanId};
 use switch::change::{Link, Membership, Role};
 use switch::view::Location;
-use switch::vlan::{PriorityTags, VlanMode};
+use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
 use super::{Copies, Copy, Fate, Heard, Prediction, Reference, World};
 use crate::checks::footprint;
@@ -44,6 +44,7 @@ impl Reference {
             Role::Routed { interface } => self.take(world, *interface, frame, prediction),
             Role::Bridged(member) | Role::Tunnel(member, _) => {
                 let vlan = admit(&member.vlans, frame.tag())?;
+                let frame = &world.settings.on_bridge(id, frame);
                 self.bridge(world, (member.bridge, vlan), from, frame, prediction)
             }
             Role::Underlay => Err(DropReason::BadVxlan),
@@ -216,7 +217,14 @@ fn offer(
     if !world.settings.up.contains(&id) {
         return Err(DropReason::PortDown);
     }
-    if !carries(&member.vlans, vlan) {
+    let bytes = frame.bytes();
+    let customer = match bytes.get(12..16) {
+        Some([0x81, 0x00, high, low] | [0x88, 0xa8, high, low]) => {
+            u16::from_be_bytes([high & 15, *low])
+        }
+        _ => 0,
+    };
+    if !carries(&member.vlans, vlan) || !passes(&member.vlans, customer) {
         return Err(DropReason::NotInVlan);
     }
     if member.isolated && is_isolated(world, from.and_then(Location::port)) {
@@ -228,7 +236,7 @@ fn offer(
             None => DropReason::ExceedsPortMtu,
         });
     }
-    let tag: Copy = (id, remote, tag(member, vlan, frame.tag().map(Tag::bits)));
+    let tag: Copy = (id, remote, tag(member, vlan, frame.tag()));
     copies.sent.insert(tag);
     Ok(())
 }
@@ -245,6 +253,10 @@ fn admit(vlans: &VlanMode, tag: Option<Tag>) -> Result<VlanId, DropReason> {
     match vlans {
         VlanMode::Access(_) if number != 0 => Err(DropReason::TaggedOnAccess),
         VlanMode::Access(own) => Ok(*own),
+        VlanMode::Dot1qTunnel { service, customers } => match customers.contains(named) {
+            true => VlanId::new(service.bits() & 0xfff).ok_or(DropReason::BadVlan),
+            false => Err(DropReason::NotInVlan),
+        },
         VlanMode::NativeTagged { native, .. } | VlanMode::NativeUntagged { native, .. }
             if number == 0 =>
         {
@@ -257,6 +269,7 @@ fn admit(vlans: &VlanMode, tag: Option<Tag>) -> Result<VlanId, DropReason> {
 fn carries(vlans: &VlanMode, vlan: VlanId) -> bool {
     match vlans {
         VlanMode::Access(own) => *own == vlan,
+        VlanMode::Dot1qTunnel { service, .. } => service.bits() & 0xfff == vlan.number(),
         VlanMode::Trunk(all) => all.contains(vlan),
         VlanMode::NativeTagged { native, trunks } | VlanMode::NativeUntagged { native, trunks } => {
             vlan == *native || vlan.number() != 0 && trunks.contains(vlan)
@@ -264,20 +277,34 @@ fn carries(vlans: &VlanMode, vlan: VlanId) -> bool {
     }
 }
 
+/// Whether a frame whose bytes begin with a tag of this number, 0 for none, is a customer's whom a tunnel's end is for.
+fn passes(vlans: &VlanMode, customer: u16) -> bool {
+    match vlans {
+        VlanMode::Dot1qTunnel { customers: VlanSet::Only(bits), .. } => {
+            customer < 4095 && bits[usize::from(customer / 64)] >> (customer % 64) & 1 == 1
+        }
+        _ => true,
+    }
+}
+
 /// The tag that a frame of `vlan` leaves with, having come with this one: its priority bits stay.
-fn tag(member: &Membership, vlan: VlanId, came: Option<u16>) -> Option<u16> {
-    let priority = came.unwrap_or(0) & 0xf000;
+fn tag(member: &Membership, vlan: VlanId, came: Option<Tag>) -> Option<u32> {
+    let bits = |tag: Tag| u32::from(tag.bits()) | u32::from(tag == tag.service()) << 16;
+    let came = came.map(bits);
+    // The kind of the tag stays with the priority.
+    let priority = came.unwrap_or(0) & 0x1_f000;
     let bare = match &member.vlans {
         VlanMode::Access(_) => true,
+        VlanMode::Dot1qTunnel { .. } => return None,
         VlanMode::NativeUntagged { native, .. } if *native == vlan => true,
         _ => vlan.number() == 0,
     };
     if !bare {
-        return Some(priority | vlan.number());
+        return Some(priority | u32::from(vlan.number()));
     }
     let kept = match member.priority_tags {
         PriorityTags::Never => false,
-        PriorityTags::IfNonzero => priority >> 13 != 0,
+        PriorityTags::IfNonzero => priority >> 13 & 7 != 0,
         PriorityTags::Always => came.is_some(),
     };
     kept.then_some(priority)

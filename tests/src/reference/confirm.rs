@@ -84,7 +84,7 @@ impl Reference {
                 let full = seen.drops().keys().any(|drop| room.contains(&drop.1));
                 (held == 1 || held <= 0 && full) && only_speech()
             }
-            Fate::Bridged(copies) => sent >= 1 && seen.has_left(copies),
+            Fate::Bridged(copies) => sent >= 1 && seen.has_left(world, copies),
             Fate::Routed(leaving) => {
                 sent >= 1 && seen.sent.iter().any(|(f, to)| self.is_leaving(seen, leaving, f, to))
             }
@@ -145,8 +145,10 @@ impl Seen<'_> {
 
     /// Whether the frame that came left on these copies and no others, and the others were refused as they should. Copies
     /// with a lowered MSS leave on their own.
-    fn has_left(&self, copies: &Copies) -> bool {
-        let Some(came) = self.came else { return false };
+    fn has_left(&self, world: World<'_>, copies: &Copies) -> bool {
+        let Some(came) = self.came.map(|frame| world.settings.on_bridge(self.port, frame)) else {
+            return false;
+        };
         let left = self.sent.iter().filter(|(frame, _)| {
             frame.bytes() == came.bytes() || is_lowered(came.bytes(), frame.bytes())
         });

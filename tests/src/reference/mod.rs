@@ -20,7 +20,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use packet::arp::Arp;
-use packet::{BridgeId, DropReason, Frame, Instant, InterfaceId, Mac, PortId, VlanId};
+use packet::{BridgeId, DropReason, Frame, Instant, InterfaceId, Mac, PortId, Tag, VlanId};
 use switch::change::{BridgeSettings, Route};
 use switch::view::{Location, NeighborView};
 use switch::{Change, Egress, Event, Switch, Totals};
@@ -94,8 +94,8 @@ struct Copies {
     refused: BTreeMap<(PortId, DropReason), u64>,
 }
 
-/// Port, far end, and the sixteen bits of the tag.
-type Copy = (PortId, Option<core::net::Ipv4Addr>, Option<u16>);
+/// Port, far end, and the sixteen bits of the tag; a seventeenth for a service tag.
+type Copy = (PortId, Option<core::net::Ipv4Addr>, Option<u32>);
 
 /// A packet as it is to leave the router.
 #[derive(Clone, Debug)]
@@ -197,7 +197,8 @@ impl Reference {
 
     /// Who gets each frame that leaves, as sets to compare.
     fn places(copies: &[Egress]) -> BTreeSet<Copy> {
-        copies.iter().map(|copy| (copy.port, copy.remote, copy.tag.map(|tag| tag.bits()))).collect()
+        let bits = |tag: Tag| u32::from(tag.bits()) | u32::from(tag == tag.service()) << 16;
+        copies.iter().map(|copy| (copy.port, copy.remote, copy.tag.map(bits))).collect()
     }
 
     /// Notes a change that the switch has made.

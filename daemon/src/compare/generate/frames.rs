@@ -88,6 +88,7 @@ impl Frames {
         let any = *random.pick(&VLANS).unwrap_or(&10) as u16;
         let polite = match mode {
             VlanMode::Access(_) => None,
+            VlanMode::Dot1qTunnel { .. } => random.chance(600).then_some(any),
             VlanMode::Trunk { trunks } if trunks.is_empty() && random.chance(400) => None,
             VlanMode::Trunk { trunks } | VlanMode::NativeTagged { trunks, .. } => {
                 let listed: Vec<u16> = trunks.iter().map(|vlan| vlan.number()).collect();

@@ -12,7 +12,7 @@ mod daemons;
 mod room;
 mod tail;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packet::{Mac, VlanId};
 
@@ -22,7 +22,7 @@ use self::tail::Tail;
 use super::error::CompareError;
 use super::scenario::{Scenario, Step};
 use super::side::{Copy, Counts, Forget, Known, Observed, Side};
-use crate::config::{Membership, Name, PriorityTags, VlanMode};
+use crate::config::{Membership, Name, PriorityTags, QinqEthertype, VlanMode};
 
 /// An Open vSwitch of our own.
 #[derive(Debug)]
@@ -206,9 +206,14 @@ impl Side for Ovs {
         let forward = format!("other_config:forward-bpdu={}", scenario.forwards_reserved());
         let ageing = format!("other_config:mac-aging-time={}", bridge.ageing.as_secs());
         let size = format!("other_config:mac-table-size={}", bridge.fdb_size);
+        // By default a tunnel's end would lose the customer's tag; elsewhere it decides what is a tag and what is payload.
+        let is_tunnel = |port: &Membership| matches!(port.vlan_mode, VlanMode::Dot1qTunnel { .. });
+        let tags = if scenario.ports().any(|(_, port)| is_tunnel(port)) { 2 } else { 1 };
+        let tags = format!("other_config:vlan-limit={tags}");
         let words = [
             ["add-br", BRIDGE, "--", "set", "bridge", BRIDGE].as_slice(),
             &["datapath_type=dummy", "fail_mode=standalone", &forward, &ageing, &size],
+            &["--", "set", "Open_vSwitch", ".", &tags],
         ];
         let words = words.concat().into_iter().map(str::to_owned).collect();
         let all: Vec<usize> = (1..=scenario.ports().count()).collect();
@@ -275,9 +280,14 @@ impl Side for Ovs {
     }
 }
 
-/// `tag`, `trunks` and `vlan_mode` of a port.
+/// `vlan_mode` of a port, and what goes with it.
 fn vlan_words(mode: &VlanMode) -> Vec<String> {
+    let customers: Option<(&BTreeSet<VlanId>, QinqEthertype)> = match mode {
+        VlanMode::Dot1qTunnel { customers, ethertype, .. } => Some((customers, *ethertype)),
+        _ => None,
+    };
     let (mode, tag, trunks) = match mode {
+        VlanMode::Dot1qTunnel { vlan, .. } => ("dot1q-tunnel", Some(*vlan), None),
         VlanMode::Access(vlan) => ("access", Some(*vlan), None),
         VlanMode::Trunk { trunks } => ("trunk", None, Some(trunks)),
         VlanMode::NativeTagged { native, trunks } => ("native-tagged", Some(*native), Some(trunks)),
@@ -287,11 +297,15 @@ fn vlan_words(mode: &VlanMode) -> Vec<String> {
     };
     let mut words = vec![format!("vlan_mode={mode}")];
     words.extend(tag.map(|tag| format!("tag={tag}")));
-    let trunks = trunks.filter(|trunks| !trunks.is_empty());
-    words.extend(trunks.map(|trunks| {
-        let trunks: Vec<String> = trunks.iter().map(VlanId::to_string).collect();
-        format!("trunks={}", trunks.join(","))
-    }));
+    let list = |key: &str, vlans: &BTreeSet<VlanId>| {
+        let vlans: Vec<String> = vlans.iter().map(VlanId::to_string).collect();
+        (!vlans.is_empty()).then(|| format!("{key}={}", vlans.join(",")))
+    };
+    words.extend(trunks.and_then(|trunks| list("trunks", trunks)));
+    if let Some((customers, ethertype)) = customers {
+        words.extend(list("cvlans", customers));
+        words.push(format!("other_config:qinq-ethtype={ethertype}"));
+    }
     words
 }
 

@@ -7,7 +7,7 @@ use packet::VlanId;
 use super::port::Surroundings;
 use super::{Findings, bridge, value};
 use crate::config::lab::derived::{self, Role};
-use crate::config::lab::port::{Membership, PriorityTags, Segment, VlanMode};
+use crate::config::lab::port::{Membership, PriorityTags, QinqEthertype, Segment, VlanMode};
 use crate::config::place::Place;
 use crate::config::problem::{Fault, quoted};
 use crate::config::spec::PortSpec;
@@ -62,6 +62,8 @@ fn routed(
         ("trunks", !written.trunks.is_empty()),
         ("native", written.native.is_some()),
         ("vlan_mode", written.vlan_mode.is_some()),
+        ("cvlans", !written.cvlans.is_empty()),
+        ("qinq_ethertype", written.qinq_ethertype.is_some()),
         ("priority_tags", written.priority_tags.is_some()),
         ("isolated", written.isolated.is_some()),
     ];
@@ -132,10 +134,48 @@ fn vlan_mode(written: &PortSpec, place: &Place, findings: &mut Findings) -> Opti
         (None, None, None) => Ok(Mode::Trunk),
     };
     let mode = findings.keep(place.key("vlan_mode"), word);
+    let tunnel = tunnel_keys(written, mode, place, findings);
     let (vlan, native, trunks, mode) = (vlan?, native?, trunks?, mode?);
+    let (customers, ethertype) = tunnel?;
     let trunks: BTreeSet<VlanId> = trunks.into_iter().collect();
-    let joined = join(mode, vlan, native, trunks);
+    let joined = join(mode, vlan, native, trunks).map(|joined| match (mode, joined) {
+        (Mode::Dot1qTunnel, VlanMode::Access(vlan)) => {
+            VlanMode::Dot1qTunnel { vlan, customers, ethertype }
+        }
+        (_, joined) => joined,
+    });
     findings.keep(place.key("vlan_mode"), joined)
+}
+
+/// What a dot1q-tunnel port has besides its VLAN, and no other.
+fn tunnel_keys(
+    written: &PortSpec,
+    mode: Option<Mode>,
+    place: &Place,
+    findings: &mut Findings,
+) -> Option<(BTreeSet<VlanId>, QinqEthertype)> {
+    let given = [
+        ("cvlans", !written.cvlans.is_empty()),
+        ("qinq_ethertype", written.qinq_ethertype.is_some()),
+    ];
+    if let Some(mode) = mode.filter(|mode| !matches!(mode, Mode::Dot1qTunnel)) {
+        for (key, _) in given.iter().filter(|(_, given)| *given) {
+            findings.refuse(
+                place.key(key),
+                format!("{} has no `{key}`", mode.phrase()),
+                "write vlan_mode = \"dot1q-tunnel\", or delete it",
+            );
+        }
+    }
+    let customers = written.cvlans.iter().map(|vlan| match *vlan {
+        0 => Ok(VlanId::UNTAGGED),
+        vlan => value::vlan("cvlans", vlan),
+    });
+    let customers = findings.keep_all(&place.key("cvlans"), customers);
+    let ethertype = written.qinq_ethertype.as_ref();
+    let ethertype = ethertype.map(|text| value::word("qinq_ethertype", text, &QINQ_ETHERTYPES));
+    let ethertype = findings.keep_option(place.key("qinq_ethertype"), ethertype);
+    Some((customers?.into_iter().collect(), ethertype?.unwrap_or_default()))
 }
 
 fn join(
@@ -152,14 +192,20 @@ fn join(
         Err(Fault::new(wrong, format!("write {key} = NUMBER beside it")))
     };
     match (mode, vlan, native) {
+        (Mode::Dot1qTunnel, Some(_), Some(_)) => {
+            excluded("native", "delete it: every frame is in `vlan`")
+        }
+        (Mode::Dot1qTunnel, Some(_), None) if !trunks.is_empty() => {
+            excluded("trunks", "write cvlans in its place, or delete it")
+        }
         (Mode::Access, Some(_), Some(_)) => {
             excluded("native", "delete `vlan` for a trunk with a native VLAN, or `native`")
         }
         (Mode::Access, Some(_), None) if !trunks.is_empty() => {
             excluded("trunks", "write native in place of vlan for a trunk, or delete `trunks`")
         }
-        (Mode::Access, Some(vlan), None) => Ok(VlanMode::Access(vlan)),
-        (Mode::Access, None, _) => missing("vlan"),
+        (Mode::Access | Mode::Dot1qTunnel, Some(vlan), None) => Ok(VlanMode::Access(vlan)),
+        (Mode::Access | Mode::Dot1qTunnel, None, _) => missing("vlan"),
         (_, Some(_), _) => excluded("vlan", "write native in its place, or vlan_mode = \"access\""),
         (Mode::Trunk, None, Some(_)) => excluded(
             "native",
@@ -188,6 +234,7 @@ enum Mode {
     Trunk,
     NativeTagged,
     NativeUntagged,
+    Dot1qTunnel,
 }
 
 impl Mode {
@@ -197,17 +244,22 @@ impl Mode {
             Self::Trunk => "a trunk port",
             Self::NativeTagged => "a native-tagged port",
             Self::NativeUntagged => "a native-untagged port",
+            Self::Dot1qTunnel => "a dot1q-tunnel port",
         }
     }
 }
 
 /// Open vSwitch's words.
-const MODES: [(&str, Mode); 4] = [
+const MODES: [(&str, Mode); 5] = [
     ("access", Mode::Access),
     ("trunk", Mode::Trunk),
     ("native-tagged", Mode::NativeTagged),
     ("native-untagged", Mode::NativeUntagged),
+    ("dot1q-tunnel", Mode::Dot1qTunnel),
 ];
+
+const QINQ_ETHERTYPES: [(&str, QinqEthertype); 2] =
+    [("802.1ad", QinqEthertype::Ad), ("802.1q", QinqEthertype::Q)];
 
 const PRIORITY_TAGS: [(&str, PriorityTags); 3] = [
     ("never", PriorityTags::Never),

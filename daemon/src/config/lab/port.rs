@@ -193,13 +193,41 @@ pub enum VlanMode {
         /// Empty for all.
         trunks: BTreeSet<VlanId>,
     },
+    /// As an access port, but a tag that frames come with is a customer's and goes through behind that of `vlan`.
+    Dot1qTunnel {
+        /// The service VLAN.
+        vlan: VlanId,
+        /// The customers' VLANs, 0 for frames without a tag; empty for all.
+        customers: BTreeSet<VlanId>,
+        /// Of the service VLAN's tag on trunks.
+        ethertype: QinqEthertype,
+    },
+}
+
+/// The kind of the outer of two tags, as Open vSwitch's `qinq-ethtype`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QinqEthertype {
+    /// 0x88a8.
+    #[default]
+    Ad,
+    /// 0x8100.
+    Q,
+}
+
+impl fmt::Display for QinqEthertype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ad => "802.1ad",
+            Self::Q => "802.1q",
+        })
+    }
 }
 
 impl VlanMode {
     /// The VLAN that a far end without VLANs of its own lives in: both ways without tags.
     pub fn untagged(&self) -> Option<VlanId> {
         match self {
-            Self::Access(vlan) => Some(*vlan),
+            Self::Access(vlan) | Self::Dot1qTunnel { vlan, .. } => Some(*vlan),
             Self::Trunk { trunks } => trunks.is_empty().then_some(VlanId::UNTAGGED),
             Self::NativeTagged { .. } => None,
             Self::NativeUntagged { native, .. } => Some(*native),
@@ -209,7 +237,7 @@ impl VlanMode {
     /// Whether frames of `vlan` pass, with or without a tag.
     pub fn passes(&self, vlan: VlanId) -> bool {
         match self {
-            Self::Access(only) => *only == vlan,
+            Self::Access(only) | Self::Dot1qTunnel { vlan: only, .. } => *only == vlan,
             Self::Trunk { trunks } => trunks.is_empty() || trunks.contains(&vlan),
             Self::NativeTagged { native, trunks } | Self::NativeUntagged { native, trunks } => {
                 *native == vlan || trunks.is_empty() || trunks.contains(&vlan)
@@ -232,6 +260,9 @@ impl fmt::Display for VlanMode {
             }
             Self::NativeUntagged { native, trunks } => {
                 write!(f, "native-untagged {native} trunk {}", list(trunks))
+            }
+            Self::Dot1qTunnel { vlan, customers, ethertype } => {
+                write!(f, "dot1q-tunnel {vlan} {ethertype} customers {}", list(customers))
             }
         }
     }

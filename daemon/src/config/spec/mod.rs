@@ -195,9 +195,15 @@ pub struct PortSpec {
     /// The VLAN of untagged frames on a trunk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub native: Option<i64>,
-    /// "access", "trunk", "native-tagged" or "native-untagged"; left out: as the other keys imply.
+    /// "access", "trunk", "native-tagged", "native-untagged" or "dot1q-tunnel"; left out: as the other keys imply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan_mode: Option<String>,
+    /// Of a dot1q-tunnel port: the customers' VLANs that pass, 0 for frames without a tag; left out: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cvlans: Vec<i64>,
+    /// Of a dot1q-tunnel port: what tag of `vlan` a trunk has outside, "802.1ad" (default) or "802.1q".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qinq_ethertype: Option<String>,
     /// Whether frames leave with a tag for their priority alone: false, true ("if-nonzero") or "always".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority_tags: Option<BoolOrText>,

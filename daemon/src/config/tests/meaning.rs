@@ -8,8 +8,8 @@ use packet::{Mac, VlanId};
 
 use super::{BASE, lab, refusal};
 use crate::config::{
-    Attach, Filtering, Interface, ListenScope, Mapping, Netns, NextHop, Poll, PriorityTags, Reject,
-    VlanMode, locate_absent,
+    Attach, Filtering, Interface, ListenScope, Mapping, Netns, NextHop, Poll, PriorityTags,
+    QinqEthertype, Reject, VlanMode, locate_absent,
 };
 
 fn vlan(number: u16) -> VlanId {
@@ -173,6 +173,15 @@ fn vlan_modes_follow_from_the_keys() {
         mode("native = 5\ntrunks = [10, 20]"),
         VlanMode::NativeUntagged { native: vlan(5), trunks }
     );
+    for (lines, ethertype) in
+        [("", QinqEthertype::Ad), ("qinq_ethertype = \"802.1q\"", QinqEthertype::Q)]
+    {
+        let customers = [VlanId::UNTAGGED, vlan(7)].into();
+        assert_eq!(
+            mode(&format!("vlan = 5\nvlan_mode = \"dot1q-tunnel\"\ncvlans = [7, 0]\n{lines}")),
+            VlanMode::Dot1qTunnel { vlan: vlan(5), customers, ethertype }
+        );
+    }
     assert_eq!(
         mode("native = 5\nvlan_mode = \"native-tagged\""),
         VlanMode::NativeTagged { native: vlan(5), trunks: Default::default() }

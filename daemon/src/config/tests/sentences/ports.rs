@@ -133,6 +133,31 @@ fn vlan_keys_do_not_contradict_each_other() {
             "port \"p\": a native-tagged port needs `native`; write native = NUMBER beside it",
         ),
         (
+            &port("vlan_mode = \"dot1q-tunnel\""),
+            "port \"p\": a dot1q-tunnel port needs `vlan`; write vlan = NUMBER beside it",
+        ),
+        (
+            &port("vlan_mode = \"dot1q-tunnel\"\nvlan = 1\ntrunks = [2]"),
+            "port \"p\": a dot1q-tunnel port has no `trunks`; write cvlans in its place, or delete it",
+        ),
+        (
+            &port("vlan_mode = \"dot1q-tunnel\"\nvlan = 1\nnative = 2"),
+            "port \"p\": a dot1q-tunnel port has no `native`; delete it: every frame is in `vlan`",
+        ),
+        (
+            &port("vlan = 1\ncvlans = [2]"),
+            "port \"p\": an access port has no `cvlans`; write vlan_mode = \"dot1q-tunnel\", or delete it",
+        ),
+        (
+            &port("qinq_ethertype = \"802.1q\""),
+            "port \"p\": a trunk port has no `qinq_ethertype`; write vlan_mode = \"dot1q-tunnel\", or \
+             delete it",
+        ),
+        (
+            &port("vlan_mode = \"dot1q-tunnel\"\nvlan = 1\nqinq_ethertype = \"0x88a8\""),
+            "port \"p\": `qinq_ethertype` is \"0x88a8\"; write \"802.1ad\" or \"802.1q\"",
+        ),
+        (
             &port("vlan_mode = \"acess\"\nvlan = 1"),
             "port \"p\": `vlan_mode` is \"acess\"; write \"access\"",
         ),
