@@ -57,6 +57,10 @@ reasons! {
     SourceIsOurs = "source-is-ours",
     /// A static entry binds the source address to another port.
     SourceIsStatic = "source-is-static",
+    /// The port is guarded, and the source address is not its own.
+    GuardMac = "guard-mac",
+    /// The port is guarded, and the sender's address in ARP or IPv4 is not one of its own.
+    GuardAddress = "guard-address",
     // VXLAN.
     /// The datagram is shorter than a VXLAN header, or does not say that its VNI is valid.
     BadVxlan = "bad-vxlan",
@@ -134,6 +138,8 @@ reasons! {
     SourceRoute = "source-route",
     /// The source address cannot be a host's.
     MartianSource = "martian-source",
+    /// No route leads back to the source, or none by where the packet came in (RFC 3704).
+    ReversePath = "reverse-path",
     /// The destination address cannot be routed.
     MartianDestination = "martian-destination",
     /// An IPv4 packet to one station's address inside a broadcast frame.
@@ -179,6 +185,8 @@ reasons! {
     NatNoAddress = "nat-no-address",
     /// An ICMP error quotes a packet that no flow sent, quotes it brokenly, or is a redirect.
     NatBadError = "nat-bad-error",
+    /// It would leave where others are translated, no rule covers its source, and nobody inside bears that.
+    NatForeignSource = "nat-foreign-source",
 }
 
 impl fmt::Display for DropReason {

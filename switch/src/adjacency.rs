@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use nat::Note;
-use packet::{BridgeId, Instant, Mac};
+use packet::{BridgeId, Instant, InterfaceId, Mac};
 
 use crate::bridge::Bridges;
 use crate::neighbors::{Key, Neighbors};
@@ -28,6 +28,8 @@ pub(crate) struct Adjacency {
     pub(crate) egress: Option<Egress>,
     /// Largest packet that goes uncut.
     pub(crate) mtu: u16,
+    /// Where packets come in that it is for: there they have passed the reverse-path filter.
+    pub(crate) arrival: InterfaceId,
     pub(crate) basis: Basis,
 }
 
@@ -47,7 +49,7 @@ pub(crate) struct Basis {
 pub(crate) struct Adjacencies {
     epoch: u32,
     entries: Vec<Adjacency>,
-    numbers: BTreeMap<Key, u32>,
+    numbers: BTreeMap<(Key, InterfaceId), u32>,
 }
 
 impl Adjacencies {
@@ -63,12 +65,13 @@ impl Adjacencies {
         self.numbers.clear();
     }
 
-    /// The adjacency that a note names, if it holds.
+    /// The adjacency that a note names, if it holds for what comes in on an interface.
     #[inline]
     pub(crate) fn find(
         &self,
         note: Note,
         now: Instant,
+        arrival: InterfaceId,
         neighbors: &Neighbors,
         bridges: &Bridges,
     ) -> Option<&Adjacency> {
@@ -78,6 +81,7 @@ impl Adjacencies {
         let adjacency = self.entries.get(note.0 as u32 as usize)?;
         let Basis { until, neighbors: version, station } = adjacency.basis;
         let holds = version == neighbors.version
+            && adjacency.arrival == arrival
             && now < until
             && station.is_none_or(|(bridge, version)| {
                 bridges.get(bridge).is_some_and(|bridge| bridge.fdb.version == version)
@@ -88,7 +92,7 @@ impl Adjacencies {
     /// Keeps the adjacency of a neighbour; the note to find it by.
     pub(crate) fn keep(&mut self, key: Key, adjacency: Adjacency) -> Note {
         let next = self.entries.len() as u32;
-        let number = *self.numbers.entry(key).or_insert(next);
+        let number = *self.numbers.entry((key, adjacency.arrival)).or_insert(next);
         match self.entries.get_mut(number as usize) {
             Some(place) => *place = adjacency,
             None => self.entries.push(adjacency),

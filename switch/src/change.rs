@@ -11,7 +11,8 @@ use vxlan::FarEnd;
 
 pub use crate::bridge::BridgeSettings;
 pub use crate::flows::{Behind, FlowFilter, FlowRule};
-pub use crate::interface::{InterfaceSettings, Link};
+pub use crate::guard::Guard;
+pub use crate::interface::{InterfaceSettings, Link, RpFilter};
 pub use crate::port::{Membership, PortSettings, Role, Tunnel};
 pub use crate::routes::{Hop, Route};
 use crate::station::Location;

@@ -13,7 +13,7 @@ use crate::port::{Port, Ports, Role};
 use crate::station::Location;
 use crate::suppress::Segment;
 
-/// A port that is up, not isolated, and a member of a bridge that learns.
+/// A port that is up, neither isolated nor guarded, and a member of a bridge that learns.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 struct PlainPort {
     bridge: BridgeId,
@@ -111,7 +111,8 @@ impl PlainPort {
         let vlan = member.vlans.admit(None).ok()?;
         let leaves_untagged = member.vlans.tag(vlan, None, member.priority_tags).is_none();
         let leaves_untagged = leaves_untagged && member.vlans.pushes().is_none();
-        let is_plain = port.up && !member.isolated && !bridge.settings.hub && leaves_untagged;
+        let is_open = !member.isolated && port.settings.guard.is_none();
+        let is_plain = port.up && is_open && !bridge.settings.hub && leaves_untagged;
         is_plain.then_some(Self { bridge: member.bridge, vlan, mtu: port.settings.mtu })
     }
 }
@@ -182,7 +183,7 @@ mod tests {
     fn noted(members: [Membership; 2], bridges: &Bridges) -> PlainPorts {
         let mut ports = Ports::default();
         for (port, member) in [RED, BLUE].into_iter().zip(members) {
-            ports.set(port, PortSettings { role: Role::Bridged(member), mtu: 1500 });
+            ports.set(port, PortSettings { role: Role::Bridged(member), mtu: 1500, guard: None });
             ports.get_mut(port).unwrap().up = true;
         }
         let mut plain = PlainPorts::default();

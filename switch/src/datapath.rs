@@ -11,7 +11,8 @@ use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, Vla
 
 use crate::bridge::{Decision, Way};
 use crate::crossing::Crossing;
-use crate::interface::Origin;
+use crate::inside;
+use crate::interface::{Origin, RpFilter};
 use crate::outbox::Outbox;
 use crate::port::Role;
 use crate::refusal::Refusal;
@@ -44,6 +45,11 @@ impl Switch {
         };
         if !ethernet.source().is_station() {
             return Err(ethernet.refuse(DropReason::BadSource));
+        }
+        if let Some(guard) = &port.settings.guard
+            && let Err(reason) = guard.admit(&ethernet)
+        {
+            return Err(ethernet.refuse(reason));
         }
         match &port.settings.role {
             Role::Routed { .. } if tag.is_some_and(|tag| tag.vlan() != Some(VlanId::UNTAGGED)) => {
@@ -172,7 +178,7 @@ impl Switch {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
         self.trace.enter(Step::Decide);
-        let destination = ethernet.destination();
+        let (destination, filter) = (ethernet.destination(), own.rp_filter);
         if ethernet.source() == own.mac {
             let (interface, from) = (origin.interface, Location::Port(origin.port));
             self.tell_of_own_source(now, interface, ethernet.source(), from, out);
@@ -191,7 +197,7 @@ impl Switch {
                     false => Err(ethernet.refuse(DropReason::BadArp)),
                 }
             }
-            EtherType::IPV4 => match self.route(now, ethernet, origin, out) {
+            EtherType::IPV4 => match self.route(now, ethernet, origin, filter, out) {
                 Err(Refusal::Tell(dropped, error)) => {
                     self.tell(now, &dropped.frame, Some(origin.interface), error, out);
                     Err(dropped)
@@ -209,13 +215,14 @@ impl Switch {
         now: Instant,
         ethernet: Ethernet,
         origin: Origin,
+        filter: RpFilter,
         out: &mut Outbox,
     ) -> Result<Fate, Refusal> {
         let to_group = ethernet.destination().is_group();
         let mut packet = Ipv4::parse(ethernet)?;
         // A packet of a known flow whose way is known takes the steps from here in one.
         let seen = self.nat.see(now, &packet);
-        if let Some((seen, adjacency)) = self.known_way(now, seen.as_ref()) {
+        if let Some((seen, adjacency)) = self.known_way(now, origin, seen.as_ref()) {
             packet = match self.shortcut(now, packet, to_group, seen, adjacency, out) {
                 Ok(fate) => return Ok(fate),
                 Err(packet) => packet,
@@ -223,9 +230,11 @@ impl Switch {
         }
         let packet = router::admit(packet, to_group)?;
         self.trace.packet(&packet);
-        if self.router.routes.is_own(packet.source()) {
-            return Err(packet.refuse(DropReason::MartianSource).into());
-        }
+        let back = match self.router.back(packet.source()) {
+            Ok(back) if filter.admits(origin.interface, back) => back,
+            Ok(_) => return Err(packet.refuse(DropReason::ReversePath).into()),
+            Err(reason) => return Err(packet.refuse(reason).into()),
+        };
         let Some(packet) = self.whole(now, packet, origin, out)? else {
             return Ok(Fate::Held);
         };
@@ -252,6 +261,12 @@ impl Switch {
             Err((reason, error)) => return Err(Refusal::of(destined.undo().refuse(reason), error)),
         };
 
+        // What is nobody's inside does not leave where the inside is hidden.
+        if inside::is_foreign(self.nat.rules(), &destined, (origin.interface, back), hop.interface)
+        {
+            return Err(destined.undo().refuse(DropReason::NatForeignSource).into());
+        }
+
         // 7 nat outbound: whom is it really from; a new flow is kept only here, once its packet has survived.
         let departure = Departure { interface: hop.interface, external: hop.source };
         self.trace.enter(Step::NatOutbound);
@@ -270,7 +285,7 @@ impl Switch {
                 self.tell(now, &dropped.frame, None, IcmpError::HostUnreachable, out);
                 Err(dropped.into())
             }
-            Ok(Fate::Sent) if course.is_some() => Ok(self.note_course(now, course, hop)),
+            Ok(Fate::Sent) if course.is_some() => Ok(self.note_course(now, course, origin, hop)),
             outcome => Ok(outcome?),
         }
     }

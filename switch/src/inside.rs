@@ -1,11 +1,12 @@
-//! What is inside and what is outside, as masquerade rules have it, for packets of the router's own.
+//! What is inside and what is outside, as masquerade rules have it, for packets that no rule translates.
 //!
 //! A rule's source says whose packets are translated, and that is more than who is inside: 0.0.0.0/0 holds the router's
 //! own address on the uplink and every stranger's. So nothing here asks only whether a rule covers an address.
 
 use core::net::Ipv4Addr;
 
-use nat::Rules;
+use nat::facts::Found;
+use nat::{Destined, Rules};
 use packet::InterfaceId;
 
 use crate::routes::Routes;
@@ -22,4 +23,21 @@ pub(crate) fn shows(
     routes
         .owner(source)
         .is_none_or(|own| own != out && !rules.is_outside(own) && !rule.inside_reachable)
+}
+
+/// Whether a packet of no flow would show a source outside that no rule covers and that nobody inside bears, made up by
+/// who sent it. It is real where the way `back` to it leads to where it came in, or else to an interface inside.
+pub(crate) fn is_foreign(
+    rules: &Rules,
+    packet: &Destined,
+    (arrival, back): (InterfaceId, Option<InterfaceId>),
+    out: InterfaceId,
+) -> bool {
+    let is_real = |back| back == arrival || back != out && !rules.is_outside(back);
+    if back.is_some_and(is_real) || !rules.is_outside(out) {
+        return false;
+    }
+    let begins = !matches!(packet.found(), Found::Flow | Found::Error);
+    let packet = packet.packet();
+    begins && rules.masquerade(packet.source(), packet.destination(), out).is_none()
 }

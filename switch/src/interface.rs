@@ -1,5 +1,6 @@
 //! The router's own end on a segment: a MAC address, some IPv4 addresses and an MTU.
 
+use core::fmt;
 use core::net::Ipv4Addr;
 
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
@@ -37,6 +38,44 @@ pub struct InterfaceSettings {
     pub addresses: Vec<Ipv4Net>,
     /// Largest IP packet that it sends, in bytes; at least 68 (RFC 791).
     pub mtu: u16,
+    /// Whose packets it takes.
+    pub rp_filter: RpFilter,
+}
+
+/// Whether an interface takes a packet from a source that others say is elsewhere (RFC 3704 section 2, as Linux's
+/// `rp_filter`).
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum RpFilter {
+    /// From everybody.
+    Off,
+    /// From whoever some route leads back to, the default route included. The default, for labs route asymmetrically on
+    /// purpose, and hosts with two legs do by nature.
+    #[default]
+    Loose,
+    /// From whoever the best route leads back to by this very interface.
+    Strict,
+}
+
+impl fmt::Display for RpFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Off => "off",
+            Self::Loose => "loose",
+            Self::Strict => "strict",
+        })
+    }
+}
+
+impl RpFilter {
+    /// Whether a packet may come in on `interface` to whose source the way leads `back`.
+    #[inline]
+    pub(crate) fn admits(self, interface: InterfaceId, back: Option<InterfaceId>) -> bool {
+        match self {
+            Self::Off => true,
+            Self::Loose => back.is_some(),
+            Self::Strict => back == Some(interface),
+        }
+    }
 }
 
 impl InterfaceSettings {

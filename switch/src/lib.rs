@@ -26,6 +26,7 @@ pub mod event;
 mod fdb;
 mod fib;
 pub mod flows;
+mod guard;
 mod inside;
 mod interface;
 mod limiter;

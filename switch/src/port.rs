@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use vxlan::Vni;
 use vxlan::header::Reserved;
 
+use crate::guard::Guard;
 use crate::vlan::{PriorityTags, VlanMode};
 
 /// What a port is for.
@@ -75,6 +76,8 @@ pub struct PortSettings {
     pub role: Role,
     /// Largest IP packet it takes, in bytes; a frame may be 14 longer, and a tag's 4. Of a tunnel: inside.
     pub mtu: u16,
+    /// Who may speak on it, where that is not everybody.
+    pub guard: Option<Guard>,
 }
 
 /// A port with its state.

@@ -92,6 +92,21 @@ impl Router {
         Ok(Hop { interface, next, source: own.address_towards(next) })
     }
 
+    /// The interface by which `source` is reached; nothing when it is by none.
+    ///
+    /// # Errors
+    /// [`DropReason::MartianSource`]: nobody else bears it.
+    #[inline]
+    pub(crate) fn back(&self, source: Ipv4Addr) -> Result<Option<InterfaceId>, DropReason> {
+        match self.routes.find(source) {
+            Some(Target::Connected(interface) | Target::Via { interface, .. }) => {
+                Ok(Some(interface))
+            }
+            Some(Target::Local(_) | Target::Broadcast(_)) => Err(DropReason::MartianSource),
+            Some(Target::Unreachable | Target::Prohibit | Target::Blackhole) | None => Ok(None),
+        }
+    }
+
     /// The way to `destination` for a packet of the router's own; nothing when there is none. No gateway leads to an
     /// address that means something on its own link only (RFC 3927 section 2.6.2).
     pub(crate) fn way(&self, destination: Ipv4Addr) -> Option<Hop> {

@@ -4,11 +4,11 @@
 use nat::{Course, Note, Seen};
 use packet::ipv4::MIN_HEADER;
 use packet::segment::segment_ip_len;
-use packet::{EtherType, Ethernet, Instant, Ipv4};
+use packet::{EtherType, Ethernet, Instant, InterfaceId, Ipv4};
 
 use crate::adjacency::{Adjacency, Basis};
 use crate::bridge::Decision;
-use crate::interface::Link;
+use crate::interface::{Link, Origin};
 use crate::neighbors::Key;
 use crate::outbox::{Egress, Outbox};
 use crate::router::Hop;
@@ -22,15 +22,17 @@ impl Switch {
     pub(crate) fn known_way<'a>(
         &self,
         now: Instant,
+        origin: Origin,
         seen: Option<&'a Seen>,
     ) -> Option<(&'a Seen, Adjacency)> {
         let seen = seen?;
-        Some((seen, self.noted(now, self.nat.note(seen)?)?))
+        Some((seen, self.noted(now, origin, self.nat.note(seen)?)?))
     }
 
     #[inline]
-    fn noted(&self, now: Instant, note: Note) -> Option<Adjacency> {
-        self.adjacencies.find(note, now, &self.router.neighbors, &self.bridges).copied()
+    fn noted(&self, now: Instant, origin: Origin, note: Note) -> Option<Adjacency> {
+        let (neighbors, arrival) = (&self.router.neighbors, origin.interface);
+        self.adjacencies.find(note, now, arrival, neighbors, &self.bridges).copied()
     }
 
     /// Sends a packet the way that its flow's last one went.
@@ -62,11 +64,17 @@ impl Switch {
 
     /// Notes where a packet of a flow, if it was of one, has just gone, for those that follow it. A note that holds stays:
     /// the flows of a tunnel go the long way with every packet.
-    pub(crate) fn note_course(&mut self, now: Instant, course: Option<Course>, hop: Hop) -> Fate {
+    pub(crate) fn note_course(
+        &mut self,
+        now: Instant,
+        course: Option<Course>,
+        origin: Origin,
+        hop: Hop,
+    ) -> Fate {
         let key = Key::new(hop.interface, hop.next);
         if let Some(course) = course
-            && self.nat.noted(course).and_then(|note| self.noted(now, note)).is_none()
-            && let Some(adjacency) = self.adjacency(now, key)
+            && self.nat.noted(course).and_then(|note| self.noted(now, origin, note)).is_none()
+            && let Some(adjacency) = self.adjacency(now, origin.interface, key)
         {
             let note = self.adjacencies.keep(key, adjacency);
             self.nat.set_note(course, note);
@@ -75,7 +83,7 @@ impl Switch {
     }
 
     /// How packets reach a neighbour; nothing while that is not known for sure.
-    fn adjacency(&self, now: Instant, key: Key) -> Option<Adjacency> {
+    fn adjacency(&self, now: Instant, arrival: InterfaceId, key: Key) -> Option<Adjacency> {
         let (to, until) = self.router.neighbors.trusted(now, key)?;
         let own = self.router.interfaces.get(key.interface())?;
         let mut basis = Basis { until, neighbors: self.router.neighbors.version, station: None };
@@ -88,7 +96,7 @@ impl Switch {
                     Ok(Decision::Forward(Location::Port(port))) => (port, Some(vlan)),
                     Ok(Decision::Forward(_)) => {
                         let (from, egress) = (own.mac, None);
-                        return Some(Adjacency { to, from, egress, mtu: 0, basis });
+                        return Some(Adjacency { to, from, egress, mtu: 0, arrival, basis });
                     }
                     _ => return None,
                 }
@@ -103,6 +111,6 @@ impl Switch {
             _ => return None,
         };
         let (egress, mtu) = (Some(Egress::port(id, tag)), own.mtu.min(port.settings.mtu));
-        Some(Adjacency { to, from: own.mac, egress, mtu, basis })
+        Some(Adjacency { to, from: own.mac, egress, mtu, arrival, basis })
     }
 }

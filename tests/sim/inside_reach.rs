@@ -47,7 +47,7 @@ fn every_kind(to: &str) -> Vec<Packet> {
     ]
 }
 
-/// NT7: as home routers have it.
+/// NC7, NT7: as home routers have it.
 #[test]
 fn nobody_outside_reaches_a_masqueraded_host_at_its_own_address() {
     for source in ["192.168.0.0/24", "192.168.0.2/32", "0.0.0.0/0"] {
@@ -134,6 +134,7 @@ fn two_segments_masqueraded_towards_each_other_speak() {
     assert_eq!(lab.packet("left").from().to_string(), "10.2.0.2:80");
 }
 
+/// NC7.
 #[test]
 fn a_host_in_reach_answers_as_itself_and_speaks_first_as_the_router() {
     for source in ["192.168.0.0/24", "0.0.0.0/0"] {

@@ -83,10 +83,11 @@ fn an_underlay_that_a_tunnel_needs_stays() {
     let in_use = Err(ChangeError::UnderlayInUse(udp, vx0));
     assert_eq!(lab.try_change(Change::DeletePort(udp)), in_use);
     let bridged = lab.tunnel_change("vx1", &Tunnel::on("br0", 44));
-    let Change::SetPort(_, PortSettings { role: Role::Tunnel(member, _), mtu }) = bridged else {
+    let Change::SetPort(_, PortSettings { role: Role::Tunnel(member, _), mtu, guard }) = bridged
+    else {
         panic!("a tunnel is a port");
     };
-    let change = Change::SetPort(udp, PortSettings { role: Role::Bridged(member), mtu });
+    let change = Change::SetPort(udp, PortSettings { role: Role::Bridged(member), mtu, guard });
     assert_eq!(lab.try_change(change), in_use);
     lab.tunnel("vx0", &Tunnel::on("br0", 42));
     assert_eq!(lab.try_change(Change::DeletePort(udp)), in_use, "without far ends, too");

@@ -5,7 +5,8 @@ use core::time::Duration;
 
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, Tag, VlanId};
 use switch::change::{
-    BridgeSettings, Hop, InterfaceSettings, Link as Segment, Membership, PortSettings, Role, Route,
+    BridgeSettings, Guard, Hop, InterfaceSettings, Link as Segment, Membership, PortSettings, Role,
+    Route, RpFilter,
 };
 use switch::view::{Location, NeighborState, Origin};
 use switch::vlan::{PriorityTags, VlanMode, VlanSet};
@@ -25,6 +26,8 @@ pub struct Port {
     vlans: VlanMode,
     priority_tags: PriorityTags,
     isolated: bool,
+    /// Addresses that alone may speak on it, with the station's own MAC address.
+    guard: Option<Vec<String>>,
     mtu: u16,
     offload: bool,
     link: Link,
@@ -44,6 +47,7 @@ impl Port {
             vlans: VlanMode::Trunk(VlanSet::All),
             priority_tags: PriorityTags::Never,
             isolated: false,
+            guard: None,
             mtu: 1500,
             offload: false,
             link: Link::default(),
@@ -110,6 +114,12 @@ impl Port {
     #[must_use]
     pub fn isolated(self) -> Self {
         Self { isolated: true, ..self }
+    }
+
+    /// Only the station's own MAC address and these addresses may speak on it.
+    #[must_use]
+    pub fn guard(self, addresses: &[&str]) -> Self {
+        Self { guard: Some(addresses.iter().map(ToString::to_string).collect()), ..self }
     }
 
     /// Takes IP packets of up to `mtu` bytes.
@@ -194,6 +204,12 @@ impl Lab {
         self.change(Change::SetInterface(interface, settings));
     }
 
+    /// Sets whose packets the router takes on an interface.
+    pub fn rp_filter(&mut self, name: &str, rp_filter: RpFilter) {
+        let settings = InterfaceSettings { rp_filter, ..self.interface_settings(name) };
+        self.change(Change::SetInterface(self.interface_id(name), settings));
+    }
+
     fn interface(&mut self, name: &str, link: Segment, addresses: &[String], mtu: u16) {
         if position(&self.names.interfaces, name).is_none() {
             self.names.interfaces.push(name.into());
@@ -203,7 +219,8 @@ impl Lab {
         let mac = Mac([2, 0xff, 0, 0, self.site, interface.number() as u8 + 1]);
         let mut all = old.map_or_else(Vec::new, |old| old.addresses.clone());
         all.extend(addresses.iter().map(|address| net(address)));
-        let settings = InterfaceSettings { link, mac, addresses: all, mtu };
+        let rp_filter = old.map_or_else(RpFilter::default, |old| old.rp_filter);
+        let settings = InterfaceSettings { link, mac, addresses: all, mtu, rp_filter };
         self.change(Change::SetInterface(interface, settings));
     }
 
@@ -233,7 +250,7 @@ impl Lab {
     fn connect_end(&mut self, name: &str, port: Port, end: impl FnOnce(Mac, &Self) -> End) {
         self.port(name, &port);
         let id = self.names.port(name);
-        let mac = Mac([2, 0, 0, 0, self.site, id.number() as u8 + 1]);
+        let mac = self.station_mac(id);
         let end = end(mac, self);
         let cable = Cable { link: port.link, offload: port.offload, end, inbox: Vec::new() };
         self.cables.insert(id, cable);
@@ -255,7 +272,16 @@ impl Lab {
                 Role::Routed { interface: self.interface_id(name) }
             }
         };
-        self.change(Change::SetPort(id, PortSettings { role, mtu: port.mtu }));
+        let guard = port.guard.as_ref().map(|addresses| Guard {
+            mac: self.station_mac(id),
+            addresses: addresses.iter().map(|address| address.as_str().address()).collect(),
+        });
+        self.change(Change::SetPort(id, PortSettings { role, mtu: port.mtu, guard }));
+    }
+
+    /// The MAC address of whoever is at the end of a port's cable.
+    const fn station_mac(&self, port: PortId) -> Mac {
+        Mac([2, 0, 0, 0, self.site, port.number() as u8 + 1])
     }
 
     /// The number of a port, given now if it has none.

@@ -149,7 +149,10 @@ impl Lab {
     /// Adds a UDP port that datagrams come in on, up.
     pub fn underlay(&mut self, name: &str) {
         let id = self.number_port(name);
-        self.change(Change::SetPort(id, PortSettings { role: Role::Underlay, mtu: 1500 }));
+        self.change(Change::SetPort(
+            id,
+            PortSettings { role: Role::Underlay, mtu: 1500, guard: None },
+        ));
         self.up(name);
     }
 
@@ -172,7 +175,7 @@ impl Lab {
         let underlay = self.port_id(&tunnel.underlay);
         let settings = change::Tunnel { underlay, ..tunnel.settings.clone() };
         let role = Role::Tunnel(member, settings);
-        Change::SetPort(id, PortSettings { role, mtu: tunnel.mtu })
+        Change::SetPort(id, PortSettings { role, mtu: tunnel.mtu, guard: None })
     }
 
     /// A datagram comes in on the underlay "udp" from `remote`, and things settle.

@@ -35,7 +35,7 @@ impl Site {
 
     /// Adds a port, up.
     fn port(&mut self, port: PortId, role: Role) {
-        self.apply(Change::SetPort(port, PortSettings { role, mtu: 1500 }));
+        self.apply(Change::SetPort(port, PortSettings { role, mtu: 1500, guard: None }));
         self.switch.step(NOW, Event::PortUp(port), &mut self.out);
         self.out.drain(|_, _| {});
     }

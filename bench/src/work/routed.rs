@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use packet::{BridgeId, Frame, InterfaceId, Ipv4Net, PortId, VlanId};
 use switch::Change;
-use switch::change::{BridgeSettings, Hop, InterfaceSettings, Link, Role, Route};
+use switch::change::{BridgeSettings, Hop, InterfaceSettings, Link, Role, Route, RpFilter};
 
 use super::{SEED, Site, router, start, station};
 use crate::frames::{Segment, Talk};
@@ -49,6 +49,7 @@ fn site() -> Site {
         mac: router(0),
         addresses: vec![network(Ipv4Addr::new(10, 0, 0, 1), 24)],
         mtu: 1500,
+        rp_filter: RpFilter::default(),
     };
     site.apply(Change::SetInterface(InterfaceId::new(0), inside));
     let outside = InterfaceSettings {
@@ -56,6 +57,7 @@ fn site() -> Site {
         mac: router(1),
         addresses: vec![network(Ipv4Addr::new(10, 1, 0, 1), 24)],
         mtu: 1500,
+        rp_filter: RpFilter::default(),
     };
     site.apply(Change::SetInterface(InterfaceId::new(1), outside));
     site.member(PortId::new(0), bridge);

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use nat::{Limits, Masquerade, Rules};
 use packet::{BridgeId, Frame, InterfaceId, Ipv4Net, PortId, VlanId};
 use switch::Change;
-use switch::change::{BridgeSettings, Hop, InterfaceSettings, Link, Role, Route};
+use switch::change::{BridgeSettings, Hop, InterfaceSettings, Link, Role, Route, RpFilter};
 use switch::view::Location;
 
 use super::{SEED, Site, router, start, station};
@@ -163,6 +163,7 @@ fn site(flows: usize) -> Site {
         mac: router(0),
         addresses: vec![source],
         mtu: 1500,
+        rp_filter: RpFilter::default(),
     };
     site.apply(Change::SetInterface(within, inside));
     let outside = InterfaceSettings {
@@ -170,6 +171,7 @@ fn site(flows: usize) -> Site {
         mac: router(1),
         addresses: vec![Ipv4Net::new_assert(EXTERNAL, 24)],
         mtu: 1500,
+        rp_filter: RpFilter::default(),
     };
     site.apply(Change::SetInterface(without, outside));
     site.member(INSIDE, bridge);

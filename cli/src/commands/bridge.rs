@@ -93,6 +93,12 @@ pub(crate) struct BridgeKeys {
     /// Keep its ports out of each other's reach, as Docker's icc=false; a port may say otherwise
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     isolated: Option<bool>,
+    /// Let only each port's own MAC address and addresses speak on it
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    guard: Option<bool>,
+    /// From whom the router takes packets here: strict, loose or off [default: loose]
+    #[arg(long, value_name = "MODE")]
+    rp_filter: Option<String>,
 }
 
 impl From<BridgeKeys> for BridgeSpec {
@@ -106,6 +112,8 @@ impl From<BridgeKeys> for BridgeSpec {
             forward: keys.forward.into_iter().collect(),
             hub: keys.hub,
             isolated: keys.isolated,
+            guard: keys.guard,
+            rp_filter: keys.rp_filter,
             ..Self::default()
         };
         for (vlan, address) in keys.vlan_router {
@@ -168,13 +176,14 @@ mod tests {
     fn flags_are_the_keys_of_the_lab_file() {
         let spec = spec(
             "bridge add br0 --router 192.168.0.1/24 --router 10.0.0.1/8 --vlan-router 10=10.0.10.1/24 --ageing 60 \
-             --fdb-size 100 --forward lldp,lacp --hub",
+             --fdb-size 100 --forward lldp,lacp --hub --guard --rp-filter strict",
         );
         let text = spec_text(spec);
         assert_eq!(
             text,
             "[bridge.br0]\nrouter = [\"192.168.0.1/24\", \"10.0.0.1/8\"]\nageing = 60\nfdb_size = 100\n\
-             forward = [\"lldp\", \"lacp\"]\nhub = true\n\n[bridge.br0.vlan.10]\nrouter = \"10.0.10.1/24\"\n"
+             forward = [\"lldp\", \"lacp\"]\nhub = true\nguard = true\nrp_filter = \"strict\"\n\n\
+             [bridge.br0.vlan.10]\nrouter = \"10.0.10.1/24\"\n"
         );
     }
 

@@ -56,6 +56,9 @@ pub(crate) struct PortKeys {
     /// The switch's own Ethernet address on a routed port
     #[arg(long, value_name = "MAC")]
     router_mac: Option<String>,
+    /// From whom the router takes packets on a routed port: strict, loose or off [default: loose]
+    #[arg(long, value_name = "MODE")]
+    rp_filter: Option<String>,
     /// The namespace of the far end: a name (made when absent), or a path
     #[arg(long, value_name = "NAME|PATH")]
     netns: Option<String>,
@@ -95,6 +98,9 @@ pub(crate) struct PortKeys {
     /// Out of reach for the other isolated ports of the bridge
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     isolated: Option<bool>,
+    /// Let only the port's own MAC address and addresses speak on it
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    guard: Option<bool>,
     /// The one VLAN of an access port
     #[arg(long)]
     vlan: Option<i64>,
@@ -124,6 +130,7 @@ impl From<PortKeys> for PortSpec {
             bridge: keys.bridge,
             router: keys.router.into_iter().collect(),
             router_mac: keys.router_mac,
+            rp_filter: keys.rp_filter,
             netns: keys.netns,
             pid: keys.pid,
             host: keys.host,
@@ -137,6 +144,7 @@ impl From<PortKeys> for PortSpec {
             gateway: keys.gateway,
             offload: keys.offload,
             isolated: keys.isolated,
+            guard: keys.guard,
             vlan: keys.vlan,
             trunks: keys.trunks,
             native: keys.native,

@@ -66,6 +66,9 @@ impl Tree {
         if !bridge.router.is_empty() {
             self.line(2, format!("router: {}", bridge.router.join(", ")));
         }
+        if !bridge.rp_filter.is_empty() {
+            self.line(2, format!("rp_filter: {}", bridge.rp_filter.join(", ")));
+        }
         if !bridge.forward.is_empty() {
             self.line(2, format!("forward: {}", bridge.forward.join(", ")));
         }
@@ -74,6 +77,7 @@ impl Tree {
             let mut traits = Vec::new();
             traits.extend(port.vlan.clone().filter(|vlan| vlan != "trunk all"));
             traits.extend(port.isolated.then(|| "isolated".to_owned()));
+            traits.extend(port.guard.then(|| "guarded".to_owned()));
             if !traits.is_empty() {
                 self.line(3, traits.join(", "));
             }
@@ -172,7 +176,9 @@ mod tests {
             bridge: Some("br0".into()),
             vlan: Some("trunk all".into()),
             isolated: false,
+            guard: false,
             router: Vec::new(),
+            rp_filter: None,
             attach: format!("netns {name}"),
             nsid: Some(0),
             device: "eth0".into(),
@@ -190,6 +196,7 @@ mod tests {
             name: "br0".into(),
             mac: "02:00:00:00:00:02".into(),
             router: vec!["192.168.0.1/24".into()],
+            rp_filter: vec!["strict".into()],
             ports: vec!["red".into(), "blue".into()],
             tunnels: vec!["vx0".into()],
             ageing: 300,
@@ -231,7 +238,7 @@ mod tests {
     #[test]
     fn the_whole_lab_is_one_tree() {
         let blue = PortView { vlan: Some("access 10".into()), isolated: true, ..port("blue") };
-        let green = PortView { isolated: true, ..port("green") };
+        let green = PortView { isolated: true, guard: true, ..port("green") };
         let wan = PortView {
             bridge: None,
             router: vec!["203.0.113.1/24".into()],
@@ -278,6 +285,7 @@ mod tests {
 tapswitch 0.1.0
     Bridge br0
         router: 192.168.0.1/24
+        rp_filter: strict
         forward: lldp
         Port red
             netns red, device eth0, ifindex 2, nsid 0
@@ -287,7 +295,7 @@ tapswitch 0.1.0
             netns blue, device eth0, ifindex 2, nsid 0
             02:00:00:00:00:01, 192.168.0.2/24, gateway 192.168.0.1
         Port green
-            isolated
+            isolated, guarded
             netns green, device eth0, ifindex 2, nsid 0
             02:00:00:00:00:01, 192.168.0.2/24, gateway 192.168.0.1
         Port found

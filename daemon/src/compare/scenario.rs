@@ -134,6 +134,7 @@ fn beyond(lab: &Lab, bridge: &Bridge) -> Result<(), ScenarioError> {
     let excluded = [
         ("router", !lab.interfaces().is_empty()),
         ("hub", bridge.hub),
+        ("guard", lab.ports.values().any(|port| port.guard)),
         ("tunnel", !lab.tunnels.is_empty()),
         ("route", !lab.routes.is_empty()),
         ("masquerade", !lab.masquerade.is_empty()),

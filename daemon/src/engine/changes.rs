@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use nat::{Limits, Rules};
-use packet::{Protocol, Tag, VlanId};
+use packet::{Ipv4Net, Protocol, Tag, VlanId};
 use switch::Change;
 use switch::change::{
-    BridgeSettings, Hop, InterfaceSettings, Link, Membership, PortSettings, Role, Route,
+    BridgeSettings, Guard, Hop, InterfaceSettings, Link, Membership, PortSettings, Role, Route,
 };
 use switch::view::Location;
 use switch::vlan::{self, VlanSet};
@@ -118,8 +118,10 @@ fn additions(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {
         }
     }
     for (name, port) in &new.ports {
-        if old.ports.get(name).is_none_or(|old| old.segment != port.segment || old.mtu != port.mtu)
-        {
+        let same = |old: &Port| {
+            (&old.segment, old.mtu, guard(old)) == (&port.segment, port.mtu, guard(port))
+        };
+        if !old.ports.get(name).is_some_and(same) {
             changes.push(Change::SetPort(ids.port(name), port_settings(port, ids)));
         }
     }
@@ -173,7 +175,7 @@ fn additions(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {
 
 fn tunnel_additions(changes: &mut Vec<Change>, old: &Lab, new: &Lab, ids: &mut Ids) {
     for udp in udp_ports(new).difference(&udp_ports(old)) {
-        let settings = PortSettings { role: Role::Underlay, mtu: u16::MAX };
+        let settings = PortSettings { role: Role::Underlay, mtu: u16::MAX, guard: None };
         changes.push(Change::SetPort(ids.udp_port(*udp), settings));
     }
     // A far end passes from one tunnel to another only when the first has given it up.
@@ -226,7 +228,7 @@ fn tunnel_settings(tunnel: &Tunnel, ids: &mut Ids) -> PortSettings {
         suppress_arp: tunnel.arp_suppression,
         clamp_mss: tunnel.mss_clamp,
     };
-    PortSettings { role: Role::Tunnel(member, settings), mtu: tunnel.mtu }
+    PortSettings { role: Role::Tunnel(member, settings), mtu: tunnel.mtu, guard: None }
 }
 
 fn bridge_settings(bridge: &Bridge) -> BridgeSettings {
@@ -256,7 +258,13 @@ fn port_settings(port: &Port, ids: &mut Ids) -> PortSettings {
             Role::Routed { interface: ids.interface(&name) }
         }
     };
-    PortSettings { role, mtu: port.mtu }
+    PortSettings { role, mtu: port.mtu, guard: guard(port) }
+}
+
+/// Who may speak on a port, if not everybody.
+fn guard(port: &Port) -> Option<Guard> {
+    let addresses = || port.address.iter().map(Ipv4Net::addr).collect();
+    port.guard.then(|| Guard { mac: port.mac, addresses: addresses() })
 }
 
 fn vlan_mode(mode: &VlanMode) -> vlan::VlanMode {
@@ -291,7 +299,8 @@ fn interface_settings(interface: &Interface<'_>, lab: &Lab, ids: &mut Ids) -> In
         false => Link::Port(ids.port(owner)),
     };
     let addresses = interface.addresses.to_vec();
-    InterfaceSettings { link, mac: interface.mac, addresses, mtu: interface.mtu }
+    let Interface { mac, mtu, rp_filter, .. } = *interface;
+    InterfaceSettings { link, mac, addresses, mtu, rp_filter }
 }
 
 fn rules(lab: &Lab, ids: &mut Ids) -> Rules {

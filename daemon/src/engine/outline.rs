@@ -34,9 +34,11 @@ pub(crate) fn ports(lab: &Lab, ids: &Ids, place: impl Fn(&Name) -> Standing) -> 
 
 fn port(ids: &Ids, name: &Name, port: &Port, standing: Standing) -> PortView {
     let membership = port.membership();
-    let router = match &port.segment {
-        Segment::Routed { router, .. } => router.iter().map(ToString::to_string).collect(),
-        Segment::Bridged(_) => Vec::new(),
+    let (router, rp_filter) = match &port.segment {
+        Segment::Routed { router, rp_filter, .. } => {
+            (router.iter().map(ToString::to_string).collect(), Some(rp_filter.to_string()))
+        }
+        Segment::Bridged(_) => (Vec::new(), None),
     };
     PortView {
         name: name.to_string(),
@@ -45,7 +47,9 @@ fn port(ids: &Ids, name: &Name, port: &Port, standing: Standing) -> PortView {
         bridge: membership.map(|member| member.bridge.to_string()),
         vlan: membership.map(|member| member.vlan_mode.to_string()),
         isolated: membership.is_some_and(|member| member.isolated),
+        guard: port.guard,
         router,
+        rp_filter,
         attach: port.attach.to_string(),
         nsid: standing.nsid,
         device: port.device.to_string(),
@@ -81,12 +85,17 @@ fn bridge(
         .vlans
         .iter()
         .flat_map(|(vlan, nets)| nets.iter().map(move |net| format!("vlan {vlan}: {net}")));
+    let rp_filters = bridge.rp_filters.iter().map(|(vlan, filter)| match vlan.is_untagged() {
+        true => filter.to_string(),
+        false => format!("vlan {vlan}: {filter}"),
+    });
     let ports = lab.ports.values().filter(|port| port.bridge() == Some(name));
     let tunnels = lab.tunnels.values().filter(|tunnel| tunnel.bridge == *name);
     BridgeView {
         name: name.to_string(),
         mac: bridge.mac.to_string(),
         router: bridge.router.iter().map(ToString::to_string).chain(vlans).collect(),
+        rp_filter: rp_filters.collect(),
         ports: ports.map(|port| port.name.to_string()).collect(),
         tunnels: tunnels.map(|tunnel| tunnel.name.to_string()).collect(),
         ageing: bridge.ageing.as_secs(),

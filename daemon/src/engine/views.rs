@@ -22,8 +22,12 @@ pub struct PortView {
     pub vlan: Option<String>,
     /// Whether it is out of reach for the other isolated ports.
     pub isolated: bool,
+    /// Whether only its own addresses may speak on it.
+    pub guard: bool,
     /// The router's own addresses on it; for routed ports.
     pub router: Vec<String>,
+    /// From whom the router takes packets on it: `strict`, `loose` or `off`; for routed ports.
+    pub rp_filter: Option<String>,
     /// Where its far end is: `netns red`, `pid 1557`, `netns red, veth`, `host`, `interface eth1`.
     pub attach: String,
     /// The namespace's number, as `ip netns list-id` shows it.
@@ -96,6 +100,8 @@ pub struct BridgeView {
     pub mac: String,
     /// The router's addresses on it, `vlan N: ` ahead of those of a VLAN.
     pub router: Vec<String>,
+    /// From whom the router takes packets on it where that is written: `strict`, or `vlan N: loose`.
+    pub rp_filter: Vec<String>,
     /// Its ports.
     pub ports: Vec<String>,
     /// Its tunnels.

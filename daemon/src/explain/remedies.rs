@@ -37,6 +37,14 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
             "Bind the station to where it is, `tapswitch fdb add {smac} --port {port}`, or let it go where it likes, \
              `tapswitch fdb del {smac} --bridge {bridge} --vlan {vlan}` (its line is in [[bridge.{bridge}.static]])."
         }
+        DropReason::GuardMac => {
+            "Speak from the port's own MAC address, or let everybody speak on it: `tapswitch port set {port} --guard=false` \
+             (`guard` of [port.{port}], or of its bridge)."
+        }
+        DropReason::GuardAddress => {
+            "Give the port every address that it speaks from, `tapswitch port set {port} --address ADDRESS/LENGTH` (the list is \
+             replaced), or let everybody speak on it, `tapswitch port set {port} --guard=false`."
+        }
         // VXLAN.
         DropReason::BadVxlan => {
             "Only VXLAN may come to a tunnel's UDP port (RFC 7348 section 5): see that the peer speaks it, and not Geneve or \
@@ -167,6 +175,11 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
             "Send from an address that a host can have: {src} is the router's own, or loopback, a group or unassigned \
              (`address` of [port.{port}])."
         }
+        DropReason::ReversePath => {
+            "Send from where the routes lead back to {src} (`tapswitch route list`), write a route that leads there, or take \
+             packets from everywhere: `rp_filter = \"off\"` of the bridge or of the routed port, where it is \"strict\" \
+             perhaps \"loose\"."
+        }
         DropReason::MartianDestination => {
             "Send to an address that can be routed: {dst} is loopback, zero or unassigned."
         }
@@ -247,6 +260,10 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
         DropReason::NatBadError => {
             "Send ICMP errors whole, with a right checksum, and about a packet that was sent: this one quotes none that is \
              known here."
+        }
+        DropReason::NatForeignSource => {
+            "Send from an address of a subnet inside: no masquerade rule covers {src}, and no route leads to it by an interface \
+             inside. Let a rule cover it (`source` of a `[[masquerade]]`), or write its route."
         }
     }
 }

@@ -68,7 +68,8 @@ fn whole_port(port: &Port) -> String {
             near
         }
     };
-    format!("{} ({far}) {near}", port.name)
+    let guarded = if port.guard { ", guarded" } else { "" };
+    format!("{} ({far}) {near}{guarded}", port.name)
 }
 
 /// "br0, router 192.168.0.1/24, VLAN 10 router 10.0.10.1/24"
@@ -113,7 +114,11 @@ fn changed_bridge(from: &Bridge, to: &Bridge) -> String {
     {
         let key = format!("VLAN {vlan} router");
         changes.add(&key, nets(from.addresses(*vlan)), nets(to.addresses(*vlan)));
+        let key = format!("VLAN {vlan} rp_filter");
+        changes.add(&key, from.rp_filter(*vlan), to.rp_filter(*vlan));
     }
+    let untagged = VlanId::UNTAGGED;
+    changes.add("rp_filter", from.rp_filter(untagged), to.rp_filter(untagged));
     changes.add("mac", from.mac, to.mac);
     changes.add("mtu", optional(from.mtu, "default"), optional(to.mtu, "default"));
     changes.add("hub", from.hub, to.hub);
@@ -130,6 +135,7 @@ fn changed_port(from: &Port, to: &Port) -> String {
     changes.mtu((from.mtu, from.mtu_written), (to.mtu, to.mtu_written));
     changes.add("super-frames", from.super_frame, to.super_frame);
     changes.add("mac", from.mac, to.mac);
+    changes.add("guard", from.guard, to.guard);
     match (&from.segment, &to.segment) {
         (Segment::Bridged(from), Segment::Bridged(to)) => {
             changes.add("vlan_mode", &from.vlan_mode, &to.vlan_mode);
@@ -137,11 +143,12 @@ fn changed_port(from: &Port, to: &Port) -> String {
             changes.add("isolated", from.isolated, to.isolated);
         }
         (
-            Segment::Routed { router: from, router_mac: from_mac },
-            Segment::Routed { router: to, router_mac: to_mac },
+            Segment::Routed { router: from, router_mac: from_mac, rp_filter: from_filter },
+            Segment::Routed { router: to, router_mac: to_mac, rp_filter: to_filter },
         ) => {
             changes.add("router", nets(from), nets(to));
             changes.add("router_mac", from_mac, to_mac);
+            changes.add("rp_filter", from_filter, to_filter);
         }
         (Segment::Bridged(_), Segment::Routed { .. })
         | (Segment::Routed { .. }, Segment::Bridged(_)) => {}

@@ -108,12 +108,13 @@ fn every_setting_of_a_port_has_its_word() {
     let plan = Plan::between(
         &text(""),
         &text(
-            "mtu = 9000\nvlan = 10\nisolated = true\npriority_tags = true\naddress = \"10.0.0.2/24\"",
+            "mtu = 9000\nvlan = 10\nisolated = true\npriority_tags = true\naddress = \"10.0.0.2/24\"\n\
+             guard = true",
         ),
     );
     assert_eq!(
         plan.to_string(),
-        "~ port p: address none -> 10.0.0.2/24, mtu 1500 -> 9000, vlan_mode trunk all -> access 10, \
+        "~ port p: address none -> 10.0.0.2/24, mtu 1500 -> 9000, guard false -> true, vlan_mode trunk all -> access 10, \
          priority_tags never -> if-nonzero, isolated false -> true"
     );
 }
@@ -121,11 +122,11 @@ fn every_setting_of_a_port_has_its_word() {
 #[test]
 fn settings_and_bridges_have_their_words() {
     let after = "[switch]\nworkers = 2\ncpus = [0, 1]\npoll = \"2ms\"\n[switch.timeouts]\nudp = 60\n[bridge.b]\nageing = 60\n\
-                 forward = \"lldp\"\nhub = true\n[bridge.b.vlan.10]\nrouter = \"10.0.0.1/24\"\n";
+                 forward = \"lldp\"\nhub = true\nrp_filter = \"off\"\n[bridge.b.vlan.10]\nrouter = \"10.0.0.1/24\"\nrp_filter = \"strict\"\n";
     assert_eq!(
         Plan::between(&lab("[bridge.b]\n"), &lab(after)).to_string(),
         "~ switch: workers auto -> 2, cpus any -> 0,1, poll off -> 2ms, timeout udp_unreplied 300s -> 60s, timeout udp_stream 300s -> 60s\n\
-         ~ bridge b: VLAN 10 router none -> 10.0.0.1/24, mac 02:c5:fd:e9:03:2d -> 02:6f:56:b9:12:79, \
+         ~ bridge b: VLAN 10 router none -> 10.0.0.1/24, VLAN 10 rp_filter loose -> strict, rp_filter loose -> off, mac 02:c5:fd:e9:03:2d -> 02:6f:56:b9:12:79, \
          hub false -> true, ageing 300s -> 60s, forward none -> lldp"
     );
 }

@@ -160,6 +160,14 @@ pub const SECTIONS: &[Section] = &[
                 "Identifications of translated packets are unique",
                 "they pass unchanged, as through Linux: rewriting them costs a counter for each pair of hosts, and fragments are put together here",
             ),
+            holds(
+                "NC7",
+                "Who is outside reaches what is published, and no host at its inside address, unless the rule says so",
+            ),
+            holds(
+                "NC8",
+                "What leaves where others are masqueraded has a source that a rule covers or a subnet inside holds",
+            ),
             holds("NC7", "What the owner of a published port says first leaves from that port"),
             holds(
                 "NC8",
@@ -265,10 +273,9 @@ pub const SECTIONS: &[Section] = &[
                 "RT8",
                 "Fragments as RFC 791 has them; reassembly refuses overlaps, teardrop, ping of death",
             ),
-            differs(
+            holds(
                 "RT9",
-                "Directed broadcasts and martians are refused",
-                "no reverse-path filter: labs route asymmetrically on purpose",
+                "Directed broadcasts and martians are refused; the reverse path is checked loosely, or strictly, or not (RFC 3704)",
             ),
             holds("RT10", "Source routes are refused; record route and timestamp pass"),
             differs(
@@ -342,6 +349,10 @@ pub const SECTIONS: &[Section] = &[
             holds(
                 "BR18",
                 "Tags left in a frame do not count against an MTU, whatever their TPIDs and number",
+            ),
+            holds(
+                "BR19",
+                "On a guarded port nobody speaks but its own MAC address and, in ARP and IPv4, its own addresses",
             ),
         ],
     },

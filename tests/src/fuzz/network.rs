@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use packet::{Frame, PortId, Protocol, VlanId};
 use switch::Change;
-use switch::change::{Behind, FlowFilter, FlowRule, InterfaceSettings, PortSettings};
+use switch::change::{Behind, FlowFilter, FlowRule, InterfaceSettings, PortSettings, RpFilter};
 use switch::view::Location;
 
 use super::bytes::Bytes;
@@ -132,9 +132,12 @@ impl Town {
                 if bytes.one_in(3) {
                     addresses = vec![net(bytes.pick(&["192.168.0.9/24", "203.0.113.1/24"]))];
                 }
-                let mtu = bytes.pick(&[1500, 576, 68]);
+                // One byte for both, so that what was found keeps its meaning.
+                let choice = bytes.below(9);
+                let mtu = [1500, 576, 68][choice % 3];
+                let rp_filter = [RpFilter::Loose, RpFilter::Strict, RpFilter::Off][choice / 3];
                 let id = self.lab.interface_id(name);
-                Change::SetInterface(id, InterfaceSettings { addresses, mtu, ..old })
+                Change::SetInterface(id, InterfaceSettings { addresses, mtu, rp_filter, ..old })
             }
         }
     }

@@ -7,7 +7,7 @@ use packet::Protocol;
 use packet::{InterfaceId, VlanId};
 use switch::Change;
 use switch::change::{
-    BridgeSettings, Hop, InterfaceSettings, Membership, PortSettings, Role, Route,
+    BridgeSettings, Guard, Hop, InterfaceSettings, Membership, PortSettings, Role, Route,
 };
 use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
@@ -90,6 +90,7 @@ impl Town {
     pub(super) fn membership(&self, bytes: &mut Bytes<'_>, port: &str) -> Change {
         let id = self.lab.port_id(port);
         let mut settings = self.port_settings(port);
+        let is_guarded;
         if let Role::Bridged(member) = &mut settings.role {
             *member = Membership {
                 vlans: vlans(bytes),
@@ -98,9 +99,18 @@ impl Town {
                     PriorityTags::IfNonzero,
                     PriorityTags::Always,
                 ]),
-                isolated: bytes.one_in(4),
+                // One byte for both, so that what was found keeps its meaning.
+                isolated: {
+                    let choice = bytes.below(32);
+                    is_guarded = choice / 4 == 7;
+                    choice % 4 == 3
+                },
                 ..*member
             };
+            settings.guard = is_guarded.then(|| Guard {
+                mac: self.lab.mac(port),
+                addresses: vec!["192.168.0.2".address(), "192.168.0.3".address()],
+            });
         }
         Change::SetPort(id, settings)
     }

@@ -6,7 +6,7 @@ use switch::change::{Link, Membership, Role};
 use switch::view::Location;
 use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
-use super::{Copies, Copy, Fate, Heard, Prediction, Reference, World};
+use super::{Copies, Copy, Fate, Heard, Prediction, Reference, World, guard};
 use crate::checks::footprint;
 
 const ARP: u16 = 0x0806;
@@ -36,6 +36,9 @@ impl Reference {
         let port = port.ok_or(DropReason::PortDown)?;
         if !source(frame).is_station() {
             return Err(DropReason::BadSource);
+        }
+        if let Some(reason) = port.guard.as_ref().and_then(|guard| guard::refusal(guard, frame)) {
+            return Err(reason);
         }
         match &port.role {
             Role::Routed { .. } if frame.tag().is_some_and(|tag| tag.bits() & 0xfff != 0) => {

@@ -32,6 +32,7 @@ mod bridge;
 mod changes;
 mod confirm;
 mod decap;
+mod guard;
 pub(crate) mod ipv4;
 pub(crate) mod nat;
 mod neighbors;

@@ -491,6 +491,12 @@ impl Translator {
         inside && rule.is_some_and(|rule| !rule.inside_reachable)
     }
 
+    /// Whether a packet of no flow leaves as no rule has it.
+    pub(crate) fn leaves_bare(&self, packet: &Packet, to: &Destined, out: InterfaceId) -> bool {
+        let begins = !matches!(to.plan, Plan::Known { .. });
+        begins && self.rules.masquerade(packet.source, *to.to.ip(), out).is_none()
+    }
+
     /// How a redirected packet's source is translated that turns back to the inside, if it does.
     fn hairpin(
         &self,

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use packet::{DropReason, Frame, InterfaceId, Offload};
-use switch::change::InterfaceSettings;
+use switch::change::{InterfaceSettings, RpFilter};
 use switch::view::NeighborState;
 
 use super::bridge::{destination, ethertype, heard, source};
@@ -65,8 +65,14 @@ impl Reference {
         if let Some(reason) = ipv4::refusal(&packet, destination(frame).is_group()) {
             return Err(reason);
         }
-        if owner(world, packet.source).is_some() {
-            return Err(DropReason::MartianSource);
+        let back = self.back(world, packet.source)?;
+        let admitted = match world.settings.interfaces[&interface].rp_filter {
+            RpFilter::Off => true,
+            RpFilter::Loose => back.is_some(),
+            RpFilter::Strict => back == Some(interface),
+        };
+        if !admitted {
+            return Err(DropReason::ReversePath);
         }
         let owner = owner(world, packet.destination);
         if packet.is_fragment()
@@ -97,6 +103,13 @@ impl Reference {
         if packet.dont_fragment && footprint(&whole) > usize::from(own.mtu) {
             return Err(DropReason::FragmentationNeeded);
         }
+        // A source that no rule covers is no inside host's where its route leads out again, or to another outside.
+        let outside = |id| self.nat.is_outside(id);
+        let real =
+            back == Some(interface) || back.is_some_and(|back| back != out && !outside(back));
+        if outside(out) && !real && self.nat.leaves_bare(&packet, &inbound, out) {
+            return Err(DropReason::NatForeignSource);
+        }
         let departure = Departure { interface: out, external: towards(own, next) };
         let (mut fates, translated) = match self.nat.outbound(&packet, inbound, departure) {
             Outbound::Refused(reason) => return Err(reason),
@@ -118,6 +131,17 @@ impl Reference {
             _ => None,
         };
         self.nat.concerns((packet.source, packet.destination), came_on, out)
+    }
+
+    /// The interface by which the sender of a packet is reached.
+    fn back(&self, world: World<'_>, source: Ipv4Addr) -> Result<Option<InterfaceId>, DropReason> {
+        if owner(world, source).is_some() || is_broadcast(world, source) {
+            return Err(DropReason::MartianSource);
+        }
+        Ok(match self.way(world, source) {
+            Some(Target::Segment(interface, _)) => Some(interface),
+            Some(Target::Unreachable | Target::Prohibit | Target::Blackhole) | None => None,
+        })
     }
 
     /// A packet for one of the router's own addresses.
@@ -158,9 +182,7 @@ impl Reference {
         if owner(world, to).is_some() {
             return Err(DropReason::Unsolicited);
         }
-        let mut nets = world.settings.interfaces.values().flat_map(|own| &own.addresses);
-        // RFC 3021: a /31 has no broadcast addresses.
-        if nets.any(|n| n.prefix_len() <= 30 && [n.broadcast(), n.network()].contains(&to)) {
+        if is_broadcast(world, to) {
             return Err(DropReason::DirectedBroadcast);
         }
         let way = match self.way(world, to) {
@@ -211,6 +233,13 @@ impl Reference {
             }
         }
     }
+}
+
+/// Whether an address is everybody's in a subnet.
+fn is_broadcast(world: World<'_>, address: Ipv4Addr) -> bool {
+    let mut nets = world.settings.interfaces.values().flat_map(|own| &own.addresses);
+    // RFC 3021: a /31 has no broadcast addresses.
+    nets.any(|n| n.prefix_len() <= 30 && [n.broadcast(), n.network()].contains(&address))
 }
 
 /// The interface that bears an address.

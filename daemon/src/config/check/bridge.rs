@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use packet::{Ipv4Net, Mac, VlanId};
+use switch::change::RpFilter;
 
 use super::{Findings, names, value};
 use crate::config::lab::Lab;
@@ -44,6 +45,7 @@ struct Parts {
     forward: BTreeSet<Reserved>,
     router: Vec<Ipv4Net>,
     vlans: BTreeMap<VlanId, Vec<Ipv4Net>>,
+    rp_filters: BTreeMap<VlanId, RpFilter>,
 }
 
 impl Parts {
@@ -64,6 +66,7 @@ impl Parts {
             forward: self.forward,
             router: self.router,
             vlans: self.vlans,
+            rp_filters: self.rp_filters,
         }
     }
 }
@@ -82,6 +85,7 @@ fn parts(written: &BridgeSpec, place: &Place, findings: &mut Findings) -> Option
     let forward = forward(&written.forward, &place.key("forward"), findings);
     let router = router(&written.router, &place.key("router"), findings);
     let vlans = vlans(written, &place.key("vlan"), findings);
+    let rp_filters = rp_filters(written, place, findings);
     Some(Parts {
         mac: mac?,
         mtu: mtu?,
@@ -91,6 +95,7 @@ fn parts(written: &BridgeSpec, place: &Place, findings: &mut Findings) -> Option
         forward: forward?,
         router: router?,
         vlans: vlans?,
+        rp_filters: rp_filters?,
     })
 }
 
@@ -146,6 +151,36 @@ fn vlans(
     }
     all.then_some(vlans)
 }
+
+/// As written for each VLAN, else for the bridge.
+fn rp_filters(
+    written: &BridgeSpec,
+    place: &Place,
+    findings: &mut Findings,
+) -> Option<BTreeMap<VlanId, RpFilter>> {
+    let own = rp_filter(written.rp_filter.as_deref(), place, findings)?;
+    let mut filters: BTreeMap<_, _> = own.map(|own| (VlanId::UNTAGGED, own)).into_iter().collect();
+    for (key, table) in &written.vlan {
+        let place = place.key("vlan").key(key);
+        let filter = rp_filter(table.rp_filter.as_deref(), &place, findings)?.or(own);
+        // A key that is no VLAN is told of with the VLAN's addresses.
+        filters.extend(value::vlan_key(key).ok().zip(filter));
+    }
+    Some(filters)
+}
+
+/// Linux's words.
+pub(super) fn rp_filter(
+    written: Option<&str>,
+    place: &Place,
+    findings: &mut Findings,
+) -> Option<Option<RpFilter>> {
+    let filter = written.map(|text| value::word("rp_filter", text, &RP_FILTERS));
+    findings.keep_option(place.key("rp_filter"), filter)
+}
+
+const RP_FILTERS: [(&str, RpFilter); 3] =
+    [("strict", RpFilter::Strict), ("loose", RpFilter::Loose), ("off", RpFilter::Off)];
 
 fn forward(texts: &Texts, place: &Place, findings: &mut Findings) -> Option<BTreeSet<Reserved>> {
     let found = findings.keep_all(place, texts.0.iter().map(|text| reserved(text)))?;

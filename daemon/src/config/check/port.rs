@@ -56,6 +56,7 @@ fn port(
 
     let (attach, address, segment) = (attach?, address?, segment?);
     enslaved_without_address(&attach, &address, place, findings)?;
+    let guard = guard(written, (&attach, &address), place, around, findings)?;
     let routers = routers(&segment, around.lab);
     let default = match attach {
         Attach::Netns(_) | Attach::Veth(_) => default_gateway(&address, routers),
@@ -79,6 +80,7 @@ fn port(
         address,
         gateway: gateway?,
         offload: written.offload.unwrap_or(true),
+        guard,
         segment,
     })
 }
@@ -100,6 +102,39 @@ fn enslaved_without_address(
         format!("a device that {master} enslaves bears no address"),
         format!("delete `address`, and give it to {master} where that is defined"),
     );
+    None
+}
+
+/// As written, else as the bridge says. A guard has to know whom it lets speak.
+fn guard(
+    written: &PortSpec,
+    (attach, address): (&Attach, &[Ipv4Net]),
+    place: &Place,
+    around: Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<bool> {
+    let bridge = written.bridge.as_ref().and_then(|bridge| around.spec.bridge.get(bridge));
+    let by_bridge = bridge.and_then(|bridge| bridge.guard).unwrap_or(false);
+    if !written.guard.unwrap_or(by_bridge) {
+        return Some(false);
+    }
+    if !address.is_empty() {
+        return Some(true);
+    }
+    let (place, who) = match written.guard {
+        Some(_) => (place.key("guard"), "`guard`"),
+        None => (place.clone(), "`guard` of its bridge"),
+    };
+    let remedy = match attach {
+        Attach::Netns(_) | Attach::Veth(_) | Attach::Host { master: None } => {
+            "write address = \"ADDRESS/LENGTH\", or guard = false for everybody"
+        }
+        Attach::Host { master: Some(_) } | Attach::Interface(_) => {
+            "write guard = false: who is behind such a port is not known"
+        }
+    };
+    let wrong = format!("{who} lets only the port's own `address` speak, and it has none");
+    findings.refuse(place, wrong, remedy);
     None
 }
 

@@ -79,9 +79,11 @@ fn routed(
     let router = bridge::router(&written.router, &place.key("router"), findings);
     let mac = written.router_mac.as_deref().map(|text| value::station("router_mac", text));
     let mac = findings.keep_option(place.key("router_mac"), mac);
+    let rp_filter = bridge::rp_filter(written.rp_filter.as_deref(), place, findings);
     let (router, mac) = (router?, mac?);
     let router_mac = mac.unwrap_or_else(|| derived::mac(Role::Router, name, &router));
-    fits.then_some(Segment::Routed { router, router_mac })
+    let rp_filter = rp_filter?.unwrap_or_default();
+    fits.then_some(Segment::Routed { router, router_mac, rp_filter })
 }
 
 fn membership(
@@ -91,11 +93,15 @@ fn membership(
     around: Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<Membership> {
-    if written.router_mac.is_some() {
+    let of_router = [
+        ("router_mac", written.router_mac.is_some(), "mac"),
+        ("rp_filter", written.rp_filter.is_some(), "rp_filter"),
+    ];
+    for (key, _, at_bridge) in of_router.into_iter().filter(|(_, given, _)| *given) {
         findings.refuse(
-            place.key("router_mac"),
-            "`router_mac` is for routed ports",
-            format!("write mac = \"...\" at bridge {}", quoted(bridge)),
+            place.key(key),
+            format!("`{key}` is for routed ports"),
+            format!("write {at_bridge} = \"...\" at bridge {}", quoted(bridge)),
         );
     }
     if !around.spec.bridge.contains_key(bridge) {

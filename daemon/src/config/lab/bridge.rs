@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use packet::{Ipv4Net, Mac, VlanId};
+use switch::change::RpFilter;
 
 use super::name::Name;
 
@@ -30,6 +31,8 @@ pub struct Bridge {
     pub router: Vec<Ipv4Net>,
     /// The switch's own addresses in VLANs; no list is empty.
     pub vlans: BTreeMap<VlanId, Vec<Ipv4Net>>,
+    /// From whom packets are taken, by VLAN of the own addresses, where it is written.
+    pub rp_filters: BTreeMap<VlanId, RpFilter>,
 }
 
 impl Bridge {
@@ -40,6 +43,11 @@ impl Bridge {
         } else {
             self.vlans.get(&vlan).map_or(&[], Vec::as_slice)
         }
+    }
+
+    /// From whom packets are taken in `vlan`.
+    pub fn rp_filter(&self, vlan: VlanId) -> RpFilter {
+        self.rp_filters.get(&vlan).copied().unwrap_or_default()
     }
 }
 

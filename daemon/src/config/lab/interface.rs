@@ -4,6 +4,7 @@ use std::fmt;
 
 use packet::{Ipv4Net, Mac, VlanId};
 use serde::{Deserialize, Serialize};
+use switch::change::RpFilter;
 
 use super::name::Name;
 
@@ -37,4 +38,6 @@ pub struct Interface<'lab> {
     pub mac: Mac,
     /// Largest IPv4 packet that leaves here, in bytes.
     pub mtu: u16,
+    /// From whom packets are taken here.
+    pub rp_filter: RpFilter,
 }

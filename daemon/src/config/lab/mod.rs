@@ -62,18 +62,20 @@ impl Lab {
             for (vlan, addresses) in std::iter::once(untagged).chain(vlans) {
                 if !addresses.is_empty() {
                     let name = InterfaceName { owner: bridge.name.clone(), vlan };
-                    interfaces.push(Interface { name, addresses, mac: bridge.mac, mtu });
+                    let rp_filter = bridge.rp_filter(vlan);
+                    interfaces.push(Interface { name, addresses, mac: bridge.mac, mtu, rp_filter });
                 }
             }
         }
         for port in self.ports.values() {
-            if let Segment::Routed { router, router_mac } = &port.segment {
+            if let Segment::Routed { router, router_mac, rp_filter } = &port.segment {
                 let name = InterfaceName { owner: port.name.clone(), vlan: VlanId::UNTAGGED };
                 interfaces.push(Interface {
                     name,
                     addresses: router,
                     mac: *router_mac,
                     mtu: port.mtu,
+                    rp_filter: *rp_filter,
                 });
             }
         }
@@ -106,14 +108,16 @@ impl Lab {
         if addresses.is_empty() {
             return None;
         }
-        let (mac, mtu) = match (self.bridges.get(&name.owner), self.ports.get(&name.owner)) {
-            (Some(bridge), _) => (bridge.mac, self.bridge_mtu(bridge)),
-            (None, Some(Port { segment: Segment::Routed { router_mac, .. }, mtu, .. })) => {
-                (*router_mac, *mtu)
-            }
-            (None, _) => return None,
+        let owner = (self.bridges.get(&name.owner), self.ports.get(&name.owner));
+        let (mac, mtu, rp_filter) = match owner {
+            (Some(bridge), _) => (bridge.mac, self.bridge_mtu(bridge), bridge.rp_filter(name.vlan)),
+            (None, Some(Port { segment, mtu, .. })) => match segment {
+                Segment::Routed { router_mac, rp_filter, .. } => (*router_mac, *mtu, *rp_filter),
+                Segment::Bridged(_) => return None,
+            },
+            (None, None) => return None,
         };
-        Some(Interface { name: name.clone(), addresses, mac, mtu })
+        Some(Interface { name: name.clone(), addresses, mac, mtu, rp_filter })
     }
 
     /// The switch's own addresses on the interface called `name`; none when there is no such interface.

@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use packet::{Ipv4Net, Mac, VlanId};
+use switch::change::RpFilter;
 
 use super::derived;
 use super::device::Device;
@@ -40,6 +41,8 @@ pub struct Port {
     pub gateway: Option<Ipv4Addr>,
     /// Whether unfinished checksums and super-frames pass.
     pub offload: bool,
+    /// Only `mac` and `address`, of which there is one then, may speak on it.
+    pub guard: bool,
     /// Our side.
     pub segment: Segment,
 }
@@ -153,6 +156,8 @@ pub enum Segment {
         router: Vec<Ipv4Net>,
         /// The switch's own Ethernet address.
         router_mac: Mac,
+        /// From whom the router takes packets.
+        rp_filter: RpFilter,
     },
 }
 

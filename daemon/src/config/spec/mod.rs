@@ -101,6 +101,12 @@ pub struct BridgeSpec {
     /// Its ports are out of each other's reach, unless they say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isolated: Option<bool>,
+    /// The default of the bridge's ports: see [`PortSpec::guard`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<bool>,
+    /// From whom the router takes packets here: "strict", "loose" (default) or "off"; also the default of the VLANs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rp_filter: Option<String>,
     /// `[bridge.NAME.vlan.NUMBER]`
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vlan: BTreeMap<String, VlanSpec>,
@@ -116,6 +122,9 @@ pub struct VlanSpec {
     /// As [`BridgeSpec::router`].
     #[serde(skip_serializing_if = "Texts::is_empty")]
     pub router: Texts,
+    /// As [`BridgeSpec::rp_filter`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rp_filter: Option<String>,
 }
 
 /// `[[bridge.NAME.static]]`: a station that is known without being heard.
@@ -147,6 +156,9 @@ pub struct PortSpec {
     /// The switch's own Ethernet address on a routed port; derived from the name when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub router_mac: Option<String>,
+    /// From whom the router takes packets on a routed port: as [`BridgeSpec::rp_filter`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rp_filter: Option<String>,
     /// The namespace of the far end: a name (made when absent), or a path when it has a slash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub netns: Option<String>,
@@ -186,6 +198,9 @@ pub struct PortSpec {
     /// Out of reach for the other isolated ports of the bridge; left out: as the bridge says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isolated: Option<bool>,
+    /// Only the port's own `mac` and `address` may speak on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<bool>,
     /// The one VLAN of an access port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan: Option<i64>,

@@ -376,3 +376,30 @@ fn a_tunnel_without_a_vni_has_that_of_open_vswitch() {
     let lab = lab("[bridge.b]\n[tunnel.t]\nbridge = \"b\"\nremotes = \"192.0.2.1\"\n");
     assert_eq!(lab.tunnels["t"].vni.number(), 0);
 }
+
+#[test]
+fn a_port_is_guarded_as_it_says_or_else_as_its_bridge_does() {
+    let lab = lab(
+        "[bridge.b]\nguard = true\n[port.a]\nbridge = \"b\"\nnetns = \"a\"\naddress = \"10.0.0.2/24\"\n\
+         [port.c]\nbridge = \"b\"\nnetns = \"c\"\nguard = false\n\
+         [port.d]\nrouter = \"10.1.0.1/24\"\nnetns = \"d\"\naddress = \"10.1.0.2/24\"\nguard = true\n\
+         [port.e]\nrouter = \"10.2.0.1/24\"\nnetns = \"e\"\naddress = \"10.2.0.2/24\"\n",
+    );
+    let guarded: Vec<bool> = lab.ports.values().map(|port| port.guard).collect();
+    assert_eq!(guarded, [true, false, true, false]);
+}
+
+#[test]
+fn the_reverse_path_is_checked_loosely_unless_the_interface_or_its_bridge_says_otherwise() {
+    let lab = lab(
+        "[bridge.b]\nrouter = \"10.0.0.1/24\"\nrp_filter = \"strict\"\n[bridge.b.vlan.10]\n\
+         router = \"10.0.10.1/24\"\n[bridge.b.vlan.20]\nrouter = \"10.0.20.1/24\"\nrp_filter = \"off\"\n\
+         [port.p]\nrouter = \"10.1.0.1/24\"\nnetns = \"p\"\n\
+         [port.q]\nrouter = \"10.2.0.1/24\"\nnetns = \"q\"\nrp_filter = \"strict\"\n",
+    );
+    let filters = lab.interfaces().into_iter().map(|own| own.rp_filter.to_string());
+    assert_eq!(filters.collect::<Vec<_>>(), ["strict", "strict", "off", "loose", "strict"]);
+    for own in lab.interfaces() {
+        assert_eq!(lab.interface(&own.name).as_ref(), Some(&own));
+    }
+}

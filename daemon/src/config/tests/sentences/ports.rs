@@ -29,6 +29,14 @@ fn a_port_is_on_one_bridge_or_routed() {
             "[port.p]\nnetns = \"p\"\nbridge = \"br0\"\nrouter_mac = \"2:0:0:0:0:1\"",
             "port \"p\": `router_mac` is for routed ports; write mac = \"...\" at bridge \"br0\"",
         ),
+        (
+            "[port.p]\nnetns = \"p\"\nbridge = \"br0\"\nrp_filter = \"strict\"",
+            "port \"p\": `rp_filter` is for routed ports; write rp_filter = \"...\" at bridge \"br0\"",
+        ),
+        (
+            "[port.p]\nnetns = \"p\"\nrouter = \"10.0.0.1/24\"\nrp_filter = \"stict\"",
+            "port \"p\": `rp_filter` is \"stict\"; write \"strict\"",
+        ),
     ]);
     assert_eq!(
         refusal("[port.p]\nnetns = \"p\"").to_string(),
@@ -286,4 +294,27 @@ fn a_veth_pair_has_two_free_ends() {
              or delete the port",
         ),
     ]);
+}
+
+#[test]
+fn a_guard_knows_whom_it_lets_speak() {
+    let port = |line: &str| format!("[port.p]\nbridge = \"br0\"\n{line}");
+    refused(&[
+        (
+            &port("netns = \"p\"\nguard = true"),
+            "port \"p\": `guard` lets only the port's own `address` speak, and it has none; write address = \
+             \"ADDRESS/LENGTH\", or guard = false for everybody",
+        ),
+        (
+            &port("interface = \"eth1\"\nguard = true"),
+            "port \"p\": `guard` lets only the port's own `address` speak, and it has none; write guard = false: who \
+             is behind such a port is not known",
+        ),
+    ]);
+    let guarded = "[bridge.b]\nguard = true\n[port.p]\nbridge = \"b\"\nnetns = \"p\"\n";
+    assert_eq!(
+        refusal(guarded).to_string(),
+        "lab.toml:3:7: port \"p\": `guard` of its bridge lets only the port's own `address` speak, and it has none; \
+         write address = \"ADDRESS/LENGTH\", or guard = false for everybody"
+    );
 }
