@@ -24,18 +24,11 @@ pub(crate) struct Intended {
 pub(crate) const CATALOGUE: &[Intended] = &[
     Intended {
         name: "martians",
-        ours: "packets from or to 0/8, 169.254/16 and 240/4 are dropped without a word",
+        ours: "packets from or to 0/8, 169.254/16 and 240/4, and from a subnet's own address, are dropped without a word",
         kernel: "all are addresses like any other, except 0.0.0.0 and 255.255.255.255",
         why: "no host may bear them (RFC 1122 section 3.2.1.3, RFC 1812 section 5.3.7), and no router forwards what is of \
               one link (RFC 3927 section 2.7)",
-        cases: &[
-            "from 0.1.2.3",
-            "from 169.254.1.1",
-            "from 240.0.0.1",
-            "to 0.1.2.3",
-            "to 169.254.1.1",
-            "to 240.0.0.1",
-        ],
+        cases: &["from the subnet's own address", "to 0.1.2.3", "to 169.254.1.1", "to 240.0.0.1"],
         recognise: |d| d.is_silent(Ours) && !d.is_silent(Kernel),
     },
     Intended {
