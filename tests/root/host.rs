@@ -129,11 +129,11 @@ impl Host {
         (ours, theirs)
     }
 
-    /// A datagram socket on every address of this host; port 0 for any.
-    #[track_caller]
+    /// A datagram socket on every address of this host; port 0 for any. An earlier one of the same port may live for a
+    /// moment in a program that another test is starting.
     pub(crate) fn udp(&self, port: u16) -> UdpSocket {
-        let socket = self.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)));
-        let socket = socket.unwrap_or_else(|error| panic!("{}:{port}: {error}", self.name));
+        let bind = || self.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).ok();
+        let socket = wait::until(&format!("{}:{port}", self.name), bind);
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket
     }
