@@ -47,6 +47,8 @@ reasons! {
     // Port and frame.
     /// The frame is shorter than an Ethernet header (14 bytes).
     Runt = "runt",
+    /// The kernel dropped it at the port's socket, for frames came faster than they were read.
+    ReceiveOverrun = "receive-overrun",
     /// The port is down or no longer exists.
     PortDown = "port-down",
     /// A receiver's header (virtio) contradicts the frame behind it.

@@ -48,6 +48,7 @@ mod logging;
 mod machine;
 mod many;
 mod order;
+mod overruns;
 mod path;
 mod ports;
 mod printable;

@@ -9,6 +9,7 @@
 //!
 //! Lock order: `control` (the outbox of the control plane), then `switch`. Workers take `switch` alone.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -29,6 +30,7 @@ use crate::record::Recorder;
 
 mod close;
 mod counters;
+mod detach;
 mod flood;
 mod joining;
 mod polling;
@@ -79,6 +81,8 @@ struct Shared {
     table: RwLock<Arc<Table>>,
     generation: AtomicU64,
     counters: DashMap<PortId, Arc<Counters>>,
+    /// What the kernel has dropped at the sockets of ports, as far as it was asked.
+    overruns: Mutex<BTreeMap<PortId, u64>>,
     ends: Vec<End>,
     /// How long a worker polls at most.
     poll: Duration,
@@ -140,6 +144,7 @@ impl Dataplane {
             table: RwLock::new(Arc::new(Table::default())),
             generation: AtomicU64::new(0),
             counters: DashMap::new(),
+            overruns: Mutex::default(),
             ends,
             poll: threads.poll,
             stop: AtomicBool::new(false),
@@ -265,55 +270,10 @@ impl Dataplane {
         Ok(())
     }
 
-    /// Takes ports down and closes their queues; their devices are gone when this returns. Blocks until every worker
-    /// has finished a batch, and while the kernel deletes the devices: milliseconds each, several at once.
-    pub fn detach(&self, ports: &[PortId]) {
-        if ports.is_empty() {
-            return;
-        }
-        self.events(ports.iter().map(|port| Event::PortDown(*port)));
-        let table = self.shared.table();
-        let entries: Vec<Entry> =
-            ports.iter().filter_map(|port| table.get(*port).cloned()).collect();
-        drop(table);
-        for entry in &entries {
-            self.unwatch(entry);
-        }
-        let generation = self.shared.publish(|table| table.without(ports));
-        for port in ports {
-            self.shared.counters.remove(port);
-        }
-        self.shared.settle(generation);
-        close(entries);
-    }
-
-    /// Closes whatever is still open, without a word to the switch: nothing that panicked stands in the way.
-    pub fn close_all(&self) {
-        let entries = self.shared.table().entries();
-        if entries.is_empty() {
-            return;
-        }
-        for entry in &entries {
-            self.unwatch(entry);
-        }
-        let generation = self.shared.publish(|_| Table::default());
-        self.shared.settle(generation);
-        close(entries);
-    }
-
     /// Has every step of the switch panic from now on: how tests see that nothing dies unnoticed. Not in a release.
     #[cfg(debug_assertions)]
     pub fn break_switch(&self) {
         self.shared.is_broken.store(true, Ordering::Release);
-    }
-
-    fn unwatch(&self, entry: &Entry) {
-        for (number, end) in self.shared.ends.iter().enumerate() {
-            if let Some(source) = entry.read_by(number, self.queues()) {
-                // Fails only when a worker saw the device go and has removed it already.
-                let _ = end.poller.remove(&source);
-            }
-        }
     }
 
     /// Counts of every port, by number.
@@ -322,6 +282,18 @@ impl Dataplane {
         let mut all: Vec<_> = all.map(|entry| (*entry.key(), entry.value().read())).collect();
         all.sort_unstable_by_key(|(port, _)| *port);
         all
+    }
+
+    /// Frames that the kernel has dropped at a port's sockets before anybody read them, by port.
+    pub fn overruns(&self) -> BTreeMap<PortId, u64> {
+        let mut overruns = lock(&self.shared.overruns);
+        for entry in self.shared.table().entries() {
+            let taken = entry.take_overruns();
+            if taken > 0 {
+                *overruns.entry(entry.port()).or_default() += taken;
+            }
+        }
+        overruns.clone()
     }
 
     /// Where each worker stays and what its polling came to, by number.

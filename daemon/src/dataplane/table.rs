@@ -129,6 +129,25 @@ impl Entry {
         }
     }
 
+    /// Frames that the kernel dropped at sockets since this was last asked, because nobody read them in time. What is
+    /// dropped ahead of a TAP is its device's to count, in its namespace. One may ask at a time.
+    pub(crate) fn take_overruns(&self) -> u64 {
+        let of = |taken: io::Result<u32>| u64::from(taken.unwrap_or_default());
+        match self {
+            Self::Cable(cable) => {
+                let sockets = cable.queues.iter().filter_map(|queue| match queue {
+                    Queue::Packet(socket) => Some(socket),
+                    Queue::Tap(_) => None,
+                });
+                sockets.map(|socket| of(socket.take_overruns())).sum()
+            }
+            Self::Underlay(underlay) => {
+                underlay.listeners.iter().map(|listener| of(listener.take_lost())).sum()
+            }
+            Self::Tunnel(_) => 0,
+        }
+    }
+
     /// What worker `number` of `workers` reads. A device with fewer queues is read by as many workers, and ports are
     /// spread over them by number.
     pub(crate) fn read_by(&self, number: usize, workers: usize) -> Option<Readable<'_>> {

@@ -84,7 +84,8 @@ impl Engine {
     /// What every port has carried, and the switch as a whole.
     pub async fn stats(&self) -> StatsView {
         let running = self.running.lock().await;
-        let (totals, drops) = self.plane.look(|_, switch| (switch.totals(), switch.drops()));
+        let (totals, mut drops) = self.plane.look(|_, switch| (switch.totals(), switch.drops()));
+        drops.extend(self.overruns());
         let carried = self.plane.counts().into_iter().map(|(port, mut counts)| {
             let through = self.plane.look(|_, switch| switch.received_through(port));
             if let Some(through) = through {
@@ -105,8 +106,15 @@ impl Engine {
             [failed, (port, DropReason::FloodLimit, counts.crowded_frames)]
         });
         drops.extend(unsent.filter(|(_, _, count)| *count > 0));
+        drops.extend(self.overruns());
         drops.sort_unstable();
         drops.into_iter().map(|drop| rows::drop(&running.ids, drop)).collect()
+    }
+
+    /// What ended at the sockets of ports, where the switch never saw it.
+    fn overruns(&self) -> impl Iterator<Item = rows::Drops> {
+        let overruns = self.plane.overruns().into_iter();
+        overruns.map(|(port, frames)| (port, DropReason::ReceiveOverrun, frames))
     }
 
     /// Who sends datagrams that no tunnel wants, by VNI and address.

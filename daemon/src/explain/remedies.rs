@@ -113,6 +113,10 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
             "Lower the sender's MTU to the tunnel's (`mtu` of [port.{port}]; ports without one follow it), or raise the \
              underlay's; for TCP alone, `tapswitch tunnel set {out} --mss-clamp` helps."
         }
+        DropReason::ReceiveOverrun => {
+            "Give the packet threads more time: more of them (`run --workers`), processors of their own (`--cpus`), or \
+             less to do; or have the sender behind {port} send less at once."
+        }
         DropReason::TransmitFailed => {
             "The device behind {out} refused the frame: see that it is up in its namespace (`tapswitch port list`)."
         }

@@ -3,6 +3,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use packet::{Frame, Pool};
@@ -16,6 +17,14 @@ use super::{Holder, UnderlayError, is_passing, option};
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
+    /// How many lost datagrams have been told of.
+    told: AtomicU32,
+}
+
+impl Listener {
+    fn of(socket: Socket) -> Self {
+        Self { socket, told: AtomicU32::new(0) }
+    }
 }
 
 /// What one receive found: one datagram, or several of one flow that the kernel has joined.
@@ -72,12 +81,12 @@ impl Listener {
         first.set_reuse_port(true).map_err(refused)?;
         // Port 0 has become a number by now.
         let address = first.local_addr().map_err(refused)?;
-        let mut listeners = vec![Self { socket: first }];
+        let mut listeners = vec![Self::of(first)];
         while listeners.len() < count {
             let socket = socket().map_err(refused)?;
             socket.set_reuse_port(true).map_err(refused)?;
             socket.bind(&address).map_err(refused)?;
-            listeners.push(Self { socket });
+            listeners.push(Self::of(socket));
         }
         Ok(listeners)
     }
@@ -110,6 +119,12 @@ impl Listener {
     pub fn lost(&self) -> io::Result<u32> {
         let [.., drops] = getsockopt(&self.socket, option::MemoryInfo)?;
         Ok(drops)
+    }
+
+    /// How many it has thrown away since this was last asked. One may ask at a time.
+    pub fn take_lost(&self) -> io::Result<u32> {
+        let lost = self.lost()?;
+        Ok(lost.wrapping_sub(self.told.swap(lost, Ordering::Relaxed)))
     }
 
     fn fill(
