@@ -56,7 +56,7 @@ impl Situation<'_> {
     }
 
     /// Whether frames differ on access ports alone, where one of ours begins with a tag, on a bridge with a dot1q-tunnel
-    /// port.
+    /// port; and elsewhere at most by those that are too long for theirs by an inner tag.
     pub(super) fn is_about_tags_on_access_ports(&self) -> bool {
         let is_access = |copy: &&Copy| {
             let member = self.scenario.membership(&copy.port);
@@ -64,7 +64,8 @@ impl Situation<'_> {
         };
         let others =
             |side: &Observed| side.egress.iter().filter(|copy| !is_access(copy)).cloned().collect();
-        let (ours, theirs): (Vec<Copy>, Vec<Copy>) = (others(self.ours), others(self.theirs));
+        let (mut ours, theirs): (Vec<Copy>, Vec<Copy>) = (others(self.ours), others(self.theirs));
+        ours.retain(|copy| theirs.contains(copy) || !self.is_longer_by_inner_tag(copy));
         let is_tagged = |copy: &Copy| matches!(word(&copy.bytes, 12), Some(0x8100 | 0x88a8));
         let mut on_access = self.ours.egress.iter().filter(is_access);
         self.has_tunnel_end() && ours == theirs && on_access.any(is_tagged)
@@ -96,16 +97,18 @@ impl Situation<'_> {
     pub(super) fn is_only_longer_by_inner_tag(&self) -> bool {
         let is_ours = |copy: &Copy| self.ours.egress.contains(copy);
         let more = self.ours.egress.iter().filter(|copy| !self.theirs.egress.contains(copy));
-        let is_longer = |copy: &Copy| {
-            let mtu = self.scenario.lab().ports.get(&copy.port).map_or(0, |port| port.mtu);
-            let plain = usize::from(mtu) + ETHERNET_HEADER;
-            match (word(&copy.bytes, 12), word(&copy.bytes, 16)) {
-                (Some(0x8100), Some(0x8100 | 0x88a8)) => copy.bytes.len() > plain + TAG,
-                (Some(0x88a8), _) => copy.bytes.len() > plain,
-                _ => false,
-            }
-        };
-        self.theirs.egress.iter().all(is_ours) && more.into_iter().all(is_longer)
+        self.theirs.egress.iter().all(is_ours)
+            && more.into_iter().all(|copy| self.is_longer_by_inner_tag(copy))
+    }
+
+    fn is_longer_by_inner_tag(&self, copy: &Copy) -> bool {
+        let mtu = self.scenario.lab().ports.get(&copy.port).map_or(0, |port| port.mtu);
+        let plain = usize::from(mtu) + ETHERNET_HEADER;
+        match (word(&copy.bytes, 12), word(&copy.bytes, 16)) {
+            (Some(0x8100), Some(0x8100 | 0x88a8)) => copy.bytes.len() > plain + TAG,
+            (Some(0x88a8), _) => copy.bytes.len() > plain,
+            _ => false,
+        }
     }
 
     /// Stations that only ours still has, as old as the ageing time.
@@ -130,7 +133,10 @@ impl Situation<'_> {
         let mut tables = self.before.iter().chain(&self.theirs.stations);
         let has_static = tables.any(|known| known.age.is_none());
         let is_full = self.before.len() >= limit || self.theirs.stations.len() >= limit;
-        has_static && is_full && self.lost(self.theirs).is_some()
+        // A port that is plugged in may have several entries bound to it.
+        let bound = |known: &&Known| known.age.is_none() && !self.before.contains(known);
+        let room = self.theirs.stations.iter().filter(bound).count().max(1);
+        has_static && is_full && (1..=room).contains(&self.gone(self.theirs).count())
     }
 
     /// Whether a full table gave up one station on each side, and both ports had most.
@@ -162,9 +168,14 @@ impl Situation<'_> {
 
     /// The one station that a side no longer knows.
     fn lost(&self, side: &Observed) -> Option<&Known> {
+        let mut gone = self.gone(side);
+        gone.next().filter(|_| gone.next().is_none())
+    }
+
+    /// The stations that a side no longer knows.
+    fn gone(&self, side: &Observed) -> impl Iterator<Item = &Known> {
         let is_there = |known: &Known| side.stations.iter().any(|other| is_same(known, other));
-        let mut lost = self.before.iter().filter(|known| !is_there(known));
-        lost.next().filter(|_| lost.next().is_none())
+        self.before.iter().filter(move |known| !is_there(known))
     }
 }
 
