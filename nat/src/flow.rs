@@ -145,15 +145,14 @@ impl Flow {
     }
 
     /// Whether it makes room where there is none, and for whom.
-    #[inline]
     pub(crate) const fn class(&self) -> Option<Class> {
-        match self.progress {
-            Progress::Tcp(tcp) if tcp.has_ended() => Some(Class::Ended),
-            Progress::Tcp(tcp) if tcp.is_opening() || !self.is_replied() => Some(Class::Unanswered),
-            Progress::Tcp(_) => None,
-            Progress::Datagrams if self.is_replied() => Some(Class::Answered),
-            Progress::Datagrams => Some(Class::Unanswered),
-        }
+        self.standing().class()
+    }
+
+    /// All that its class follows from.
+    #[inline]
+    pub(crate) const fn standing(&self) -> Standing {
+        Standing { progress: self.progress, flags: self.flags }
     }
 
     pub(crate) const fn counter(&self, direction: Direction) -> Counter {
@@ -213,6 +212,36 @@ impl Flow {
                 true
             }
             (Origin::Admitted, Direction::Original) => self.is_replied(),
+        }
+    }
+}
+
+/// How far a flow has got.
+#[derive(Copy, Clone)]
+pub(crate) struct Standing {
+    progress: Progress,
+    flags: u8,
+}
+
+impl Standing {
+    /// All of it in a number, to compare.
+    #[inline]
+    pub(crate) const fn bits(self) -> u32 {
+        let progress = match self.progress {
+            Progress::Tcp(tcp) => tcp.bits(),
+            Progress::Datagrams => u16::MAX,
+        };
+        (progress as u32) << 8 | self.flags as u32
+    }
+
+    pub(crate) const fn class(self) -> Option<Class> {
+        let is_replied = self.flags & REPLIED != 0;
+        match self.progress {
+            Progress::Tcp(tcp) if tcp.has_ended() => Some(Class::Ended),
+            Progress::Tcp(tcp) if tcp.is_opening() || !is_replied => Some(Class::Unanswered),
+            Progress::Tcp(_) => None,
+            Progress::Datagrams if is_replied => Some(Class::Answered),
+            Progress::Datagrams => Some(Class::Unanswered),
         }
     }
 }

@@ -7,7 +7,6 @@
 use packet::{Instant, Ipv4, Transport, rewrite};
 
 use crate::nat::Nat;
-use crate::ranks::Class;
 use crate::table::FlowId;
 use crate::tuple::{Direction, Tuple};
 
@@ -107,20 +106,20 @@ impl Nat {
         len: usize,
     ) {
         let Some(flow) = self.table.get_mut(id) else { return };
-        let (old, was_until) = (flow.class(), flow.deadline());
+        let (before, was_until) = (flow.standing(), flow.deadline());
         let lives_on = flow.follow(direction, transport, len);
-        let new = flow.class();
+        let after = flow.standing();
         let mut grows_young = false;
         if lives_on {
             let deadline = now + self.lifetimes.of(flow);
             flow.set_deadline(deadline);
-            grows_young = new.is_some_and(Class::ages) && second(deadline) != second(was_until);
+            grows_young = second(deadline) != second(was_until);
             if deadline < was_until {
                 self.table.hasten(now, id, deadline);
             }
         }
-        if old != new || grows_young {
-            self.set_rank(id, old, new);
+        if before.bits() != after.bits() || grows_young {
+            self.set_rank(id, before.class(), after.class(), grows_young);
         }
     }
 }

@@ -36,6 +36,7 @@ impl Nat {
             Plan::Known { flow, direction, transport } => {
                 self.follow(now, packet, (flow, direction), transport, departure)
             }
+            Plan::Fresh if !self.is_configured() => Ok(Translated::new(packet.into_packet())),
             Plan::Fresh => self.masquerade(now, packet, arrival, departure),
             Plan::Redirected { original, origin, mapping } => {
                 let redirected = Redirected { original, arrival, origin, mapping };

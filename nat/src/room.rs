@@ -166,7 +166,7 @@ impl Nat {
     /// [`DropReason::NatHostLimit`], [`DropReason::NatTableFull`]: nobody may be evicted.
     pub(crate) fn make_room(&mut self, now: Instant, payer: Payer) -> Result<(), DropReason> {
         let own = self.room.hosts.find(&self.hashes, payer.host());
-        if self.room.hosts.flows(&self.hashes, payer.host()) >= self.limits.flows_per_host {
+        if own.map_or(0, |own| self.room.hosts.flows(own)) >= self.limits.flows_per_host {
             let first = own.and_then(|own| self.first_idle(now, &self.room.hosts, own));
             let is_full = self.table.len() >= self.limits.flows;
             let reason = if is_full { DropReason::NatTableFull } else { DropReason::NatHostLimit };
@@ -178,7 +178,7 @@ impl Nat {
         let own = self.room.ports.find(&self.hashes, payer.among(0));
         let first = if free == 0 {
             self.first_of_largest(now, &self.room.ports, 0, own)
-        } else if self.room.ports.flows(&self.hashes, payer.among(0)) > most {
+        } else if own.is_some_and(|own| self.room.ports.flows(own) > most) {
             own.and_then(|own| self.first_idle(now, &self.room.ports, own))
         } else {
             return Ok(());
@@ -221,10 +221,17 @@ impl Nat {
         Some(())
     }
 
-    /// Follows a flow to another class, or to the end of its own.
+    /// Follows a flow to another class, or, where it grows young, to the end of its own.
     #[cold]
-    pub(crate) fn set_rank(&mut self, id: FlowId, old: Option<Class>, new: Option<Class>) {
-        if let Some((number, seat)) = self.table.seat(id) {
+    pub(crate) fn set_rank(
+        &mut self,
+        id: FlowId,
+        old: Option<Class>,
+        new: Option<Class>,
+        grows_young: bool,
+    ) {
+        let moves = old != new || grows_young && new.is_some_and(Class::ages);
+        if moves && let Some((number, seat)) = self.table.seat(id) {
             self.room.rank(seat, number, old, new);
         }
     }

@@ -84,6 +84,11 @@ impl Tcp {
         matches!(Self::begin(flags), Some(Self { state: State::SynSent, .. }))
     }
 
+    #[inline]
+    pub(crate) const fn bits(self) -> u16 {
+        u16::from_be_bytes([self.state as u8, self.marks])
+    }
+
     pub(crate) const fn state(self) -> State {
         self.state
     }

@@ -201,11 +201,21 @@ pub fn first_tag(bytes: &[u8]) -> Option<Tag> {
 /// Bytes of all the tags that are still in a frame of `bytes`, however many. A tag counts when it is whole.
 #[inline]
 pub fn tags_len(bytes: &[u8]) -> usize {
+    if is_tag_at(bytes, 0) { 4 + further_tags_len(bytes) } else { 0 }
+}
+
+#[cold]
+fn further_tags_len(bytes: &[u8]) -> usize {
     let mut len = 0;
-    while let Some([t0, t1, _, _]) = bytes.get(HEADER_LEN - 2 + len..).and_then(|b| b.first_chunk())
-        && EtherType(u16::from_be_bytes([*t0, *t1])).is_tag()
-    {
+    while is_tag_at(bytes, 4 + len) {
         len += 4;
     }
     len
+}
+
+/// Whether a whole tag lies so far behind the addresses.
+#[inline]
+fn is_tag_at(bytes: &[u8], at: usize) -> bool {
+    let tag = bytes.get(HEADER_LEN - 2 + at..).and_then(|bytes| bytes.first_chunk::<4>());
+    tag.is_some_and(|[t0, t1, ..]| EtherType(u16::from_be_bytes([*t0, *t1])).is_tag())
 }

@@ -173,6 +173,7 @@ impl Switch {
     }
 
     /// Tells a person that somebody else uses the router's MAC address, or that its frames come back.
+    #[cold]
     pub(crate) fn tell_of_own_source(
         &mut self,
         now: Instant,

@@ -159,8 +159,10 @@ impl Bridge {
         let copies = out.copies();
         let (mut lowering, mut narrowest) = (Vec::new(), None);
         self.audience(ports, route, &frame, |to, role, verdict| match verdict {
-            Ok(tag) if ports.lowers(&frame, to, role) => lowering.push((to, tag)),
-            Ok(tag) => out.copy_all(to, role, tag),
+            Ok(tag) => match role {
+                Role::Tunnel(..) if ports.lowers(&frame, to, role) => lowering.push((to, tag)),
+                _ => out.copy_all(to, role, tag),
+            },
             Err(LeftOut::Refused(reason @ (ExceedsPortMtu | ExceedsTunnelMtu | Isolated))) => {
                 stats.drop_copy(to, reason);
                 if reason == ExceedsTunnelMtu {
@@ -264,12 +266,14 @@ struct Shape {
 }
 
 impl Shape {
+    #[inline]
     fn of(frame: &Frame) -> Self {
         Self { came: frame.tag(), inside: first_tag(frame.bytes()), len: footprint(frame) }
     }
 }
 
 /// Whether a port takes a frame of `vlan`, and with which tag.
+#[inline(always)]
 fn admit(
     port: &Port,
     vlan: VlanId,
@@ -299,6 +303,7 @@ fn admit(
 
 /// Bytes behind the Ethernet header of the largest frame that this one stands for. Tags still inside are not counted,
 /// as Linux does not count a tag against an MTU.
+#[inline]
 pub(crate) fn footprint(frame: &Frame) -> usize {
     segment_ip_len(frame).saturating_sub(tags_len(frame.bytes()))
 }

@@ -12,11 +12,12 @@ use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, Vla
 use crate::bridge::{Decision, Way};
 use crate::crossing::Crossing;
 use crate::inside;
-use crate::interface::{Origin, RpFilter};
+use crate::interface::Origin;
 use crate::outbox::Outbox;
 use crate::port::Role;
 use crate::refusal::Refusal;
 use crate::router;
+use crate::routes::Target;
 use crate::station::Location;
 use crate::stats::Fate;
 use crate::suppress::Segment;
@@ -178,7 +179,7 @@ impl Switch {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
         self.trace.enter(Step::Decide);
-        let (destination, filter) = (ethernet.destination(), own.rp_filter);
+        let destination = ethernet.destination();
         if ethernet.source() == own.mac {
             let (interface, from) = (origin.interface, Location::Port(origin.port));
             self.tell_of_own_source(now, interface, ethernet.source(), from, out);
@@ -197,7 +198,7 @@ impl Switch {
                     false => Err(ethernet.refuse(DropReason::BadArp)),
                 }
             }
-            EtherType::IPV4 => match self.route(now, ethernet, origin, filter, out) {
+            EtherType::IPV4 => match self.route(now, ethernet, origin, out) {
                 Err(Refusal::Tell(dropped, error)) => {
                     self.tell(now, &dropped.frame, Some(origin.interface), error, out);
                     Err(dropped)
@@ -215,7 +216,6 @@ impl Switch {
         now: Instant,
         ethernet: Ethernet,
         origin: Origin,
-        filter: RpFilter,
         out: &mut Outbox,
     ) -> Result<Fate, Refusal> {
         let to_group = ethernet.destination().is_group();
@@ -231,7 +231,7 @@ impl Switch {
         let packet = router::admit(packet, to_group)?;
         self.trace.packet(&packet);
         let back = match self.router.back(packet.source()) {
-            Ok(back) if filter.admits(origin.interface, back) => back,
+            Ok(back) if self.router.admits(origin.interface, back) => back,
             Ok(_) => return Err(packet.refuse(DropReason::ReversePath).into()),
             Err(reason) => return Err(packet.refuse(reason).into()),
         };
@@ -241,7 +241,9 @@ impl Switch {
 
         // 5 nat inbound: whom is it really for (existing flow, published port, hairpin)?
         self.trace.enter(Step::NatInbound);
-        let owner = self.router.routes.owner(packet.destination());
+        let sent_to = packet.destination();
+        let target = self.router.routes.find(sent_to);
+        let owner = target.and_then(Target::owner);
         let arrival = Arrival { interface: origin.interface, owner, port: Some(origin.port) };
         let destined = match &seen {
             Some(seen) => self.nat.inbound_seen(now, packet, seen, arrival)?,
@@ -256,7 +258,11 @@ impl Switch {
         // 6 route: which way, and may it go on?
         self.trace.enter(Step::Route);
         self.trace.note(|| Note::way(&self.router.routes, destined.packet()));
-        let hop = match self.router.choose(destined.packet()) {
+        let target = match destined.packet().destination() {
+            to if to == sent_to => target,
+            to => self.router.routes.find(to),
+        };
+        let hop = match self.router.choose(destined.packet(), target) {
             Ok(hop) => hop,
             Err((reason, error)) => return Err(Refusal::of(destined.undo().refuse(reason), error)),
         };

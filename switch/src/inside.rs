@@ -27,6 +27,7 @@ pub(crate) fn shows(
 
 /// Whether a packet of no flow would show a source outside that no rule covers and that nobody inside bears, made up by
 /// who sent it. It is real where the way `back` to it leads to where it came in, or else to an interface inside.
+#[inline]
 pub(crate) fn is_foreign(
     rules: &Rules,
     packet: &Destined,

@@ -80,6 +80,7 @@ impl RpFilter {
 
 impl InterfaceSettings {
     /// The address to speak from to `peer`: the one in its subnet, else the first.
+    #[inline]
     pub(crate) fn address_towards(&self, peer: Ipv4Addr) -> Option<Ipv4Addr> {
         let near = self.addresses.iter().find(|net| net.contains(&peer));
         near.or(self.addresses.first()).map(Ipv4Net::addr)

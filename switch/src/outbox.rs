@@ -141,6 +141,7 @@ impl Outbox {
     }
 
     /// Adds a copy for a port, or one for each far end of a tunnel.
+    #[inline]
     pub(crate) fn copy_all(&mut self, port: PortId, role: &Role, tag: Option<Tag>) {
         match role {
             Role::Tunnel(_, tunnel) => {
@@ -148,7 +149,7 @@ impl Outbox {
                 self.egress.extend(far.map(|&far| Egress { port, remote: Some(far), tag }));
             }
             Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => {
-                self.egress.extend([Egress::port(port, tag)]);
+                self.egress.push(Egress::port(port, tag));
             }
         }
     }

@@ -53,12 +53,16 @@ impl Router {
         }
     }
 
-    /// Finds the way of a packet with its true destination, and sees that it may go on and fits. What means something
-    /// on one link only goes nowhere (RFC 3927 section 2.7).
+    /// The way of a packet with its true destination, of which the table says `target`; sees that it may go on and fits.
+    /// What means something on one link only goes nowhere (RFC 3927 section 2.7).
     ///
     /// # Errors
     /// Why not, and what to tell the sender, if anything.
-    pub(crate) fn choose(&self, packet: &Ipv4) -> Result<Hop, (DropReason, Option<IcmpError>)> {
+    pub(crate) fn choose(
+        &self,
+        packet: &Ipv4,
+        target: Option<Target>,
+    ) -> Result<Hop, (DropReason, Option<IcmpError>)> {
         let destination = packet.destination();
         if net::is_link_local(packet.source()) {
             return Err((DropReason::MartianSource, None));
@@ -66,7 +70,7 @@ impl Router {
         if net::is_link_local(destination) {
             return Err((DropReason::MartianDestination, None));
         }
-        let (interface, next) = match self.routes.find(destination) {
+        let (interface, next) = match target {
             Some(Target::Connected(interface)) => (interface, destination),
             Some(Target::Via { interface, gateway }) => (interface, gateway),
             Some(Target::Broadcast(_)) => return Err((DropReason::DirectedBroadcast, None)),
@@ -105,6 +109,13 @@ impl Router {
             Some(Target::Local(_) | Target::Broadcast(_)) => Err(DropReason::MartianSource),
             Some(Target::Unreachable | Target::Prohibit | Target::Blackhole) | None => Ok(None),
         }
+    }
+
+    /// Whether a packet may come in on `interface` to whose source the way leads `back`.
+    #[inline]
+    pub(crate) fn admits(&self, interface: InterfaceId, back: Option<InterfaceId>) -> bool {
+        let own = self.interfaces.get(interface);
+        own.is_some_and(|own| own.rp_filter.admits(interface, back))
     }
 
     /// The way to `destination` for a packet of the router's own; nothing when there is none. No gateway leads to an

@@ -60,6 +60,17 @@ pub enum Target {
     Blackhole,
 }
 
+impl Target {
+    /// The interface that bears the address.
+    #[inline]
+    pub(crate) const fn owner(self) -> Option<InterfaceId> {
+        match self {
+            Self::Local(owner) => Some(owner),
+            _ => None,
+        }
+    }
+}
+
 /// The table, with the routes it is made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
@@ -77,10 +88,7 @@ impl Routes {
     /// The interface that bears an address, if one does.
     #[inline]
     pub(crate) fn owner(&self, address: Ipv4Addr) -> Option<InterfaceId> {
-        match self.find(address) {
-            Some(Target::Local(owner)) => Some(owner),
-            _ => None,
-        }
+        self.find(address)?.owner()
     }
 
     /// Whether `address` is one of the router's own.
