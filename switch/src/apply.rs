@@ -98,7 +98,7 @@ pub(crate) fn apply(
             let evicted =
                 switch.router.neighbors.pin(key, mac).map_err(|Full| ChangeError::Full)?;
             switch.end_evicted(evicted);
-            switch.release(key, mac, out);
+            switch.release(now, key, mac, out);
             Ok(())
         }
         Change::DeleteNeighbor(id, address) => {

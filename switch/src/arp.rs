@@ -155,7 +155,7 @@ impl Switch {
             Merged::Same => return,
             Merged::Resolved { evicted } => {
                 self.end_evicted(evicted);
-                return self.release(key, mac, out);
+                return self.release(now, key, mac, out);
             }
             Merged::Moved(was) => was,
             Merged::Claimed { known, ask } => {

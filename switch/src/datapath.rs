@@ -6,7 +6,6 @@
 //! it; it then carries the packet as its sender knew it.
 
 use nat::{Arrival, Departure, Destined};
-use packet::icmp::IcmpError;
 use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, VlanId};
 
 use crate::bridge::{Decision, Way};
@@ -287,8 +286,8 @@ impl Switch {
         packet.decrement_ttl();
         let frame = packet.into_frame();
         match self.deliver(now, frame, hop, Some(origin.port), out) {
-            Err(dropped) if dropped.reason == DropReason::NoNeighbor => {
-                self.tell(now, &dropped.frame, None, IcmpError::HostUnreachable, out);
+            Err(dropped) => {
+                self.told_if_lost(now, &dropped, hop.interface, out);
                 Err(dropped.into())
             }
             Ok(Fate::Sent) if course.is_some() => Ok(self.note_course(now, course, origin, hop)),

@@ -72,7 +72,7 @@ impl Switch {
     }
 
     /// Sends what waited for a neighbour.
-    pub(crate) fn release(&mut self, key: Key, mac: Mac, out: &mut Outbox) {
+    pub(crate) fn release(&mut self, now: Instant, key: Key, mac: Mac, out: &mut Outbox) {
         let (waiting, first) = (self.router.pending.take(key), out.len());
         if !waiting.is_empty() {
             let (address, packets) = (key.address(), waiting.len());
@@ -81,7 +81,11 @@ impl Switch {
         for Waiting { frame, from } in waiting {
             match (self.transmit(key.interface(), mac, frame, out), from) {
                 (Ok(fate), Some(_)) => self.stats.release(fate, 1),
-                (Err(dropped), Some(port)) => self.stats.drop_held(port, dropped.reason, 1),
+                (Err(dropped), Some(port)) => {
+                    self.stats.drop_held(port, dropped.reason, 1);
+                    self.told_if_lost(now, &dropped, key.interface(), out);
+                    out.pool.give(dropped.frame);
+                }
                 (_, None) => {}
             }
         }
@@ -209,6 +213,10 @@ impl Switch {
             Ok(Decision::Forward(to)) => {
                 if let Location::Peer { tunnel, .. } = to {
                     self.ports.fit(&mut frame, tunnel);
+                    if let Some(mtu) = self.narrower(tunnel, &frame) {
+                        self.trace.note(|| Note::Cut { mtu });
+                        return self.leave_in_pieces(interface, mtu, frame, out);
+                    }
                 }
                 bridge.forward(&self.ports, way, to, frame, out)
             }
@@ -224,6 +232,43 @@ impl Switch {
         }
     }
 
+    /// The MTU of a tunnel that a packet of ours is too large for, where it may be cut.
+    fn narrower(&self, tunnel: PortId, frame: &Frame) -> Option<u16> {
+        let mtu = self.ports.get(tunnel)?.settings.mtu;
+        (footprint(frame) > usize::from(mtu) && may_fragment(frame)).then_some(mtu)
+    }
+
+    /// Tells the sender of a packet that NAT has passed and that cannot leave, where it should hear of it.
+    #[cold]
+    pub(crate) fn told_if_lost(
+        &mut self,
+        now: Instant,
+        dropped: &Dropped,
+        interface: InterfaceId,
+        out: &mut Outbox,
+    ) {
+        if let Some(error) = self.error_of(dropped, interface) {
+            self.tell(now, &dropped.frame, None, error, out);
+        }
+    }
+
+    fn error_of(&self, dropped: &Dropped, interface: InterfaceId) -> Option<IcmpError> {
+        match dropped.reason {
+            DropReason::NoNeighbor => Some(IcmpError::HostUnreachable),
+            DropReason::ExceedsTunnelMtu => {
+                let to = Mac(*dropped.frame.bytes().first_chunk()?);
+                let Link::Vlan { bridge, vlan } = self.router.interfaces.get(interface)?.link
+                else {
+                    return None;
+                };
+                let tunnel = self.bridges.get(bridge)?.fdb.find(to, vlan)?.port()?;
+                let mtu = self.ports.get(tunnel)?.settings.mtu;
+                Some(IcmpError::FragmentationNeeded { mtu })
+            }
+            _ => None,
+        }
+    }
+
     fn leave_on(&mut self, port: PortId, frame: Frame, out: &mut Outbox) -> Result<Fate, Dropped> {
         let reason = match self.ports.get(port) {
             Some(state) if state.up && footprint(&frame) <= usize::from(state.settings.mtu) => {
@@ -234,4 +279,12 @@ impl Switch {
         };
         Err(frame.refuse(reason))
     }
+}
+
+/// Whether a frame holds an IPv4 packet that may be cut.
+fn may_fragment(frame: &Frame) -> bool {
+    let header = frame.bytes().get(SOURCE - 14..);
+    header.is_some_and(
+        |header| matches!(header, [8, 0, _, _, _, _, _, _, flags, ..] if flags & 0x40 == 0),
+    )
 }

@@ -105,6 +105,38 @@ fn the_router_fragments_to_its_own_mtu_or_tells_the_sender() {
     assert_eq!(lab.drops(), [("left", DropReason::FragmentationNeeded, 1)]);
 }
 
+/// VX6: a tunnel may take less than the interface in front of it.
+#[test]
+fn the_router_cuts_to_the_tunnel_or_tells_the_sender() {
+    let mut lab = lab();
+    lab.router_mtu("br0", 1500);
+    // While they wait for an answer nobody knows that a tunnel is ahead.
+    let (whole, marked) = (packet("10.9.0.9", 1460), packet("10.9.0.9", 1460).df());
+    for packet in [&whole, &marked] {
+        lab.ip("left", packet);
+    }
+    for round in 1..=3 {
+        match round {
+            1 => answer(&mut lab, FAR, stranger(1), "10.9.0.9"),
+            _ => [&whole, &marked].into_iter().for_each(|packet| lab.ip("left", packet)),
+        }
+        let sent = packets(&mut lab);
+        let pieces: Vec<_> = sent.iter().filter(|(_, piece)| piece.is_fragment()).collect();
+        assert_eq!((sent.len(), pieces.len()), (2, 2), "{sent:?}");
+        assert!(pieces.iter().all(|(far, piece)| far == FAR && piece.bytes().len() <= 1450));
+        let told = lab.packet("left");
+        assert_eq!((told.kind(), told.next_hop_mtu()), ((3, 4), 1450));
+        assert_eq!((told.quote().from(), told.quote().to()), (marked.from(), marked.to()));
+        assert_eq!(lab.dropped("left", DropReason::ExceedsTunnelMtu), round);
+        if round == 2 {
+            lab.masquerade("192.168.0.0/24", "br0");
+        }
+    }
+    lab.ip("left", &packet("10.9.0.9", 1450).df());
+    assert_eq!(packets(&mut lab).len(), 1);
+    assert!(lab.packets("left").is_empty());
+}
+
 /// A route onto the segment may lead beyond the interface's subnets: whoever is asked there answers and is believed.
 #[test]
 fn a_neighbour_beyond_the_subnets_answers_through_a_tunnel() {
