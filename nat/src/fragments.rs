@@ -21,6 +21,8 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use ahash::RandomState;
+use hashbrown::HashMap;
 use packet::{DropReason, Dropped, Instant, Ipv4, Pool, PortId, Shares};
 
 use crate::fragments::datagram::{Datagram, Key, Spoilt};
@@ -41,9 +43,9 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 const EXPIRY_BATCH: usize = 512;
 
 /// Datagrams in pieces.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Reassembly {
-    datagrams: BTreeMap<Key, Waiting>,
+    datagrams: HashMap<Key, Waiting, RandomState>,
     /// By birth, which is the order of their deadlines.
     order: BTreeMap<u64, Key>,
     ports: Shares<PortId, Key>,
@@ -91,9 +93,23 @@ pub struct Ended {
 }
 
 impl Reassembly {
-    /// Nothing waits.
-    pub fn new() -> Self {
-        Self::default()
+    /// Nothing waits. `hasher` keeps the table from being attacked by chosen identifications.
+    pub fn new(hasher: RandomState) -> Self {
+        Self {
+            datagrams: HashMap::with_hasher(hasher),
+            order: BTreeMap::new(),
+            ports: Shares::new(),
+            sources: Shares::new(),
+            heard: BTreeMap::new(),
+            births: 0,
+        }
+    }
+
+    /// Keys the table with `hasher`.
+    pub fn rehash(&mut self, hasher: RandomState) {
+        let mut datagrams = HashMap::with_capacity_and_hasher(self.datagrams.len(), hasher);
+        datagrams.extend(self.datagrams.drain());
+        self.datagrams = datagrams;
     }
 
     /// Takes a packet, and gives it back unless it is a fragment. Buffers come from `pool` and go there; what ends for
@@ -117,10 +133,12 @@ impl Reassembly {
         }
         let key = Key::of(&packet);
         let heard = self.hear(key.source);
-        if self.is_stale(&key, heard) {
+        let distance = self.datagrams.get(&key).map(|waiting| heard.wrapping_sub(waiting.heard));
+        let is_stale = distance.is_some_and(|distance| distance > MAX_DISTANCE);
+        if is_stale {
             self.give_up(&key, DropReason::FragmentStale, &mut report);
         }
-        if !self.datagrams.contains_key(&key) {
+        if is_stale || distance.is_none() {
             let datagram = Datagram::new(from, now + PATIENCE);
             self.heard.insert(key.source, heard);
             self.insert(key, Waiting { birth: self.births, heard, datagram });
@@ -132,6 +150,7 @@ impl Reassembly {
         let datagram = &mut waiting.datagram;
         let before = datagram.memory();
         let outcome = datagram.add(&packet);
+        datagram.frames += usize::from(matches!(outcome, Ok(false)));
         let (port, memory) = (datagram.from, datagram.memory());
         self.ports.resize(port, before, memory);
         self.sources.resize(key.source, before, memory);
@@ -215,11 +234,6 @@ impl Reassembly {
         self.heard.get(&source).copied().unwrap_or(0)
     }
 
-    fn is_stale(&self, key: &Key, heard: u32) -> bool {
-        let waiting = self.datagrams.get(key);
-        waiting.is_some_and(|waiting| heard.wrapping_sub(waiting.heard) > MAX_DISTANCE)
-    }
-
     fn insert(&mut self, key: Key, waiting: Waiting) {
         let Waiting { birth, datagram, .. } = &waiting;
         let memory = datagram.memory();
@@ -262,7 +276,7 @@ impl Reassembly {
         whole.map(|packet| Assembled::Whole { packet, merged: held + 1 })
     }
 
-    /// Keeps a fragment, and makes room where that is too much.
+    /// Makes room where a fragment that was added is too much.
     fn hold(
         &mut self,
         key: &Key,
@@ -270,11 +284,18 @@ impl Reassembly {
         pool: &mut Pool,
         mut report: impl FnMut(Ended),
     ) -> Result<Assembled, Dropped> {
-        self.make_room(key.source, &mut report);
-        let Some(waiting) = self.datagrams.get_mut(key) else {
-            return Err(packet.refuse(DropReason::FragmentLimit));
-        };
-        waiting.datagram.frames += 1;
+        while let Some(oldest) = self.to_give_way(key.source) {
+            if oldest == *key {
+                // It gives way itself, and this fragment was never held.
+                if let Some(waiting) = self.datagrams.get_mut(key) {
+                    waiting.datagram.frames -= 1;
+                }
+                self.give_up(key, DropReason::FragmentLimit, &mut report);
+                self.make_room(key.source, &mut report);
+                return Err(packet.refuse(DropReason::FragmentLimit));
+            }
+            self.give_up(&oldest, DropReason::FragmentLimit, &mut report);
+        }
         pool.give(packet.into_frame());
         Ok(Assembled::Held)
     }

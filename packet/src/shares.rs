@@ -64,6 +64,9 @@ impl<H: Ord + Copy, T: Copy> Shares<H, T> {
 
     /// One of the things that `holder` holds has grown or shrunk from `old` to `new` bytes.
     pub fn resize(&mut self, holder: H, old: usize, new: usize) {
+        if old == new {
+            return;
+        }
         let Some(share) = self.shares.get_mut(&holder) else { return };
         self.ranking.remove(&(share.bytes, holder));
         share.bytes = share.bytes - old + new;

@@ -57,6 +57,7 @@ impl Switch {
         }
         self.router.neighbors.rehash(seeds.hasher());
         self.router.pending.rehash(seeds.hasher());
+        self.reassembly.rehash(seeds.hasher());
         self.router.routes.rebuild(&self.router.interfaces);
     }
 }

@@ -66,7 +66,7 @@ impl Switch {
             nat: Nat::new(seeds.next()),
             plain: PlainPorts::default(),
             adjacencies: Adjacencies::new(),
-            reassembly: Reassembly::new(),
+            reassembly: Reassembly::new(seeds.hasher()),
             tunnels: Tunnels::default(),
             heard: Heard::default(),
             stats: Stats::default(),

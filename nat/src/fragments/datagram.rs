@@ -20,7 +20,7 @@ const OVERHEAD: usize = 896;
 const CONGESTION_EXPERIENCED: u8 = 0b11;
 
 /// What fragments of one datagram have in common (RFC 791 section 3.2).
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Key {
     pub(super) source: Ipv4Addr,
     destination: Ipv4Addr,

@@ -1,7 +1,6 @@
 //! Datagrams in pieces as bytes and back, in the order in which they began.
 
-use std::collections::BTreeMap;
-
+use ahash::RandomState;
 use packet::snapshot::{Damaged, ensure};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -32,7 +31,7 @@ impl<'de> Deserialize<'de> for Reassembly {
 
 impl Reassembly {
     fn of(kept: Vec<Kept<Datagram>>) -> Result<Self, Damaged> {
-        let mut read = Self { heard: BTreeMap::new(), ..Self::new() };
+        let mut read = Self::new(RandomState::with_seeds(0, 0, 0, 0));
         for (key, behind, datagram) in kept {
             datagram.check()?;
             let is_new = !read.datagrams.contains_key(&key);

@@ -29,6 +29,10 @@ pub(crate) const ACK: u8 = TcpFlags::ACK;
 pub(crate) const FIN: u8 = TcpFlags::FIN;
 pub(crate) const RST: u8 = TcpFlags::RST;
 
+pub(crate) fn hasher() -> ahash::RandomState {
+    ahash::RandomState::with_seeds(1, 2, 3, 4)
+}
+
 pub(crate) fn net(text: &str) -> Ipv4Net {
     text.parse().unwrap()
 }

@@ -49,7 +49,7 @@ struct Box {
 
 impl Box {
     fn new() -> Self {
-        Self { reassembly: Reassembly::new(), pool: Pool::new(4), ended: Vec::new() }
+        Self { reassembly: Reassembly::new(hasher()), pool: Pool::new(4), ended: Vec::new() }
     }
 
     fn accept_on(&mut self, now: u64, packet: Ipv4, port: PortId) -> Result<Assembled, Dropped> {

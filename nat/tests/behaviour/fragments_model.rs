@@ -196,7 +196,7 @@ proptest! {
     /// NU14: every fragment is held, merged, sent on or dropped as the naive list says, and every byte of room with it.
     #[test]
     fn reassembly_does_what_a_naive_list_does(fragments in fragments()) {
-        let (mut reassembly, mut pool) = (Reassembly::new(), Pool::new(2));
+        let (mut reassembly, mut pool) = (Reassembly::new(hasher()), Pool::new(2));
         let (mut naive, mut now) = (Naive::default(), s(1));
         for (fragment, pause) in fragments {
             now += core::time::Duration::from_secs(pause);
