@@ -23,8 +23,10 @@
 //! *train* is one buffer that a socket filled with datagrams (UDP_GRO), joined in place; a *chain* is frames in buffers
 //! of their own, whose payloads are appended to the first.
 
+mod fragments;
 mod run;
 
+pub use fragments::Fragments;
 pub use run::MAX_DATAGRAMS;
 use run::Run;
 

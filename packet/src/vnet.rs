@@ -14,6 +14,7 @@ pub const HEADER_LEN: usize = 12;
 const FLAG_NEEDS_CSUM: u8 = 1;
 const GSO_NONE: u8 = 0;
 const GSO_TCPV4: u8 = 1;
+const GSO_UDP: u8 = 3;
 const GSO_TCPV6: u8 = 4;
 const GSO_UDP_L4: u8 = 5;
 const GSO_ECN: u8 = 0x80;
@@ -73,6 +74,17 @@ pub fn emit(frame: &Frame) -> [u8; HEADER_LEN] {
     let [h0, h1] = header_len.to_ne_bytes();
     let [s0, s1] = size.to_ne_bytes();
     header[..10].copy_from_slice(&[FLAG_NEEDS_CSUM, gso, h0, h1, s0, s1, c0, c1, o0, o1]);
+    header
+}
+
+/// The header for a UDP datagram that a kernel is to cut into fragments of `size` bytes of IP payload if it sends it on.
+/// None are taken from one.
+pub fn emit_datagram(frame: &Frame, size: NonZeroU16) -> [u8; HEADER_LEN] {
+    let mut header = emit(frame);
+    let start = frame.offload().span().map_or(0, |span| span.start);
+    header[1] = GSO_UDP;
+    header[2..4].copy_from_slice(&(start + 8).to_ne_bytes());
+    header[4..6].copy_from_slice(&size.get().to_ne_bytes());
     header
 }
 

@@ -74,7 +74,13 @@ impl Sending {
         let mut at = 0;
         let joined = |mut frame: Frame, held: Held, pool: &mut Pool| {
             if let Some(Entry::Cable(cable)) = table.get(held.egress.port) {
-                match put(&mut frame, held.egress, cable, number) {
+                let taken = match held.fragments {
+                    None => put(&mut frame, held.egress, cable, number),
+                    Some(size) => cable
+                        .written_by(number)
+                        .is_some_and(|queue| queue.write_datagram(&mut frame, size).is_ok()),
+                };
+                match taken {
                     true => cable.counters.sent_many(held.frames, held.bytes, 0),
                     false => cable.counters.sent_many(held.frames, 0, held.frames),
                 }

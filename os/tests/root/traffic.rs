@@ -3,11 +3,12 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 use os::poller::{Events, Poller, Waker};
 use os::tap::{self, Queue, Received};
+use packet::coalesce::Fragments;
 use packet::{Offload, Pool};
 
 use crate::scene::{Host, is_root, play};
@@ -103,6 +104,51 @@ fn a_limit_on_super_frames_is_kept() {
     let seen = cable.cut();
     assert!(seen.tcp_segments > 0 && seen.longest > 1514, "{seen:?}");
     assert!(seen.longest <= LIMIT as usize, "{seen:?}");
+}
+
+/// As a device with UDP fragmentation offload hands it over: nobody puts anything together.
+#[test]
+fn a_datagram_arrives_in_place_of_its_fragments() {
+    if !is_root() {
+        return;
+    }
+    let (red, blue) = play(async {
+        let (red, blue) = (Host::new(true, 1).await, Host::new(true, 1).await);
+        red.up("192.0.2.2/24", 1500).await;
+        blue.up("192.0.2.3/24", 1500).await;
+        (red, blue)
+    });
+    let sender = red.netns.run(|| UdpSocket::bind((RED, PORT))).unwrap().unwrap();
+    let receiver = blue.netns.run(|| UdpSocket::bind((BLUE, PORT))).unwrap().unwrap();
+    receiver.set_nonblocking(true).unwrap();
+    let sent = &noise(3)[..8000];
+    sender.send_to(sent, (BLUE, PORT)).unwrap();
+    let (mut pool, mut fragments) = (Pool::new(8), Fragments::default());
+    let (end, mut heard) = (Instant::now() + Duration::from_secs(20), vec![0; 9000]);
+    let count = loop {
+        assert!(Instant::now() < end, "it arrives");
+        for (from, to) in [(&red, &blue), (&blue, &red)] {
+            let mut frame = pool.take();
+            if !matches!(from.queues[0].read(&mut frame).unwrap(), Received::Frame) {
+                continue;
+            }
+            match fragments.push(frame) {
+                Ok(false) => {}
+                Ok(true) => {
+                    let (mut whole, size) = fragments.join(&mut pool).unwrap();
+                    assert_eq!((whole.len(), size.get()), (14 + 28 + sent.len(), 1480));
+                    to.queues[0].write_datagram(&mut whole, size).unwrap();
+                }
+                // Others' frames.
+                Err(mut frame) => to.queues[0].write(&mut frame).unwrap(),
+            }
+        }
+        match receiver.recv(&mut heard) {
+            Ok(count) => break count,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    };
+    assert!(heard[..count] == *sent);
 }
 
 /// One direction of 8 MiB.
