@@ -92,6 +92,7 @@ impl Translator {
         self.free_port(opening, (external, rule, owner))?;
         let free = open
             && !self.is_used(protocol, wish)
+            && wish != opening.original.to
             && self.rested(protocol, wish).all(|host| host == *inside.ip());
         match free && !self.is_doubtful() {
             true if self.is_taken(opening, wish) => self.shared(opening, (external, rule, owner)),

@@ -97,14 +97,16 @@ impl Translator {
     ) -> Result<(), Option<DropReason>> {
         let (protocol, inside) = (opening.original.protocol, opening.original.from.port());
         let lane = lane(rule, external, protocol, inside);
+        // The port that it was sent to stays in use, whoever makes room.
+        let is_other = |port| port != opening.original.to;
         for _ in 0..MOST_DISPLACED {
-            if self.has_port((external, rule, owner), protocol, inside, |_| true) {
+            if self.has_port((external, rule, owner), protocol, inside, is_other) {
                 return Ok(());
             }
             let victim = self.first_of_largest(opening.port, |flow| flow.lane == Some(lane));
             self.displace(victim, DropReason::NatNoPort)?;
         }
-        match self.has_port((external, rule, owner), protocol, inside, |_| true) {
+        match self.has_port((external, rule, owner), protocol, inside, is_other) {
             true => Ok(()),
             false => Err(Some(DropReason::NatNoPort)),
         }
