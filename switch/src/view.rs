@@ -1,5 +1,7 @@
 //! Read-only listings of the switch, in a stable order.
 
+use core::net::Ipv4Addr;
+
 use nat::FlowView;
 use packet::{BridgeId, DropReason, Instant, Ipv4Net, PortId};
 use vxlan::Stranger;
@@ -59,6 +61,11 @@ impl Switch {
     pub fn received_through(&self, tunnel: PortId) -> Option<(u64, u64)> {
         let port = self.ports.get(tunnel)?;
         matches!(port.settings.role, Role::Tunnel(..)).then_some(port.received)
+    }
+
+    /// The far ends of a tunnel that no datagram has come from.
+    pub fn silent(&self, tunnel: PortId) -> Vec<Ipv4Addr> {
+        self.tunnels.silent(tunnel).map(|far| far.remote).collect()
     }
 
     /// Datagrams refused for their VNI or their sender: by both, and of further strangers together.

@@ -112,7 +112,7 @@ fn everything(switch: &Switch, now: Instant) -> String {
         let _ = write!(words, "{:?}{:?}", switch.stations(now, bridge), switch.fdb_counts(bridge));
     }
     for tunnel in (0..u32::from(MOST)).map(PortId::new) {
-        let _ = write!(words, "{:?}", switch.received_through(tunnel));
+        let _ = write!(words, "{:?}{:?}", switch.received_through(tunnel), switch.silent(tunnel));
     }
     words
 }

@@ -8,7 +8,7 @@
 //! table.
 
 use core::net::Ipv4Addr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packet::snapshot::{Damaged, ensure, is_count};
 use packet::{DropReason, PortId};
@@ -34,6 +34,8 @@ pub struct FarEnd {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tunnels {
     known: Vec<(FarEnd, PortId)>,
+    /// Those of them that nothing has come from yet.
+    silent: BTreeSet<FarEnd>,
     strangers: BTreeMap<FarEnd, (DropReason, u64)>,
     more_strangers: u64,
 }
@@ -56,7 +58,12 @@ impl Tunnels {
     /// [`DropReason::UnknownVni`] or [`DropReason::UnknownPeer`]; the stranger has been counted.
     pub fn find(&mut self, far: FarEnd) -> Result<PortId, DropReason> {
         match self.known.binary_search_by_key(&far, |(known, _)| *known) {
-            Ok(at) => self.known.get(at).map(|(_, tunnel)| *tunnel).ok_or(DropReason::UnknownPeer),
+            Ok(at) => {
+                if !self.silent.is_empty() {
+                    self.silent.remove(&far);
+                }
+                self.known.get(at).map(|(_, tunnel)| *tunnel).ok_or(DropReason::UnknownPeer)
+            }
             Err(at) => {
                 let same_segment = |known: Option<&(FarEnd, PortId)>| {
                     known.is_some_and(|(known, _)| {
@@ -88,15 +95,36 @@ impl Tunnels {
 
     /// Gives `tunnel` exactly these far ends, none of which another tunnel has.
     pub fn set(&mut self, tunnel: PortId, ends: impl Iterator<Item = FarEnd>) {
-        self.remove(tunnel);
-        self.known.extend(ends.map(|far| (far, tunnel)));
+        let ends: Vec<FarEnd> = ends.collect();
+        let new = ends.iter().copied().filter(|far| !self.knows(far));
+        self.silent.extend(new.collect::<Vec<_>>());
+        self.known.retain(|(_, owner)| *owner != tunnel);
+        self.known.extend(ends.into_iter().map(|far| (far, tunnel)));
         self.known.sort_unstable();
         self.known.dedup_by_key(|(far, _)| *far);
+        self.forget_silent();
     }
 
     /// Forgets a tunnel.
     pub fn remove(&mut self, tunnel: PortId) {
         self.known.retain(|(_, owner)| *owner != tunnel);
+        self.forget_silent();
+    }
+
+    /// The far ends of a tunnel that no datagram has come from.
+    pub fn silent(&self, tunnel: PortId) -> impl Iterator<Item = FarEnd> {
+        let own = self.known.iter().filter(move |(_, owner)| *owner == tunnel);
+        own.map(|(far, _)| *far).filter(|far| self.silent.contains(far))
+    }
+
+    fn knows(&self, far: &FarEnd) -> bool {
+        self.known.binary_search_by_key(far, |(known, _)| *known).is_ok()
+    }
+
+    fn forget_silent(&mut self) {
+        let mut silent = core::mem::take(&mut self.silent);
+        silent.retain(|far| self.knows(far));
+        self.silent = silent;
     }
 
     /// Datagrams refused for their VNI or sender, by both, and those of further strangers together.
@@ -116,6 +144,7 @@ impl Tunnels {
     /// They are not in order, or a count is out of range.
     pub fn check(&self) -> Result<(), Damaged> {
         ensure(self.known.is_sorted_by_key(|(far, _)| *far), "far ends are not in order")?;
+        ensure(self.silent.iter().all(|far| self.knows(far)), "a far end is silent and unknown")?;
         let mut counts = self.strangers.values().map(|(_, count)| *count);
         let counted = counts.all(is_count) && is_count(self.more_strangers);
         ensure(counted, "a count of strangers is out of range")
@@ -158,6 +187,24 @@ mod tests {
         assert_eq!(tunnels.find(elsewhere), Err(DropReason::UnknownVni));
         tunnels.remove(PortId::new(1));
         assert_eq!(tunnels.find(far(42, 2)), Err(DropReason::UnknownVni));
+    }
+
+    #[test]
+    fn a_far_end_is_silent_until_something_comes_from_it() {
+        let mut tunnels = Tunnels::default();
+        let silent = |tunnels: &Tunnels| tunnels.silent(PortId::new(1)).collect::<Vec<_>>();
+        tunnels.set(PortId::new(1), [far(42, 1), far(42, 2)].into_iter());
+        tunnels.set(PortId::new(2), [far(43, 1)].into_iter());
+        assert_eq!(silent(&tunnels), [far(42, 1), far(42, 2)]);
+        assert!(tunnels.find(far(42, 2)).is_ok() && tunnels.find(far(43, 1)).is_ok());
+        assert_eq!(silent(&tunnels), [far(42, 1)]);
+        // Who stays was heard; who comes was not, and who goes and comes was not either.
+        tunnels.set(PortId::new(1), [far(42, 2), far(42, 3)].into_iter());
+        assert_eq!(silent(&tunnels), [far(42, 3)]);
+        tunnels.remove(PortId::new(1));
+        assert!(tunnels.check().is_ok() && silent(&tunnels).is_empty());
+        tunnels.set(PortId::new(1), [far(42, 2)].into_iter());
+        assert_eq!(silent(&tunnels), [far(42, 2)]);
     }
 
     /// VX12.

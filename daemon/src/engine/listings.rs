@@ -149,21 +149,22 @@ impl Engine {
             .collect()
     }
 
-    /// Whether every far end can be reached, as far as routes tell, and one has been heard: any datagram counts.
+    /// Whether every far end can be reached, as far as routes tell, and has been heard: any datagram counts.
     fn state_of(&self, running: &Running, tunnel: &Tunnel) -> String {
         let mut paths = tunnel.remotes.iter().map(|remote| underlay::path(*remote, tunnel.local));
         if let Some(error) = paths.find_map(Result::err) {
             return format!("down: {error}");
         }
         let id = running.ids.known_port(tunnel.name.as_str());
-        let heard = id.and_then(|id| self.plane.look(|_, switch| switch.received_through(id)));
-        if heard.is_none_or(|(frames, _)| frames > 0) {
+        let silent = id.map(|id| self.plane.look(|_, switch| switch.silent(id)));
+        let silent = silent.unwrap_or_default();
+        if silent.is_empty() {
             return "up".to_owned();
         }
         let now = clock::now();
         let made = running.tunnels_made.get(&tunnel.name).copied().unwrap_or(now);
         let age = now.since(made).as_secs();
-        let remotes: Vec<String> = tunnel.remotes.iter().map(ToString::to_string).collect();
+        let remotes: Vec<String> = silent.iter().map(ToString::to_string).collect();
         format!(
             "silent: nothing has come from {} in the {age} s since it was made",
             remotes.join(" or ")

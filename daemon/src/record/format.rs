@@ -15,7 +15,7 @@ use crate::engine::rows::Drops;
 /// What every record begins with: no text, and no capture.
 pub(super) const MAGIC: [u8; 8] = *b"\x89tapsrec";
 /// Rises when anything that is written changes its form.
-pub(super) const FORMAT: u16 = 8;
+pub(super) const FORMAT: u16 = 9;
 /// Of the program that writes and reads.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A chunk's kind, length and checksum.
