@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufReader, Chain, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use packet::Instant;
 
 mod bytes;
@@ -107,11 +107,21 @@ impl Capture {
 
     /// What stands ahead of the first packet.
     fn begin(bytes: Box<dyn Read>) -> Result<(Source, Format), Fault> {
-        let (mut magic, mut whole) = peek(bytes)?;
-        if let [0x1f, 0x8b, ..] = magic {
-            let unpacked = Box::new(BufReader::new(MultiGzDecoder::new(whole)));
-            (magic, whole) = peek(unpacked)?;
-        }
+        let (magic, whole) = peek(bytes)?;
+        let [0x1f, 0x8b, ..] = magic else { return Self::begin_plain(magic, whole) };
+        // Byte by byte: what was unpacked of a run of bytes is lost where one of them is wrong.
+        let packed = BufReader::with_capacity(1, whole);
+        let unpacked = Box::new(BufReader::new(MultiGzDecoder::new(packed)));
+        let begun = peek(unpacked).and_then(|(magic, whole)| Self::begin_plain(magic, whole));
+        begun.map_err(|fault| match fault {
+            Fault::Io(error) if error.kind() == ErrorKind::InvalidInput => {
+                Fault::Says(format!("it is gzip, damaged ahead of the first frame: {error}").into())
+            }
+            fault => fault,
+        })
+    }
+
+    fn begin_plain(magic: [u8; 4], whole: Whole) -> Result<(Source, Format), Fault> {
         let mut source: Source = Box::new(whole);
         let format = match u32::from_be_bytes(magic) {
             pcapng::SECTION_HEADER => Format::PcapNg(PcapNg::open(&mut source)?),

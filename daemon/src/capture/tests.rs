@@ -356,6 +356,19 @@ fn gzip_is_recognised_by_content_and_read_member_by_member() {
 }
 
 #[test]
+fn what_is_ahead_of_the_damage_in_gzip_is_read() {
+    let many: Vec<(u64, Vec<u8>)> = (0..50).map(|at| (at, vec![at as u8; 60])).collect();
+    let packed = gzip(&MICROS.file(&many));
+    let damaged = |at: usize| [&packed[..at], &[0xff; 8]].concat();
+    // Behind the data of all, ahead of the sum.
+    let (frames, said) = broken(&damaged(packed.len() - 12));
+    assert!(frames >= 40 && said.starts_with("a is damaged behind frame "), "{frames}: {said}");
+    let said = refusal(&damaged(11));
+    let why = "it is gzip, damaged ahead of the first frame: corrupt deflate stream";
+    assert_eq!(said, format!("a cannot be read: {why}"));
+}
+
+#[test]
 fn a_block_of_any_size_is_read_in_small_pieces() {
     struct Counted<R>(R, std::rc::Rc<std::cell::Cell<usize>>);
     impl<R: Read> Read for Counted<R> {
