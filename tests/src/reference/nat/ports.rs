@@ -267,7 +267,8 @@ impl Translator {
                     // Only where there is no other.
                     let better = || {
                         self.has_port((*external, rule, *owner), protocol, wish, |port| {
-                            self.rested(protocol, port).all(|host| host == *inside.ip())
+                            port != original.to
+                                && self.rested(protocol, port).all(|host| host == *inside.ip())
                         })
                     };
                     assert!(free || shared || self.is_doubtful() || !better(), "{port} rests");
