@@ -24,11 +24,11 @@ pub(super) fn check(
     };
     let (mut before, after) = (table(before), table(after));
     let was_full = before.len() >= capacity;
+    // Each new one of a full table takes one's place.
+    let mut given_up = after.keys().filter(|key| !before.contains_key(*key)).count();
     if let Some(heard) = prediction.heard {
         merge(world, heard, &mut before);
     }
-    // Each new one of a full table takes one's place.
-    let mut given_up = after.keys().filter(|key| !before.contains_key(*key)).count();
     for key in before.keys().chain(after.keys().filter(|key| !before.contains_key(*key))) {
         let (old, new) = (before.get(key), after.get(key));
         let states = (old.map(|n| n.state), new.map(|n| n.state));
