@@ -109,10 +109,17 @@ impl<'w> Daemon<'w> {
         parts.map(|part| format!("{part}: {}\n", show[part])).concat()
     }
 
-    /// The same with the tunnels.
+    /// The same with the tunnels, without how long a far end has been silent.
     #[track_caller]
     pub(crate) fn lab_and_tunnels(&self) -> String {
-        format!("{}tunnels: {}\n", self.lab(), self.world.json(&["show"])["tunnels"])
+        let mut shown = self.world.json(&["show"]);
+        let tunnels = &mut shown["tunnels"];
+        for state in tunnels.as_array_mut().into_iter().flatten().map(|row| &mut row["state"]) {
+            if state.as_str().is_some_and(|state| state.starts_with("silent: ")) {
+                *state = "silent".into();
+            }
+        }
+        format!("{}tunnels: {tunnels}\n", self.lab())
     }
 
     /// Waits until its state of a port is as `holds` wants it.
