@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
-use nat::{FlowView, Masquerade, PortRange};
+use nat::{FlowView, Masquerade, PortRange, Publish};
 use packet::{DropReason, Instant, InterfaceId};
 
 use super::super::ipv4::Transport;
@@ -62,10 +62,14 @@ impl Translator {
         let (inside, protocol) = (opening.original.from, opening.original.protocol);
         // What the owner of a published port says leaves from it.
         let leads = |port| self.leads(protocol, SocketAddrV4::new(external, port), owner);
+        let hears = |rule: &&Publish| {
+            rule.protocol.0 == protocol && rule.listen.hears(external, Some(owner))
+        };
         let mut published = self
             .rules
             .publish
             .iter()
+            .filter(hears)
             .filter(|rule| rule.to == inside && leads(rule.port) == Some(inside));
         let at = |port| SocketAddrV4::new(external, port);
         if let Some(rule) = published.find(|rule| !self.is_taken(opening, at(rule.port))) {
