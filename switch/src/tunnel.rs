@@ -27,6 +27,8 @@ use crate::vlan::VlanMode;
 const ETHERNET: usize = 14;
 /// IP and TCP headers without options: what an MSS leaves out (RFC 6691).
 const IPV4_TCP: u16 = 40;
+/// IPv4 and ICMP header of an error.
+const QUOTED_AT: usize = 28;
 const IPV6_TCP: u16 = 60;
 
 /// What is kept of a datagram's outer headers.
@@ -150,7 +152,10 @@ impl Switch {
         }
         let mut error = out.pool.take();
         let needed = IcmpError::FragmentationNeeded { mtu };
-        let told = needed.emit(&mut error, address, cause.packet);
+        // No more of it than the router's own packets may have here.
+        let most = own.map_or(usize::MAX, |own| usize::from(own.mtu).saturating_sub(QUOTED_AT));
+        let quoted = cause.packet.get(..most).unwrap_or(cause.packet);
+        let told = needed.emit(&mut error, address, quoted);
         let (sender, first) = (cause.sender, out.len());
         let Some(bridge) = self.bridges.get(segment.bridge).filter(|_| told) else {
             return out.pool.give(error);

@@ -81,6 +81,21 @@ fn the_router_tells_the_sender_where_it_has_an_address() {
     assert_eq!(told.source.to_string(), "192.168.0.1");
 }
 
+/// VX6: what the router says of it fits the segment, however narrow.
+#[test]
+fn who_is_told_on_a_narrow_segment_gets_a_shorter_quote() {
+    for (mtu, quoted) in [(68, 40), (300, 272), (1500, 548)] {
+        let mut lab = tunnelled();
+        lab.router("br0", "192.168.0.1/24");
+        lab.router_mtu("br0", mtu);
+        let mut lab = known(lab);
+        send(&mut lab, &packet(1451).df());
+        let told = lab.take("red").remove(0).packet().unwrap();
+        assert_eq!((told.kind(), told.next_hop_mtu()), ((3, 4), 1450));
+        assert_eq!(told.bytes().len(), 28 + quoted);
+    }
+}
+
 /// VX6.
 #[test]
 fn nobody_is_told_of_what_may_be_fragmented_or_must_not_be_answered() {
