@@ -27,9 +27,9 @@ use crate::vlan::VlanMode;
 const ETHERNET: usize = 14;
 /// IP and TCP headers without options: what an MSS leaves out (RFC 6691).
 const IPV4_TCP: u16 = 40;
+const IPV6_TCP: u16 = 60;
 /// IPv4 and ICMP header of an error.
 const QUOTED_AT: usize = 28;
-const IPV6_TCP: u16 = 60;
 
 /// What is kept of a datagram's outer headers.
 #[derive(Copy, Clone, Debug)]
