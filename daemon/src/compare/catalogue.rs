@@ -245,11 +245,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_names_every_entry() {
-        let readme = include_str!("../../../README.md");
+    fn the_page_names_every_entry() {
+        let page = include_str!("../../../docs/comparing.md");
         for intended in CATALOGUE {
             let row = format!("| `{}` | {} |", intended.name, intended.what);
-            assert!(readme.contains(&row), "{row}");
+            assert!(page.contains(&row), "{row}");
         }
     }
 
