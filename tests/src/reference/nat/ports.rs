@@ -78,14 +78,15 @@ impl Translator {
         let wish = at(inside.port());
         let open = allows(rule, protocol, inside.port(), inside.port())
             && !self.is_published(protocol, wish, owner);
-        let can_share = open && !self.is_lent(protocol, wish) && !self.is_taken(opening, wish);
+        let can_share = open && !self.is_lent(opening, wish) && !self.is_taken(opening, wish);
         if rule.mapping == Mapping::AddressAndPortDependent {
             return match can_share {
                 true => Ok((Some(wish.port()), true, false)),
                 false => self.shared(opening, (external, rule, owner)),
             };
         }
-        let lent = self.lent(protocol).find(|l| l.inside == inside && *l.external.ip() == external);
+        let own = |lent: &&Lent| lent.inside == inside && *lent.external.ip() == external;
+        let lent = self.lent(opening).find(own).copied();
         if let Some(lent) = lent {
             // With this remote it has a flow already, by another name.
             return match self.is_taken(opening, lent.external) {
@@ -117,7 +118,7 @@ impl Translator {
         let can = ports.any(|port| {
             let port = SocketAddrV4::new(external, port);
             !self.is_published(protocol, port, owner)
-                && !self.is_lent(protocol, port)
+                && !self.is_lent(opening, port)
                 && !self.is_taken(opening, port)
         });
         if can { Ok((None, true, high - low > 511)) } else { Err(None) }
@@ -144,13 +145,15 @@ impl Translator {
         reply == opening.original || self.find(&reply).is_some()
     }
 
-    fn lent(&self, protocol: u8) -> impl Iterator<Item = &Lent> {
+    /// The ports that flows hold, and the one that a new flow was sent to: it is held whoever makes room.
+    fn lent<'a>(&'a self, opening: &'a Opening) -> impl Iterator<Item = &'a Lent> {
+        let protocol = opening.original.protocol;
         let flows = self.flows.iter().filter(move |flow| flow.original.protocol == protocol);
-        flows.flat_map(|flow| &flow.lent)
+        flows.flat_map(|flow| &flow.lent).chain(&opening.through)
     }
 
-    fn is_lent(&self, protocol: u8, external: SocketAddrV4) -> bool {
-        self.lent(protocol).any(|lent| lent.external == external)
+    fn is_lent(&self, opening: &Opening, external: SocketAddrV4) -> bool {
+        self.lent(opening).any(|lent| lent.external == external)
     }
 
     pub(super) fn is_published(
@@ -251,7 +254,7 @@ impl Translator {
                 assert_eq!(port.ip(), external, "another external address");
                 let inside = original.from;
                 let own = |l: &Lent| (l.inside, *l.external.ip()) == (inside, *external);
-                let before = self.lent(protocol).find(|l| own(l) && l.external == port);
+                let before = self.lent(opening).find(|l| own(l) && l.external == port);
                 let published = self.leads(protocol, port, *owner) == Some(inside);
                 shared = opening.apart && !published;
                 adopted = !opening.apart && before.is_none() && self.is_ambiguous(&reply);
@@ -264,7 +267,7 @@ impl Translator {
                         "{got} in place of {wish}: {rule:?}"
                     );
                     assert!(!self.is_published(protocol, port, *owner), "{port} is published");
-                    assert!(!self.is_lent(protocol, port), "{port} is lent twice");
+                    assert!(!self.is_lent(opening, port), "{port} is lent twice");
                     assert!(shared || !self.is_used(protocol, port), "{port} has two users");
                     let mut rested = self.rested(protocol, port).peekable();
                     let free = rested.peek().is_none() || rested.any(|host| host == *inside.ip());
