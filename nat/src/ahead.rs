@@ -8,6 +8,9 @@
 
 use core::num::NonZeroU32;
 
+use packet::Transport;
+use packet::ip::V4;
+
 use crate::nat::Nat;
 use crate::tuple::Tuple;
 
@@ -21,10 +24,11 @@ impl Nat {
         self.table.len() > NEAR
     }
 
-    /// What the look-up of this IPv4 packet, from its header on, begins with; `None` where no flow can be told from it.
+    /// What the look-up of this packet begins with; `None` where no flow can be told from it.
     #[inline]
-    pub fn hash_ahead(&self, packet: &[u8]) -> Option<u64> {
-        Some(self.hashes.of(Tuple::in_bytes(packet)?.words()))
+    pub fn hash_ahead(&self, packet: V4<'_>) -> Option<u64> {
+        let transport = Transport::parse(packet.protocol(), packet.payload())?;
+        Some(self.hashes.of(Tuple::of(packet, transport)?.words()))
     }
 
     /// Where the flow under this hash probably is, to be left in [`packet::Frame::set_guess`].

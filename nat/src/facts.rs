@@ -58,11 +58,10 @@ impl Sent {
         let key = match transport {
             // An error belongs to the flow of the packet that it quotes, and goes against it.
             Transport::Error { .. } => {
-                let quoted =
-                    icmp::quote(packet.payload()).and_then(|quote| Tuple::of_quote(&quote));
+                let quoted = icmp::quote(packet.payload()).and_then(Tuple::of_quote);
                 quoted.map(Tuple::inverse)
             }
-            _ => Tuple::of(packet, transport),
+            _ => Tuple::of(packet.ip(), transport),
         };
         Self { ends: Ends::of(packet), key, transport }
     }

@@ -7,6 +7,7 @@
 //! came from; an error is never counted, refreshes nothing and ends nothing. Its own source changes too when it
 //! would show an inside address: that of the translated end, or of any router inside.
 
+use packet::ip::V4;
 use packet::rewrite::{self, End};
 use packet::{DropReason, Dropped, Instant, Ipv4, checksum, icmp};
 
@@ -25,8 +26,8 @@ impl Nat {
     ) -> Result<Destined, Dropped> {
         let message = packet.payload();
         let quote = icmp::quote(message);
-        let sound = quote.is_some_and(|quote| quote.header_holds()) && checksum::holds(message);
-        let quoted = quote.and_then(|quote| Tuple::of_quote(&quote));
+        let sound = quote.is_some_and(V4::checksum_holds) && checksum::holds(message);
+        let quoted = quote.and_then(Tuple::of_quote);
         let found = quoted.and_then(|quoted| Some((quoted, self.find(now, &quoted.inverse())?)));
         let Some((quoted, (flow, direction))) = found else {
             // Nobody here can use an error for the router that quotes nothing it could have sent.

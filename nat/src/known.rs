@@ -52,7 +52,7 @@ impl Nat {
             return None;
         }
         let transport = packet.transport();
-        let tuple = Tuple::of(packet, transport);
+        let tuple = Tuple::of(packet.ip(), transport);
         let flow = tuple.and_then(|tuple| self.find_near(now, &tuple, packet.frame().guess()));
         let flow = flow.filter(|(id, _)| !self.is_reopened(*id, transport));
         Some(Seen { transport, tuple, flow })

@@ -102,7 +102,7 @@ impl Nat {
         };
         let manner = rule.manner();
         let transport = packet.transport();
-        let Some(original) = Tuple::of(packet, transport) else {
+        let Some(original) = Tuple::of(packet.ip(), transport) else {
             return Err(destined.undo().refuse(match transport {
                 Transport::Malformed => DropReason::BadTransport,
                 Transport::Error { .. } => DropReason::NatBadError,
@@ -152,7 +152,7 @@ impl Nat {
             Some(_) => return Err(destined.undo().refuse(DropReason::Unsolicited)),
         }
         let transport = packet.transport();
-        let Some(original) = Tuple::of(packet, transport).filter(|_| begins(transport)) else {
+        let Some(original) = Tuple::of(packet.ip(), transport).filter(|_| begins(transport)) else {
             return Ok(Translated::new(destined.into_packet()));
         };
         if let Some(found) = self.find_for(now, &original, transport) {
@@ -175,7 +175,7 @@ impl Nat {
     fn end_reopened(&mut self, now: Instant, packet: &Ipv4) {
         let transport = packet.transport();
         if matches!(transport, Transport::Tcp { flags, .. } if Tcp::opens(flags))
-            && let Some(tuple) = Tuple::of(packet, transport)
+            && let Some(tuple) = Tuple::of(packet.ip(), transport)
             && let Some((id, _)) = self.table.find(&self.hashes, &tuple)
             && self.is_reopened(id, transport)
         {
@@ -197,7 +197,7 @@ impl Nat {
         if let Some(found) = self.find_for(now, &original, transport) {
             return self.join(now, destined, found, departure);
         }
-        let to = match Tuple::of(packet, transport) {
+        let to = match Tuple::of(packet.ip(), transport) {
             Some(tuple) => (tuple.destination, tuple.destination_port),
             None => return Err(destined.undo().refuse(DropReason::NatNoFlow)),
         };
@@ -226,7 +226,7 @@ impl Nat {
         departure: Departure,
     ) -> Result<Translated, Dropped> {
         let transport = destined.packet().transport();
-        let now_to = Tuple::of(destined.packet(), transport).map(Tuple::inverse);
+        let now_to = Tuple::of(destined.packet().ip(), transport).map(Tuple::inverse);
         let flow = self.table.get(id).map(|flow| flow.tuple(direction.opposite()));
         let same = now_to.zip(flow).is_some_and(|(to, flow)| {
             // One identifier, which is not yet that of the other side.

@@ -2,8 +2,9 @@
 
 use core::net::Ipv4Addr;
 
-use packet::icmp::Quote;
-use packet::{Ipv4, Protocol, Transport};
+use packet::ip::V4;
+use packet::transport::ports;
+use packet::{IcmpHeader, Protocol, Transport};
 
 /// One direction of a flow, as its packets carry it.
 ///
@@ -22,35 +23,10 @@ pub(crate) struct Tuple {
 impl Tuple {
     /// `None` for packets that no flow can be told from: fragments, ICMP errors, cut-off headers.
     #[inline]
-    pub(crate) fn of(packet: &Ipv4, transport: Transport) -> Option<Self> {
+    pub(crate) fn of(packet: V4<'_>, transport: Transport) -> Option<Self> {
         if packet.is_fragment() {
             return None;
         }
-        Self::of_parts(packet.source(), packet.destination(), packet.protocol(), transport)
-    }
-
-    /// The same for a packet that nobody has checked yet, from its header on.
-    #[inline]
-    pub(crate) fn in_bytes(packet: &[u8]) -> Option<Self> {
-        let header = packet.first_chunk::<20>()?;
-        if u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0 {
-            return None;
-        }
-        let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *header;
-        let protocol = Protocol(header[9]);
-        let payload = packet.get(usize::from(header[0] & 0x0f) * 4..)?;
-        let transport = Transport::parse(protocol, payload)?;
-        let (source, destination) = (Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3));
-        Self::of_parts(source, destination, protocol, transport)
-    }
-
-    #[inline]
-    fn of_parts(
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-        protocol: Protocol,
-        transport: Transport,
-    ) -> Option<Self> {
         let (source_port, destination_port, kind) = match transport {
             Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
                 (source, destination, 0)
@@ -62,35 +38,39 @@ impl Tuple {
             | Transport::LaterFragment
             | Transport::Malformed => return None,
         };
-        Some(Self { source, destination, source_port, destination_port, protocol, kind })
+        Some(Self::with(packet, source_port, destination_port, kind))
     }
 
     /// The packet that an ICMP error quotes; `None` when no flow can be told from it.
-    pub(crate) fn of_quote(quote: &Quote<'_>) -> Option<Self> {
-        if quote.is_later_fragment() {
+    pub(crate) fn of_quote(quote: V4<'_>) -> Option<Self> {
+        if quote.fragment_offset() != 0 {
             return None;
         }
-        let protocol = quote.protocol();
-        let (source_port, destination_port, kind) = match protocol {
+        let (source_port, destination_port, kind) = match quote.protocol() {
             Protocol::TCP | Protocol::UDP => {
-                let (source, destination) = quote.ports();
+                let (source, destination) = ports(quote.payload())?;
                 (source, destination, 0)
             }
             Protocol::ICMP => {
-                let (kind, identifier) = quote.query();
-                pair(kind)?;
-                (identifier, identifier, kind)
+                let query = IcmpHeader::of(quote.payload())?;
+                pair(query.kind())?;
+                (query.identifier(), query.identifier(), query.kind())
             }
             _ => (0, 0, 0),
         };
-        Some(Self {
-            source: quote.source(),
-            destination: quote.destination(),
+        Some(Self::with(quote, source_port, destination_port, kind))
+    }
+
+    #[inline]
+    fn with(packet: V4<'_>, source_port: u16, destination_port: u16, kind: u8) -> Self {
+        Self {
+            source: packet.source(),
+            destination: packet.destination(),
             source_port,
             destination_port,
-            protocol,
+            protocol: packet.protocol(),
             kind,
-        })
+        }
     }
 
     /// What an answer to this looks like when nobody translates.

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::drop::{DropReason, Dropped};
 use crate::frame::Frame;
+use crate::ip::V4_HEADER;
 use crate::mac::Mac;
 use crate::vlan::Tag;
 
@@ -11,9 +12,6 @@ use crate::vlan::Tag;
 pub const HEADER_LEN: usize = 14;
 /// 802.1ad and 802.1Q tags that [`network_header`] looks behind, besides the one beside the bytes.
 const MAX_TAGS: usize = 2;
-/// IPv4's; IPv6's is longer.
-const LEAST_IP_HEADER: usize = 20;
-
 /// The two bytes after the addresses: a protocol, or a length up to 1500 (802.3).
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
 pub struct EtherType(pub u16);
@@ -41,6 +39,39 @@ impl EtherType {
 impl fmt::Debug for EtherType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#06x}", self.0)
+    }
+}
+
+/// An Ethernet header without tags: addresses, and the two bytes behind them.
+#[derive(Copy, Clone, Debug)]
+pub struct EthernetHeader<'a>(&'a [u8; HEADER_LEN]);
+
+impl<'a> EthernetHeader<'a> {
+    /// The header at the start of a frame of `bytes`; `None` when it is cut off.
+    #[inline]
+    pub fn of(bytes: &'a [u8]) -> Option<Self> {
+        bytes.first_chunk().map(Self)
+    }
+
+    /// Destination address.
+    #[inline]
+    pub const fn destination(self) -> Mac {
+        let [a, b, c, d, e, f, ..] = *self.0;
+        Mac([a, b, c, d, e, f])
+    }
+
+    /// Source address.
+    #[inline]
+    pub const fn source(self) -> Mac {
+        let [_, _, _, _, _, _, a, b, c, d, e, f, ..] = *self.0;
+        Mac([a, b, c, d, e, f])
+    }
+
+    /// What follows: a protocol, or a tag.
+    #[inline]
+    pub const fn ethertype(self) -> EtherType {
+        let [.., high, low] = *self.0;
+        EtherType(u16::from_be_bytes([high, low]))
     }
 }
 
@@ -78,8 +109,7 @@ impl Ethernet {
         let Some(span) = self.frame.offload().span() else {
             return true;
         };
-        usize::from(span.start) >= HEADER_LEN + LEAST_IP_HEADER
-            && self.ethertype() != EtherType::ARP
+        usize::from(span.start) >= HEADER_LEN + V4_HEADER && self.ethertype() != EtherType::ARP
     }
 
     /// Takes an 802.1ad tag out, where the bridge's VLANs are service VLANs. An 802.1Q tag that is out stays.
@@ -119,22 +149,19 @@ impl Ethernet {
     /// Whom it is for.
     #[inline]
     pub fn destination(&self) -> Mac {
-        let [a, b, c, d, e, f, ..] = *self.header();
-        Mac([a, b, c, d, e, f])
+        self.header().destination()
     }
 
     /// Who sent it.
     #[inline]
     pub fn source(&self) -> Mac {
-        let [_, _, _, _, _, _, a, b, c, d, e, f, ..] = *self.header();
-        Mac([a, b, c, d, e, f])
+        self.header().source()
     }
 
     /// What it carries.
     #[inline]
     pub fn ethertype(&self) -> EtherType {
-        let [.., high, low] = *self.header();
-        EtherType(u16::from_be_bytes([high, low]))
+        self.header().ethertype()
     }
 
     /// The tag it came with.
@@ -168,9 +195,9 @@ impl Ethernet {
     }
 
     #[inline]
-    fn header(&self) -> &[u8; HEADER_LEN] {
+    fn header(&self) -> EthernetHeader<'_> {
         // `parse` has seen 14 bytes and nothing shortens the frame since; the zeros are never read.
-        self.frame.bytes().first_chunk().unwrap_or(&[0; HEADER_LEN])
+        EthernetHeader(self.frame.bytes().first_chunk().unwrap_or(&[0; HEADER_LEN]))
     }
 }
 

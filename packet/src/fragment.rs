@@ -7,7 +7,8 @@ use crate::checksum;
 use crate::drop::{DropReason, Dropped};
 use crate::ethernet::HEADER_LEN as ETHERNET;
 use crate::frame::Frame;
-use crate::ipv4::{Ipv4, MIN_HEADER};
+use crate::ip::{Options, V4_HEADER};
+use crate::ipv4::Ipv4;
 use crate::offload::Offload;
 use crate::pool::Pool;
 use crate::segment::{MAX_PIECES, complete_checksum, joined};
@@ -19,8 +20,6 @@ const MAX_OPTIONS: usize = 40;
 const MORE_FRAGMENTS: u16 = 0x2000;
 /// An option that every fragment carries has this bit in its type (RFC 791 section 3.1).
 const COPIED: u8 = 0x80;
-const END_OF_OPTIONS: u8 = 0;
-const NO_OPERATION: u8 = 1;
 
 /// Cuts `packet` into fragments of at most `mtu` bytes of IP, in order, each in a buffer from `pool`, where the
 /// packet's own buffer goes. A partial checksum is completed first. A packet that fits is emitted itself.
@@ -63,12 +62,13 @@ fn cut(
     emit: &mut impl FnMut(Frame),
 ) -> Result<(), DropReason> {
     let mut rest = packet.payload();
-    let mut offset = usize::from(packet.fragment_offset());
-    if packet.dont_fragment() || mtu < MIN_MTU {
+    let mut offset = usize::from(packet.ip().fragment_offset());
+    if packet.ip().dont_fragment() || mtu < MIN_MTU {
         return Err(DropReason::FragmentationNeeded);
     }
     // Only a packet's last fragment may end off a multiple of 8.
-    if offset + rest.len() > 0xffff || packet.more_fragments() && !rest.len().is_multiple_of(8) {
+    if offset + rest.len() > 0xffff || packet.ip().more_fragments() && !rest.len().is_multiple_of(8)
+    {
         return Err(DropReason::BadFragment);
     }
     let (Some(mut header), Some(later)) = (Header::first(packet), Header::later(packet)) else {
@@ -90,7 +90,7 @@ fn cut(
         rest = behind;
         header = later;
     }
-    header.finish(rest.len(), offset, packet.more_fragments());
+    header.finish(rest.len(), offset, packet.ip().more_fragments());
     emit(joined(pool, [ethernet, header.bytes(), rest], tag));
     Ok(())
 }
@@ -98,15 +98,15 @@ fn cut(
 /// A fragment's IPv4 header with its options.
 #[derive(Copy, Clone)]
 struct Header {
-    bytes: [u8; MIN_HEADER + MAX_OPTIONS],
+    bytes: [u8; V4_HEADER + MAX_OPTIONS],
     len: usize,
 }
 
 impl Header {
     /// The packet's own, with all its options.
     fn first(packet: &Ipv4) -> Option<Self> {
-        let mut bytes = [0; MIN_HEADER + MAX_OPTIONS];
-        let header = packet.bytes().get(..packet.header_len())?;
+        let mut bytes = [0; V4_HEADER + MAX_OPTIONS];
+        let header = packet.ip().header();
         bytes.get_mut(..header.len())?.copy_from_slice(header);
         Some(Self { bytes, len: header.len() })
     }
@@ -114,11 +114,11 @@ impl Header {
     /// The packet's own, with the options that every fragment carries. An option of impossible length ends the list,
     /// as it does for whoever reads it.
     fn later(packet: &Ipv4) -> Option<Self> {
-        let mut bytes = [0; MIN_HEADER + MAX_OPTIONS];
-        let (fixed, options) = bytes.split_first_chunk_mut::<MIN_HEADER>()?;
+        let mut bytes = [0; V4_HEADER + MAX_OPTIONS];
+        let (fixed, options) = bytes.split_first_chunk_mut::<V4_HEADER>()?;
         *fixed = *packet.bytes().first_chunk()?;
         // The zeros behind the last option are end-of-options octets.
-        let len = MIN_HEADER + copied_options(packet.options(), options)?.next_multiple_of(4);
+        let len = V4_HEADER + copied_options(packet.ip().options(), options)?.next_multiple_of(4);
         fixed[0] = 0x40 | (len / 4) as u8;
         Some(Self { bytes, len })
     }
@@ -149,25 +149,11 @@ impl Header {
 /// Copies those of `options` that every fragment carries into `place`, which takes any header's options; their length.
 fn copied_options(options: &[u8], place: &mut [u8]) -> Option<usize> {
     let mut len = 0;
-    let mut rest = options;
-    while let Some((option, behind)) = split_option(rest) {
+    for option in Options(options) {
         if option.first().is_some_and(|kind| kind & COPIED != 0) {
             place.get_mut(len..len + option.len())?.copy_from_slice(option);
             len += option.len();
         }
-        rest = behind;
     }
     Some(len)
-}
-
-/// The first of `options` and what follows; `None` at the list's end, or where a length is impossible.
-fn split_option(options: &[u8]) -> Option<(&[u8], &[u8])> {
-    match *options.first()? {
-        END_OF_OPTIONS => None,
-        NO_OPERATION => options.split_at_checked(1),
-        _ => {
-            let len = usize::from(*options.get(1)?);
-            (len >= 2).then(|| options.split_at_checked(len))?
-        }
-    }
 }

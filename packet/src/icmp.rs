@@ -5,12 +5,12 @@ use core::net::Ipv4Addr;
 use crate::checksum;
 use crate::ethernet::{EtherType, Ethernet, HEADER_LEN as ETHERNET};
 use crate::frame::Frame;
-use crate::ipv4::{Header, MIN_HEADER, Protocol};
+use crate::ip::{Protocol, V4, V4_HEADER};
+use crate::ipv4::Header;
 use crate::mac::Mac;
 
 /// An error datagram carries as much of its cause as fits in this many bytes of IP (RFC 1812 section 4.3.2.3).
 pub const MAX_ERROR: usize = 576;
-const ICMP_HEADER: usize = 8;
 /// Precedence "internetwork control", which RFC 1812 section 4.3.2.5 asks of errors; their type of service is that of
 /// the cause.
 const ERROR_PRECEDENCE: u8 = 0xc0;
@@ -61,12 +61,9 @@ impl IcmpError {
     /// the cause has no IPv4 header.
     #[must_use]
     pub fn emit(self, frame: &mut Frame, source: Ipv4Addr, cause: &[u8]) -> bool {
-        let Some(&[_, class, .., a, b, c, d, _, _, _, _]) = cause.first_chunk::<MIN_HEADER>()
-        else {
-            return false;
-        };
-        let quote = &cause[..cause.len().min(MAX_ERROR - MIN_HEADER - ICMP_HEADER)];
-        if !frame.reset(ETHERNET + MIN_HEADER + ICMP_HEADER + quote.len()) {
+        let Some(ip) = V4::of(cause) else { return false };
+        let quote = &cause[..cause.len().min(MAX_ERROR - V4_HEADER - IcmpHeader::LEN)];
+        if !frame.reset(ETHERNET + V4_HEADER + IcmpHeader::LEN + quote.len()) {
             return false;
         }
         let (kind, code) = self.wire();
@@ -75,10 +72,10 @@ impl IcmpError {
             _ => 0,
         };
         let [m0, m1] = mtu.to_be_bytes();
-        let Some(message) = frame.bytes_mut().get_mut(ETHERNET + MIN_HEADER..) else {
+        let Some(message) = frame.bytes_mut().get_mut(ETHERNET + V4_HEADER..) else {
             return false;
         };
-        let Some((header, body)) = message.split_first_chunk_mut::<ICMP_HEADER>() else {
+        let Some((header, body)) = message.split_first_chunk_mut::<{ IcmpHeader::LEN }>() else {
             return false;
         };
         *header = [kind, code, 0, 0, 0, 0, m0, m1];
@@ -87,10 +84,10 @@ impl IcmpError {
         Ethernet::emit(frame, Mac::ZERO, Mac::ZERO, EtherType::IPV4);
         let header = Header {
             source,
-            destination: Ipv4Addr::new(a, b, c, d),
+            destination: ip.source(),
             protocol: Protocol::ICMP,
             ttl: TTL,
-            traffic_class: ERROR_PRECEDENCE | class & TYPE_OF_SERVICE,
+            traffic_class: ERROR_PRECEDENCE | ip.traffic_class() & TYPE_OF_SERVICE,
             identification: 0,
             dont_fragment: false,
         };
@@ -123,68 +120,47 @@ pub fn answer_echo(message: &mut [u8]) {
     }
 }
 
-/// The packet an ICMP error quotes, from its IPv4 header on; `None` when not even a header and eight bytes are there
-/// or the quoted header is impossible. Its checksum is not looked at here.
-pub fn quote(message: &[u8]) -> Option<Quote<'_>> {
-    let bytes = message.get(ICMP_HEADER..)?;
-    let header = bytes.first_chunk::<MIN_HEADER>()?;
-    let header_len = usize::from(header[0] & 0x0f) * 4;
-    if header[0] >> 4 != 4 || header_len < MIN_HEADER || bytes.len() < header_len + 8 {
-        return None;
-    }
-    Some(Quote { bytes, header_len })
+/// The packet that an ICMP error quotes; `None` when not even its header and eight bytes are there. Its checksum is not
+/// looked at here.
+pub fn quote(message: &[u8]) -> Option<V4<'_>> {
+    V4::of(message.get(IcmpHeader::LEN..)?).filter(|quoted| quoted.payload().len() >= 8)
 }
 
-/// A quoted packet: a whole IPv4 header and at least eight bytes behind it.
+/// The first eight bytes of an ICMP message, which all types have (RFC 792).
 #[derive(Copy, Clone, Debug)]
-pub struct Quote<'a> {
-    bytes: &'a [u8],
-    header_len: usize,
-}
+pub struct IcmpHeader<'a>(&'a [u8; IcmpHeader::LEN]);
 
-impl Quote<'_> {
-    /// Whether the quoted header's checksum is right (RFC 5508 REQ-3b).
-    pub fn header_holds(&self) -> bool {
-        self.bytes.get(..self.header_len).is_some_and(checksum::holds)
+impl<'a> IcmpHeader<'a> {
+    /// Length of a header.
+    pub const LEN: usize = 8;
+
+    /// The header at the start of `bytes`; `None` when it is cut off.
+    #[inline]
+    pub fn of(bytes: &'a [u8]) -> Option<Self> {
+        bytes.first_chunk().map(Self)
     }
 
-    /// Whom the quoted packet was from.
-    pub fn source(&self) -> Ipv4Addr {
-        self.address(12)
+    /// Message type.
+    #[inline]
+    pub const fn kind(self) -> u8 {
+        self.0[0]
     }
 
-    /// Whom the quoted packet was for.
-    pub fn destination(&self) -> Ipv4Addr {
-        self.address(16)
+    /// Message code.
+    #[inline]
+    pub const fn code(self) -> u8 {
+        self.0[1]
     }
 
-    /// The quoted packet's protocol.
-    pub fn protocol(&self) -> Protocol {
-        Protocol(self.bytes.get(9).copied().unwrap_or(0))
+    /// Identifier of a query, which plays the part of a port.
+    #[inline]
+    pub const fn identifier(self) -> u16 {
+        u16::from_be_bytes([self.0[4], self.0[5]])
     }
 
-    /// Whether it is a fragment other than the first, which has no ports to quote.
-    pub fn is_later_fragment(&self) -> bool {
-        self.word(6) & 0x1fff != 0
-    }
-
-    /// Source and destination ports of a TCP or UDP quote.
-    pub fn ports(&self) -> (u16, u16) {
-        (self.word(self.header_len), self.word(self.header_len + 2))
-    }
-
-    /// Type and identifier of an ICMP query quote.
-    pub fn query(&self) -> (u8, u16) {
-        (self.bytes.get(self.header_len).copied().unwrap_or(0), self.word(self.header_len + 4))
-    }
-
-    fn address(&self, at: usize) -> Ipv4Addr {
-        let bytes = self.bytes.get(at..).and_then(|b| b.first_chunk::<4>());
-        bytes.map_or(Ipv4Addr::UNSPECIFIED, |b| Ipv4Addr::from(*b))
-    }
-
-    fn word(&self, at: usize) -> u16 {
-        let bytes = self.bytes.get(at..).and_then(|b| b.first_chunk::<2>());
-        bytes.map_or(0, |b| u16::from_be_bytes(*b))
+    /// Sequence number of a query.
+    #[inline]
+    pub const fn sequence(self) -> u16 {
+        u16::from_be_bytes([self.0[6], self.0[7]])
     }
 }

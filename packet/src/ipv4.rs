@@ -1,49 +1,14 @@
 //! An IPv4 packet in its frame, header checked (RFC 791, RFC 1812 section 5.2.2).
 
-use core::fmt;
 use core::net::Ipv4Addr;
-
-use serde::{Deserialize, Serialize};
 
 use crate::checksum;
 use crate::drop::{DropReason, Dropped};
 use crate::ethernet::{Ethernet, HEADER_LEN as ETHERNET};
 use crate::frame::Frame;
+use crate::ip::{Protocol, V4, V4_HEADER};
 use crate::segment::{self, Inside};
-use crate::transport::Transport;
-
-/// Least length of an IPv4 header.
-pub const MIN_HEADER: usize = 20;
-
-/// An IP protocol number.
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Protocol(pub u8);
-
-impl Protocol {
-    /// ICMP.
-    pub const ICMP: Self = Self(1);
-    /// TCP.
-    pub const TCP: Self = Self(6);
-    /// UDP.
-    pub const UDP: Self = Self(17);
-}
-
-impl fmt::Debug for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::ICMP => f.write_str("icmp"),
-            Self::TCP => f.write_str("tcp"),
-            Self::UDP => f.write_str("udp"),
-            Self(number) => number.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
+use crate::transport::{Transport, UdpHeader};
 
 /// An IPv4 packet whose header is whole, of version 4, with a right checksum, and whose frame ends with it.
 #[derive(Debug)]
@@ -69,29 +34,17 @@ impl Ipv4 {
     /// As [`Ipv4::parse`].
     #[inline]
     pub fn in_frame(mut frame: Frame) -> Result<Self, Dropped> {
-        let Some(&[version, _, l0, l1, ..]) = header(&frame) else {
-            return Err(frame.refuse(DropReason::TruncatedIpv4));
+        let bytes = frame.bytes().get(ETHERNET..).unwrap_or(&[]);
+        let (header_len, total) = match V4::parse(bytes) {
+            Ok(ip) if ip.total_len() < ip.header_len() || ip.total_len() > bytes.len() => {
+                return Err(frame.refuse(DropReason::BadTotalLength));
+            }
+            Ok(ip) if !ip.checksum_holds() => {
+                return Err(frame.refuse(DropReason::BadHeaderChecksum));
+            }
+            Ok(ip) => (ip.header_len() as u8, ip.total_len()),
+            Err(reason) => return Err(frame.refuse(reason)),
         };
-        if version >> 4 != 4 {
-            return Err(frame.refuse(DropReason::BadVersion));
-        }
-        let header_len = (version & 0x0f) * 4;
-        let available = frame.len() - ETHERNET;
-        if usize::from(header_len) < MIN_HEADER || usize::from(header_len) > available {
-            return Err(frame.refuse(DropReason::BadHeaderLength));
-        }
-        let total = usize::from(u16::from_be_bytes([l0, l1]));
-        if total < usize::from(header_len) || total > available {
-            return Err(frame.refuse(DropReason::BadTotalLength));
-        }
-        let bytes = frame.bytes().get(ETHERNET..ETHERNET + usize::from(header_len));
-        let holds = |bytes: &[u8]| match bytes.first_chunk::<MIN_HEADER>() {
-            Some(header) if bytes.len() == MIN_HEADER => checksum::header_holds(header),
-            _ => checksum::holds(bytes),
-        };
-        if !bytes.is_some_and(holds) {
-            return Err(frame.refuse(DropReason::BadHeaderChecksum));
-        }
         frame.truncate(ETHERNET + total);
         let mut packet = Self { frame, header_len };
         if packet.offload_fits() || packet.settles_inside() {
@@ -141,66 +94,40 @@ impl Ipv4 {
             && span.field() + 2 <= self.frame.len()
     }
 
-    /// Where it comes from.
+    /// Its header.
     #[inline]
-    pub fn source(&self) -> Ipv4Addr {
-        let [.., a, b, c, d, _, _, _, _] = *self.header();
-        Ipv4Addr::new(a, b, c, d)
+    pub fn ip(&self) -> V4<'_> {
+        V4::parsed(self.bytes())
     }
 
-    /// Where it goes.
+    /// Source address.
+    #[inline]
+    pub fn source(&self) -> Ipv4Addr {
+        self.ip().source()
+    }
+
+    /// Destination address.
     #[inline]
     pub fn destination(&self) -> Ipv4Addr {
-        let [.., a, b, c, d] = *self.header();
-        Ipv4Addr::new(a, b, c, d)
+        self.ip().destination()
     }
 
     /// What it carries.
     #[inline]
     pub fn protocol(&self) -> Protocol {
-        Protocol(self.header()[9])
+        self.ip().protocol()
     }
 
     /// Hops left.
     #[inline]
     pub fn ttl(&self) -> u8 {
-        self.header()[8]
-    }
-
-    /// DSCP and ECN, the old type of service.
-    pub fn traffic_class(&self) -> u8 {
-        self.header()[1]
-    }
-
-    /// The identification that its fragments share.
-    pub fn identification(&self) -> u16 {
-        let [_, _, _, _, a, b, ..] = *self.header();
-        u16::from_be_bytes([a, b])
-    }
-
-    /// Whether routers must not fragment it.
-    #[inline]
-    pub fn dont_fragment(&self) -> bool {
-        self.header()[6] & 0x40 != 0
-    }
-
-    /// Whether more fragments follow.
-    #[inline]
-    pub fn more_fragments(&self) -> bool {
-        self.header()[6] & 0x20 != 0
-    }
-
-    /// Position of its payload in the whole packet's, in bytes: a multiple of 8.
-    #[inline]
-    pub fn fragment_offset(&self) -> u16 {
-        let [_, _, _, _, _, _, a, b, ..] = *self.header();
-        (u16::from_be_bytes([a, b]) & 0x1fff) * 8
+        self.ip().ttl()
     }
 
     /// Whether it is a part of a packet and not the whole.
     #[inline]
     pub fn is_fragment(&self) -> bool {
-        self.more_fragments() || self.fragment_offset() != 0
+        self.ip().is_fragment()
     }
 
     /// Length of the header with its options: 20 to 60.
@@ -215,12 +142,8 @@ impl Ipv4 {
         self.frame.len() - ETHERNET
     }
 
-    /// The options, without the fixed header; empty for most packets.
-    pub fn options(&self) -> &[u8] {
-        self.frame.bytes().get(ETHERNET + MIN_HEADER..self.transport_offset()).unwrap_or(&[])
-    }
-
     /// Header and payload.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         self.frame.bytes().get(ETHERNET..).unwrap_or(&[])
     }
@@ -254,7 +177,7 @@ impl Ipv4 {
     /// The transport header, as far as flows care.
     #[inline]
     pub fn transport(&self) -> Transport {
-        Transport::of(self)
+        Transport::of(self.ip())
     }
 
     /// Whether the checksum behind the header is right: that of ICMP, TCP or UDP, where there is one and it is not left
@@ -264,14 +187,11 @@ impl Ipv4 {
             return true;
         }
         let payload = self.payload();
-        let covered = match (self.protocol(), payload.first_chunk::<8>()) {
+        let covered = match (self.protocol(), UdpHeader::of(payload)) {
             (Protocol::ICMP, _) => return checksum::holds(payload),
             (Protocol::TCP, _) => Some(payload),
-            (Protocol::UDP, Some([.., 0, 0])) => return true,
-            (Protocol::UDP, Some([_, _, _, _, l0, l1, ..])) => {
-                let len = usize::from(u16::from_be_bytes([*l0, *l1]));
-                payload.get(..len).filter(|covered| covered.len() >= 8)
-            }
+            (Protocol::UDP, Some(udp)) if !udp.has_checksum() => return true,
+            (Protocol::UDP, Some(udp)) => payload.get(..udp.len()).filter(|_| udp.len() >= 8),
             (Protocol::UDP, None) => None,
             _ => return true,
         };
@@ -341,17 +261,6 @@ impl Ipv4 {
         let bytes = self.frame.bytes_mut().get_mut(ETHERNET..).unwrap_or_default();
         bytes.split_at_mut_checked(usize::from(self.header_len)).unwrap_or_default()
     }
-
-    #[inline]
-    fn header(&self) -> &[u8; MIN_HEADER] {
-        // `in_frame` has seen these bytes and nothing shortens the frame below them; the zeros are never read.
-        header(&self.frame).unwrap_or(&[0; MIN_HEADER])
-    }
-}
-
-#[inline]
-fn header(frame: &Frame) -> Option<&[u8; MIN_HEADER]> {
-    frame.bytes().get(ETHERNET..).and_then(|bytes| bytes.first_chunk())
 }
 
 /// The fields of a header that the switch writes itself.
@@ -386,7 +295,7 @@ impl Header {
         else {
             return false;
         };
-        let mut bytes: [u8; MIN_HEADER] = [0; MIN_HEADER];
+        let mut bytes: [u8; V4_HEADER] = [0; V4_HEADER];
         bytes[0] = 0x45;
         bytes[1] = self.traffic_class;
         bytes[2..4].copy_from_slice(&total.to_be_bytes());

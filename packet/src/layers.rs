@@ -12,15 +12,11 @@
 //! and at most [`MAX_LAYERS`] headers are noted, so that a hostile frame costs little.
 
 use crate::ethernet::{EtherType, network_header};
-use crate::ipv4::Protocol;
+use crate::ip::{Protocol, V4, V6, V6_HEADER};
+use crate::transport::UdpHeader;
 
 /// Two tunnels in one another, and room for a third over IP alone; Linux gives up at about as many.
 const MAX_LAYERS: usize = 6;
-
-const IPV4_HEADER: usize = 20;
-/// Without extension headers.
-pub(crate) const IPV6_HEADER: usize = 40;
-const UDP_HEADER: usize = 8;
 
 /// Protocol numbers of what carries packets (IANA).
 const IPV4_IN_IP: u8 = 4;
@@ -155,25 +151,15 @@ impl Search<'_> {
     }
 
     fn ipv4(self, at: usize, so_far: Layers) -> Option<Layers> {
-        let header = self.header::<IPV4_HEADER>(at)?;
-        let header_len = usize::from(header[0] & 0x0f) * 4;
-        let is_fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0;
-        if header[0] >> 4 != 4 || header_len < IPV4_HEADER || is_fragment {
-            return None;
-        }
-        let end = at + usize::from(u16::from_be_bytes([header[2], header[3]]));
-        let so_far = so_far.ending(end)?.with(Layer::Ipv4, at)?;
-        self.inside(header[9], at + header_len, so_far)
+        let ip = V4::of(self.bytes.get(at..)?).filter(|ip| !ip.is_fragment())?;
+        let so_far = so_far.ending(at + ip.total_len())?.with(Layer::Ipv4, at)?;
+        self.inside(ip.protocol().0, at + ip.header_len(), so_far)
     }
 
     fn ipv6(self, at: usize, so_far: Layers) -> Option<Layers> {
-        let header = self.header::<IPV6_HEADER>(at)?;
-        if header[0] >> 4 != 6 {
-            return None;
-        }
-        let end = at + IPV6_HEADER + usize::from(u16::from_be_bytes([header[4], header[5]]));
-        let so_far = so_far.ending(end)?.with(Layer::Ipv6, at)?;
-        let (mut next, mut at, mut routed) = (header[6], at + IPV6_HEADER, false);
+        let ip = V6::of(self.bytes.get(at..)?)?;
+        let so_far = so_far.ending(at + ip.total_len())?.with(Layer::Ipv6, at)?;
+        let (mut next, mut at, mut routed) = (ip.next_header().0, at + V6_HEADER, false);
         for _ in 0..MAX_IN_A_ROW {
             if !matches!(next, HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY) {
                 break;
@@ -252,11 +238,11 @@ impl Search<'_> {
     }
 
     fn udp(self, at: usize, so_far: Layers) -> Option<Layers> {
-        let [.., l0, l1, _, _] = self.header::<UDP_HEADER>(at)?;
-        if at + usize::from(u16::from_be_bytes([l0, l1])) != so_far.end {
+        let udp = UdpHeader::of(self.bytes.get(at..)?)?;
+        if at + udp.len() != so_far.end {
             return None;
         }
-        let (so_far, at) = (so_far.with(Layer::Udp, at)?, at + UDP_HEADER);
+        let (so_far, at) = (so_far.with(Layer::Udp, at)?, at + UdpHeader::LEN);
         self.vxlan(at, so_far)
             .or_else(|| self.geneve(at, so_far))
             .or_else(|| self.gue(at, so_far))

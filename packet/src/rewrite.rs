@@ -16,7 +16,8 @@ pub use mss::{announced_mss, clamp_mss};
 use core::net::Ipv4Addr;
 
 use crate::checksum;
-use crate::ipv4::{Ipv4, Protocol};
+use crate::ip::{Protocol, V4};
+use crate::ipv4::Ipv4;
 
 /// Which end of a packet to edit.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -38,7 +39,7 @@ pub fn endpoint(packet: &mut Ipv4, end: End, address: Ipv4Addr, port: Option<u16
     };
     let partial = packet.is_partial();
     let protocol = packet.protocol();
-    let has_transport = packet.fragment_offset() == 0
+    let has_transport = packet.ip().fragment_offset() == 0
         && checksum_position(protocol).is_some_and(|at| packet.payload().len() >= at + 2);
     ip_address(packet.header_mut(), end, address);
     if has_transport {
@@ -96,20 +97,18 @@ const fn words(of: u64) -> u32 {
 /// The quoted header checksum and, where it is present, the quoted transport checksum are mended. The ICMP checksum
 /// around it is the caller's: [`crate::icmp::recompute`].
 pub fn quoted(quoted: &mut [u8], end: End, address: Ipv4Addr, port: Option<u16>) {
-    let Some(header) = quoted.first_chunk::<20>() else {
-        return;
+    let Some(ip) = V4::of(quoted) else { return };
+    let (protocol, is_first) = (ip.protocol(), ip.fragment_offset() == 0);
+    let old = match end {
+        End::Source => ip.source(),
+        End::Destination => ip.destination(),
     };
-    let header_len = usize::from(header[0] & 0x0f) * 4;
-    let later = u16::from_be_bytes([header[6], header[7]]) & 0x1fff != 0;
-    let protocol = Protocol(header[9]);
+    let header_len = ip.header_len();
     let Some((header, payload)) = quoted.split_at_mut_checked(header_len) else {
         return;
     };
-    let Some(old) = address_at(header, end) else {
-        return;
-    };
     ip_address(header, end, address);
-    if !later {
+    if is_first {
         Change { protocol, end, old, new: address, port, partial: false }.apply(payload);
     }
 }

@@ -16,12 +16,13 @@ pub(crate) use cut::{finish_ipv4, finish_ipv6, finish_udp};
 
 use crate::checksum;
 use crate::drop::{DropReason, Dropped};
-use crate::ethernet::{EtherType, HEADER_LEN as ETHERNET, network_header};
+use crate::ethernet::HEADER_LEN as ETHERNET;
 use crate::frame::Frame;
-use crate::ipv4::Protocol;
-use crate::layers::{IPV6_HEADER, Layers};
+use crate::ip::{Ip, Protocol};
+use crate::layers::Layers;
 use crate::offload::{Offload, SegmentKind, Span};
 use crate::pool::Pool;
+use crate::transport::{TcpHeader, UdpHeader};
 use crate::vlan::Tag;
 use crate::vnet::transport_header_len;
 
@@ -80,13 +81,8 @@ pub fn may_be_cut(frame: &Frame) -> bool {
 #[inline]
 pub fn owed_inside(frame: &Frame) -> Option<Inside> {
     let span = frame.offload().span()?;
-    let bytes = frame.bytes();
     // Where the usual frame has its transport header, without a walk through headers.
-    let usual = network_header(bytes).and_then(|(at, ethertype)| match ethertype {
-        EtherType::IPV4 => Some(at + usize::from(bytes.get(at)? & 0x0f) * 4),
-        EtherType::IPV6 => Some(at + IPV6_HEADER),
-        _ => None,
-    });
+    let usual = Ip::in_frame(frame.bytes()).map(|(at, ip)| at + ip.header_len());
     if usual == Some(usize::from(span.start)) { None } else { owed_deep(frame, span) }
 }
 
@@ -95,8 +91,8 @@ fn owed_deep(frame: &Frame, span: Span) -> Option<Inside> {
         Offload::Complete => None,
         Offload::Checksum(_) => {
             let protocol = match span.offset {
-                cut::TCP_CHECKSUM => Protocol::TCP,
-                cut::UDP_CHECKSUM => Protocol::UDP,
+                TcpHeader::CHECKSUM => Protocol::TCP,
+                UdpHeader::CHECKSUM => Protocol::UDP,
                 _ => return None,
             };
             let layers = Layers::to(frame.bytes(), usize::from(span.start), protocol)?;

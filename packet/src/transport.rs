@@ -1,6 +1,7 @@
-//! The transport header as far as flows care: ports, identifiers, flags.
+//! Transport headers where they lie, as borrowed views, and as far as flows care: ports, identifiers, flags.
 
-use crate::ipv4::{Ipv4, Protocol};
+use crate::icmp::IcmpHeader;
+use crate::ip::{Protocol, V4};
 
 /// TCP's control bits (RFC 9293 section 3.1).
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -24,6 +25,127 @@ impl TcpFlags {
     #[inline]
     pub const fn has(self, bits: u8) -> bool {
         self.0 & bits == bits
+    }
+}
+
+/// Source and destination port of a TCP or UDP header, of which the first four bytes suffice.
+#[inline]
+pub fn ports(header: &[u8]) -> Option<(u16, u16)> {
+    let [s0, s1, d0, d1] = *header.first_chunk()?;
+    Some((u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])))
+}
+
+/// A whole TCP header with its options (RFC 9293 section 3.1), and the bytes behind it.
+#[derive(Copy, Clone, Debug)]
+pub struct TcpHeader<'a> {
+    fixed: &'a [u8; TcpHeader::LEAST],
+    bytes: &'a [u8],
+}
+
+impl<'a> TcpHeader<'a> {
+    /// Length of a header without options.
+    pub const LEAST: usize = 20;
+    /// Where the checksum is.
+    pub const CHECKSUM: u16 = 16;
+
+    /// The header at the start of `bytes`; `None` when it is cut off or its length impossible.
+    #[inline]
+    pub fn of(bytes: &'a [u8]) -> Option<Self> {
+        let header = Self { fixed: bytes.first_chunk()?, bytes };
+        let len = header.header_len();
+        (len >= Self::LEAST && len <= bytes.len()).then_some(header)
+    }
+
+    /// Source port.
+    #[inline]
+    pub const fn source_port(self) -> u16 {
+        u16::from_be_bytes([self.fixed[0], self.fixed[1]])
+    }
+
+    /// Destination port.
+    #[inline]
+    pub const fn destination_port(self) -> u16 {
+        u16::from_be_bytes([self.fixed[2], self.fixed[3]])
+    }
+
+    /// Sequence number.
+    #[inline]
+    pub const fn sequence(self) -> u32 {
+        let [_, _, _, _, a, b, c, d, ..] = *self.fixed;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// Acknowledgement number, which counts where ACK is set.
+    #[inline]
+    pub const fn acknowledgement(self) -> u32 {
+        let [_, _, _, _, _, _, _, _, a, b, c, d, ..] = *self.fixed;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// Control bits.
+    #[inline]
+    pub const fn flags(self) -> TcpFlags {
+        TcpFlags(self.fixed[13])
+    }
+
+    /// Length of the header with its options: 20 to 60.
+    #[inline]
+    pub const fn header_len(self) -> usize {
+        (self.fixed[12] >> 4) as usize * 4
+    }
+
+    /// The options; none in many segments.
+    #[inline]
+    pub fn options(self) -> &'a [u8] {
+        self.bytes.get(Self::LEAST..self.header_len()).unwrap_or(&[])
+    }
+
+    /// All bytes behind the header.
+    #[inline]
+    pub fn payload(self) -> &'a [u8] {
+        self.bytes.get(self.header_len()..).unwrap_or(&[])
+    }
+}
+
+/// A UDP header (RFC 768).
+#[derive(Copy, Clone, Debug)]
+pub struct UdpHeader<'a>(&'a [u8; UdpHeader::LEN]);
+
+impl<'a> UdpHeader<'a> {
+    /// Length of a header.
+    pub const LEN: usize = 8;
+    /// Where the checksum is.
+    pub const CHECKSUM: u16 = 6;
+
+    /// The header at the start of `bytes`; `None` when it is cut off.
+    #[inline]
+    pub fn of(bytes: &'a [u8]) -> Option<Self> {
+        bytes.first_chunk().map(Self)
+    }
+
+    /// Source port.
+    #[inline]
+    pub const fn source_port(self) -> u16 {
+        u16::from_be_bytes([self.0[0], self.0[1]])
+    }
+
+    /// Destination port.
+    #[inline]
+    pub const fn destination_port(self) -> u16 {
+        u16::from_be_bytes([self.0[2], self.0[3]])
+    }
+
+    /// Length of header and payload, as the header says.
+    #[expect(clippy::len_without_is_empty, reason = "a length field, not a container's")]
+    #[inline]
+    pub const fn len(self) -> usize {
+        u16::from_be_bytes([self.0[4], self.0[5]]) as usize
+    }
+
+    /// Whether its sender has summed it.
+    #[inline]
+    pub const fn has_checksum(self) -> bool {
+        self.0[6] != 0 || self.0[7] != 0
     }
 }
 
@@ -77,7 +199,7 @@ pub enum Transport {
 
 impl Transport {
     #[inline]
-    pub(crate) fn of(packet: &Ipv4) -> Self {
+    pub(crate) fn of(packet: V4<'_>) -> Self {
         if packet.fragment_offset() != 0 {
             return Self::LaterFragment;
         }
@@ -88,33 +210,24 @@ impl Transport {
     #[inline]
     pub fn parse(protocol: Protocol, payload: &[u8]) -> Option<Self> {
         match protocol {
-            Protocol::TCP => {
-                let bytes = payload.first_chunk::<20>()?;
-                let header_len = usize::from(bytes[12] >> 4) * 4;
-                (header_len >= 20 && header_len <= payload.len()).then(|| Self::Tcp {
-                    source: u16::from_be_bytes([bytes[0], bytes[1]]),
-                    destination: u16::from_be_bytes([bytes[2], bytes[3]]),
-                    flags: TcpFlags(bytes[13]),
-                })
-            }
-            Protocol::UDP => {
-                let bytes = payload.first_chunk::<8>()?;
-                Some(Self::Udp {
-                    source: u16::from_be_bytes([bytes[0], bytes[1]]),
-                    destination: u16::from_be_bytes([bytes[2], bytes[3]]),
-                })
-            }
-            Protocol::ICMP => {
-                let bytes = payload.first_chunk::<8>()?;
-                let [kind, code, ..] = *bytes;
-                let identifier = u16::from_be_bytes([bytes[4], bytes[5]]);
-                Some(match kind {
+            Protocol::TCP => TcpHeader::of(payload).map(|tcp| Self::Tcp {
+                source: tcp.source_port(),
+                destination: tcp.destination_port(),
+                flags: tcp.flags(),
+            }),
+            Protocol::UDP => UdpHeader::of(payload).map(|udp| Self::Udp {
+                source: udp.source_port(),
+                destination: udp.destination_port(),
+            }),
+            Protocol::ICMP => IcmpHeader::of(payload).map(|icmp| {
+                let (kind, identifier) = (icmp.kind(), icmp.identifier());
+                match kind {
                     8 | 13 | 15 | 17 => Self::Query { identifier, reply: false, kind },
                     0 | 14 | 16 | 18 => Self::Query { identifier, reply: true, kind },
-                    3 | 4 | 5 | 11 | 12 => Self::Error { kind, code },
+                    3 | 4 | 5 | 11 | 12 => Self::Error { kind, code: icmp.code() },
                     _ => Self::OtherIcmp { kind },
-                })
-            }
+                }
+            }),
             other => Some(Self::Other(other)),
         }
     }

@@ -16,11 +16,10 @@
 use core::num::NonZeroU16;
 
 use crate::checksum;
-use crate::ethernet::{EtherType, network_header};
 use crate::frame::Frame;
-use crate::ipv4::Protocol;
+use crate::ip::{Ip, Protocol};
 use crate::offload::{Offload, SegmentKind, Span};
-use crate::transport::TcpFlags;
+use crate::transport::{TcpFlags, TcpHeader, UdpHeader};
 
 /// Notes what `frame` owes, out of a tunnel that carries IP packets of `mtu` bytes. Changes no byte, and nothing at all
 /// where something is owed already or the checksum is not partial. A few nanoseconds: headers are read and no payload.
@@ -70,64 +69,40 @@ struct Open {
 
 impl Open {
     fn of(frame: &[u8]) -> Option<Self> {
-        let (at, ethertype) = network_header(frame)?;
-        let packet = frame.get(at..)?;
-        let (ip_header, ip_len, protocol, addresses) = match ethertype {
-            EtherType::IPV4 => ipv4(packet)?,
-            EtherType::IPV6 => ipv6(packet)?,
-            _ => return None,
-        };
-        let segment = packet.get(ip_header..).filter(|_| ip_len == packet.len())?;
-        let (kind, header, offset) = match Protocol(protocol) {
-            Protocol::TCP => {
-                let fixed = segment.first_chunk::<20>()?;
-                let ecn = TcpFlags(fixed[13]).has(TcpFlags::CWR);
-                let kind = match ethertype {
-                    EtherType::IPV4 => SegmentKind::Tcp4 { ecn },
-                    _ => SegmentKind::Tcp6 { ecn },
-                };
-                (kind, usize::from(fixed[12] >> 4) * 4, 16)
-            }
-            Protocol::UDP => (SegmentKind::Udp, 8, 6),
-            _ => return None,
-        };
-        if header < usize::from(offset) + 2 || header > segment.len() {
+        let (at, ip) = Ip::in_frame(frame)?;
+        let segment = ip.payload();
+        let ip_len = ip.header_len() + segment.len();
+        if ip.is_fragment() || ip.total_len() != ip_len {
             return None;
         }
+        let (kind, header, offset) = match ip.protocol() {
+            Protocol::TCP => {
+                let tcp = TcpHeader::of(segment)?;
+                let ecn = tcp.flags().has(TcpFlags::CWR);
+                let kind = match ip {
+                    Ip::V4(_) => SegmentKind::Tcp4 { ecn },
+                    Ip::V6(_) => SegmentKind::Tcp6 { ecn },
+                };
+                (kind, tcp.header_len(), TcpHeader::CHECKSUM)
+            }
+            Protocol::UDP => {
+                UdpHeader::of(segment)?;
+                (SegmentKind::Udp, UdpHeader::LEN, UdpHeader::CHECKSUM)
+            }
+            _ => return None,
+        };
         let field = segment.get(usize::from(offset)..)?.first_chunk::<2>()?;
         let length = u16::try_from(segment.len()).ok()?;
-        let pseudo = checksum::sum(addresses, checksum::add(u16::from(protocol), length));
-        let start = u16::try_from(at + ip_header).ok()?;
+        let pseudo = checksum::add(u16::from(ip.protocol().0), length);
+        let pseudo = checksum::sum(ip.addresses(), pseudo);
+        let start = u16::try_from(at + ip.header_len()).ok()?;
         (u16::from_be_bytes(*field) == pseudo).then_some(Self {
             kind,
             span: Span { start, offset },
             ip_len,
-            headers: ip_header + header,
+            headers: ip.header_len() + header,
         })
     }
-}
-
-/// Header length, packet length, protocol and both addresses; `None` for what is a fragment or cut off.
-fn ipv4(packet: &[u8]) -> Option<(usize, usize, u8, &[u8])> {
-    let header = packet.first_chunk::<20>()?;
-    let header_len = usize::from(header[0] & 0x0f) * 4;
-    let is_fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0;
-    if header[0] >> 4 != 4 || header_len < header.len() || is_fragment {
-        return None;
-    }
-    let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
-    Some((header_len, len, header[9], packet.get(12..20)?))
-}
-
-/// The same of a packet without extension headers.
-fn ipv6(packet: &[u8]) -> Option<(usize, usize, u8, &[u8])> {
-    const HEADER: usize = 40;
-    let header = packet.first_chunk::<HEADER>()?;
-    if header[0] >> 4 != 6 {
-        return None;
-    }
-    let len = HEADER + usize::from(u16::from_be_bytes([header[4], header[5]]));
-    Some((HEADER, len, header[6], packet.get(8..HEADER)?))
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 
 use core::num::NonZeroU16;
 
+use crate::ethernet::HEADER_LEN as ETHERNET;
 use crate::frame::Frame;
 use crate::offload::{Offload, SegmentKind, Span};
+use crate::transport::{TcpHeader, UdpHeader};
 
 /// Length of the header with `num_buffers`, as set by TUNSETVNETHDRSZ.
 pub const HEADER_LEN: usize = 12;
@@ -18,8 +20,6 @@ const GSO_UDP: u8 = 3;
 const GSO_TCPV6: u8 = 4;
 const GSO_UDP_L4: u8 = 5;
 const GSO_ECN: u8 = 0x80;
-
-const ETHERNET: usize = 14;
 
 /// What the header says is left to do to `frame`; `None` when it contradicts the frame or itself.
 ///
@@ -91,10 +91,9 @@ pub fn emit_datagram(frame: &Frame, size: NonZeroU16) -> [u8; HEADER_LEN] {
 /// Length of the TCP or UDP header at `span.start`; `None` when it is cut off or impossible.
 pub(crate) fn transport_header_len(kind: SegmentKind, span: Span, frame: &[u8]) -> Option<usize> {
     match kind {
-        SegmentKind::Udp => Some(8),
+        SegmentKind::Udp => Some(UdpHeader::LEN),
         SegmentKind::Tcp4 { .. } | SegmentKind::Tcp6 { .. } => {
-            let len = usize::from(frame.get(usize::from(span.start) + 12)? >> 4) * 4;
-            (len >= 20).then_some(len)
+            TcpHeader::of(frame.get(usize::from(span.start)..)?).map(TcpHeader::header_len)
         }
     }
 }

@@ -3,9 +3,9 @@
 use core::hint::black_box;
 use core::num::NonZeroU32;
 
-use packet::ethernet::network_header;
+use packet::ethernet::first_tag;
 use packet::vlan::TPID_8021Q;
-use packet::{EtherType, Mac, Tag};
+use packet::{EthernetHeader, Ip};
 
 use crate::event::Event;
 use crate::fdb::Fdb;
@@ -47,12 +47,10 @@ impl Switch {
         let Event::Frame { port, frame } = event else { return None };
         let member = self.ports.get(*port)?.settings.role.membership()?;
         let fdb = &self.bridges.get(member.bridge)?.fdb;
-        let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1, high, low] =
-            *frame.bytes().first_chunk::<16>()?;
-        let is_tagged = [t0, t1] == TPID_8021Q;
-        let tag = is_tagged.then(|| Tag::from_bits(u16::from_be_bytes([high, low])));
+        let header = EthernetHeader::of(frame.bytes())?;
+        let tag = first_tag(frame.bytes()).filter(|tag| tag.tpid() == TPID_8021Q);
         let vlan = member.vlans.admit(tag).ok()?;
-        let stations = [Mac([d0, d1, d2, d3, d4, d5]), Mac([s0, s1, s2, s3, s4, s5])];
+        let stations = [header.destination(), header.source()];
         Some((fdb, stations.map(|mac| fdb.hash(mac, vlan))))
     }
 
@@ -79,8 +77,9 @@ impl Switch {
 
     fn hash_ahead(&self, event: &Event) -> Option<u64> {
         let Event::Frame { frame, .. } = event else { return None };
-        let (at, ethertype) = network_header(frame.bytes())?;
-        let packet = frame.bytes().get(at..).filter(|_| ethertype == EtherType::IPV4)?;
-        self.nat.hash_ahead(packet)
+        match Ip::in_frame(frame.bytes())? {
+            (_, Ip::V4(packet)) => self.nat.hash_ahead(packet),
+            (_, Ip::V6(_)) => None,
+        }
     }
 }

@@ -8,7 +8,8 @@ use packet::ethernet::{first_tag, tags_len};
 use packet::segment::segment_ip_len;
 use packet::snapshot::span;
 use packet::{
-    BridgeId, DropReason, Dropped, Frame, Instant, InterfaceId, Mac, PortId, Tag, VlanId,
+    BridgeId, DropReason, Dropped, EthernetHeader, Frame, Instant, InterfaceId, Mac, PortId, Tag,
+    VlanId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -173,7 +174,8 @@ impl Bridge {
             // Not a member of the VLAN, or down: no copy was ever meant for it.
             Err(LeftOut::Refused(_) | LeftOut::CameFrom | LeftOut::SplitHorizon) => {}
         });
-        let for_one = frame.bytes().first_chunk().is_some_and(|mac| !Mac(*mac).is_group());
+        let header = EthernetHeader::of(frame.bytes());
+        let for_one = header.is_some_and(|header| !header.destination().is_group());
         let too_large = narrowest.filter(|_| for_one).map(|mtu| (mtu, frame.compact()));
         let lowered: Vec<_> =
             lowering.into_iter().map(|(to, tag)| (to, tag, frame.compact())).collect();

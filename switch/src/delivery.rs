@@ -1,11 +1,12 @@
 //! Step 8 of a packet's life: to a MAC address, or wait (bounded) for one; then out on the segment.
 
-use core::net::Ipv4Addr;
-
 use nat::Rules;
 use packet::icmp::IcmpError;
 use packet::segment::segment_ip_len;
-use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Mac, PortId};
+use packet::{
+    DropReason, Dropped, EtherType, Ethernet, EthernetHeader, Frame, Instant, InterfaceId, Ip, Mac,
+    PortId,
+};
 
 use crate::bridge::{Decision, Way, footprint};
 use crate::inside;
@@ -18,9 +19,6 @@ use crate::station::Location;
 use crate::stats::Fate;
 use crate::switch::Switch;
 use crate::trace::{Note, Part};
-
-/// Where the source address of an IPv4 packet lies in its frame; the destination's is behind it.
-const SOURCE: usize = 14 + 12;
 
 impl Switch {
     /// Step 8: gives a packet to its next hop, or lets it wait until that has a MAC address.
@@ -144,10 +142,9 @@ impl Switch {
     pub(crate) fn end_untranslated(&mut self, before: &Rules, out: &mut Outbox) {
         let (rules, routes) = (self.nat.rules(), &self.router.routes);
         let leaks = |key: Key, frame: &Frame| {
-            let ends = frame.bytes().get(SOURCE..).and_then(|bytes| bytes.first_chunk::<8>());
-            let Some([a, b, c, d, e, f, g, h]) = ends.copied() else { return false };
-            let (source, to) = (Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, f, g, h));
-            let shows = |rules: &Rules| inside::shows(rules, routes, (source, to), key.interface());
+            let Some((_, Ip::V4(ip))) = Ip::in_frame(frame.bytes()) else { return false };
+            let ends = (ip.source(), ip.destination());
+            let shows = |rules: &Rules| inside::shows(rules, routes, ends, key.interface());
             shows(rules) && !shows(before)
         };
         for Waiting { frame, from } in self.router.pending.remove(leaks) {
@@ -208,7 +205,8 @@ impl Switch {
             return Err(frame.refuse(DropReason::PortDown));
         };
         let way = Way { vlan, from: None };
-        let destination = frame.bytes().first_chunk().map_or(Mac::BROADCAST, |mac| Mac(*mac));
+        let header = EthernetHeader::of(frame.bytes());
+        let destination = header.map_or(Mac::BROADCAST, EthernetHeader::destination);
         match bridge.decide(destination, vlan, None) {
             Ok(Decision::Forward(to)) => {
                 if let Location::Peer { tunnel, .. } = to {
@@ -256,7 +254,7 @@ impl Switch {
         match dropped.reason {
             DropReason::NoNeighbor => Some(IcmpError::HostUnreachable),
             DropReason::ExceedsTunnelMtu => {
-                let to = Mac(*dropped.frame.bytes().first_chunk()?);
+                let to = EthernetHeader::of(dropped.frame.bytes())?.destination();
                 let Link::Vlan { bridge, vlan } = self.router.interfaces.get(interface)?.link
                 else {
                     return None;
@@ -283,8 +281,5 @@ impl Switch {
 
 /// Whether a frame holds an IPv4 packet that may be cut.
 fn may_fragment(frame: &Frame) -> bool {
-    let header = frame.bytes().get(SOURCE - 14..);
-    header.is_some_and(
-        |header| matches!(header, [8, 0, _, _, _, _, _, _, flags, ..] if flags & 0x40 == 0),
-    )
+    matches!(Ip::in_frame(frame.bytes()), Some((_, Ip::V4(ip))) if !ip.dont_fragment())
 }

@@ -9,6 +9,8 @@
 use core::net::Ipv4Addr;
 
 use packet::arp::Arp;
+use packet::ip::V4;
+use packet::transport::ports;
 use packet::{DropReason, EtherType, Ethernet, Mac, Protocol};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +24,7 @@ pub struct Guard {
 }
 
 /// UDP ports of a DHCP client and server.
-const DHCP: [u8; 4] = [0, 68, 0, 67];
+const DHCP: (u16, u16) = (68, 67);
 
 impl Guard {
     /// Whether a frame may come in.
@@ -50,13 +52,11 @@ impl Guard {
     }
 
     fn owns_packet(&self, payload: &[u8]) -> bool {
-        let Some(header) = payload.first_chunk::<20>() else { return false };
-        let [first, .., s0, s1, s2, s3, _, _, _, _] = *header;
-        let source = Ipv4Addr::new(s0, s1, s2, s3);
-        let ports = || payload.get(usize::from(first & 0x0f) * 4..)?.first_chunk();
-        let asks_for_one =
-            source.is_unspecified() && header[9] == Protocol::UDP.0 && ports() == Some(&DHCP);
-        asks_for_one || self.addresses.contains(&source)
+        let Some(ip) = V4::of(payload) else { return false };
+        let asks_for_one = ip.source().is_unspecified()
+            && ip.protocol() == Protocol::UDP
+            && ports(ip.payload()) == Some(DHCP);
+        asks_for_one || self.addresses.contains(&ip.source())
     }
 }
 

@@ -5,12 +5,14 @@ use core::net::Ipv4Addr;
 
 use nat::Arrival;
 use packet::checksum;
+use packet::ethernet::HEADER_LEN as ETHERNET;
 use packet::icmp::{self, IcmpError};
+use packet::ip::{V4, V4_HEADER};
 use packet::ipv4::Header;
 use packet::rewrite::{self, End};
 use packet::transport::TcpFlags;
 use packet::{DropReason, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol};
-use packet::{Transport, net};
+use packet::{TcpHeader, Transport, net};
 
 use crate::inside;
 use crate::interface::Origin;
@@ -24,9 +26,6 @@ use crate::trace::{Answer, Note, Part, Untold};
 const TTL: u8 = 64;
 /// Of the traffic class, what is not about congestion.
 const DSCP: u8 = 0xfc;
-const ETHERNET: usize = 14;
-const IPV4: usize = 20;
-const TCP: usize = 20;
 const ECHO_REQUEST: u8 = 8;
 
 impl Switch {
@@ -48,7 +47,7 @@ impl Switch {
         origin: Origin,
         out: &mut Outbox,
     ) -> Result<Fate, Refusal> {
-        if packet.fragment_offset() != 0 {
+        if packet.ip().fragment_offset() != 0 {
             return Err(packet.refuse(DropReason::BadFragment).into());
         }
         if self.shows_inside(packet.destination(), packet.source(), origin.interface) {
@@ -68,7 +67,7 @@ impl Switch {
                 if !flags.has(TcpFlags::RST) && !self.nat.rules().is_outside(origin.interface) =>
             {
                 self.trace.note(|| Note::Answered(Answer::Reset));
-                self.reset(now, &packet, flags, out);
+                self.reset(now, &packet, out);
                 Err(packet.refuse(DropReason::PortUnreachable).into())
             }
             Transport::Other(_) => {
@@ -92,33 +91,31 @@ impl Switch {
     }
 
     /// Refuses a connection: a reset as RFC 9293 section 3.10.7.1 makes it, of the class of what it answers.
-    fn reset(&mut self, now: Instant, cause: &Ipv4, flags: TcpFlags, out: &mut Outbox) {
-        let Some(tcp) = cause.payload().first_chunk::<TCP>() else {
-            return;
-        };
-        let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, ..] = *tcp;
-        let data = cause.payload().len().saturating_sub(usize::from(offset >> 4) * 4);
+    fn reset(&mut self, now: Instant, cause: &Ipv4, out: &mut Outbox) {
+        let Some(tcp) = TcpHeader::of(cause.payload()) else { return };
+        let flags = tcp.flags();
         let syn_fin = u32::from(flags.has(TcpFlags::SYN)) + u32::from(flags.has(TcpFlags::FIN));
-        let sequence = u32::from_be_bytes([q0, q1, q2, q3]);
-        let heard = sequence.wrapping_add(data as u32).wrapping_add(syn_fin);
+        let data = tcp.payload().len() as u32;
+        let heard = tcp.sequence().wrapping_add(data).wrapping_add(syn_fin);
         let (sequence, acknowledgement, flags) = match flags.has(TcpFlags::ACK) {
-            true => (u32::from_be_bytes([a0, a1, a2, a3]), 0, TcpFlags::RST),
+            true => (tcp.acknowledgement(), 0, TcpFlags::RST),
             false => (0, heard, TcpFlags::RST | TcpFlags::ACK),
         };
-        let mut segment = [0; TCP];
-        segment[..4].copy_from_slice(&[d0, d1, s0, s1]);
+        let mut segment = [0; TcpHeader::LEAST];
+        segment[..2].copy_from_slice(&tcp.destination_port().to_be_bytes());
+        segment[2..4].copy_from_slice(&tcp.source_port().to_be_bytes());
         segment[4..8].copy_from_slice(&sequence.to_be_bytes());
         segment[8..12].copy_from_slice(&acknowledgement.to_be_bytes());
         segment[12..14].copy_from_slice(&[0x50, flags]);
         let (own, peer) = (cause.destination(), cause.source());
-        let pseudo = checksum::pseudo_header(own, peer, Protocol::TCP.0, TCP as u16);
+        let pseudo = checksum::pseudo_header(own, peer, Protocol::TCP.0, TcpHeader::LEAST as u16);
         let sum = !checksum::sum(&segment, pseudo);
         segment[16..18].copy_from_slice(&sum.to_be_bytes());
         let mut frame = out.pool.take();
-        if !frame.reset(ETHERNET + IPV4 + TCP) {
+        if !frame.reset(ETHERNET + V4_HEADER + TcpHeader::LEAST) {
             return;
         }
-        if let Some(place) = frame.bytes_mut().get_mut(ETHERNET + IPV4..) {
+        if let Some(place) = frame.bytes_mut().get_mut(ETHERNET + V4_HEADER..) {
             place.copy_from_slice(&segment);
         }
         let header = Header {
@@ -126,7 +123,7 @@ impl Switch {
             destination: peer,
             protocol: Protocol::TCP,
             ttl: TTL,
-            traffic_class: cause.traffic_class() & DSCP,
+            traffic_class: cause.ip().traffic_class() & DSCP,
             identification: 0,
             dont_fragment: true,
         };
@@ -150,7 +147,7 @@ impl Switch {
         let Some(cause) = cause.bytes().get(ETHERNET..) else {
             return;
         };
-        let Some(sender) = sender_to_tell(cause) else {
+        let Some(sender) = V4::of(cause).and_then(sender_to_tell) else {
             return self.trace.note(|| Note::NotTold(Untold::NotDue));
         };
         let translated = self.router.routes.is_own(sender);
@@ -249,17 +246,15 @@ impl Switch {
 
 /// Whom to tell about `cause`, unless it is an ICMP error, a later fragment, or from or to what is not one host
 /// (RFC 1812 section 4.3.2.7).
-pub(crate) fn sender_to_tell(cause: &[u8]) -> Option<Ipv4Addr> {
-    let header = cause.first_chunk::<20>()?;
-    let [_, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
-    let (sender, destination) = (Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3));
-    let later = u16::from_be_bytes([f0, f1]) & 0x1fff != 0;
-    let group = destination.is_multicast() || destination.is_broadcast();
-    if later || group || net::is_martian_source(sender) {
+pub(crate) fn sender_to_tell(cause: V4<'_>) -> Option<Ipv4Addr> {
+    let (sender, destination) = (cause.source(), cause.destination());
+    let is_later = cause.fragment_offset() != 0;
+    let to_group = destination.is_multicast() || destination.is_broadcast();
+    if is_later || to_group || net::is_martian_source(sender) {
         return None;
     }
-    let payload = cause.get(usize::from(header[0] & 0x0f) * 4..)?;
-    let is_error = protocol == Protocol::ICMP.0
-        && !matches!(Transport::parse(Protocol::ICMP, payload), Some(Transport::Query { .. }));
+    let icmp = Transport::parse(Protocol::ICMP, cause.payload());
+    let is_error =
+        cause.protocol() == Protocol::ICMP && !matches!(icmp, Some(Transport::Query { .. }));
     (!is_error).then_some(sender)
 }

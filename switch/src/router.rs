@@ -3,6 +3,7 @@
 use core::net::Ipv4Addr;
 
 use packet::icmp::IcmpError;
+use packet::ip::V4_HEADER;
 use packet::segment::segment_ip_len;
 use packet::{DropReason, Dropped, InterfaceId, Ipv4, net};
 use serde::{Deserialize, Serialize};
@@ -89,7 +90,7 @@ impl Router {
         let Some(own) = self.interfaces.get(interface) else {
             return Err((DropReason::PortDown, None));
         };
-        if packet.dont_fragment() && segment_ip_len(packet.frame()) > usize::from(own.mtu) {
+        if packet.ip().dont_fragment() && segment_ip_len(packet.frame()) > usize::from(own.mtu) {
             let error = IcmpError::FragmentationNeeded { mtu: own.mtu };
             return Err((DropReason::FragmentationNeeded, Some(error)));
         }
@@ -149,7 +150,7 @@ pub(crate) fn admit(packet: Ipv4, to_group: bool) -> Result<Ipv4, Dropped> {
     if net::is_martian_destination(destination) {
         return Err(packet.refuse(DropReason::MartianDestination));
     }
-    if packet.header_len() > 20 && has_source_route(packet.options()) {
+    if packet.header_len() > V4_HEADER && has_source_route(packet.ip().options()) {
         return Err(packet.refuse(DropReason::SourceRoute));
     }
     Ok(packet)

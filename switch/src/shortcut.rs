@@ -2,7 +2,7 @@
 //! anything is not as usual, it goes the long way.
 
 use nat::{Course, Note, Seen};
-use packet::ipv4::MIN_HEADER;
+use packet::ip::V4_HEADER;
 use packet::segment::segment_ip_len;
 use packet::{EtherType, Ethernet, Instant, InterfaceId, Ipv4};
 
@@ -53,7 +53,7 @@ impl Switch {
             return Err(packet);
         };
         // What the flow's last packet may not have been: options, the end of its hops, too large.
-        let usual = !to_group && packet.header_len() == MIN_HEADER && packet.ttl() > 1;
+        let usual = !to_group && packet.header_len() == V4_HEADER && packet.ttl() > 1;
         if !usual || segment_ip_len(packet.frame()) > usize::from(mtu) {
             return Err(packet);
         }

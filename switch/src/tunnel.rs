@@ -3,11 +3,12 @@
 
 use core::net::Ipv4Addr;
 
-use packet::ethernet::network_header;
+use packet::ethernet::{HEADER_LEN, network_header};
 use packet::icmp::IcmpError;
 use packet::vlan::TPID_8021Q;
 use packet::{
-    DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Mac, PortId, rewrite, unfinished,
+    DropReason, Dropped, EtherType, Ethernet, EthernetHeader, Frame, Instant, Ip, Mac, PortId,
+    rewrite, unfinished,
 };
 use vxlan::header::{self, Reserved};
 use vxlan::{FarEnd, outer};
@@ -24,7 +25,6 @@ use crate::switch::{Outcome, Switch};
 use crate::trace::{Note, Part, Step, Untold};
 use crate::vlan::VlanMode;
 
-const ETHERNET: usize = 14;
 /// IP and TCP headers without options: what an MSS leaves out (RFC 6691).
 const IPV4_TCP: u16 = 40;
 const IPV6_TCP: u16 = 60;
@@ -186,20 +186,14 @@ struct Cause<'a> {
 impl<'a> Cause<'a> {
     /// `None` for what is not IPv4, may be fragmented, or must not be answered.
     fn of(frame: &'a Frame) -> Option<Self> {
-        let (ethernet, packet) = frame.bytes().split_first_chunk::<ETHERNET>()?;
-        let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *ethernet;
-        let header = packet.first_chunk::<20>()?;
-        let dont_fragment = header[6] & 0x40 != 0;
-        if EtherType(u16::from_be_bytes([t0, t1])) != EtherType::IPV4
-            || header[0] >> 4 != 4
-            || !dont_fragment
-        {
+        let ethernet = EthernetHeader::of(frame.bytes())?;
+        let Some((HEADER_LEN, Ip::V4(ip))) = Ip::in_frame(frame.bytes()) else { return None };
+        if !ip.dont_fragment() {
             return None;
         }
-        let sender = sender_to_tell(packet)?;
-        let [.., a, b, c, d] = *header;
-        let destination = Ipv4Addr::new(a, b, c, d);
-        let (from_mac, to_mac) = (Mac([s0, s1, s2, s3, s4, s5]), Mac([d0, d1, d2, d3, d4, d5]));
+        let packet = frame.bytes().get(HEADER_LEN..)?;
+        let (from_mac, to_mac) = (ethernet.source(), ethernet.destination());
+        let (sender, destination) = (sender_to_tell(ip)?, ip.destination());
         Some(Self { from_mac, to_mac, sender, destination, packet })
     }
 }

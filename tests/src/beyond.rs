@@ -35,15 +35,17 @@ pub(crate) fn mark(outer: u8, frame: &mut Frame) {
     }
 }
 
-/// Where the IP header is, behind up to two tags, and its version.
+/// Where the IP header is, behind up to two tags, and its version; it is whole.
 fn network(bytes: &[u8]) -> Option<(usize, u8)> {
     let at = (14..=22).step_by(4).find(|at| {
         let ethertype = bytes.get(at - 2..*at);
         !matches!(ethertype, Some([0x81, 0x00] | [0x88, 0xa8] | [0x91..=0x93, 0x00]))
     })?;
-    match (bytes.get(at - 2..at)?, bytes.get(at)? >> 4) {
-        ([0x08, 0x00], 4) => Some((at, 4)),
-        ([0x86, 0xdd], 6) => Some((at, 6)),
+    let (first, len) = (*bytes.get(at)?, bytes.len() - at);
+    let header = usize::from(first & 15) * 4;
+    match (bytes.get(at - 2..at)?, first >> 4) {
+        ([0x08, 0x00], 4) if header >= 20 && len >= header => Some((at, 4)),
+        ([0x86, 0xdd], 6) if len >= 40 => Some((at, 6)),
         _ => None,
     }
 }

@@ -4,8 +4,7 @@
 //! one port and different flows should not. It is no defence: whoever picks inner addresses can pick collisions, and
 //! gains one slow path.
 
-use packet::ethernet::network_header;
-use packet::{EtherType, Protocol};
+use packet::{Ip, Protocol};
 
 /// The inner flow of a frame of `bytes`: equal for all frames of a flow, spread evenly over all 32 bits.
 ///
@@ -14,44 +13,29 @@ use packet::{EtherType, Protocol};
 /// about 5 ns.
 #[inline]
 pub fn flow_hash(bytes: &[u8]) -> u32 {
-    network_header(bytes)
-        .and_then(|(at, ethertype)| {
-            let packet = bytes.get(at..)?;
-            match ethertype {
-                EtherType::IPV4 => ipv4(packet),
-                EtherType::IPV6 => ipv6(packet),
-                _ => None,
-            }
-        })
-        .unwrap_or_else(|| stations(bytes))
-}
-
-fn ipv4(packet: &[u8]) -> Option<u32> {
-    let header = packet.first_chunk::<20>()?;
-    let is_fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0;
-    let protocol = header[9];
-    let behind = packet.get(usize::from(header[0] & 0x0f) * 4..).unwrap_or(&[]);
-    let ports = if is_fragment { 0 } else { ports(protocol, behind) };
-    let addresses = word(header.get(12..)?)?;
-    Some(mix([addresses, u64::from(protocol) << 32 | u64::from(ports)]))
-}
-
-fn ipv6(packet: &[u8]) -> Option<u32> {
-    let (header, behind) = packet.split_first_chunk::<40>()?;
-    // A fragment's next header is the fragment header, in the first as in the others.
-    let protocol = header[6];
-    let ports = ports(protocol, behind);
-    let (words, _) = header.get(8..)?.as_chunks::<8>();
-    let [a, b, c, d] = *words else { return None };
-    let [a, b, c, d] = [a, b, c, d].map(u64::from_be_bytes);
-    Some(mix([a, b, c, d, u64::from(protocol) << 32 | u64::from(ports)]))
+    match Ip::in_frame(bytes) {
+        Some((_, Ip::V4(ip))) => {
+            let ports = if ip.is_fragment() { 0 } else { ports(ip.protocol(), ip.payload()) };
+            let last = u64::from(ip.protocol().0) << 32 | u64::from(ports);
+            mix([u64::from_be_bytes(*ip.addresses()), last])
+        }
+        Some((_, Ip::V6(ip))) => {
+            // A fragment's next header is the fragment header, in the first as in the others.
+            let ports = ports(ip.next_header(), ip.payload());
+            let last = u64::from(ip.next_header().0) << 32 | u64::from(ports);
+            let (words, _) = ip.addresses().as_chunks::<8>();
+            let [a, b, c, d] = *words else { return stations(bytes) };
+            let [a, b, c, d] = [a, b, c, d].map(u64::from_be_bytes);
+            mix([a, b, c, d, last])
+        }
+        None => stations(bytes),
+    }
 }
 
 /// Both ports, or zero for a protocol that has none there.
-fn ports(protocol: u8, behind: &[u8]) -> u32 {
-    const SCTP: Protocol = Protocol(132);
-    match (Protocol(protocol), behind.first_chunk()) {
-        (Protocol::TCP | Protocol::UDP | SCTP, Some(ports)) => u32::from_be_bytes(*ports),
+fn ports(protocol: Protocol, behind: &[u8]) -> u32 {
+    match (protocol, behind.first_chunk()) {
+        (Protocol::TCP | Protocol::UDP | Protocol::SCTP, Some(ports)) => u32::from_be_bytes(*ports),
         _ => 0,
     }
 }
@@ -63,10 +47,6 @@ fn stations(bytes: &[u8]) -> u32 {
     }
     let number = u128::from_be_bytes(first);
     mix([(number >> 64) as u64, number as u64])
-}
-
-fn word(bytes: &[u8]) -> Option<u64> {
-    bytes.first_chunk().map(|word| u64::from_be_bytes(*word))
 }
 
 /// One wide multiplication a word, its halves folded: every bit of the input reaches the low ones.

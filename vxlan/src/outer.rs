@@ -5,9 +5,8 @@
 
 use core::num::NonZeroU8;
 
-use packet::ethernet::network_header;
 use packet::rewrite::{Ecn, ecn, set_ecn};
-use packet::{DropReason, EtherType, Frame};
+use packet::{DropReason, Frame, Ip};
 
 /// Hops the outer packet may make.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -56,12 +55,12 @@ pub struct Outer {
 /// The outer header for an inner frame of `bytes`. All pieces of a super-frame have the same.
 #[inline]
 pub fn outer(ttl: Ttl, dscp: Dscp, bytes: &[u8]) -> Outer {
-    let inner = inner(bytes);
-    let class = inner.map_or(0, |inner| inner.tos);
+    let inner = Ip::in_frame(bytes).map(|(_, ip)| ip);
+    let class = inner.map_or(0, |inner| inner.traffic_class());
     Outer {
         ttl: match ttl {
             Ttl::Fixed(hops) => hops,
-            Ttl::Inherit => inner.map_or(Ttl::DEFAULT, |inner| inner.ttl),
+            Ttl::Inherit => inner.map_or(Ttl::DEFAULT, |inner| hops(inner.ttl())),
         },
         tos: class & 0b11
             | match dscp {
@@ -97,19 +96,6 @@ pub fn congestion(outer_tos: u8, frame: &mut Frame) -> Result<(), DropReason> {
         (Some(Ecn::NotEct | Ecn::Ect0 | Ecn::Ect1 | Ecn::Ce) | None, _) => {}
     }
     Ok(())
-}
-
-/// The same fields of the packet inside; `None` when it is no IP packet, or not enough of one.
-fn inner(bytes: &[u8]) -> Option<Outer> {
-    let (at, ethertype) = network_header(bytes)?;
-    let header = bytes.get(at..)?.first_chunk::<9>()?;
-    match (ethertype, header[0] >> 4) {
-        (EtherType::IPV4, 4) => Some(Outer { ttl: hops(header[8]), tos: header[1] }),
-        (EtherType::IPV6, 6) => {
-            Some(Outer { ttl: hops(header[7]), tos: header[0] << 4 | header[1] >> 4 })
-        }
-        _ => None,
-    }
 }
 
 /// What is left of a packet's way; one that should have ended may make one hop more.

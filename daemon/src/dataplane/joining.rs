@@ -13,8 +13,7 @@
 use core::num::NonZeroU16;
 
 use packet::coalesce::{Fragments, Joiner};
-use packet::ethernet::network_header;
-use packet::{EtherType, Frame, Pool, Protocol};
+use packet::{Frame, Ip, Pool, Protocol};
 use switch::Egress;
 use vxlan::entropy::flow_hash;
 
@@ -203,28 +202,12 @@ pub(super) const TAG: u64 = 4;
 
 /// Whether TCP follows an IP header at once.
 pub(super) fn is_tcp(frame: &Frame) -> bool {
-    let bytes = frame.bytes();
-    let protocol = match network_header(bytes) {
-        Some((at, EtherType::IPV4)) => bytes.get(at + 9),
-        Some((at, EtherType::IPV6)) => bytes.get(at + 6),
-        _ => None,
-    };
-    protocol == Some(&Protocol::TCP.0)
+    Ip::in_frame(frame.bytes()).is_some_and(|(_, ip)| ip.protocol() == Protocol::TCP)
 }
 
 /// Whether it is a part of an IP datagram.
 fn is_fragment(frame: &Frame) -> bool {
-    /// IPv6's fragment header, as the next one.
-    const FRAGMENT: u8 = 44;
-    let bytes = frame.bytes();
-    match network_header(bytes) {
-        Some((at, EtherType::IPV4)) => {
-            let field = bytes.get(at + 6..).and_then(|field| field.first_chunk());
-            field.is_some_and(|field| u16::from_be_bytes(*field) & 0x3fff != 0)
-        }
-        Some((at, EtherType::IPV6)) => bytes.get(at + 6) == Some(&FRAGMENT),
-        _ => false,
-    }
+    Ip::in_frame(frame.bytes()).is_some_and(|(_, ip)| ip.is_fragment())
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSo
 use std::time::{Duration, Instant};
 
 use os::netns::{Netns, NetnsError, Place};
-use packet::icmp;
+use packet::icmp::{self, IcmpHeader};
+use packet::ip::V4;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Somebody who takes part: a namespace by the name that the story has for it.
@@ -124,16 +125,11 @@ fn echo_request(identifier: u16, sequence: u16) -> Vec<u8> {
 
 /// Reads an IPv4 packet as a raw socket gives it; `None` unless it is the reply to this very request.
 fn echo_reply(packet: &[u8], identifier: u16, sequence: u16) -> Option<Reply> {
-    let header = usize::from(packet.first()? & 0x0f) * 4;
-    let ttl = *packet.get(8)?;
-    let message = packet.get(header..)?;
-    let [kind, 0, _, _, id0, id1, sequence0, sequence1] = message.first_chunk::<8>()? else {
-        return None;
-    };
-    let ours = *kind == 0
-        && u16::from_be_bytes([*id0, *id1]) == identifier
-        && u16::from_be_bytes([*sequence0, *sequence1]) == sequence;
-    ours.then_some(Reply { ttl, length: message.len() })
+    let ip = V4::of(packet)?;
+    let icmp = IcmpHeader::of(ip.payload())?;
+    let is_reply = (icmp.kind(), icmp.code()) == (0, 0);
+    let ours = is_reply && (icmp.identifier(), icmp.sequence()) == (identifier, sequence);
+    ours.then_some(Reply { ttl: ip.ttl(), length: ip.payload().len() })
 }
 
 /// Sends a datagram to a socket of somebody else's, who answers with whom it saw: that must be `expected`.

@@ -5,7 +5,9 @@
 
 use std::net::Ipv4Addr;
 
-use packet::ipv4::{self, Header};
+use packet::ethernet::HEADER_LEN as ETHERNET;
+use packet::ip::V4_HEADER;
+use packet::ipv4::Header;
 use packet::{Frame, Protocol, checksum};
 use vxlan::Vni;
 use vxlan::encap::{Limits, Train};
@@ -92,12 +94,10 @@ fn packet(header: &Header, mut datagram: Vec<u8>, checksummed: bool) -> Option<F
         };
         datagram.get_mut(6..8)?.copy_from_slice(&sum.to_be_bytes());
     }
-    let mut frame =
-        Frame::copied_from(&[&[0; ETHERNET + ipv4::MIN_HEADER][..], &datagram].concat());
+    let mut frame = Frame::copied_from(&[&[0; ETHERNET + V4_HEADER][..], &datagram].concat());
     header.emit(&mut frame).then_some(frame)
 }
 
-const ETHERNET: usize = 14;
 const UDP: usize = 8;
 /// Source ports are of the dynamic range, as RFC 7348 section 5 has it.
 const FIRST_PORT: u16 = 49_152;

@@ -54,7 +54,7 @@ fn ipv4(packet: &Ipv4) -> String {
         Transport::Error { kind, code } => format!("ICMP {from} > {to} error {kind}/{code}"),
         Transport::OtherIcmp { kind } => format!("ICMP {from} > {to} type {kind}"),
         Transport::LaterFragment => {
-            format!("IPv4 {from} > {to} fragment at {}", packet.fragment_offset())
+            format!("IPv4 {from} > {to} fragment at {}", packet.ip().fragment_offset())
         }
         Transport::Other(Protocol(number)) => format!("IPv4 {from} > {to} protocol {number}"),
         Transport::Malformed => format!("IPv4 {from} > {to}, cut off"),

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use packet::ethernet::HEADER_LEN as ETHERNET;
-use packet::ipv4::MIN_HEADER;
+use packet::ip::V4_HEADER;
 use packet::snapshot::{Damaged, ensure};
 use packet::{Frame, Instant, Ipv4, Pool, PortId, Protocol, Tag, checksum};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ impl Key {
             source: packet.source(),
             destination: packet.destination(),
             protocol,
-            identification: packet.identification(),
+            identification: packet.ip().identification(),
         }
     }
 }
@@ -86,7 +86,7 @@ impl Datagram {
     /// Finds what is wrong with what was read.
     pub(super) fn check(&self) -> Result<(), Damaged> {
         let header = |headers: &Headers| headers.bytes.len().wrapping_sub(ETHERNET);
-        let fits = |len| (MIN_HEADER..=MAX_HEADER).contains(&len);
+        let fits = |len| (V4_HEADER..=MAX_HEADER).contains(&len);
         let header = self.first.as_ref().map(header).is_none_or(fits);
         let reach = self.pieces.as_ref().map_or(0, Pieces::reach);
         let lengths = reach <= MAX_TOTAL && self.total.is_none_or(|total| total <= MAX_TOTAL);
@@ -103,9 +103,9 @@ impl Datagram {
     /// Adds a fragment, without counting it; `true` when it was the last one missing.
     pub(super) fn add(&mut self, packet: &Ipv4) -> Result<bool, Spoilt> {
         let pieces = self.pieces.as_mut().ok_or(Spoilt)?;
-        let (offset, payload) = (usize::from(packet.fragment_offset()), packet.payload());
+        let (offset, payload) = (usize::from(packet.ip().fragment_offset()), packet.payload());
         let (len, end) = (payload.len(), offset + payload.len());
-        let is_last = !packet.more_fragments();
+        let is_last = !packet.ip().more_fragments();
         if len == 0 || packet.header_len() + end > MAX_TOTAL || !is_last && !len.is_multiple_of(8) {
             return Err(Spoilt);
         }
@@ -128,9 +128,9 @@ impl Datagram {
             let headers = packet.frame().bytes().get(..packet.transport_offset()).ok_or(Spoilt)?;
             self.first = Some(Headers { bytes: headers.to_vec(), tag: packet.frame().tag() });
         }
-        self.dont_fragment |= packet.dont_fragment();
+        self.dont_fragment |= packet.ip().dont_fragment();
         self.congestion |=
-            packet.traffic_class() & CONGESTION_EXPERIENCED == CONGESTION_EXPERIENCED;
+            packet.ip().traffic_class() & CONGESTION_EXPERIENCED == CONGESTION_EXPERIENCED;
         let complete = self.total == Some(pieces.len());
         let header = self.first.as_ref().map_or(0, |first| first.bytes.len() - ETHERNET);
         // The first fragment may have a longer header than the others.
@@ -147,7 +147,7 @@ impl Datagram {
         frame.set_tag(tag);
         let total = (frame.len() - ETHERNET) as u16; // `add` has seen that it is below 2^16.
         let header = frame.bytes_mut().get_mut(ETHERNET..bytes.len());
-        if let Some(header) = header.filter(|header| header.len() >= MIN_HEADER) {
+        if let Some(header) = header.filter(|header| header.len() >= V4_HEADER) {
             if self.congestion && header[1] & CONGESTION_EXPERIENCED != 0 {
                 header[1] |= CONGESTION_EXPERIENCED;
             }

@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 
 use packet::ipv4::Header;
-use packet::transport::TcpFlags;
+use packet::transport::{self, TcpFlags};
 use packet::{
-    DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Ipv4Net, Mac,
-    Offload, PortId, Protocol, Span, Transport, checksum, icmp,
+    DropReason, Dropped, EtherType, Ethernet, Frame, IcmpHeader, Instant, InterfaceId, Ipv4,
+    Ipv4Net, Mac, Offload, PortId, Protocol, Span, Transport, checksum, icmp,
 };
 use tapswitch_nat::{Arrival, Departure, Limits, Masquerade, Nat, Publish, Rules};
 
@@ -311,10 +311,13 @@ pub(crate) fn error(source: Ipv4Addr, kind: u8, code: u8, cause: &Ipv4, quoted: 
 pub(crate) fn quoted(packet: &Ipv4) -> ((Ipv4Addr, u16), (Ipv4Addr, u16)) {
     assert!(checksum::holds(packet.payload()));
     let quote = icmp::quote(packet.payload()).unwrap();
-    assert!(quote.header_holds());
+    assert!(quote.checksum_holds());
     let (from, to) = match quote.protocol() {
-        Protocol::ICMP => (quote.query().1, quote.query().1),
-        _ => quote.ports(),
+        Protocol::ICMP => {
+            let identifier = IcmpHeader::of(quote.payload()).unwrap().identifier();
+            (identifier, identifier)
+        }
+        _ => transport::ports(quote.payload()).unwrap(),
     };
     let bytes = &packet.payload()[8..];
     if usize::from(u16::from_be_bytes([bytes[2], bytes[3]])) == bytes.len() {

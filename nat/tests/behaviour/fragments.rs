@@ -136,7 +136,7 @@ fn options_of_the_first_fragment_are_kept_whenever_it_comes() {
         let mut here = Box::new();
         here.hold(1, one);
         let (packet, _) = here.whole(1, other);
-        assert_eq!(packet.options(), [1, 1, 1, 0]);
+        assert_eq!(packet.ip().options(), [1, 1, 1, 0]);
         assert_eq!(packet.payload(), body);
         assert_eq!(packet.frame().bytes()[..6], [2; 6]);
     }
@@ -153,8 +153,8 @@ fn df_and_ce_of_any_fragment_are_the_wholes() {
     bytes[6] |= 0x40;
     here.hold(1, second);
     let (packet, _) = here.whole(1, at(&like, 0, &like.payload()[..24], true, &[]));
-    assert!(packet.dont_fragment());
-    assert_eq!(packet.traffic_class(), 0b11);
+    assert!(packet.ip().dont_fragment());
+    assert_eq!(packet.ip().traffic_class(), 0b11);
 }
 
 #[test]

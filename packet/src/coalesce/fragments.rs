@@ -6,14 +6,14 @@ use core::num::NonZeroU16;
 use crate::checksum;
 use crate::ethernet::{EtherType, HEADER_LEN as ETHERNET};
 use crate::frame::Frame;
-use crate::ipv4::{MIN_HEADER, Protocol};
+use crate::ip::{Protocol, V4_HEADER};
 use crate::offload::{Offload, Span};
 use crate::pool::Pool;
 
-const TRANSPORT: usize = ETHERNET + MIN_HEADER;
+const TRANSPORT: usize = ETHERNET + V4_HEADER;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET: u16 = 0x1fff;
-const MOST: usize = 65_535 - MIN_HEADER;
+const MOST: usize = 65_535 - V4_HEADER;
 
 /// Fragments that follow one another and are a datagram as far as they go: all equal but for what a cut writes, each
 /// where the one before ended, all of the first one's size but the last, which may be smaller.
@@ -105,7 +105,7 @@ impl Part {
     /// Nothing for what is no fragment of UDP over IPv4 without options and tags, complete and without padding.
     fn of(frame: &Frame) -> Option<Self> {
         let bytes = frame.bytes();
-        let header = bytes.get(ETHERNET..)?.first_chunk::<MIN_HEADER>()?;
+        let header = bytes.get(ETHERNET..)?.first_chunk::<V4_HEADER>()?;
         let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
         let field = u16::from_be_bytes([header[6], header[7]]);
         let is_plain = bytes.get(12..ETHERNET) == Some(&EtherType::IPV4.0.to_be_bytes())
@@ -117,7 +117,7 @@ impl Part {
             && frame.tag().is_none()
             && frame.offload() == Offload::Complete;
         let is_last = field & MORE_FRAGMENTS == 0;
-        let (offset, len) = (usize::from(field & OFFSET) * 8, total.checked_sub(MIN_HEADER)?);
+        let (offset, len) = (usize::from(field & OFFSET) * 8, total.checked_sub(V4_HEADER)?);
         let is_fragment = len > 0 && if is_last { offset > 0 } else { len.is_multiple_of(8) };
         (is_plain && is_fragment).then_some(Self { offset, len, is_last })
     }
@@ -127,7 +127,7 @@ impl Part {
 /// not right.
 fn finish(whole: &mut [u8]) -> bool {
     let Some((ahead, udp)) = whole.split_at_mut_checked(TRANSPORT) else { return false };
-    let Some(header) = ahead.last_chunk_mut::<MIN_HEADER>() else { return false };
+    let Some(header) = ahead.last_chunk_mut::<V4_HEADER>() else { return false };
     let Ok(len) = u16::try_from(udp.len()) else { return false };
     let pseudo = checksum::add(checksum::sum(&header[12..20], u16::from(Protocol::UDP.0)), len);
     let [_, _, _, _, l0, l1, c0, c1, ..] = *udp else { return false };
@@ -138,7 +138,7 @@ fn finish(whole: &mut [u8]) -> bool {
         return false;
     }
     udp[6..8].copy_from_slice(&pseudo.to_be_bytes());
-    header[2..4].copy_from_slice(&(len + MIN_HEADER as u16).to_be_bytes());
+    header[2..4].copy_from_slice(&(len + V4_HEADER as u16).to_be_bytes());
     header[6] &= 0x40;
     header[7] = 0;
     header[10..12].fill(0);
@@ -162,13 +162,13 @@ mod tests {
         let bytes = frame.bytes_mut();
         bytes.iter_mut().zip(0u32..).for_each(|(byte, n)| *byte = ((n * 31) >> 3) as u8);
         bytes[12..14].copy_from_slice(&[8, 0]);
-        let (ip, udp) = bytes[ETHERNET..].split_at_mut(MIN_HEADER);
+        let (ip, udp) = bytes[ETHERNET..].split_at_mut(V4_HEADER);
         ip[..2].copy_from_slice(&[0x45, 0]);
         ip[2..4].copy_from_slice(&(len as u16).to_be_bytes());
         ip[6..12].copy_from_slice(&[0, 0, 64, 17, 0, 0]);
         let sum = checksum::of(ip);
         ip[10..12].copy_from_slice(&sum.to_be_bytes());
-        let length = (len - MIN_HEADER) as u16;
+        let length = (len - V4_HEADER) as u16;
         udp[4..6].copy_from_slice(&length.to_be_bytes());
         let pseudo = checksum::add(checksum::sum(&ip[12..20], 17), length);
         udp[6..8].copy_from_slice(&pseudo.to_be_bytes());

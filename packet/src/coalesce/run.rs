@@ -14,21 +14,20 @@ use core::num::NonZeroU16;
 use core::ops::Range;
 
 use crate::checksum;
-use crate::ethernet::{EtherType, HEADER_LEN as ETHERNET};
-use crate::ipv4::{MIN_HEADER, Protocol};
+use crate::ethernet::HEADER_LEN as ETHERNET;
+use crate::ip::{Ip, Protocol, V4_HEADER, V6_HEADER};
 use crate::offload::{Offload, SegmentKind, Span};
 use crate::segment::{MAX_PIECES, finish_ipv4, finish_ipv6, finish_udp};
-use crate::transport::TcpFlags;
+use crate::transport::{TcpFlags, TcpHeader, UdpHeader};
 
 /// The most datagrams in a UDP super-frame: a kernel refuses one of more from a TAP (`UDP_MAX_SEGMENTS`, which
 /// newer kernels have raised to 128).
 pub const MAX_DATAGRAMS: usize = 64;
 
 const MAX_IP_LEN: usize = 65_535;
-const IPV6_HEADER: usize = 40;
 /// Where the transport headers start.
-const BEHIND_IPV4: usize = ETHERNET + MIN_HEADER;
-const BEHIND_IPV6: usize = ETHERNET + IPV6_HEADER;
+const BEHIND_IPV4: usize = ETHERNET + V4_HEADER;
+const BEHIND_IPV6: usize = ETHERNET + V6_HEADER;
 /// Flags that a cut leaves to the last segment.
 const LAST_ONLY: u8 = TcpFlags::FIN | TcpFlags::PSH;
 
@@ -59,23 +58,28 @@ pub(super) struct Run {
 impl Run {
     /// The run that begins with the frame `first`; `None` when nothing may be joined to it.
     pub(super) fn open(first: &[u8], offload: Offload) -> Option<Self> {
-        let ethernet = first.first_chunk::<ETHERNET>()?;
-        let ethertype = EtherType(u16::from_be_bytes([ethernet[12], ethernet[13]]));
-        let (is_ipv4, protocol) = match ethertype {
-            EtherType::IPV4 => (true, ipv4_protocol(first)?),
-            EtherType::IPV6 => (false, ipv6_protocol(first)?),
-            _ => return None,
+        let (ETHERNET, ip) = Ip::in_frame(first)? else { return None };
+        let (is_ipv4, least) = match ip {
+            Ip::V4(_) => (true, V4_HEADER),
+            Ip::V6(_) => (false, V6_HEADER),
         };
-        let transport = if is_ipv4 { BEHIND_IPV4 } else { BEHIND_IPV6 };
-        let (kind, header_len, last_flags) = match protocol {
+        if ip.is_fragment() || ip.header_len() != least {
+            return None;
+        }
+        let transport = ETHERNET + least;
+        let (kind, header_len, last_flags) = match ip.protocol() {
             Protocol::TCP => {
-                let (header_len, last_flags) = tcp_header(first.get(transport..)?)?;
+                let tcp = TcpHeader::of(ip.payload())?;
+                let TcpFlags(flags) = tcp.flags();
+                if flags & !LAST_ONLY != TcpFlags::ACK {
+                    return None;
+                }
                 let ecn = false;
                 let kind =
                     if is_ipv4 { SegmentKind::Tcp4 { ecn } } else { SegmentKind::Tcp6 { ecn } };
-                (kind, header_len, last_flags)
+                (kind, tcp.header_len(), flags & LAST_ONLY)
             }
-            Protocol::UDP => (SegmentKind::Udp, 8, 0),
+            Protocol::UDP => (SegmentKind::Udp, UdpHeader::LEN, 0),
             _ => return None,
         };
         let headers = transport + header_len;
@@ -87,7 +91,8 @@ impl Run {
             size: NonZeroU16::new(u16::try_from(payload).ok()?)?,
             payload,
             pieces: 1,
-            pseudo: pseudo_header(first.get(ETHERNET..transport)?, is_ipv4, protocol),
+            // Never zero, since the protocol is part of it.
+            pseudo: checksum::sum(ip.addresses(), u16::from(ip.protocol().0)),
             last_flags,
             first: offload,
             verified: false,
@@ -264,38 +269,11 @@ impl Run {
     }
 }
 
-/// What a whole IPv4 packet without options carries.
-fn ipv4_protocol(frame: &[u8]) -> Option<Protocol> {
-    let header = frame.get(ETHERNET..)?.first_chunk::<MIN_HEADER>()?;
-    let is_fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0;
-    (header[0] == 0x45 && !is_fragment).then_some(Protocol(header[9]))
-}
-
-/// What an IPv6 packet without extension headers carries.
-fn ipv6_protocol(frame: &[u8]) -> Option<Protocol> {
-    let header = frame.get(ETHERNET..)?.first_chunk::<IPV6_HEADER>()?;
-    (header[0] >> 4 == 6).then_some(Protocol(header[6]))
-}
-
-/// Length of a first segment's TCP header, and those of its flags that end a run; `None` when its flags forbid one.
-fn tcp_header(segment: &[u8]) -> Option<(usize, u8)> {
-    let header = segment.first_chunk::<20>()?;
-    let len = usize::from(header[12] >> 4) * 4;
-    let flags = header[13];
-    (len >= 20 && flags & !LAST_ONLY == TcpFlags::ACK).then_some((len, flags & LAST_ONLY))
-}
-
-/// The pseudo-header's sum without its length: never zero, since the protocol is part of it.
-fn pseudo_header(network: &[u8], is_ipv4: bool, protocol: Protocol) -> u16 {
-    let addresses = network.get(if is_ipv4 { 12.. } else { 8.. }).unwrap_or(&[]);
-    checksum::sum(addresses, u16::from(protocol.0))
-}
-
 /// 0xFFFF holds as well as 0x0000 does, but is not what we would write (RFC 1624 section 3).
 #[inline]
 fn ipv4_header_is_right(frame: &[u8]) -> bool {
     let header =
-        frame.get(ETHERNET..BEHIND_IPV4).and_then(|bytes| bytes.first_chunk::<MIN_HEADER>());
+        frame.get(ETHERNET..BEHIND_IPV4).and_then(|bytes| bytes.first_chunk::<V4_HEADER>());
     header.is_some_and(|header| header[10..12] != [0xff, 0xff] && checksum::holds(header))
 }
 

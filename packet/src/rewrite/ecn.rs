@@ -3,8 +3,8 @@
 //! It lies in no pseudo-header, so of all checksums only IPv4's own is mended. What to set is the tunnel's to know.
 
 use crate::checksum;
-use crate::ethernet::{EtherType, network_header};
 use crate::frame::Frame;
+use crate::ip::Ip;
 
 /// The four values of the two bits.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -34,34 +34,26 @@ impl Ecn {
 
 /// The mark of the IP packet in a frame of `bytes`; `None` when it carries something else, or too little of a header.
 pub fn ecn(bytes: &[u8]) -> Option<Ecn> {
-    let (at, ethertype) = network_header(bytes)?;
-    let [first, second] = *bytes.get(at..)?.first_chunk::<2>()?;
-    match (ethertype, first >> 4) {
-        (EtherType::IPV4, 4) => Some(Ecn::of(second)),
-        (EtherType::IPV6, 6) => Some(Ecn::of(second >> 4)),
-        _ => None,
-    }
+    Ip::in_frame(bytes).map(|(_, ip)| Ecn::of(ip.traffic_class()))
 }
 
 /// Sets the mark of the IP packet in `frame`; what has none, as [`ecn`] says, stays as it is.
 pub fn set_ecn(frame: &mut Frame, ecn: Ecn) {
-    if self::ecn(frame.bytes()).is_none() {
-        return;
-    }
-    let Some((at, ethertype)) = network_header(frame.bytes()) else {
-        return;
+    let Some((at, ip)) = Ip::in_frame(frame.bytes()) else { return };
+    let shift = match ip {
+        Ip::V4(_) => 0,
+        Ip::V6(_) => 4,
     };
     let Some(header) = frame.bytes_mut().get_mut(at..) else {
         return;
     };
-    let shift = if ethertype == EtherType::IPV4 { 0 } else { 4 };
     let Some(place) = header.first_chunk_mut::<2>() else {
         return;
     };
     let old = u16::from_be_bytes(*place);
     let new = old & !(0b11 << shift) | (ecn as u16) << shift;
     *place = new.to_be_bytes();
-    if ethertype == EtherType::IPV4 {
+    if shift == 0 {
         super::edit_word(header, 10, |sum| checksum::update(sum, old, new));
     }
 }

@@ -21,14 +21,11 @@ use core::ops::Range;
 use super::MAX_PIECES;
 use crate::checksum;
 use crate::frame::MAX_FRAME;
-use crate::ipv4::{MIN_HEADER, Protocol};
-use crate::layers::{IPV6_HEADER, Layer, Layers};
+use crate::ip::{Protocol, V4, V4_HEADER, V6, V6_HEADER};
+use crate::layers::{Layer, Layers};
 use crate::offload::{SegmentKind, Span};
-use crate::transport::TcpFlags;
+use crate::transport::{TcpFlags, TcpHeader, UdpHeader};
 use crate::vnet::transport_header_len;
-
-pub(super) const TCP_CHECKSUM: u16 = 16;
-pub(super) const UDP_CHECKSUM: u16 = 6;
 
 /// How a super-frame is cut: positions in its bytes, each compared with the headers around it.
 #[derive(Copy, Clone, Debug)]
@@ -54,8 +51,10 @@ impl Cut {
     pub fn of(bytes: &[u8], kind: SegmentKind, size: NonZeroU16, span: Span) -> Option<Self> {
         let transport = usize::from(span.start);
         let (protocol, offset) = match kind {
-            SegmentKind::Tcp4 { .. } | SegmentKind::Tcp6 { .. } => (Protocol::TCP, TCP_CHECKSUM),
-            SegmentKind::Udp => (Protocol::UDP, UDP_CHECKSUM),
+            SegmentKind::Tcp4 { .. } | SegmentKind::Tcp6 { .. } => {
+                (Protocol::TCP, TcpHeader::CHECKSUM)
+            }
+            SegmentKind::Udp => (Protocol::UDP, UdpHeader::CHECKSUM),
         };
         let layers = Layers::to(bytes, transport, protocol).filter(Layers::may_repeat)?;
         let fits = match (kind, layers.innermost()?) {
@@ -136,11 +135,11 @@ impl Cut {
             SegmentKind::Tcp4 { ecn } | SegmentKind::Tcp6 { ecn } => {
                 // Sequence numbers wrap (RFC 9293 section 3.4).
                 finish_tcp(transport, (index * self.size) as u32, ecn && index > 0, last);
-                TCP_CHECKSUM
+                TcpHeader::CHECKSUM
             }
             SegmentKind::Udp => {
                 finish_udp(transport, length);
-                UDP_CHECKSUM
+                UdpHeader::CHECKSUM
             }
         };
         // A transport header is an even number of bytes long, so that the payload's words are the segment's.
@@ -165,7 +164,7 @@ impl Cut {
             let total = self.transport - from + length;
             match layer {
                 Layer::Ipv4(_) => {
-                    let header_len = own.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
+                    let header_len = V4::of(own).map_or(0, V4::header_len);
                     let rest = total.saturating_sub(header_len);
                     if let Some(header) = own.get_mut(..header_len) {
                         finish_ipv4(header, rest, index);
@@ -173,12 +172,14 @@ impl Cut {
                 }
                 Layer::Ipv6(_) => finish_ipv6(own, total.saturating_sub(own.len())),
                 Layer::Udp(_) => {
-                    let is_summed = own.get(6..8).is_some_and(|sum| sum != [0, 0]);
+                    let is_summed = UdpHeader::of(own).is_some_and(UdpHeader::has_checksum);
                     finish_udp(own, total as u16); // At most the whole's, as `length`.
                     if is_summed {
                         let pseudo = checksum::add(self.addresses(before), total as u16);
-                        let sum =
-                            stored(checksum::sum(own, checksum::add(behind, pseudo)), UDP_CHECKSUM);
+                        let sum = stored(
+                            checksum::sum(own, checksum::add(behind, pseudo)),
+                            UdpHeader::CHECKSUM,
+                        );
                         if let Some(place) = own.get_mut(6..8) {
                             place.copy_from_slice(&sum.to_be_bytes());
                         }
@@ -203,9 +204,10 @@ impl Cut {
     /// The pseudo-header's sum, without its length, of a tunnel's UDP header that all that is `before` leads up to.
     fn addresses(&self, before: &[u8]) -> u16 {
         let ip = self.layers.iter().take_while(|layer| layer.at() < before.len()).last();
+        let header = |at| before.get(usize::from(at)..);
         let addresses = match ip {
-            Some(Layer::Ipv4(at)) => before.get(usize::from(at) + 12..usize::from(at) + 20),
-            Some(Layer::Ipv6(at)) => before.get(usize::from(at) + 8..usize::from(at) + 40),
+            Some(Layer::Ipv4(at)) => header(at).and_then(V4::of).map(|ip| &ip.addresses()[..]),
+            Some(Layer::Ipv6(at)) => header(at).and_then(V6::of).map(|ip| &ip.addresses()[..]),
             Some(Layer::Udp(_) | Layer::Gre(_)) | None => None,
         };
         checksum::sum(addresses.unwrap_or(&[]), u16::from(Protocol::UDP.0))
@@ -216,14 +218,14 @@ impl Cut {
 #[inline]
 pub(crate) fn finish_ipv4(header: &mut [u8], segment_len: usize, index: usize) {
     let total = (header.len() + segment_len) as u16; // At most the super-frame's own total length.
-    if let Some(fixed) = header.first_chunk_mut::<MIN_HEADER>() {
+    if let Some(fixed) = header.first_chunk_mut::<V4_HEADER>() {
         let identification = u16::from_be_bytes([fixed[4], fixed[5]]).wrapping_add(index as u16);
         fixed[2..4].copy_from_slice(&total.to_be_bytes());
         fixed[4..6].copy_from_slice(&identification.to_be_bytes());
         fixed[10..12].fill(0);
     }
     let sum = checksum::of(header);
-    if let Some(fixed) = header.first_chunk_mut::<MIN_HEADER>() {
+    if let Some(fixed) = header.first_chunk_mut::<V4_HEADER>() {
         fixed[10..12].copy_from_slice(&sum.to_be_bytes());
     }
 }
@@ -231,8 +233,8 @@ pub(crate) fn finish_ipv4(header: &mut [u8], segment_len: usize, index: usize) {
 /// Writes the length of an IPv6 header, and what extends it, with `segment_len` bytes behind it.
 #[inline]
 pub(crate) fn finish_ipv6(header: &mut [u8], segment_len: usize) {
-    let length = (header.len().saturating_sub(IPV6_HEADER) + segment_len) as u16; // As in IPv4.
-    if let Some(fixed) = header.first_chunk_mut::<IPV6_HEADER>() {
+    let length = (header.len().saturating_sub(V6_HEADER) + segment_len) as u16; // As in IPv4.
+    if let Some(fixed) = header.first_chunk_mut::<V6_HEADER>() {
         fixed[4..6].copy_from_slice(&length.to_be_bytes());
     }
 }
@@ -266,7 +268,7 @@ pub(crate) fn finish_udp(segment: &mut [u8], length: u16) {
 /// The checksum that stands for `sum`: its complement. UDP's zero means "none", so it is sent as 0xFFFF (RFC 768).
 pub(super) const fn stored(sum: u16, offset: u16) -> u16 {
     match !sum {
-        0 if offset == UDP_CHECKSUM => 0xffff,
+        0 if offset == UdpHeader::CHECKSUM => 0xffff,
         other => other,
     }
 }

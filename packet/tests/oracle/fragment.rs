@@ -55,7 +55,7 @@ fn options(limit: usize) -> impl Strategy<Value = Vec<Vec<u8>>> {
 /// What holds of every list of fragments of one packet, whatever its options.
 fn check(original: &Ipv4, fragments: &[Frame], mtu: u16) {
     // Beyond 65,535 for a fragment that was no packet's, and that fitted.
-    let mut offset = u32::from(original.fragment_offset());
+    let mut offset = u32::from(original.ip().fragment_offset());
     for (index, frame) in fragments.iter().enumerate() {
         let last = index + 1 == fragments.len();
         assert!(frame.len() <= usize::from(mtu) + 14);
@@ -64,13 +64,13 @@ fn check(original: &Ipv4, fragments: &[Frame], mtu: u16) {
         assert_eq!(&frame.bytes()[..14], &original.frame().bytes()[..14]);
         let header = Ipv4HeaderSlice::from_slice(&frame.bytes()[14..]).unwrap();
         assert_eq!(naive::sum(header.slice()), 0xffff);
-        assert_eq!(header.identification(), original.identification());
+        assert_eq!(header.identification(), original.ip().identification());
         assert_eq!(header.ttl(), original.ttl());
         let reserved = |bytes: &[u8]| bytes[6] & 0x80;
         assert_eq!(reserved(header.slice()), reserved(original.bytes()));
         assert_eq!(header.protocol().0, original.protocol().0);
         assert_eq!(usize::from(header.total_len()), frame.len() - 14);
-        assert_eq!(header.more_fragments(), !last || original.more_fragments());
+        assert_eq!(header.more_fragments(), !last || original.ip().more_fragments());
         assert_eq!(
             u32::from(header.fragments_offset().byte_offset()),
             offset,
@@ -97,7 +97,7 @@ proptest! {
         let original = packet();
         check(&original, &fragments, mtu);
 
-        prop_assert_eq!(&fragments[0].bytes()[34..original.transport_offset()], original.options());
+        prop_assert_eq!(&fragments[0].bytes()[34..original.transport_offset()], original.ip().options());
         let copied: Vec<u8> = options.iter().filter(|option| option[0] & 0x80 != 0).flatten().copied().collect();
         for later in &fragments[1..] {
             let header = Ipv4HeaderSlice::from_slice(&later.bytes()[14..]).unwrap();
@@ -181,7 +181,7 @@ fn an_option_of_impossible_length_ends_the_options_to_copy() {
     ] {
         let fragments = cut(packet_with(options, &[7; 200]), 100);
         let later = ipv4(fragments[1].clone());
-        assert_eq!(later.options(), copied, "{options:x?}");
+        assert_eq!(later.ip().options(), copied, "{options:x?}");
     }
 }
 

@@ -82,15 +82,15 @@ fn compare_ipv4(ours: Ethernet, theirs: &[u8]) {
     assert_eq!(ours.destination(), Ipv4Addr::from(header.destination()));
     assert_eq!(ours.protocol().0, header.protocol().0);
     assert_eq!(ours.ttl(), header.ttl());
-    assert_eq!(ours.traffic_class(), header.dcp().value() << 2 | header.ecn().value());
-    assert_eq!(ours.identification(), header.identification());
-    assert_eq!(ours.dont_fragment(), header.dont_fragment());
-    assert_eq!(ours.more_fragments(), header.more_fragments());
-    assert_eq!(ours.fragment_offset(), header.fragments_offset().byte_offset());
+    assert_eq!(ours.ip().traffic_class(), header.dcp().value() << 2 | header.ecn().value());
+    assert_eq!(ours.ip().identification(), header.identification());
+    assert_eq!(ours.ip().dont_fragment(), header.dont_fragment());
+    assert_eq!(ours.ip().more_fragments(), header.more_fragments());
+    assert_eq!(ours.ip().fragment_offset(), header.fragments_offset().byte_offset());
     assert_eq!(ours.is_fragment(), header.is_fragmenting_payload());
     assert_eq!(ours.header_len(), header.slice().len());
     assert_eq!(ours.total_len(), usize::from(header.total_len()));
-    assert_eq!(ours.options(), header.options());
+    assert_eq!(ours.ip().options(), header.options());
     if !is_authenticated {
         assert_eq!(ours.payload(), theirs.payload().payload);
     }
@@ -209,7 +209,7 @@ fn each_wrong_field_of_an_ipv4_header_has_its_own_reason() {
     mend_header(&mut good);
     let parse = |bytes: &[u8]| Ipv4::in_frame(Frame::copied_from(bytes));
     let packet = parse(&good).unwrap();
-    assert_eq!(packet.options(), [1, 1, 1, 0]);
+    assert_eq!(packet.ip().options(), [1, 1, 1, 0]);
     assert_eq!(packet.frame().len(), 14 + 32, "padding is cut off");
 
     for (at, value, mend, reason) in [
@@ -252,9 +252,9 @@ fn a_header_the_switch_writes_is_one_it_reads() {
     assert_eq!(packet.destination(), header.destination);
     assert_eq!(packet.protocol(), header.protocol);
     assert_eq!(packet.ttl(), header.ttl);
-    assert_eq!(packet.traffic_class(), header.traffic_class);
-    assert_eq!(packet.identification(), header.identification);
-    assert!(packet.dont_fragment() && !packet.is_fragment());
+    assert_eq!(packet.ip().traffic_class(), header.traffic_class);
+    assert_eq!(packet.ip().identification(), header.identification);
+    assert!(packet.ip().dont_fragment() && !packet.is_fragment());
     assert_eq!(packet.total_len(), 25);
     let mut short = Frame::copied_from(&[0; 33]);
     assert!(!header.emit(&mut short));

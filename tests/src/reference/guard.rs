@@ -24,6 +24,9 @@ pub(super) fn refusal(guard: &Guard, frame: &Frame) -> Option<DropReason> {
         ([0x08, 0x00], packet) => {
             let own = |address: &core::net::Ipv4Addr| address.octets() == packet[12..16];
             let header_len = usize::from(packet[0] % 16) * 4;
+            if packet[0] / 16 != 4 || header_len < 20 || header_len > packet.len() {
+                return Some(DropReason::GuardAddress);
+            }
             let ports = packet.get(header_len..header_len + 4);
             let dhcp = packet[9] == 17 && ports == Some(&[0, 68, 0, 67]);
             guard.addresses.iter().any(own) || packet[12..16] == [0; 4] && dhcp

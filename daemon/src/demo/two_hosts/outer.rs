@@ -4,6 +4,8 @@ use std::io::Read;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+use packet::ip::{self, V4};
+use packet::{IcmpHeader, Ip, UdpHeader};
 use socket2::{Domain, Protocol, Socket, Type};
 use vxlan::Vni;
 use vxlan::header::{self, Reserved};
@@ -54,27 +56,25 @@ struct Tunnelled {
 impl Tunnelled {
     /// Reads an IPv4 packet as a raw socket gives it; `None` for anything else than an echo request inside.
     fn parse(packet: &[u8]) -> Option<Self> {
-        let (from, to, datagram) = ipv4(packet, UDP)?;
-        let (ports, payload) = datagram.split_first_chunk::<8>()?;
-        let [s0, s1, d0, d1, ..] = *ports;
-        let (vni, frame) = header::parse(payload, Reserved::Ignored)?;
-        let (ethernet, inner) = frame.split_first_chunk::<14>()?;
-        if !ethernet.ends_with(&IPV4) {
+        let outer = V4::of(packet).filter(|ip| ip.protocol() == ip::Protocol::UDP)?;
+        let udp = UdpHeader::of(outer.payload())?;
+        let datagram = outer.payload().get(UdpHeader::LEN..)?;
+        let (vni, frame) = header::parse(datagram, Reserved::Ignored)?;
+        let (_, Ip::V4(inner)) = Ip::in_frame(frame)? else { return None };
+        let icmp = IcmpHeader::of(inner.payload())?;
+        if inner.protocol() != ip::Protocol::ICMP || (icmp.kind(), icmp.code()) != ECHO_REQUEST {
             return None;
         }
-        let (source, target, message) = ipv4(inner, ICMP)?;
-        let [8, 0, _, _, i0, i1, q0, q1] = *message.first_chunk::<8>()? else {
-            return None;
-        };
+        let (from, to) = (outer.source(), outer.destination());
         Some(Self {
-            outer: (from, u16::from_be_bytes([s0, s1]), to, u16::from_be_bytes([d0, d1])),
+            outer: (from, udp.source_port(), to, udp.destination_port()),
             length: packet.len(),
             vni,
-            source,
-            target,
-            identifier: u16::from_be_bytes([i0, i1]),
-            sequence: u16::from_be_bytes([q0, q1]),
-            message: message.len(),
+            source: inner.source(),
+            target: inner.destination(),
+            identifier: icmp.identifier(),
+            sequence: icmp.sequence(),
+            message: inner.payload().len(),
         })
     }
 
@@ -94,21 +94,8 @@ impl Tunnelled {
     }
 }
 
-/// Splits an IPv4 packet of one protocol into source, destination and payload.
-fn ipv4(packet: &[u8], protocol: u8) -> Option<(Ipv4Addr, Ipv4Addr, &[u8])> {
-    let header = packet.first_chunk::<20>()?;
-    let [first, _, _, _, _, _, _, _, _, found, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
-    let length = usize::from(first & 0x0f) * 4;
-    let payload = packet.get(length..)?;
-    let (from, to) = (Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3));
-    (found == protocol && length >= 20).then_some((from, to, payload))
-}
-
-/// EtherType, the last bytes of an Ethernet header.
-const IPV4: [u8; 2] = [0x08, 0x00];
-/// Protocol numbers of IPv4 (RFC 792, RFC 768).
-const ICMP: u8 = 1;
-const UDP: u8 = 17;
+/// Type and code of ICMP (RFC 792).
+const ECHO_REQUEST: (u8, u8) = (8, 0);
 /// The largest IPv4 packet.
 const LARGEST: usize = 65_535;
 
@@ -116,8 +103,8 @@ const LARGEST: usize = 65_535;
 mod tests {
     use super::*;
 
-    fn packet(protocol: u8, source: [u8; 4], target: [u8; 4], payload: &[u8]) -> Vec<u8> {
-        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0];
+    fn packet(protocol: ip::Protocol, source: [u8; 4], target: [u8; 4], payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol.0, 0, 0];
         packet.extend(source);
         packet.extend(target);
         packet.extend(payload);
@@ -125,12 +112,13 @@ mod tests {
     }
 
     fn tunnelled() -> Vec<u8> {
-        let echo = packet(ICMP, [10, 1, 0, 2], [10, 2, 0, 2], &[8, 0, 0, 0, 0, 7, 0, 1]);
+        let echo =
+            packet(ip::Protocol::ICMP, [10, 1, 0, 2], [10, 2, 0, 2], &[8, 0, 0, 0, 0, 7, 0, 1]);
         let mut datagram = vec![0xc0, 0x01, 0x12, 0xb5, 0, 0, 0, 0];
         datagram.extend(header::emit(Vni::new(42).unwrap()));
         datagram.extend([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0]);
         datagram.extend(echo);
-        packet(UDP, [192, 168, 10, 163], [192, 168, 10, 164], &datagram)
+        packet(ip::Protocol::UDP, [192, 168, 10, 163], [192, 168, 10, 164], &datagram)
     }
 
     #[test]
