@@ -10,18 +10,18 @@ use crate::transfer;
 use crate::underlay::{cable, enslave, has_ip};
 use crate::world::{World, skip, world};
 
-/// What is beyond the gateway.
-const SERVER: &str = "198.51.100.7";
+/// What is beyond the gateway: the address that the examples and docs/internet.md have one try.
+const SERVER: &str = "9.9.9.9";
 
 /// The network of a host: a Linux bridge that joins the host's `eth0`, 192.168.1.10, and the gateway, 192.168.1.1. The
 /// gateway has the server's address itself, and no way back but to its own network: what comes is masqueraded.
-struct Lan {
-    world: World,
+pub(crate) struct Lan {
+    pub(crate) world: World,
     gateway: Host,
     _switch: Host,
 }
 
-fn lan() -> Option<Lan> {
+pub(crate) fn lan() -> Option<Lan> {
     let world = world()?;
     if !has_ip() {
         return None;

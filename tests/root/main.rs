@@ -9,6 +9,7 @@
 //! | [`world`], [`scenery`], [`underlay`] | the machine, what stands on it ahead of the daemon, cables between machines |
 //! | [`binary`], [`process`], [`daemon`], [`http`] | what is tested: the command, the running daemon, its API |
 //! | [`host`], [`transfer`], [`wait`] | what tests do: ping, connect, send many bytes, wait for a condition |
+//! | [`pages`] | README.md and docs/, played as a reader would |
 //! | the rest | tests |
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -49,6 +50,7 @@ mod machine;
 mod many;
 mod order;
 mod overruns;
+mod pages;
 mod path;
 mod ports;
 mod printable;
