@@ -20,7 +20,6 @@ use dashmap::DashMap;
 use nat::FlowView;
 use os::clock;
 use os::poller::{Poller, Waker};
-use os::underlay::Listener;
 use packet::PortId;
 use switch::change::FlowFilter;
 use switch::{Change, ChangeError, Event, Notice, Outbox, Switch};
@@ -28,6 +27,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::record::Recorder;
 
+mod attach;
 mod close;
 mod counters;
 mod detach;
@@ -47,11 +47,10 @@ pub use counters::{Counters, PortCounts};
 use polling::PollCounters;
 pub use polling::WorkerCounts;
 pub use table::Queue;
-pub(crate) use table::{Cable, Entry, Table};
+pub(crate) use table::{Entry, Table};
 pub use threads::Threads;
 use transmit::Sending;
 pub use tunnel::Exit;
-use tunnel::{Tunnel, Underlay};
 
 /// What a worker tells the control plane.
 #[derive(Debug)]
@@ -213,61 +212,6 @@ impl Dataplane {
     pub fn look<T>(&self, look: impl FnOnce(packet::Instant, &Switch) -> T) -> T {
         let switch = self.shared.switch();
         look(clock::now(), &switch)
-    }
-
-    /// Joins the queues of devices to their ports and takes them all up with one new table. The ports must be known to
-    /// the switch. Says which ports stay down, for a system call's error.
-    pub fn attach(&self, devices: Vec<(PortId, Vec<Queue>)>) -> Vec<(PortId, io::Error)> {
-        let cables = devices.into_iter().map(|(port, queues)| {
-            let counters = self.counters(port);
-            Entry::Cable(Arc::new(Cable { port, queues, counters }))
-        });
-        self.open(&cables.collect::<Vec<_>>())
-    }
-
-    /// Joins sockets, one a worker, to a port that datagrams come in on. The port must be known to the switch.
-    ///
-    /// # Errors
-    /// A system call's; the port then stays down.
-    pub fn attach_underlay(&self, port: PortId, listeners: Vec<Listener>) -> io::Result<()> {
-        let counters = self.counters(port);
-        self.open_one(Entry::Underlay(Arc::new(Underlay { port, listeners, counters })))
-    }
-
-    /// Lets a tunnel's frames leave, or leave otherwise than before. The port must be known to the switch.
-    ///
-    /// # Errors
-    /// None that is known.
-    pub fn attach_tunnel(&self, port: PortId, exit: Exit) -> io::Result<()> {
-        let counters = self.counters(port);
-        self.open_one(Entry::Tunnel(Arc::new(Tunnel { port, exit, counters })))
-    }
-
-    fn counters(&self, port: PortId) -> Arc<Counters> {
-        self.shared.counters.entry(port).or_default().clone()
-    }
-
-    fn open_one(&self, entry: Entry) -> io::Result<()> {
-        match self.open(&[entry]).into_iter().next() {
-            None => Ok(()),
-            Some((_, error)) => Err(error),
-        }
-    }
-
-    fn open(&self, entries: &[Entry]) -> Vec<(PortId, io::Error)> {
-        self.shared.publish(|table| table.with(entries));
-        self.events(entries.iter().map(|entry| Event::PortUp(entry.port())));
-        let watched = entries.iter().map(|entry| (entry.port(), self.watch(entry)));
-        watched.filter_map(|(port, watched)| Some((port, watched.err()?))).collect()
-    }
-
-    fn watch(&self, entry: &Entry) -> io::Result<()> {
-        for (number, end) in self.shared.ends.iter().enumerate() {
-            if let Some(source) = entry.read_by(number, self.queues()) {
-                end.poller.add(&source, u64::from(entry.port().number()))?;
-            }
-        }
-        Ok(())
     }
 
     /// Has every step of the switch panic from now on: how tests see that nothing dies unnoticed. Not in a release.

@@ -1,0 +1,70 @@
+//! Ports joined to what they read and write: devices, sockets and tunnels.
+
+use std::io;
+use std::sync::Arc;
+
+use os::underlay::Listener;
+use packet::PortId;
+use switch::Event;
+
+use super::Dataplane;
+use super::counters::Counters;
+use super::table::{Cable, Entry, Queue};
+use super::tunnel::{Exit, Tunnel, Underlay};
+
+impl Dataplane {
+    /// Joins the queues of devices to their ports and takes them all up with one new table. The ports must be known to
+    /// the switch. Says which ports stay down, for a system call's error.
+    pub fn attach(&self, devices: Vec<(PortId, Vec<Queue>)>) -> Vec<(PortId, io::Error)> {
+        let cables = devices.into_iter().map(|(port, queues)| {
+            let counters = self.counters(port);
+            Entry::Cable(Arc::new(Cable { port, queues, counters }))
+        });
+        self.open(&cables.collect::<Vec<_>>())
+    }
+
+    /// Joins sockets, one a worker, to a port that datagrams come in on. The port must be known to the switch.
+    ///
+    /// # Errors
+    /// A system call's; the port then stays down.
+    pub fn attach_underlay(&self, port: PortId, listeners: Vec<Listener>) -> io::Result<()> {
+        let counters = self.counters(port);
+        self.open_one(Entry::Underlay(Arc::new(Underlay { port, listeners, counters })))
+    }
+
+    /// Lets a tunnel's frames leave, or leave otherwise than before. The port must be known to the switch.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn attach_tunnel(&self, port: PortId, exit: Exit) -> io::Result<()> {
+        let counters = self.counters(port);
+        self.open_one(Entry::Tunnel(Arc::new(Tunnel { port, exit, counters })))
+    }
+
+    fn counters(&self, port: PortId) -> Arc<Counters> {
+        self.shared.counters.entry(port).or_default().clone()
+    }
+
+    fn open_one(&self, entry: Entry) -> io::Result<()> {
+        match self.open(&[entry]).into_iter().next() {
+            None => Ok(()),
+            Some((_, error)) => Err(error),
+        }
+    }
+
+    fn open(&self, entries: &[Entry]) -> Vec<(PortId, io::Error)> {
+        self.shared.publish(|table| table.with(entries));
+        self.events(entries.iter().map(|entry| Event::PortUp(entry.port())));
+        let watched = entries.iter().map(|entry| (entry.port(), self.watch(entry)));
+        watched.filter_map(|(port, watched)| Some((port, watched.err()?))).collect()
+    }
+
+    fn watch(&self, entry: &Entry) -> io::Result<()> {
+        for (number, end) in self.shared.ends.iter().enumerate() {
+            if let Some(source) = entry.read_by(number, self.queues()) {
+                end.poller.add(&source, u64::from(entry.port().number()))?;
+            }
+        }
+        Ok(())
+    }
+}
