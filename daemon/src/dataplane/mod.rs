@@ -89,6 +89,8 @@ struct Shared {
     reports: UnboundedSender<Report>,
     #[cfg(debug_assertions)]
     is_broken: AtomicBool,
+    #[cfg(debug_assertions)]
+    unwatchable: AtomicBool,
 }
 
 /// One worker, as seen from outside.
@@ -150,6 +152,8 @@ impl Dataplane {
             reports,
             #[cfg(debug_assertions)]
             is_broken: AtomicBool::new(false),
+            #[cfg(debug_assertions)]
+            unwatchable: AtomicBool::new(false),
         });
         let mut plane =
             Self { shared, control: Mutex::new(Outbox::new(CONTROL_BUFFERS)), workers: Vec::new() };
@@ -218,6 +222,11 @@ impl Dataplane {
     #[cfg(debug_assertions)]
     pub fn break_switch(&self) {
         self.shared.is_broken.store(true, Ordering::Release);
+    }
+
+    /// Whether a port has been joined to anything.
+    pub fn is_attached(&self, port: PortId) -> bool {
+        self.shared.table().get(port).is_some()
     }
 
     /// Counts of every port, by number.

@@ -103,8 +103,8 @@ pub enum EngineError {
     /// The switch refused.
     #[error("the switch refuses: {0}")]
     Switch(#[from] ChangeError),
-    /// A device's queues cannot be watched.
-    #[error("port {port}: {error}")]
+    /// A device's queues cannot be watched. The port is lost; all else is as wanted.
+    #[error("port {port} cannot be watched: {error}")]
     Attach {
         /// The port.
         port: Name,
@@ -374,7 +374,10 @@ impl Engine {
         }
         for (port, error) in self.plane.attach(devices) {
             let Some(name) = running.ids.port_name(port).cloned() else { continue };
-            running.ends.insert(name.clone(), State::Lost(error.to_string()));
+            let lost = State::Lost(format!("it cannot be watched: {error}"));
+            if let Some(State::Up(end)) = running.ends.insert(name.clone(), lost) {
+                end.remove().await;
+            }
             outcome = Err(EngineError::Attach { port: name, error });
         }
         self.plane.apply(changes::announcements(&running.lab, &news, &running.ids))?;

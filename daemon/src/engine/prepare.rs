@@ -102,7 +102,10 @@ impl Engine {
                 let refused = self.plane.attach(vec![(running.ids.port(&name), queues)]);
                 match refused.into_iter().next() {
                     None => State::Up(end),
-                    Some((_, error)) => State::Lost(error.to_string()),
+                    Some((_, error)) => {
+                        end.remove().await;
+                        State::Lost(format!("it cannot be watched: {error}"))
+                    }
                 }
             }
             Err(error) => State::Lost(error.to_string()),

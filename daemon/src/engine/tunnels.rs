@@ -146,7 +146,7 @@ impl Engine {
             let sender = running.senders.like(tunnel).map_err(failed)?;
             opened.exits.push((name.clone(), exit(tunnel, sender)));
         }
-        let (old, new) = (udp_ports(&running.lab), udp_ports(lab));
+        let (old, new) = (self.listened_at(running), udp_ports(lab));
         for udp in new.difference(&old) {
             // An address and every address exclude each other on one port.
             for other in old.difference(&new).filter(|other| other.port == udp.port) {
@@ -156,6 +156,14 @@ impl Engine {
             opened.listeners.push((*udp, self.listen(lab, *udp)?));
         }
         Ok(())
+    }
+
+    /// The UDP ports that are open: those of the running lab, but for one that could not be watched.
+    fn listened_at(&self, running: &Running) -> BTreeSet<UdpPort> {
+        let is_open = |udp: &UdpPort| {
+            running.ids.known_udp_port(*udp).is_some_and(|port| self.plane.is_attached(port))
+        };
+        udp_ports(&running.lab).into_iter().filter(is_open).collect()
     }
 
     fn listen(&self, lab: &Lab, udp: UdpPort) -> Result<Vec<Listener>, EngineError> {
@@ -217,13 +225,17 @@ impl Engine {
             let attached = self.plane.attach_tunnel(running.ids.port(&name), exit);
             attached.map_err(|error| EngineError::Conflict(format!("tunnel {name}: {error}")))?;
         }
+        let mut outcome = Ok(());
         for (udp, listeners) in opened.listeners {
             let port = running.ids.udp_port(udp);
-            let attached = self.plane.attach_underlay(port, listeners);
-            attached.map_err(|error| EngineError::Conflict(format!("{udp}: {error}")))?;
+            if let Err(error) = self.plane.attach_underlay(port, listeners) {
+                outcome = Err(EngineError::Conflict(format!(
+                    "{udp} cannot be watched: {error}; apply the lab again to listen at it"
+                )));
+            }
         }
         running.senders.tidy();
-        Ok(())
+        outcome
     }
 }
 
