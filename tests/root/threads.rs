@@ -46,6 +46,29 @@ fn workers_stay_on_their_processors_and_poll_only_while_frames_come() {
 }
 
 #[test]
+fn idle_workers_sleep_until_something_comes() {
+    let Some(world) = world() else { return };
+    let daemon = Daemon::with(&world, &lab(true, 1500));
+    world.host("red").ping("192.168.0.3");
+    let workers = workers(&daemon);
+    let wake_ups = || {
+        let of =
+            |worker: &PathBuf| status(worker, "voluntary_ctxt_switches").parse::<u64>().unwrap();
+        workers.iter().map(of).sum::<u64>()
+    };
+    let (mut since, mut before) = (Instant::now(), wake_ups());
+    wait::until("workers that nothing wakes", || {
+        let now = wake_ups();
+        if now > before {
+            (since, before) = (Instant::now(), now);
+        }
+        (since.elapsed() > IDLE).then_some(())
+    });
+    world.host("red").ping("192.168.0.3");
+    daemon.stop(Signal::SIGTERM);
+}
+
+#[test]
 fn without_the_setting_workers_never_poll() {
     let Some(world) = world() else { return };
     let daemon = Daemon::with(&world, &lab(true, 1500));

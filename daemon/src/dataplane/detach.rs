@@ -25,7 +25,7 @@ impl Dataplane {
             self.shared.counters.remove(port);
             lock(&self.shared.overruns).remove(port);
         }
-        self.shared.settle(generation);
+        self.shared.seen.wait(generation);
         close(entries);
     }
 
@@ -39,7 +39,7 @@ impl Dataplane {
             self.unwatch(entry);
         }
         let generation = self.shared.publish(|_| Table::default());
-        self.shared.settle(generation);
+        self.shared.seen.wait(generation);
         close(entries);
     }
 

@@ -14,7 +14,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant as Deadline};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use nat::FlowView;
@@ -27,6 +27,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::record::Recorder;
 
+mod alarm;
 mod attach;
 mod close;
 mod counters;
@@ -35,6 +36,7 @@ mod flood;
 mod joining;
 mod polling;
 mod record;
+mod settle;
 mod table;
 mod threads;
 mod transmit;
@@ -42,10 +44,12 @@ mod tunnel;
 mod turns;
 mod worker;
 
+use alarm::Alarm;
 pub(crate) use close::close;
 pub use counters::{Counters, PortCounts};
 use polling::PollCounters;
 pub use polling::WorkerCounts;
+use settle::Seen;
 pub use table::Queue;
 pub(crate) use table::{Entry, Table};
 pub use threads::Threads;
@@ -79,6 +83,10 @@ struct Shared {
     recorder: Recorder,
     table: RwLock<Arc<Table>>,
     generation: AtomicU64,
+    /// The newest table that each worker has taken up.
+    seen: Seen,
+    /// When worker 0 looks at the switch's timers.
+    alarm: Alarm,
     counters: DashMap<PortId, Arc<Counters>>,
     /// What the kernel has dropped at the sockets of ports, as far as it was asked.
     overruns: Mutex<BTreeMap<PortId, u64>>,
@@ -98,8 +106,6 @@ struct Shared {
 struct End {
     poller: Poller,
     waker: Waker,
-    /// The newest table that the worker has taken up.
-    seen: AtomicU64,
     /// The processor that it stays on.
     cpu: Option<u16>,
     polls: PollCounters,
@@ -117,8 +123,6 @@ impl End {
 
 /// Token of a worker's waker; ports have their number.
 const WAKE: u64 = u64::MAX;
-/// How long a worker may take to finish a batch and take up a new table.
-const SETTLE: Duration = Duration::from_secs(5);
 /// Buffers that the control plane's outbox keeps.
 const CONTROL_BUFFERS: usize = 8;
 
@@ -137,13 +141,15 @@ impl Dataplane {
             let (poller, waker) = (Poller::new()?, Waker::new()?);
             poller.add(&waker, WAKE)?;
             let (cpu, polls) = (threads.cpu(number), PollCounters::default());
-            ends.push(End { poller, waker, seen: AtomicU64::new(0), cpu, polls });
+            ends.push(End { poller, waker, cpu, polls });
         }
         let shared = Arc::new(Shared {
             switch: Mutex::new(Switch::new(seed)),
             recorder: Recorder::default(),
             table: RwLock::new(Arc::new(Table::default())),
             generation: AtomicU64::new(0),
+            seen: Seen::by(ends.len()),
+            alarm: Alarm::default(),
             counters: DashMap::new(),
             overruns: Mutex::default(),
             ends,
@@ -206,6 +212,7 @@ impl Dataplane {
                 self.shared.recorder.change(now, &change, &switch);
                 switch.apply(now, change, &mut out)
             });
+            self.shared.stepped(now);
             (seen, made)
         };
         self.shared.send_from_control(&mut out);
@@ -222,6 +229,8 @@ impl Dataplane {
     #[cfg(debug_assertions)]
     pub fn break_switch(&self) {
         self.shared.is_broken.store(true, Ordering::Release);
+        self.shared.alarm.set(packet::Instant::ZERO);
+        self.shared.ends.iter().for_each(End::rouse);
     }
 
     /// Whether a port has been joined to anything.
@@ -263,6 +272,7 @@ impl Dataplane {
                 self.shared.recorder.events(now, std::slice::from_ref(&event), &switch);
                 switch.step(now, event, &mut out);
             }
+            self.shared.stepped(now);
         }
         self.shared.send_from_control(&mut out);
     }
@@ -296,6 +306,16 @@ impl Shared {
         let now = clock::now();
         self.recorder.events(now, std::slice::from_ref(&event), &switch);
         switch.step(now, event, out);
+        self.stepped(now);
+    }
+
+    /// The switch has been stepped or changed at `now`, under its lock: worker 0 looks at its timers soon.
+    fn stepped(&self, now: packet::Instant) {
+        if self.alarm.advance(now)
+            && let Some(first) = self.ends.first()
+        {
+            first.rouse();
+        }
     }
 
     fn table(&self) -> Arc<Table> {
@@ -312,18 +332,6 @@ impl Shared {
             end.rouse();
         }
         generation
-    }
-
-    /// Waits until every worker has taken up `generation`.
-    fn settle(&self, generation: u64) {
-        let deadline = Deadline::now() + SETTLE;
-        while self.ends.iter().any(|end| end.seen.load(Ordering::Acquire) < generation) {
-            if Deadline::now() > deadline || self.stop.load(Ordering::Acquire) {
-                tracing::warn!("a worker has not let go of a removed port within {SETTLE:?}");
-                return;
-            }
-            thread::sleep(Duration::from_micros(200));
-        }
     }
 
     /// Sends what the control plane caused, on each port's first queue.

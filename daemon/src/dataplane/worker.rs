@@ -32,8 +32,6 @@ const PER_BATCH: usize = 256;
 const PER_FLUSH: usize = 4096;
 /// Buffers kept: a batch of frames, and what is received beyond it.
 const BUFFERS: usize = PER_BATCH + PER_QUEUE;
-/// The longest sleep, so that a timer that another worker started is late by no more than this.
-const LONGEST_SLEEP: Duration = Duration::from_millis(250);
 /// Events taken from epoll at once.
 const EVENTS: usize = 128;
 
@@ -45,8 +43,6 @@ struct Worker<'a> {
     /// Ports whose queue may hold more, in the order of their turns.
     busy: Turns,
     batch: Vec<Event>,
-    /// When the switch's timers are looked at next. Worker 0 runs them; the others never do.
-    timers: Instant,
     out: Outbox,
     sending: Sending,
     /// Which frames of `out` are flooded ones that came in on a port: their places, in order.
@@ -60,7 +56,7 @@ struct Worker<'a> {
 /// Runs worker `number` until the dataplane stops.
 pub(super) fn run(shared: &Shared, number: usize) {
     let Some(end) = shared.ends.get(number) else { return };
-    let _gone = Gone(end);
+    let _gone = Gone { shared, number };
     let mut worker = Worker {
         shared,
         number,
@@ -68,7 +64,6 @@ pub(super) fn run(shared: &Shared, number: usize) {
         generation: 0,
         busy: Turns::default(),
         batch: Vec::new(),
-        timers: if number == 0 { Instant::ZERO } else { Instant::MAX },
         out: Outbox::new(BUFFERS),
         sending: Sending::default(),
         origins: Vec::new(),
@@ -83,11 +78,14 @@ pub(super) fn run(shared: &Shared, number: usize) {
 }
 
 /// Says, however the thread ends, that it holds no table any more: nobody waits for it to take up another.
-struct Gone<'a>(&'a End);
+struct Gone<'a> {
+    shared: &'a Shared,
+    number: usize,
+}
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
-        self.0.seen.store(u64::MAX, Ordering::Release);
+        self.shared.seen.end(self.number);
     }
 }
 
@@ -106,8 +104,8 @@ impl Worker<'_> {
             let at_once = !self.busy.is_empty()
                 || self.sending.is_waiting()
                 || self.polling.goes_on(clock::now);
-            let timeout = if at_once { Duration::ZERO } else { self.sleep() };
-            end.poller.wait(&mut events, Some(timeout))?;
+            let timeout = if at_once { Some(Duration::ZERO) } else { self.sleep() };
+            end.poller.wait(&mut events, timeout)?;
             self.take_up_table();
             for (token, readiness) in events.iter() {
                 if token == WAKE {
@@ -132,9 +130,14 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// How long nothing needs to happen.
-    fn sleep(&self) -> Duration {
-        self.timers.since(clock::now()).min(LONGEST_SLEEP)
+    /// How long nothing needs to happen; `None` until something does. Worker 0 runs the timers, the others never do.
+    fn sleep(&self) -> Option<Duration> {
+        let at = self.shared.alarm.at();
+        (self.number == 0 && at != Instant::MAX).then(|| at.since(clock::now()))
+    }
+
+    fn timers_are_due(&self) -> bool {
+        self.number == 0 && clock::now() >= self.shared.alarm.at()
     }
 
     /// Busy queues have their turn until the batch is full, then the switch is stepped for all of them.
@@ -149,10 +152,8 @@ impl Worker<'_> {
                 self.busy.push(port);
             }
         }
-        let now = clock::now();
-        let timers = now >= self.timers;
-        if timers || !self.batch.is_empty() {
-            self.step(now, timers);
+        if !self.batch.is_empty() || self.timers_are_due() {
+            self.step();
         } else {
             // A lost device may have had effects.
             self.send();
@@ -172,11 +173,13 @@ impl Worker<'_> {
     }
 
     /// Steps the switch through the batch and sends what comes out: under one taking of the lock, unless so much is
-    /// flooded that some of it must leave first.
-    fn step(&mut self, now: Instant, timers: bool) {
+    /// flooded that some of it must leave first. The time is read under the lock: no step is earlier than the one
+    /// before it, whichever worker made that.
+    fn step(&mut self) {
         let shared = self.shared;
         let mut batch = core::mem::take(&mut self.batch);
         let mut switch = shared.switch();
+        let mut now = clock::now();
         switch.look_ahead(&mut batch);
         let mut events = batch.drain(..);
         loop {
@@ -194,8 +197,8 @@ impl Worker<'_> {
                 }
             }
             let done = events.len() == 0;
-            if done && timers {
-                self.timers = run_timers(shared, &mut switch, now, &mut self.out);
+            if done {
+                self.look_at_timers(now, &mut switch);
             }
             drop(switch);
             self.send();
@@ -203,9 +206,27 @@ impl Worker<'_> {
                 break;
             }
             switch = shared.switch();
+            now = clock::now();
         }
         drop(events);
         self.batch = batch;
+    }
+
+    /// Runs the timers that are due, and sets the alarm to the next one; or has that done soon.
+    fn look_at_timers(&mut self, now: Instant, switch: &mut Switch) {
+        let shared = self.shared;
+        if self.number > 0 {
+            return shared.stepped(now);
+        }
+        if now < shared.alarm.at() {
+            shared.alarm.advance(now);
+            return;
+        }
+        if switch.next_timeout().is_some_and(|at| at <= now) {
+            shared.recorder.events(now, &[Event::Timeout], switch);
+            switch.step(now, Event::Timeout, &mut self.out);
+        }
+        shared.alarm.set(switch.next_timeout().unwrap_or(Instant::MAX));
     }
 
     /// Writes what the switch left, and lets go of a table that has been replaced.
@@ -312,9 +333,7 @@ impl Worker<'_> {
         self.sending.take_up(&self.table, &table);
         self.table = table;
         self.generation = generation;
-        if let Some(end) = self.shared.ends.get(self.number) {
-            end.seen.store(generation, Ordering::Release);
-        }
+        self.shared.seen.note(self.number, generation);
     }
 }
 
@@ -324,14 +343,4 @@ const fn came_in(event: &Event) -> Option<PortId> {
         Event::Frame { port, .. } | Event::Datagram { port, .. } => Some(*port),
         Event::Malformed { .. } | Event::PortUp(_) | Event::PortDown(_) | Event::Timeout => None,
     }
-}
-
-/// Runs the timers that are due; says when to look at them again.
-fn run_timers(shared: &Shared, switch: &mut Switch, now: Instant, out: &mut Outbox) -> Instant {
-    if switch.next_timeout().is_some_and(|at| at <= now) {
-        shared.recorder.events(now, &[Event::Timeout], switch);
-        switch.step(now, Event::Timeout, out);
-    }
-    let next = switch.next_timeout().unwrap_or(Instant::MAX);
-    next.min(now + LONGEST_SLEEP)
 }

@@ -82,8 +82,7 @@ impl Stage {
         }
     }
 
-    /// Lets in what entered at `at`, which may be a little earlier than what entered before it: workers read the clock
-    /// ahead of the lock.
+    /// Lets in what entered at `at`.
     pub(super) fn enter(&mut self, at: Instant, event: Event) -> Difference {
         let event = match event {
             Event::Frame { port, frame } => {
