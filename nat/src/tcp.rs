@@ -288,6 +288,98 @@ mod tests {
         }
     }
 
+    /// What a segment does, as a table: by its flags and the state, where the connection stands
+    /// then, with which marks, and whether its lifetime begins anew.
+    fn expected(state: State, marks: u8, from: Direction, flags: u8) -> (State, u8, Effect) {
+        use Effect::{Keep, Refresh};
+        use State::{
+            Close, CloseWait, Established, FinWait, LastAck, SynReceived, SynSent, SynSent2,
+            TimeWait,
+        };
+        let side = if from == Original { 1 } else { 2 };
+        let kept = (state, marks, Keep);
+        let lives = (state, marks, Refresh);
+        let to = |state| (state, marks, Refresh);
+        if flags & RST != 0 {
+            // A reset forgets who has gone on since the last one.
+            let fins = marks & 0b11;
+            return if state == Close { (Close, fins, Keep) } else { (Close, fins, Refresh) };
+        }
+        let fins = marks & 0b11 | side;
+        match (flags & (SYN | ACK | FIN), state) {
+            (SYN | 3, SynSent) if from == Reply => to(SynSent2),
+            (SYN | 3, SynSent | SynSent2) => lives,
+            (SYN | 3, _) => kept,
+            (0x12 | 0x13, SynSent) if from == Reply => to(SynReceived),
+            (0x12 | 0x13, SynSent2 | SynReceived) => to(SynReceived),
+            (0x12 | 0x13, _) => kept,
+            (FIN | 0x11, SynSent | SynSent2 | Close) => kept,
+            (FIN | 0x11, TimeWait) => lives,
+            (FIN | 0x11, _) if fins == 0b11 => (LastAck, marks | side, Refresh),
+            (FIN | 0x11, CloseWait) => (CloseWait, marks | side, Refresh),
+            (FIN | 0x11, _) => (FinWait, marks | side, Refresh),
+            (ACK, SynSent | SynSent2) => kept,
+            (ACK, SynReceived) if from == Original => to(Established),
+            (ACK, FinWait) if marks & side == 0 => to(CloseWait),
+            (ACK, LastAck) => to(TimeWait),
+            (ACK, Close) => match (marks | side << 2, marks & 0b11) {
+                (after, 0) if after & 0b1100 == 0b1100 => (Established, 0, Refresh),
+                (after, _) => (Close, after, Refresh),
+            },
+            (ACK, _) => lives,
+            _ => kept,
+        }
+    }
+
+    const STATES: [State; 9] = [
+        State::SynSent,
+        State::SynSent2,
+        State::SynReceived,
+        State::Established,
+        State::FinWait,
+        State::CloseWait,
+        State::LastAck,
+        State::TimeWait,
+        State::Close,
+    ];
+
+    /// NT2 to NT5: every state with all marks, from either side, under all combinations of flags.
+    #[test]
+    fn every_segment_does_what_the_table_says() {
+        for (state, marks, from) in STATES.iter().flat_map(|state| {
+            (0..16).flat_map(move |marks| [(*state, marks, Original), (*state, marks, Reply)])
+        }) {
+            for flags in 0..=u8::MAX {
+                let mut tcp = Tcp { state, marks };
+                let effect = tcp.step(from, TcpFlags(flags));
+                let became = (tcp.state, tcp.marks, effect);
+                let table = expected(state, marks, from, flags);
+                assert_eq!(became, table, "{state:?} {marks:04b} {from:?} {flags:#04x}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_flow_shows_of_its_connection_is_its_state() {
+        for (number, state) in STATES.into_iter().enumerate() {
+            let tcp = Tcp { state, marks: 0b0101 };
+            assert_eq!(tcp.bits(), (number as u16) << 8 | 0b0101);
+            assert_eq!(tcp.state(), state);
+            let name = ["SYN_SENT", "SYN_SENT2", "SYN_RECV", "ESTABLISHED", "FIN_WAIT"];
+            let closing = ["CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE"];
+            assert_eq!(state.name(), [&name[..], &closing].concat()[number]);
+            assert_eq!(tcp.is_opening(), number < 3);
+            assert_eq!(tcp.has_ended(), number > 6);
+        }
+    }
+
+    /// Both sides have to go on behind the last reset.
+    #[test]
+    fn acks_of_two_resets_do_not_add_up() {
+        let split = [(Reply, RST), (Original, ACK), (Original, RST), (Reply, ACK)];
+        assert_eq!(open_then(&split), Some(State::Close));
+    }
+
     #[test]
     fn only_syn_or_plain_ack_begins() {
         for flags in 0..=u8::MAX {

@@ -46,7 +46,60 @@ impl Limiter {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// How many of `asked` are allowed at a time.
+    fn allowed(limiter: &mut Limiter, at: Instant, asked: u32) -> u32 {
+        (0..asked).filter(|_| limiter.allow(at)).count() as u32
+    }
+
+    proptest! {
+        /// Who asks all the time gets the burst and then the rate, to the token: no fraction of one
+        /// is lost between two askings.
+        #[test]
+        fn saturation_gets_the_rate_exactly(
+            rate in 1u32..5000, burst in 1u32..20,
+            waits in prop::collection::vec(0u64..=1000, 1..60)
+        ) {
+            let token = 1_000_000_000 / u64::from(rate);
+            let (start, mut passed) = (Instant::from_secs(9), 0);
+            let mut limiter = Limiter::new(rate, burst);
+            let mut got = allowed(&mut limiter, start, burst + 1);
+            for wait in waits {
+                // Never so long that the bucket would run over.
+                passed += wait * token * u64::from(burst) / 1000;
+                got += allowed(&mut limiter, start + Duration::from_nanos(passed), 2 * burst + 2);
+                prop_assert_eq!(u64::from(got), u64::from(burst) + passed / token);
+            }
+        }
+
+        /// However one asks, no stretch of time has more than a burst and what the rate gives.
+        #[test]
+        fn no_stretch_of_time_has_more_than_burst_and_rate(
+            rate in 1u32..5000, burst in 0u32..20,
+            asked in prop::collection::vec((0u64..3000, 0u32..25), 1..60)
+        ) {
+            let token = 1_000_000_000 / u64::from(rate);
+            let (mut now, mut limiter) = (0, Limiter::new(rate, burst));
+            let mut log: Vec<(u64, u32)> = Vec::new();
+            for (wait, asked) in asked {
+                now += wait * token * 2 / 1000;
+                log.push((now, allowed(&mut limiter, Instant::from_nanos(now), asked)));
+                let mut got = 0;
+                for (since, count) in log.iter().rev() {
+                    got += u64::from(*count);
+                    prop_assert!(got <= u64::from(burst) + (now - since) / token + 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_rate_allows_nothing() {
+        assert_eq!(allowed(&mut Limiter::new(0, 5), Instant::from_secs(5), 9), 0);
+    }
 
     #[test]
     fn a_burst_passes_then_the_rate() {
