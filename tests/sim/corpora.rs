@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+fn corpus(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target)
+}
+
 fn inputs(target: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    let folder = corpus(target);
     let files =
         fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
@@ -17,6 +21,13 @@ fn replay(target: &str, body: impl Fn(&[u8])) {
     for input in inputs(target) {
         eprintln!("{}", input.display());
         body(&fs::read(input).unwrap());
+    }
+}
+
+#[test]
+fn the_corpora_hold_the_seeds() {
+    for (target, name, bytes) in lab::fuzz::seeds() {
+        assert!(fs::read(corpus(target).join(name)).unwrap() == bytes, "{target}/{name}");
     }
 }
 

@@ -35,7 +35,6 @@ mod publish;
 mod refusals;
 mod reverse_path;
 mod routing;
-mod seeds;
 mod shortcut;
 mod snapshots;
 mod tunnel_arp;

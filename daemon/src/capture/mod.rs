@@ -22,7 +22,8 @@ mod pcap;
 mod pcapng;
 mod writer;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, dead_code)]
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

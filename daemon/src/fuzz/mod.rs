@@ -3,10 +3,12 @@
 mod api;
 mod capture;
 mod labfile;
+mod seeds;
 
 pub use api::api;
 pub use capture::capture;
 pub use labfile::labfile;
+pub use seeds::seeds;
 
 #[cfg(test)]
 pub(crate) use labfile::judge;

@@ -19,12 +19,14 @@ use crate::wire::Address;
 mod bytes;
 mod nat;
 mod network;
+mod seeds;
 mod speech;
 mod town;
 mod virtio;
 
 pub use nat::nat;
 pub use network::network;
+pub use seeds::seeds;
 pub use virtio::virtio;
 
 const PORTS: [&str; 5] = ["red", "blue", "trunk", "wan", "udp"];

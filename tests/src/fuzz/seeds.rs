@@ -1,16 +1,13 @@
-//! The first inputs of the fuzz targets: small lives that reach far. Written to the corpora on demand:
-//! `cargo test -p tapswitch-tests --test sim -- --ignored seeds`.
+//! The first inputs of the targets: small lives that reach far. `fuzz/run seeds` writes them to the corpora.
 
-use std::fs;
-use std::path::Path;
-
-use lab::Packet;
-use lab::rng::Rng;
-use lab::tunnel::encapsulated;
-use lab::wire::{SYN, announcement, arp_reply, arp_request, frame, pseudo};
 use packet::Mac;
 
-use crate::common::{EXPERIMENT, stranger};
+use crate::rng::Rng;
+use crate::tunnel::encapsulated;
+use crate::wire::{Packet, SYN, announcement, arp_reply, arp_request, frame, pseudo};
+
+/// An EtherType for local experiments (IEEE 802, clause 9.2.3): nobody looks inside.
+const EXPERIMENT: u16 = 0x88b5;
 
 /// The stations and the router's ends of the fuzz targets' topology.
 const RED: Mac = Mac([2, 0, 0, 0, 0, 1]);
@@ -20,6 +17,11 @@ const WAN: Mac = Mac([2, 0, 0, 0, 0, 4]);
 const ROUTER: Mac = Mac([2, 0xff, 0, 0, 0, 1]);
 const ROUTER_10: Mac = Mac([2, 0xff, 0, 0, 0, 2]);
 const ROUTER_WAN: Mac = Mac([2, 0xff, 0, 0, 0, 3]);
+
+/// A station that is not at the end of any cable of its own.
+const fn stranger(number: u8) -> Mac {
+    Mac([2, 0xaa, 0, 0, 0, number])
+}
 
 /// One record of an input, as `lab::fuzz` reads it.
 fn record(a: u8, b: u8, five_bits: u8, bytes: &[u8]) -> Vec<u8> {
@@ -297,8 +299,8 @@ fn lives() -> Vec<(&'static str, Vec<u8>)> {
     lives.map(|(name, seed)| (*name, Rng::new(seed).bytes(600))).collect()
 }
 
-/// Does something with every seed and the path of its file.
-fn each_seed(mut with: impl FnMut(&Path, &[u8])) {
+/// Every seed: its target, its name and its bytes.
+pub fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let targets = [
         ("datagram", datagrams()),
         ("frame", frames()),
@@ -306,19 +308,8 @@ fn each_seed(mut with: impl FnMut(&Path, &[u8])) {
         ("network", lives()),
         ("virtio", devices()),
     ];
-    for (target, seeds) in targets {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-        seeds.iter().for_each(|(name, bytes)| with(&folder.join(name), bytes));
-    }
-}
-
-#[test]
-#[ignore = "writes fuzz/corpus"]
-fn seeds_are_written() {
-    each_seed(|path, bytes| fs::write(path, bytes).unwrap());
-}
-
-#[test]
-fn the_corpora_hold_the_seeds() {
-    each_seed(|path, bytes| assert!(fs::read(path).unwrap() == bytes, "{}", path.display()));
+    let of = |(target, seeds): (&'static str, Vec<(&'static str, Vec<u8>)>)| {
+        seeds.into_iter().map(move |(name, bytes)| (target, name, bytes))
+    };
+    targets.into_iter().flat_map(of).collect()
 }
