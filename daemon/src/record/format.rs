@@ -14,8 +14,12 @@ use crate::engine::rows::Drops;
 
 /// What every record begins with: no text, and no capture.
 pub(super) const MAGIC: [u8; 8] = *b"\x89tapsrec";
-/// Rises when anything that is written changes its form.
-pub(super) const FORMAT: u16 = 9;
+/// Another when anything that is written changes its form: derived from the types' declarations when
+/// the crate is built.
+pub(super) const FORMAT: u16 = match u16::from_str_radix(env!("RECORD_FORMAT"), 10) {
+    Ok(format) => format,
+    Err(_) => panic!("RECORD_FORMAT is no number"),
+};
 /// Of the program that writes and reads.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A chunk's kind, length and checksum.
@@ -85,4 +89,81 @@ pub(super) fn checksum(kind: u8, content: &[u8]) -> u32 {
     crc.update(&[kind]);
     crc.update(content);
     crc.finalize()
+}
+
+#[cfg(test)]
+#[path = "../../build/form.rs"]
+mod form;
+
+#[cfg(test)]
+mod tests {
+    use super::form::{items, number};
+
+    const SOURCE: &str = r#"
+        use serde::{Deserialize, Serialize};
+
+        /// Why it ended.
+        #[derive(Serialize, Deserialize)]
+        enum Reason { Runt = 1, PortDown, Lost(u16), Text }
+
+        macro_rules! id { ($name:ident, $inner:ty) => { #[derive(Serialize)] struct $name($inner); } }
+        id!(Port, u32);
+
+        #[derive(Clone, Serialize)]
+        struct Kept<'a> { count: u32, size: u32, name: &'a str }
+
+        type Guest = Option<Port>;
+
+        impl Serialize for Table { fn serialize<S>(&self) { write("{", '{', self.rows) } }
+
+        #[derive(Clone)]
+        struct Beside { count: u32 }
+
+        #[cfg(test)]
+        mod tests { #[derive(Serialize)] struct Sample(u8); }
+    "#;
+
+    fn changed(from: &str, to: &str) -> bool {
+        assert_eq!(SOURCE.matches(from).count(), 1, "{from}");
+        number(items(SOURCE)) != number(items(&SOURCE.replacen(from, to, 1)))
+    }
+
+    #[test]
+    fn what_changes_the_written_form_changes_the_format() {
+        for (from, to) in [
+            ("count: u32, size", "count: u32, more: u8, size"),
+            ("count: u32, size: u32", "size: u32, count: u32"),
+            ("size: u32", "size: u64"),
+            ("Runt = 1, PortDown", "Runt = 1, Reflected, PortDown"),
+            ("Runt = 1, PortDown", "PortDown, Runt = 1"),
+            ("Lost(u16)", "Lost(u16, u8)"),
+            ("id!(Port, u32);", "id!(Port, u16);"),
+            ("id!(Port, u32);", "id!(Port, u32); id!(Bridge, u16);"),
+            ("Option<Port>", "Option<u8>"),
+            ("self.rows", "self.columns"),
+        ] {
+            assert!(changed(from, to), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_written_changes_no_format() {
+        for (from, to) in [
+            ("/// Why it ended.", "/// Why a frame ended: { a \" quote, it's."),
+            ("use serde::{Deserialize, Serialize};", "use serde::{Serialize, Deserialize};"),
+            ("enum Reason {", "enum Reason\n        {\n            // The first.\n"),
+            ("struct Beside { count: u32 }", "struct Beside { count: u64 }"),
+            ("struct Sample(u8)", "struct Sample(u16)"),
+        ] {
+            assert!(!changed(from, to), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn items_count_wherever_they_stand() {
+        let mut moved = items(SOURCE);
+        moved.rotate_left(2);
+        assert_eq!(moved.len(), 6);
+        assert_eq!(number(moved), number(items(SOURCE)));
+    }
 }
