@@ -49,6 +49,36 @@ fn no_page_repeats_another() {
     assert_eq!(faults, [""; 0]);
 }
 
+/// Text moves with the code that it names: `tests/sim/seeds.rs`, `-p tapswitch-daemon`.
+#[test]
+fn every_path_and_package_that_is_named_is_there() {
+    let mut faults = Vec::new();
+    for page in Page::all().into_iter().chain(OTHERS[..2].iter().copied().map(Page::read)) {
+        for (line, text) in page.text.lines().enumerate() {
+            let spans = text.split('`').skip(1).step_by(2);
+            let paths =
+                spans.filter(|span| is_path(span)).filter(|path| !root().join(path).exists());
+            let packages = text.split("-p tapswitch-").skip(1).map(|rest| {
+                let end = rest.find(|one: char| !one.is_ascii_alphanumeric() && one != '-');
+                &rest[..end.unwrap_or(rest.len())]
+            });
+            let packages = packages.filter(|name| !root().join(name).join("Cargo.toml").exists());
+            let missing: Vec<&str> = paths.chain(packages).collect();
+            let told = |name: &&str| format!("{}:{}: {name}", page.path, line + 1);
+            faults.extend(missing.iter().map(told));
+        }
+    }
+    assert_eq!(faults, [""; 0]);
+}
+
+/// Whether a word is a path below one of the project's folders, without a NAME to be filled in.
+fn is_path(word: &str) -> bool {
+    let Some((folder, rest)) = word.split_once('/') else { return false };
+    let is_plain =
+        |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || "/_-.".contains(one);
+    rest.chars().all(is_plain) && !folder.is_empty() && root().join(folder).is_dir()
+}
+
 /// Paragraphs and table rows that are long enough to be no accident.
 fn paragraphs(page: &Page) -> impl Iterator<Item = (usize, String)> {
     page.prose().filter(|(_, line)| line.len() > 80).map(|(at, line)| (at, line.to_owned()))
