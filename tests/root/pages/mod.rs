@@ -25,7 +25,7 @@ mod page;
 mod shell;
 mod tables;
 
-use std::collections::BTreeSet;
+use std::iter;
 
 use page::{Block, Page, Section};
 use shell::{Outcome, Shell};
@@ -137,7 +137,7 @@ fn play_section(page: &Page, section: &Section<'_>, world: &World) {
             "sh" => script(&mut shell, block),
             "toml" => labs::fault(world, block),
             "http" => api::fault(world, block),
-            "text" => None,
+            "text" => picture(block),
             other => Some(format!("nobody plays a block of {other}")),
         };
         if let Some(fault) = fault {
@@ -160,6 +160,12 @@ fn talk(shell: &mut Shell<'_>, block: &Block<'_>) -> Option<String> {
     })
 }
 
+/// What is printed is no picture: it stands below its command.
+fn picture(block: &Block<'_>) -> Option<String> {
+    let is_command = |line: &&str| line.starts_with("# ") || line.starts_with("$ ");
+    block.body.iter().copied().find(is_command).map(|line| format!("nobody runs `{line}`"))
+}
+
 fn script(shell: &mut Shell<'_>, block: &Block<'_>) -> Option<String> {
     let Outcome { status, printed } = shell.script(&block.text());
     (status != 0).then(|| format!("it failed in {printed}"))
@@ -169,8 +175,11 @@ fn script(shell: &mut Shell<'_>, block: &Block<'_>) -> Option<String> {
 fn missing(section: &Section<'_>) -> Option<&'static str> {
     let blocks = section.blocks.iter().filter(|block| block.not_run().is_none());
     let text: String = blocks.map(Block::text).collect();
-    let words: BTreeSet<&str> = text.split_whitespace().collect();
-    let named = PROGRAMS.into_iter().filter(|(word, _)| words.contains(word));
+    let words = || text.split_whitespace();
+    // `tapswitch conntrack` is none of them.
+    let pairs = || iter::once("").chain(words()).zip(words());
+    let is_named = |name| pairs().any(|(ahead, word)| word == name && ahead != "tapswitch");
+    let named = PROGRAMS.into_iter().filter(|(word, _)| is_named(*word));
     named.map(|(_, program)| program).find(|program| locate(program).is_none())
 }
 

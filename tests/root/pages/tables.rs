@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use super::console::{self, Turn};
 use super::page::Page;
 use crate::binary;
 use crate::daemon::Daemon;
@@ -46,6 +47,19 @@ fn known_keys(table: &str) -> BTreeSet<String> {
     let said = String::from_utf8(checked.stderr).unwrap();
     let offered = said.split_once("write one of ").unwrap_or_else(|| panic!("{said}"));
     offered.1.trim().split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_table_of_steps_is_that_of_scenario_files() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("step.toml");
+    fs::write(&file, "[[step]]\nqqqq = 1\n").unwrap();
+    let mut command = Command::new(binary::path());
+    let compared = command.args(["compare", "ovs", "--scenario"]).arg(&file).output().unwrap();
+    let said = String::from_utf8(compared.stderr).unwrap();
+    let offered = said.split_once("expected one of ").unwrap_or_else(|| panic!("{said}")).1;
+    let offered = offered.split('`').skip(1).step_by(2).map(str::to_owned);
+    let page = Page::read("docs/comparing.md");
+    assert_eq!(page.tables()["Comparing with Open vSwitch"], offered.collect());
 }
 
 #[test]
@@ -93,3 +107,32 @@ fn the_page_of_the_api_names_every_path() {
         assert!(rows.any(|first| first.contains(&word)), "{path}");
     }
 }
+
+/// Of the paths of one row any may be the one that is shown.
+#[test]
+fn every_method_of_the_api_is_shown() {
+    let page = Page::read("docs/api.md");
+    let blocks: Vec<_> = page.blocks().collect();
+    let of = |language| blocks.iter().filter(move |block| block.language == language);
+    let heads: Vec<&str> = of("http").flat_map(|block| block.body.iter().copied()).collect();
+    let by_curl: Vec<_> = of("console").flat_map(console::turns).collect();
+    let rows = page.prose().filter_map(|(_, line)| line.strip_prefix("| `")?.split_once("` | "));
+    let mut shown = 0;
+    for (paths, methods) in rows {
+        for method in METHODS.into_iter().filter(|method| methods.contains(method)) {
+            let is_shown = paths.split("`, `").any(|path| {
+                let path = format!("/v1/{}", path.split("/NAME").next().unwrap_or(path));
+                let (head, option) = (format!("{method} {path}"), format!("-X {method} "));
+                let is_sent = |turn: &Turn<'_>| {
+                    turn.command.contains(&option) && turn.command.contains(&path)
+                };
+                heads.iter().any(|line| line.starts_with(&head)) || by_curl.iter().any(is_sent)
+            });
+            assert!(is_shown, "{method} of {paths}");
+            shown += 1;
+        }
+    }
+    assert!(shown >= 30, "{shown}");
+}
+
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
