@@ -4,8 +4,8 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, value_parser};
-use daemon::config::Poll;
 use daemon::run::ThreadOptions;
+use labfile::Poll;
 
 use crate::commands::bridge::Bridge;
 use crate::commands::compare::Compare;

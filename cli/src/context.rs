@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use anyhow::{Result, anyhow};
-use daemon::api::message::Changes;
-use daemon::client::{Client, ClientError};
+use client::{Client, ClientError};
+use control::message::Changes;
 use serde::Serialize;
 
 use crate::output;

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use daemon::compare::CompareError;
-use daemon::config::ConfigError;
-use daemon::replay::ReplayError;
+use compare::CompareError;
 use daemon::run::RunError;
 use daemon::run::log::LogError;
+use labfile::ConfigError;
+use offline::replay::ReplayError;
 
 use crate::output;
 
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_wrong_file_is_two_and_a_refusal_is_one() {
-        let wrong = daemon::config::parse(b"[brigde.a]", "lab.toml").unwrap_err();
+        let wrong = labfile::parse(b"[brigde.a]", "lab.toml").unwrap_err();
         assert_eq!(code(&wrong.clone().into()), 2);
         assert_eq!(code(&RunError::Lab(wrong).into()), 2);
         assert_eq!(code(&Usage("nothing to set".into()).into()), 2);
@@ -130,7 +130,7 @@ mod tests {
         let denied: anyhow::Error =
             RunError::Privilege(daemon::run::PrivilegeError::NotRoot).into();
         assert!(sentence(&denied).starts_with("tapswitch needs root"), "{denied}");
-        let refused = daemon::client::ClientError::NoDaemon(PathBuf::from("/x"));
+        let refused = client::ClientError::NoDaemon(PathBuf::from("/x"));
         assert_eq!(code(&refused.into()), 1);
     }
 }

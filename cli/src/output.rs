@@ -3,9 +3,9 @@
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Result, bail};
-use daemon::api::message::Changes;
-use daemon::printable;
+use control::message::Changes;
 use daemon::run::log;
+use labfile::printable;
 use serde::Serialize;
 
 /// Writes a text with one newline at its end; nothing for an empty one. `tapswitch show | head` is no failure.

@@ -11,20 +11,11 @@
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod api;
-pub mod capture;
-pub mod client;
-pub mod compare;
-pub mod config;
 pub mod dataplane;
-pub mod demo;
 pub mod engine;
-pub mod explain;
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::expect_used)]
 pub mod fuzz;
 mod panics;
-pub mod plan;
-pub mod printable;
 pub mod record;
-pub mod replay;
 pub mod run;

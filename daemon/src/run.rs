@@ -22,11 +22,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::api;
-use crate::config::{self, ConfigError, Lab, LabSpec};
 use crate::dataplane::{Dataplane, Threads};
 use crate::engine::{Engine, EngineError};
 use crate::panics::{self, Panicked, Panics, caught};
-use crate::printable;
+use labfile::printable;
+use labfile::{self, ConfigError, Lab, LabSpec};
 
 mod file;
 pub mod log;
@@ -167,7 +167,7 @@ fn place(options: &ThreadOptions, lab: &Lab, file: Option<&LabFile>) -> Result<T
     if options.cpus.is_empty()
         && let Some(LabFile { name, text }) = file
     {
-        config::locate_absent(text, name, lab, &present)?;
+        labfile::locate_absent(text, name, lab, &present)?;
     }
     Ok(threads)
 }
@@ -346,7 +346,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::client::{Client, ClientError};
+    use client::{Client, ClientError};
 
     #[test]
     fn a_wrong_file_is_told_before_anything_is_made() {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use labfile::{LabSpec, parse_spec};
 use os::netns;
 use os::privileges;
-use tapswitch_daemon::config::{LabSpec, parse_spec};
 use tapswitch_daemon::dataplane::Threads;
 use tapswitch_daemon::engine::Engine;
 use tapswitch_daemon::run::{ControlSocket, RunError, Stop, runtime, serve};

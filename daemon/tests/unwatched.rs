@@ -2,10 +2,10 @@
 #![cfg(debug_assertions)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use labfile::{LabSpec, parse_spec};
 use os::links::Links;
 use os::netns::{self, Netns, Place};
 use os::privileges;
-use tapswitch_daemon::config::{LabSpec, parse_spec};
 use tapswitch_daemon::dataplane::{Dataplane, Threads};
 use tapswitch_daemon::engine::Engine;
 use tapswitch_daemon::run::runtime;

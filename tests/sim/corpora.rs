@@ -1,28 +1,8 @@
 //! The corpora of the fuzz targets, replayed without a fuzzer: every finding stays found.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
-fn corpus(target: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target)
-}
-
-fn inputs(target: &str) -> Vec<PathBuf> {
-    let folder = corpus(target);
-    let files =
-        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    files.sort();
-    assert!(files.len() >= 10, "only {} inputs in {}", files.len(), folder.display());
-    files
-}
-
-fn replay(target: &str, body: impl Fn(&[u8])) {
-    for input in inputs(target) {
-        eprintln!("{}", input.display());
-        body(&fs::read(input).unwrap());
-    }
-}
+use lab::fuzz::{corpus, replay};
 
 #[test]
 fn the_corpora_hold_the_seeds() {

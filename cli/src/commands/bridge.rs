@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use daemon::api::message::RenumberSpec;
-use daemon::config::{BridgeSpec, VlanSpec};
+use control::message::RenumberSpec;
+use labfile::{BridgeSpec, VlanSpec};
 
 use super::keys;
 use crate::context::Context;
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn spec_text(spec: BridgeSpec) -> String {
-        let mut lab = daemon::config::LabSpec::default();
+        let mut lab = labfile::LabSpec::default();
         lab.bridge.insert("br0".into(), spec);
         lab.to_toml().unwrap()
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use daemon::compare::catalogue::CATALOGUE;
-use daemon::compare::{self, Source};
+use compare::catalogue::CATALOGUE;
+use compare::{self, Source};
 use serde_json::json;
 
 use crate::failure::{Differs, Usage};

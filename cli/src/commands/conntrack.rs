@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use daemon::api::flows::FlowQuery;
-use daemon::engine::views::FlowEntry;
+use control::message::FlowQuery;
+use control::view::FlowEntry;
 
 use crate::context::Context;
 use crate::failure::{NothingMatched, Usage};

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use clap::{ArgGroup, Args};
-use daemon::explain::{self, ExplainError, Question, Selection, Story};
+use control::explain::{Question, Story};
 use daemon::run;
+use offline::explain::{self, ExplainError, Selection};
 
 use crate::context::{Context, block_on};
 use crate::failure::{Untold, WouldDrop};

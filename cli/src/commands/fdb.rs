@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use daemon::api::message::StationSpec;
+use control::message::StationSpec;
 
 use crate::context::Context;
 use crate::render::tables;

@@ -1,7 +1,7 @@
 //! Keys of the lab file on the command line: given ones to set, named ones to take away.
 
 use anyhow::Result;
-use daemon::config::{BoolOrText, NumberOrText};
+use labfile::{BoolOrText, NumberOrText};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -65,7 +65,7 @@ pub(crate) fn number_or_text(text: &str) -> Result<NumberOrText, std::convert::I
 
 #[cfg(test)]
 mod tests {
-    use daemon::config::{MasqueradeSpec, PortSpec};
+    use labfile::{MasqueradeSpec, PortSpec};
     use serde_json::json;
 
     use super::*;

@@ -4,17 +4,17 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use daemon::api::message::LabBody;
-use daemon::config::{self, ConfigError, Lab, LabSpec};
-use daemon::printable;
+use control::message::LabBody;
 use daemon::run::RunError;
+use labfile::printable;
+use labfile::{self, ConfigError, Lab, LabSpec};
 
 use crate::context::Context;
 use crate::output;
 
 /// `tapswitch check FILE`
 pub(crate) fn check(file: &Path) -> Result<()> {
-    let (_, lab) = read(file, config::parse_spec)?;
+    let (_, lab) = read(file, labfile::parse_spec)?;
     output::text(&format!("{}: ok: {}", printable::path(file), lab.summary()))
 }
 
@@ -25,7 +25,7 @@ pub(crate) async fn apply(
     empty: bool,
     dry_run: bool,
 ) -> Result<()> {
-    let parse = if empty { config::parse_or_empty } else { config::parse_spec };
+    let parse = if empty { labfile::parse_or_empty } else { labfile::parse_spec };
     let text = file.map(|file| read(file, parse)).transpose()?;
     let body = LabBody::Toml(text.map(|(text, _)| text).unwrap_or_default());
     let client = &context.client;

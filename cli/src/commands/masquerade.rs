@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use daemon::config::MasqueradeSpec;
+use labfile::MasqueradeSpec;
 
 use super::keys;
 use crate::context::Context;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use daemon::client::Client;
-use daemon::demo::{self, DemoOptions, Tables};
-use daemon::printable;
+use client::Client;
 use daemon::run::{self, RunOptions, log};
+use demo::{self, DemoOptions, Tables};
+use labfile::printable;
 
 use crate::args::{Args, Verb};
 use crate::context::{Context, block_on};

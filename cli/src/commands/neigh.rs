@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::Result;
 use clap::Subcommand;
-use daemon::api::message::NeighborSpec;
+use control::message::NeighborSpec;
 
 use crate::context::Context;
 use crate::render::tables;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use daemon::config::{BoolOrText, PortSpec};
+use labfile::{BoolOrText, PortSpec};
 
 use super::keys::{self, bool_or_text};
 use crate::context::Context;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use daemon::config::PublishSpec;
+use labfile::PublishSpec;
 
 use super::keys;
 use crate::context::Context;

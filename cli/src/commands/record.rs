@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use clap::Subcommand;
-use daemon::printable;
-use daemon::record::{RecordSpec, RecordStatus};
-use daemon::replay;
+use control::record::{RecordSpec, RecordStatus};
+use labfile::printable;
+use offline::replay;
 
 use crate::context::Context;
 use crate::render::record as render;

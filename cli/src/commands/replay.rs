@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{ArgAction, Args, ValueEnum};
-use daemon::api::message::Show;
-use daemon::printable;
-use daemon::replay::{self, Account, Input, Moment, RecordOptions, ReplayOptions, Summary};
+use control::message::Show;
 use daemon::run;
+use labfile::printable;
+use offline::replay::{self, Account, Input, Moment, RecordOptions, ReplayOptions, Summary};
 use serde::Serialize;
 
 use crate::failure::Usage;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use daemon::config::RouteSpec;
+use labfile::RouteSpec;
 
 use crate::context::Context;
 use crate::render::tables;

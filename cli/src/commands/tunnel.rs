@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use daemon::config::{BoolOrText, NumberOrText, TunnelSpec};
+use labfile::{BoolOrText, NumberOrText, TunnelSpec};
 
 use super::keys::{self, bool_or_text, number_or_text};
 use crate::context::Context;
@@ -171,7 +171,7 @@ mod tests {
              --vlan 10 --trunk=false --mtu 1400 --ttl 7 --dscp inherit --df false --checksum zero --strict-reserved \
              --arp-suppression --mss-clamp --learning=false --isolated",
         );
-        let mut lab = daemon::config::LabSpec::default();
+        let mut lab = labfile::LabSpec::default();
         lab.tunnel.insert("vx0".into(), spec);
         assert_eq!(
             lab.to_toml().unwrap(),

@@ -1,7 +1,7 @@
 //! A comparison for people: two switches side by side, and a difference from both sides.
 
-use daemon::compare::catalogue::CATALOGUE;
-use daemon::compare::report::{Difference, Place, Report};
+use compare::catalogue::CATALOGUE;
+use compare::report::{Difference, Place, Report};
 
 use super::Column::{Number, Text};
 use super::{SCREEN, broken, table};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use daemon::engine::views::{DropView, PortStats, StatsView, WorkerStats};
+use control::view::{DropView, PortStats, StatsView, WorkerStats};
 
 use super::{Column, table};
 use Column::{Number, Text};

@@ -1,6 +1,6 @@
 //! `tapswitch explain`: the life of a frame, a step a paragraph.
 
-use daemon::explain::{CopyView, SentView, StepView, Story};
+use control::explain::{CopyView, SentView, StepView, Story};
 
 use super::folded;
 

@@ -1,7 +1,7 @@
 //! Listings for people: columns that fit 80 characters where their content allows, without frames.
 
 use comfy_table::{CellAlignment, Table, presets};
-use daemon::printable;
+use labfile::printable;
 
 pub(crate) mod compare;
 pub(crate) mod counters;

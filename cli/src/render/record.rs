@@ -1,7 +1,7 @@
 //! A record for people.
 
-use daemon::printable;
-use daemon::record::{RecordState, RecordStatus};
+use control::record::{RecordState, RecordStatus};
+use labfile::printable;
 
 /// How far a record is.
 pub(crate) fn status(status: &RecordStatus) -> String {

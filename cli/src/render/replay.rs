@@ -1,6 +1,6 @@
 //! A replay for people: a line for each frame, then what came of all.
 
-use daemon::replay::{Account, Carried, Cause, Fate, Part, Sent, Summary, Verdict};
+use offline::replay::{Account, Carried, Cause, Fate, Part, Sent, Summary, Verdict};
 
 use super::{Column, counters, table, tables};
 use Column::{Number, Text};
@@ -138,7 +138,7 @@ fn equation(summary: &Summary) -> String {
 
 #[cfg(test)]
 mod tests {
-    use daemon::replay::Arrival;
+    use offline::replay::Arrival;
 
     use super::*;
 

@@ -1,10 +1,10 @@
 //! What each listing shows, in which columns.
 
-use daemon::config::{MasqueradeSpec, PublishSpec};
-use daemon::engine::views::{
+use control::view::{
     BridgeView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StrangerView,
     TunnelView,
 };
+use labfile::{MasqueradeSpec, PublishSpec};
 
 use super::{Column, list, or_none, table};
 use Column::{Number, Text};
@@ -242,7 +242,7 @@ pub(crate) fn flows(flows: &[FlowEntry]) -> String {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use daemon::config::NumberOrText;
+    use labfile::NumberOrText;
 
     use super::*;
 

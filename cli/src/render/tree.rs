@@ -1,9 +1,9 @@
 //! `show`: the whole lab as a tree, in the manner of `ovs-vsctl show`.
 
-use daemon::api::message::Show;
-use daemon::config::MasqueradeSpec;
-use daemon::engine::views::{BridgeView, PortView, RouteView, TunnelView};
-use daemon::printable;
+use control::message::Show;
+use control::view::{BridgeView, PortView, RouteView, TunnelView};
+use labfile::MasqueradeSpec;
+use labfile::printable;
 
 use super::tables::{masquerade_options, published, tagged};
 
@@ -164,7 +164,7 @@ fn masquerade_line(number: usize, rule: &MasqueradeSpec) -> String {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use daemon::config::{NumberOrText, PublishSpec};
+    use labfile::{NumberOrText, PublishSpec};
 
     use super::*;
 

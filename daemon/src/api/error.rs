@@ -5,9 +5,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use switch::ChangeError;
 
-use super::message::Refusal;
 use crate::engine::EngineError;
-use crate::printable;
+use control::message::Refusal;
+use labfile::printable;
 
 /// What a request gets that is not granted.
 #[derive(Debug)]

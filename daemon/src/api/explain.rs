@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use super::body;
 use super::error::ApiError;
 use crate::engine::Engine;
-use crate::explain::{ExplainError, Question, Story};
+use control::explain::{Question, Story};
+use offline::explain::ExplainError;
 
 /// `POST /v1/explain`
 pub(super) async fn explain(

@@ -6,91 +6,46 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use packet::{Ipv4Net, Protocol};
-use serde::{Deserialize, Serialize};
 use switch::change::FlowFilter;
 
 use super::error::ApiError;
-use super::message::Ended;
 use super::query::Asked;
-use crate::engine::views::FlowEntry;
 use crate::engine::{Engine, FlowNames};
+use control::message::{Ended, FlowQuery};
+use control::view::FlowEntry;
 
-/// Which flows are meant: all keys that are there must fit; none means every flow.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FlowQuery {
-    /// `tcp`, `udp`, `icmp`, `gre`, or a number.
-    pub proto: Option<String>,
-    /// Source address or network in the original direction.
-    pub src: Option<String>,
-    /// Destination address or network in the original direction.
-    pub dst: Option<String>,
-    /// Source port in the original direction.
-    pub sport: Option<String>,
-    /// Destination port in the original direction.
-    pub dport: Option<String>,
-    /// A masquerade rule's number, `publish:N`, or where something is published.
-    pub rule: Option<String>,
-    /// A port or tunnel that one end is behind.
-    pub port: Option<String>,
-    /// `true`, or the address or network that the source is translated to.
-    pub src_nat: Option<String>,
-    /// `true`, or the address or network that the destination is translated to.
-    pub dst_nat: Option<String>,
-    /// `true`, or the address or network that either is translated to.
-    pub any_nat: Option<String>,
+fn filter(query: &FlowQuery) -> Result<FlowFilter, ApiError> {
+    let within =
+        |key, text: &Option<String>| text.as_deref().map(|text| network(key, text)).transpose();
+    let translated = |key, text: &Option<String>| match text.as_deref() {
+        Some("false") => Ok(None),
+        Some("true") => Ok(Some(Ipv4Net::default())),
+        _ => within(key, text),
+    };
+    let filter = FlowFilter {
+        protocol: query.proto.as_deref().map(protocol).transpose()?,
+        source: within("src", &query.src)?,
+        destination: within("dst", &query.dst)?,
+        source_port: query.sport.as_deref().map(|text| port("sport", text)).transpose()?,
+        destination_port: query.dport.as_deref().map(|text| port("dport", text)).transpose()?,
+        src_nat: translated("src_nat", &query.src_nat)?,
+        dst_nat: translated("dst_nat", &query.dst_nat)?,
+        any_nat: translated("any_nat", &query.any_nat)?,
+        rule: None,
+        behind: None,
+    };
+    let has_port = filter.source_port.is_some() || filter.destination_port.is_some();
+    match filter.protocol {
+        None | Some(Protocol::TCP | Protocol::UDP) => Ok(filter),
+        Some(_) if !has_port => Ok(filter),
+        Some(_) => Err(ApiError::wrong(
+            "sport and dport are of TCP and UDP alone: leave them out, or write proto=tcp or proto=udp",
+        )),
+    }
 }
 
-impl FlowQuery {
-    /// The keys with their values, as a query has them.
-    pub(crate) fn keys(&self) -> [(&'static str, Option<&str>); 10] {
-        [
-            ("proto", self.proto.as_deref()),
-            ("src", self.src.as_deref()),
-            ("dst", self.dst.as_deref()),
-            ("sport", self.sport.as_deref()),
-            ("dport", self.dport.as_deref()),
-            ("rule", self.rule.as_deref()),
-            ("port", self.port.as_deref()),
-            ("src_nat", self.src_nat.as_deref()),
-            ("dst_nat", self.dst_nat.as_deref()),
-            ("any_nat", self.any_nat.as_deref()),
-        ]
-    }
-
-    fn filter(&self) -> Result<FlowFilter, ApiError> {
-        let within =
-            |key, text: &Option<String>| text.as_deref().map(|text| network(key, text)).transpose();
-        let translated = |key, text: &Option<String>| match text.as_deref() {
-            Some("false") => Ok(None),
-            Some("true") => Ok(Some(Ipv4Net::default())),
-            _ => within(key, text),
-        };
-        let filter = FlowFilter {
-            protocol: self.proto.as_deref().map(protocol).transpose()?,
-            source: within("src", &self.src)?,
-            destination: within("dst", &self.dst)?,
-            source_port: self.sport.as_deref().map(|text| port("sport", text)).transpose()?,
-            destination_port: self.dport.as_deref().map(|text| port("dport", text)).transpose()?,
-            src_nat: translated("src_nat", &self.src_nat)?,
-            dst_nat: translated("dst_nat", &self.dst_nat)?,
-            any_nat: translated("any_nat", &self.any_nat)?,
-            rule: None,
-            behind: None,
-        };
-        let has_port = filter.source_port.is_some() || filter.destination_port.is_some();
-        match filter.protocol {
-            None | Some(Protocol::TCP | Protocol::UDP) => Ok(filter),
-            Some(_) if !has_port => Ok(filter),
-            Some(_) => Err(ApiError::wrong(
-                "sport and dport are of TCP and UDP alone: leave them out, or write proto=tcp or proto=udp",
-            )),
-        }
-    }
-
-    fn names(self) -> FlowNames {
-        FlowNames { rule: self.rule, port: self.port }
-    }
+fn names(query: FlowQuery) -> FlowNames {
+    FlowNames { rule: query.rule, port: query.port }
 }
 
 /// `GET /v1/conntrack`
@@ -98,8 +53,8 @@ pub(super) async fn list(
     State(engine): State<Arc<Engine>>,
     Asked(asked): Asked<FlowQuery>,
 ) -> Result<Json<Vec<FlowEntry>>, ApiError> {
-    let filter = asked.filter()?;
-    Ok(Json(engine.flows(filter, &asked.names()).await?))
+    let filter = filter(&asked)?;
+    Ok(Json(engine.flows(filter, &names(asked)).await?))
 }
 
 /// `DELETE /v1/conntrack`
@@ -107,9 +62,9 @@ pub(super) async fn end(
     State(engine): State<Arc<Engine>>,
     Asked(asked): Asked<FlowQuery>,
 ) -> Result<Json<Ended>, ApiError> {
-    let filter = asked.filter()?;
+    let filter = filter(&asked)?;
     let is_flush = asked == FlowQuery::default();
-    let flows = engine.end_flows(filter, &asked.names()).await?;
+    let flows = engine.end_flows(filter, &names(asked)).await?;
     let ended = flows.len();
     Ok(Json(Ended { ended, flows: if is_flush { Vec::new() } else { flows } }))
 }
@@ -178,17 +133,17 @@ mod tests {
             dport: Some("53".into()),
             ..FlowQuery::default()
         };
-        assert!(asked(None).filter().is_ok() && asked(Some("udp")).filter().is_ok());
-        assert!(asked(Some("icmp")).filter().is_err());
+        assert!(filter(&asked(None)).is_ok() && filter(&asked(Some("udp"))).is_ok());
+        assert!(filter(&asked(Some("icmp"))).is_err());
         let silly = FlowQuery { sport: Some("65536".into()), ..FlowQuery::default() };
-        assert!(silly.filter().is_err());
+        assert!(filter(&silly).is_err());
     }
 
     #[test]
     fn translated_is_any_or_to_an_address() {
         let to = |text: &str| {
             let asked = FlowQuery { src_nat: Some(text.into()), ..FlowQuery::default() };
-            asked.filter().map(|filter| filter.src_nat)
+            filter(&asked).map(|filter| filter.src_nat)
         };
         assert_eq!(to("true").unwrap(), Some(Ipv4Net::default()));
         assert_eq!(to("false").unwrap(), None);

@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use super::body::{Whole, parse};
 use super::error::ApiError;
-use super::message::{Changes, Show, Version};
 use super::query::{Asked, HowToApply};
-use crate::config::{self, LabSpec};
 use crate::engine::Engine;
+use control::message::{Changes, Show, Version};
+use labfile::{self, LabSpec};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,8 +73,8 @@ fn wanted(body: &Whole, may_be_empty: bool) -> Result<LabSpec, ApiError> {
             return Ok(wanted);
         }
     } else if !is_blank || may_be_empty {
-        let read = if may_be_empty { config::parse_or_empty } else { config::parse_spec };
-        let told = |error: config::ConfigError| {
+        let read = if may_be_empty { labfile::parse_or_empty } else { labfile::parse_spec };
+        let told = |error: labfile::ConfigError| {
             ApiError::of_lab(StatusCode::BAD_REQUEST, error.to_string())
         };
         return Ok(read(&body.bytes, "body").map_err(told)?.0);

@@ -47,7 +47,6 @@ mod error;
 mod explain;
 pub mod flows;
 mod lab;
-pub mod message;
 mod named;
 mod query;
 mod record;
@@ -60,7 +59,7 @@ mod visible;
 use error::ApiError;
 
 /// Largest body of a request: as large as a lab file may be.
-pub const MAX_BODY: usize = crate::config::MAX_BYTES;
+pub const MAX_BODY: usize = labfile::MAX_BYTES;
 
 /// The API around an engine.
 pub fn router(engine: Arc<Engine>) -> Router {

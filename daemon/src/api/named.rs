@@ -13,11 +13,11 @@ use serde_json::Value;
 
 use super::body;
 use super::error::ApiError;
-use super::message::{Changes, RenumberSpec};
 use super::query::{self, Asked, Named, value};
-use crate::config::{BridgeSpec, LabSpec, PortSpec, TunnelSpec};
-use crate::engine::views::{BridgeView, PortView, TunnelView};
 use crate::engine::{Engine, EngineError};
+use control::message::{Changes, RenumberSpec};
+use control::view::{BridgeView, PortView, TunnelView};
+use labfile::{BridgeSpec, LabSpec, PortSpec, TunnelSpec};
 
 type Answer<T> = Result<Json<T>, ApiError>;
 

@@ -10,7 +10,8 @@ use os::new_file::NewFileError;
 use super::body;
 use super::error::ApiError;
 use crate::engine::Engine;
-use crate::record::{RecordError, RecordSpec, RecordStatus};
+use crate::record::RecordError;
+use control::record::{RecordSpec, RecordStatus};
 
 /// `GET /v1/record`
 pub(super) async fn status(State(engine): State<Arc<Engine>>) -> Json<RecordStatus> {

@@ -12,11 +12,11 @@ use serde::Deserialize;
 
 use super::body;
 use super::error::ApiError;
-use super::message::Changes;
 use super::query::Asked;
-use crate::config::{MasqueradeSpec, PublishSpec, RouteSpec};
-use crate::engine::views::RouteView;
 use crate::engine::{Engine, EngineError};
+use control::message::Changes;
+use control::view::RouteView;
+use labfile::{MasqueradeSpec, PublishSpec, RouteSpec};
 
 type Shared = State<Arc<Engine>>;
 type Answer = Result<Json<Changes>, ApiError>;

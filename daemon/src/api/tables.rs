@@ -10,11 +10,11 @@ use serde::Deserialize;
 
 use super::body;
 use super::error::ApiError;
-use super::message::{Changes, NeighborSpec, StationSpec};
 use super::query::{self, Asked, Named, value};
-use crate::config::{LabSpec, StaticSpec};
-use crate::engine::views::{DropView, NeighborEntry, StationView, StatsView, StrangerView};
 use crate::engine::{Engine, EngineError};
+use control::message::{Changes, NeighborSpec, StationSpec};
+use control::view::{DropView, NeighborEntry, StationView, StatsView, StrangerView};
+use labfile::{LabSpec, StaticSpec};
 
 type Shared = State<Arc<Engine>>;
 type Answer<T> = Result<Json<T>, ApiError>;

@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::*;
-use crate::api::flows::FlowQuery;
-use crate::api::message::{Ended, LabBody, NeighborSpec, RenumberSpec, StationSpec};
-use crate::client::{Client, ClientError};
-use crate::config::{BridgeSpec, MasqueradeSpec, PublishSpec, RouteSpec};
 use crate::dataplane::{Dataplane, Threads};
+use client::{Client, ClientError};
+use control::message::FlowQuery;
+use control::message::{Ended, LabBody, NeighborSpec, RenumberSpec, StationSpec};
+use labfile::{BridgeSpec, MasqueradeSpec, PublishSpec, RouteSpec};
 
 mod empty;
 mod explain;

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http_body_util::BodyExt;
 
-use crate::printable;
+use labfile::printable;
 
 /// The same answer for every program that reads it.
 pub(super) async fn visible(answer: Response) -> Response {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::{Deserialize, Serialize};
+use offline::listing::counts::PortCounts;
 
 /// Counters of one port.
 #[derive(Debug, Default)]
@@ -28,24 +28,6 @@ impl Pair {
     fn read(&self) -> (u64, u64) {
         (self.frames.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
-}
-
-/// One reading of a port's counters. A super-frame counts as one frame. Received and sent are the switch's view: what
-/// the far end sent is received here.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct PortCounts {
-    /// Frames that came in.
-    pub received_frames: u64,
-    /// Their bytes, Ethernet header included.
-    pub received_bytes: u64,
-    /// Frames that went out.
-    pub sent_frames: u64,
-    /// Their bytes.
-    pub sent_bytes: u64,
-    /// Frames that the device refused.
-    pub failed_frames: u64,
-    /// Copies of flooded frames that found no room to wait in.
-    pub crowded_frames: u64,
 }
 
 impl Counters {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use nat::FlowView;
+use offline::listing::counts::{PortCounts, WorkerCounts};
 use os::clock;
 use os::poller::{Poller, Waker};
 use packet::PortId;
@@ -46,9 +47,8 @@ mod worker;
 
 use alarm::Alarm;
 pub(crate) use close::close;
-pub use counters::{Counters, PortCounts};
+pub use counters::Counters;
 use polling::PollCounters;
-pub use polling::WorkerCounts;
 use settle::Seen;
 pub use table::Queue;
 pub(crate) use table::{Entry, Table};

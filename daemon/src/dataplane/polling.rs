@@ -16,6 +16,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use offline::listing::counts::WorkerCounts;
 use packet::Instant;
 
 /// One worker's state.
@@ -99,19 +100,6 @@ pub(super) struct PollCounters {
     spells: AtomicU64,
     hits: AtomicU64,
     nanos: AtomicU64,
-}
-
-/// One reading of a worker.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct WorkerCounts {
-    /// The processor that it stays on.
-    pub cpu: Option<u16>,
-    /// How often it went on looking for frames.
-    pub spells: u64,
-    /// How many of these met a frame.
-    pub hits: u64,
-    /// What they took.
-    pub polled: Duration,
 }
 
 impl PollCounters {

@@ -5,8 +5,10 @@ use std::time::Instant as Moment;
 use os::clock;
 
 use super::Dataplane;
-use crate::printable;
-use crate::record::{Head, Names, RecordError, RecordSpec, RecordStatus};
+use crate::record::RecordError;
+use control::record::{RecordSpec, RecordStatus};
+use labfile::printable;
+use offline::record::{Head, Names};
 
 impl Dataplane {
     /// Begins to record all that enters the switch; `names` are those in force. Starts must wait for each other.

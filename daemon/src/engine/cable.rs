@@ -10,8 +10,8 @@ use os::tap::{self, TapError};
 use packet::{Ipv4Net, Mac};
 
 use super::places;
-use crate::config::{Attach, Port, SUPER_FRAME};
 use crate::dataplane::Queue;
+use labfile::{Attach, Port, SUPER_FRAME};
 
 /// Why a port's far end could not be made as the lab wants it.
 #[derive(Debug, thiserror::Error)]

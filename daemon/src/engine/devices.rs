@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use os::links::Link;
 
 use super::{Running, State};
-use crate::config::{Lab, Name, Port, Tunnel};
+use labfile::{Lab, Name, Port, Tunnel};
 
 /// A sentence for each port whose device cannot do what is asked of it.
 pub(super) async fn warnings(running: &Running) -> Vec<String> {

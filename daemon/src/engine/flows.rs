@@ -5,9 +5,9 @@
 
 use switch::change::{Behind, FlowFilter, FlowRule};
 
-use super::rows;
-use super::views::FlowEntry;
 use super::{Engine, EngineError, Running};
+use control::view::FlowEntry;
+use offline::listing::rows;
 
 /// Which flows are meant, beside what their own packets tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,15 +6,17 @@ use os::{clock, underlay};
 use packet::DropReason;
 
 use super::devices;
-use super::outline::{self, Standing};
 use super::tunnels::inner_mtus;
-use super::views::{
+use super::{Engine, Running, State};
+use control::explain::{Question, Story};
+use control::view::{
     BridgeView, DropView, NeighborEntry, PortView, RouteView, StationView, StatsView, StrangerView,
     TunnelView,
 };
-use super::{Engine, Running, State, rows};
-use crate::config::{Attach, Name, Tunnel};
-use crate::explain::{ExplainError, Question, Scene, Story};
+use labfile::{Attach, Name, Tunnel};
+use offline::explain::{ExplainError, Scene};
+use offline::listing::outline::{self, Standing};
+use offline::listing::rows;
 
 impl Engine {
     /// Every port, by name.

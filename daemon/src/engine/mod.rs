@@ -18,37 +18,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use os::underlay::UnderlayError;
 use packet::{Instant, PortId};
-use switch::ChangeError;
+use switch::{ChangeError, Notice};
 use tokio::sync::Mutex;
 
-use crate::config::{self, Attach, ConfigError, Lab, LabSpec, Name, left_behind};
 use crate::dataplane::Dataplane;
 use crate::panics::caught;
-use crate::plan::Plan;
-use crate::printable;
+use labfile::plan::Plan;
+use labfile::printable;
+use labfile::{self, Attach, ConfigError, Lab, LabSpec, Name, left_behind};
 
 mod cable;
-pub(crate) mod changes;
 mod devices;
 mod flows;
-pub(crate) mod ids;
 mod listings;
 mod names;
-pub(crate) mod notices;
-pub(crate) mod outline;
 mod outside;
 mod places;
 mod prepare;
 mod renumber;
-pub(crate) mod rows;
 mod tables;
 pub(crate) mod tunnels;
-pub mod views;
 
 pub use cable::CableError;
 use cable::FarEnd;
 pub use flows::FlowNames;
-use ids::Ids;
+use labfile::changes;
+use labfile::ids::Ids;
+use offline::listing::{notices, rows};
 use places::Places;
 use prepare::Prepared;
 use tunnels::Senders;
@@ -158,6 +154,11 @@ impl Engine {
 
     fn goes_on(&self) -> Result<(), EngineError> {
         if self.ending.load(Ordering::Acquire) { Err(EngineError::Ending) } else { Ok(()) }
+    }
+
+    /// A notice of the running switch as a sentence.
+    pub async fn say(&self, notice: Notice) -> String {
+        notices::say(&self.running.lock().await.ids, notice)
     }
 
     /// The packet path.
@@ -315,7 +316,7 @@ impl Engine {
         wanted: LabSpec,
         dry_run: bool,
     ) -> Result<Vec<String>, EngineError> {
-        let mut lab = config::changed(&running.spec, &wanted)?;
+        let mut lab = labfile::changed(&running.spec, &wanted)?;
         self.measure(running, &mut lab).await?;
         outside::judge(running, &wanted, &mut lab).await?;
         let plan = Plan::between(&running.lab, &lab);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::{Engine, Running};
-use crate::record::{Names, RecordError, RecordSpec, RecordStatus};
+use crate::record::RecordError;
+use control::record::{RecordSpec, RecordStatus};
+use offline::record::Names;
 
 /// What the running lab calls things.
 pub(super) fn of(running: &Running) -> Names {

@@ -14,7 +14,7 @@ use packet::{Ipv4Net, VlanId};
 
 use super::cable::CableError;
 use super::{EngineError, Running, places};
-use crate::config::{Attach, Lab, LabSpec, Name, Port, Segment};
+use labfile::{Attach, Lab, LabSpec, Name, Port, Segment};
 
 /// Refuses what `lab`, made from `wanted`, may not take from this host, and gives routers the MAC addresses of devices
 /// that take no others. A device that is not there is somebody else's matter.

@@ -19,7 +19,7 @@ use os::links::Links;
 use os::netns::{self, Inhabitants, Netns, NetnsError, Place};
 
 use super::cable::CableError;
-use crate::config::{self, Attach, Name};
+use labfile::{self, Attach, Name};
 
 /// A namespace that was made here.
 #[derive(Debug)]
@@ -200,12 +200,12 @@ fn look(attach: &Attach) -> Result<(Netns, Option<String>), NetnsError> {
     match attach {
         Attach::Host { .. } | Attach::Interface(_) => Ok((Netns::open(&Place::Current)?, None)),
         Attach::Netns(netns) | Attach::Veth(netns) => match netns {
-            config::Netns::Name(name) => {
+            labfile::Netns::Name(name) => {
                 let (netns, made) = Netns::ensure(name)?;
                 Ok((netns, made.then(|| name.clone())))
             }
-            config::Netns::Path(path) => Ok((Netns::open(&Place::Path(path.clone()))?, None)),
-            config::Netns::Pid(pid) => Ok((Netns::open(&Place::Pid(*pid))?, None)),
+            labfile::Netns::Path(path) => Ok((Netns::open(&Place::Path(path.clone()))?, None)),
+            labfile::Netns::Pid(pid) => Ok((Netns::open(&Place::Pid(*pid))?, None)),
         },
     }
 }

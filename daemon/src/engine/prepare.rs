@@ -4,8 +4,8 @@ use std::slice;
 
 use super::cable::{CableError, FarEnd};
 use super::{Engine, EngineError, Running, State};
-use crate::config::{Lab, Name, Port};
 use crate::dataplane::{self, Queue};
+use labfile::{Lab, Name, Port};
 
 /// A far end that is made and not plugged in yet.
 pub(super) struct Prepared {

@@ -8,7 +8,7 @@ use switch::Change;
 use switch::view::NeighborState;
 
 use super::{Engine, EngineError, Running};
-use crate::config::{InterfaceName, Renumbering, Unmovable, Wanted, renumber};
+use labfile::{InterfaceName, Renumbering, Unmovable, Wanted, renumber};
 
 impl Engine {
     /// Moves a subnet of `bridge` to `to` with everything that the lab says of addresses in it: `from` says which, where

@@ -97,7 +97,7 @@ impl Running {
         address: Ipv4Addr,
     ) -> Result<InterfaceId, EngineError> {
         let interfaces = self.lab.interfaces();
-        let wanted = |interface: &&crate::config::Interface<'_>| match name {
+        let wanted = |interface: &&labfile::Interface<'_>| match name {
             Some(name) => interface.name.to_string() == name,
             None => interface.addresses.iter().any(|net| net.contains(&address)),
         };

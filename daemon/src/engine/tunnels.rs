@@ -14,10 +14,11 @@ use os::links::Links;
 use os::netns::{Netns, Place};
 use os::underlay::{self, Listener, Sender, SenderOptions, UnderlayError};
 
-use super::ids::UdpPort;
 use super::{Engine, EngineError, LEAST_INNER, Running};
-use crate::config::{Attach, Lab, Name, Tunnel};
 use crate::dataplane::Exit;
+use labfile::changes::is_reopened;
+use labfile::ids::{UdpPort, udp_ports};
+use labfile::{Attach, Lab, Name, Tunnel};
 
 /// Source ports of a set of sending sockets: enough to spread flows over the queues of a network card, and few enough
 /// that a tunnel costs little.
@@ -56,11 +57,6 @@ impl Senders {
     pub(super) fn tidy(&mut self) {
         self.0.retain(|(_, sender)| Arc::strong_count(sender) > 1);
     }
-}
-
-/// The UDP ports that a lab's tunnels are heard at.
-pub(crate) fn udp_ports(lab: &Lab) -> BTreeSet<UdpPort> {
-    lab.tunnels.values().map(UdpPort::of).collect()
 }
 
 /// For each tunnel, the largest IP packet that every one of its paths carries inside; nothing for a tunnel whose path
@@ -262,11 +258,6 @@ async fn device_mtu(device: &str) -> Option<u16> {
 
 /// The largest IP packet that fits a frame's buffer behind its Ethernet header.
 const MAX_MTU: u16 = 65_521;
-
-/// Whether a tunnel changes so much that it ends and begins again.
-pub(super) fn is_reopened(old: &Tunnel, new: &Tunnel) -> bool {
-    old.bridge != new.bridge || UdpPort::of(old) != UdpPort::of(new)
-}
 
 fn exit(tunnel: &Tunnel, sender: Arc<Sender>) -> Exit {
     Exit {

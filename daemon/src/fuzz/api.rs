@@ -16,9 +16,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
 use crate::api::router;
-use crate::config::{Lab, LabSpec, PortSpec, TunnelSpec, parse_spec};
 use crate::dataplane::{Dataplane, Threads};
 use crate::engine::Engine;
+use labfile::{Lab, LabSpec, PortSpec, TunnelSpec, parse_spec};
 
 /// Requests of one input: a longer one says nothing new.
 const MOST: usize = 16;

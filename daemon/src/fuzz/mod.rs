@@ -1,17 +1,28 @@
-//! What the fuzz targets `labfile`, `api` and `capture` run, and the tests that replay their corpora. In no build but those.
+//! What the fuzz target `api` runs, and the test that replays its corpus. In no build but those.
 
 mod api;
-mod capture;
-mod labfile;
 mod seeds;
 
 pub use api::api;
-pub use capture::capture;
-pub use labfile::labfile;
 pub use seeds::seeds;
 
 #[cfg(test)]
-pub(crate) use labfile::judge;
+mod tests {
+    use std::fs;
 
-#[cfg(test)]
-mod tests;
+    use lab::fuzz::{corpus, replay};
+
+    use super::{api, seeds};
+
+    #[test]
+    fn the_corpus_of_requests_holds() {
+        replay("api", api);
+    }
+
+    #[test]
+    fn the_requests_are_in_the_corpus() {
+        for (name, bytes) in seeds() {
+            assert!(fs::read(corpus("api").join(&name)).unwrap() == bytes, "{name}");
+        }
+    }
+}

@@ -1,39 +1,7 @@
-//! The first inputs of the targets. `fuzz/run seeds` writes them to the corpora.
-
-use std::fs;
-use std::path::Path;
-
-use crate::capture::samples;
-
-/// Every seed: its target, its name and its bytes.
-pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
-    let targets = [("labfile", lab_files()), ("api", requests()), ("capture", samples::seeds())];
-    let of = |(target, seeds): (&'static str, Vec<(String, Vec<u8>)>)| {
-        seeds.into_iter().map(move |(name, bytes)| (target, name, bytes))
-    };
-    targets.into_iter().flat_map(of).collect()
-}
-
-/// The examples, the file with every key, and pairs of labs to go from one to the other.
-fn lab_files() -> Vec<(String, Vec<u8>)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read =
-        |path: &str| fs::read(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let names = ["docker-bridge", "docker-bridge-225", "isolated", "single-namespace", "vlans"];
-    let mut files: Vec<(String, Vec<u8>)> =
-        names.map(|name| (name.to_owned(), read(&format!("../examples/{name}.toml")))).into();
-    for name in ["host1", "host2", "stretched1", "underlay", "routed-underlay"] {
-        files.push((name.to_owned(), read(&format!("../examples/two-hosts/{name}.toml"))));
-    }
-    files.push(("every_key".to_owned(), read("src/config/tests/every_key.toml")));
-    let pair = |from: usize, to: usize| [&files[from].1[..], &files[to].1].join(&0);
-    let pairs = [("renumbered", pair(0, 1)), ("tagged", pair(3, 4)), ("moved", pair(5, 6))];
-    files.extend(pairs.map(|(name, bytes)| (name.to_owned(), bytes)));
-    files
-}
+//! The first inputs of `api`. `fuzz/run seeds` writes them to its corpus.
 
 /// Requests as people and programs send them, right and wrong.
-pub(super) fn requests() -> Vec<(String, Vec<u8>)> {
+pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let lives: [(&str, &[&str]); 13] = [
         ("show", &["GET /v1/show", "GET /v1/version", "GET /v1/lab?format=toml", "GET /v1/lab"]),
         ("lists", &["GET /v1/bridges", "GET /v1/ports", "GET /v1/tunnels", "GET /v1/stats"]),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use os::new_file::NewFileError;
 
 use super::LEAST_SIZE;
-use crate::printable;
+use labfile::printable;
 
 /// Why nothing was recorded, or nothing stopped.
 #[derive(Debug, thiserror::Error)]

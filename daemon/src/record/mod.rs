@@ -12,32 +12,17 @@
 //! not. It ends, when it is stopped or has reached its limits, with the counts
 //! as they are then and a checksum of the state, so that a replay can tell whether it is equal.
 //!
-//! | part of the file | bytes |
-//! |---|---|
-//! | beginning | `89 t a p s r e c`, the format's number (2, little endian), the length of the version (1), the version |
-//! | chunk | its kind (1), its length (4), its CRC-32 (4, of kind and content), its content |
-//!
-//! The first chunk holds the names and the lab as they are at the beginning, the second the switch, and all others
-//! entries (see `format`), a megabyte or a second of them. What a daemon leaves that was killed, or a full disk, is
-//! good up to its last whole chunk.
+//! How it lies in the file is said where it is read: [`offline::record`].
 
 mod error;
-mod format;
-mod names;
-mod reader;
 mod recorder;
-mod status;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use error::RecordError;
-pub(crate) use format::{Ending, Entry, Head};
-pub(crate) use names::Names;
-pub use reader::Unreadable;
-pub(crate) use reader::{Record, is_record};
 pub(crate) use recorder::Recorder;
-pub use status::{RecordSpec, RecordState, RecordStatus};
-pub(crate) use writer::checksum_of;
 
 /// The largest file when nobody says otherwise: 256 MiB.
 pub const DEFAULT_SIZE: u64 = 256 << 20;

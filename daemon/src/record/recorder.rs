@@ -16,12 +16,12 @@ use packet::Instant;
 use switch::{Change, Event, Switch};
 
 use super::error::RecordError;
-use super::format::Head;
-use super::names::Names;
-use super::status::{RecordSpec, RecordState, RecordStatus};
 use super::tape::{Limits, Over, Spare, Tape};
 use super::writer::{Beginning, Message, Progress, Writer};
 use super::{DEFAULT_SIZE, LEAST_SIZE};
+use control::record::{RecordSpec, RecordState, RecordStatus};
+use offline::record::Names;
+use offline::record::format::Head;
 
 /// See the module's own text.
 #[derive(Debug, Default)]

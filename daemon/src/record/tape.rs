@@ -8,9 +8,9 @@ use packet::{Frame, Instant};
 use serde::Serialize;
 use switch::{Change, Event, Switch};
 
-use super::format::{CHUNK_HEAD, Entry};
-use super::names::Names;
 use super::writer::{Message, Progress};
+use offline::record::Names;
+use offline::record::format::{CHUNK_HEAD, Entry};
 
 /// Entries on their way to the file.
 #[derive(Debug)]

@@ -13,11 +13,13 @@ use packet::Instant;
 use switch::{Change, Event, Switch};
 
 use super::error::RecordError;
-use super::format::{CHUNK_HEAD, Ending, Entry, Head, Kind, beginning, chunk_head};
-use super::status::{RecordState, RecordStatus};
 use super::tape::Spare;
+use control::record::{RecordState, RecordStatus};
+use offline::record::format::{
+    CHUNK_HEAD, Ending, Entry, Head, Kind, beginning, checksum_of, chunk_head,
+};
 
-use crate::printable;
+use labfile::printable;
 
 /// What the tape tells the writer, in order.
 #[derive(Debug)]
@@ -185,9 +187,4 @@ fn end_of(at: Instant, why: String, switch: &Switch) -> Result<Vec<u8>, postcard
     let state = checksum_of(switch)?;
     let ending = Ending { at, why, totals: switch.totals(), drops: switch.drops(), state };
     postcard::to_stdvec(&Entry::<&Event, &Change>::End(Box::new(ending)))
-}
-
-/// CRC-32 of a switch's whole state.
-pub(crate) fn checksum_of(switch: &Switch) -> Result<u32, postcard::Error> {
-    postcard::to_stdvec(switch).map(|bytes| crc32fast::hash(&bytes))
 }

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use super::RunError;
-use crate::config::{self, ConfigError, Lab, LabSpec};
 use crate::engine::Engine;
+use labfile::{self, ConfigError, Lab, LabSpec};
 
 /// A lab file, read once: it may be a pipe.
 pub(super) struct LabFile {
@@ -25,7 +25,7 @@ impl LabFile {
     }
 
     pub(super) fn parse(&self) -> Result<(LabSpec, Lab), ConfigError> {
-        config::parse_spec(&self.text, &self.name)
+        labfile::parse_spec(&self.text, &self.name)
     }
 }
 

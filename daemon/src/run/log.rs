@@ -11,7 +11,7 @@ use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format;
 
-use crate::printable;
+use labfile::printable;
 
 mod lines;
 

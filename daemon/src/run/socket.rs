@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::printable;
+use labfile::printable;
 
 /// Why the socket cannot be had.
 #[derive(Debug, thiserror::Error)]

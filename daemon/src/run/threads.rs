@@ -4,8 +4,8 @@ use std::num::NonZeroU16;
 use std::thread;
 
 use super::RunError;
-use crate::config::{Poll, Settings, ranges};
 use crate::dataplane::Threads;
+use labfile::{Poll, Settings, ranges};
 
 /// What the command line says of packet threads; what it leaves out is as the lab has it.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use super::Tests;
 
 /// Folders of the workspace that have tests.
-const CRATES: [&str; 8] = ["packet", "nat", "vxlan", "switch", "os", "daemon", "cli", "tests"];
+const CRATES: [&str; 14] = [
+    "packet", "nat", "vxlan", "switch", "os", "labfile", "control", "client", "offline", "compare",
+    "daemon", "demo", "cli", "tests",
+];
 /// How an ID begins, ahead of its number.
 const KINDS: [&str; 10] = ["NU", "NT", "NI", "NC", "VX", "RT", "AR", "BR", "OF", "MS"];
 

@@ -17,6 +17,7 @@ use crate::tunnel::Tunnel;
 use crate::wire::Address;
 
 mod bytes;
+mod corpus;
 mod nat;
 mod network;
 mod seeds;
@@ -24,6 +25,7 @@ mod speech;
 mod town;
 mod virtio;
 
+pub use corpus::{corpus, replay};
 pub use nat::nat;
 pub use network::network;
 pub use seeds::seeds;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{refusal, with_lab};
-use crate::explain::Question;
+use control::explain::Question;
 
 #[tokio::test]
 async fn a_question_that_makes_no_sense_is_a_sentence() {

@@ -1,8 +1,8 @@
 //! Records over the API; the switch has no ports, and changes enter it all the same.
 
 use super::*;
-use crate::record::{RecordSpec, RecordState};
-use crate::replay::{RecordOptions, run_record};
+use control::record::{RecordSpec, RecordState};
+use offline::replay::{RecordOptions, run_record};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_is_begun_asked_after_and_ended() {

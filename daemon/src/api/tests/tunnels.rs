@@ -7,8 +7,8 @@ use os::netns::Netns;
 use serde_json::json;
 
 use super::{Running, refusal, running, with_lab};
-use crate::api::message::{LabBody, StationSpec};
-use crate::config::TunnelSpec;
+use control::message::{LabBody, StationSpec};
+use labfile::TunnelSpec;
 
 #[test]
 fn a_tunnel_is_added_changed_and_deleted_by_name() {

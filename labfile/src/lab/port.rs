@@ -1,0 +1,301 @@
+//! A port as the lab defines it: how its far end attaches, and what it is plugged into on our side.
+//!
+//! An existing device (`interface`) is its own far end: the switch sets nothing of it, so address, MAC address and
+//! gateway are for whoever made it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use packet::{Ipv4Net, Mac, VlanId};
+use switch::change::RpFilter;
+
+use super::derived;
+use super::device::Device;
+use super::name::Name;
+use crate::printable;
+
+/// `[port.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its name, also the key in the lab.
+    pub name: Name,
+    /// Where the far end is.
+    pub attach: Attach,
+    /// The far end's device.
+    pub device: Device,
+    /// The far end's Ethernet address; without meaning for an existing device, which keeps its own.
+    pub mac: Mac,
+    /// Largest IPv4 packet, 68 to 65521 bytes. Unless it is written, [`Lab::derive_mtus`](super::Lab::derive_mtus)
+    /// sets it, and an existing device has the one that it has.
+    pub mtu: u16,
+    /// Whether the port, or the bridge it is on, says so.
+    pub mtu_written: bool,
+    /// Largest super-frame that the far end's kernel hands over, from 65,536, its default, down to what a tunnel of the
+    /// bridge sends at once; set by [`Lab::derive_mtus`](super::Lab::derive_mtus). An existing device has its own.
+    pub super_frame: u32,
+    /// The far end's addresses; may be empty.
+    pub address: Vec<Ipv4Net>,
+    /// The far end's default gateway, inside a subnet of `address`.
+    pub gateway: Option<Ipv4Addr>,
+    /// Whether unfinished checksums and super-frames pass.
+    pub offload: bool,
+    /// Only `mac` and `address`, of which there is one then, may speak on it.
+    pub guard: bool,
+    /// Our side.
+    pub segment: Segment,
+}
+
+impl Port {
+    /// The bridge it is plugged into.
+    pub fn bridge(&self) -> Option<&Name> {
+        self.membership().map(|membership| &membership.bridge)
+    }
+
+    /// The device in the daemon's own namespace that the switch reads through a packet socket: an existing one, or the
+    /// near end of a veth pair. A TAP has none.
+    pub fn near_device(&self) -> Option<Device> {
+        match &self.attach {
+            Attach::Interface(device) => Some(device.clone()),
+            Attach::Veth(_) => Some(derived::veth(&self.name)),
+            Attach::Netns(_) | Attach::Host { .. } => None,
+        }
+    }
+
+    /// How it is plugged into its bridge.
+    pub fn membership(&self) -> Option<&Membership> {
+        match &self.segment {
+            Segment::Bridged(membership) => Some(membership),
+            Segment::Routed { .. } => None,
+        }
+    }
+}
+
+/// Where the far end of a port is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// A TAP inside a network namespace.
+    Netns(Netns),
+    /// One end of a veth pair inside a network namespace; see [`Port::near_device`] for the other.
+    Veth(Netns),
+    /// A TAP in the daemon's own namespace.
+    Host {
+        /// An existing Linux bridge that the TAP is enslaved to.
+        master: Option<Device>,
+    },
+    /// An existing device in the daemon's own namespace, as it is found.
+    Interface(Device),
+}
+
+impl Attach {
+    /// The namespace that the far end is made in; none when it is the daemon's own.
+    pub fn netns(&self) -> Option<&Netns> {
+        match self {
+            Self::Netns(netns) | Self::Veth(netns) => Some(netns),
+            Self::Host { .. } | Self::Interface(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Attach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Netns(netns) => netns.fmt(f),
+            Self::Veth(netns) => write!(f, "{netns}, veth"),
+            Self::Host { master: None } => f.write_str("host"),
+            Self::Host { master: Some(master) } => write!(f, "host, master {master}"),
+            Self::Interface(device) => write!(f, "interface {device}"),
+        }
+    }
+}
+
+/// How a network namespace is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Netns {
+    /// As `ip netns` knows it; made when absent.
+    Name(String),
+    /// A file that is one, such as `/proc/1557/ns/net`; absolute.
+    Path(PathBuf),
+    /// That of a process.
+    Pid(u32),
+}
+
+impl Netns {
+    /// The file that is the namespace.
+    pub fn file(&self) -> PathBuf {
+        match self {
+            Self::Name(name) => PathBuf::from("/run/netns").join(name),
+            Self::Path(path) => match path.strip_prefix("/var/run/netns") {
+                Ok(name) => PathBuf::from("/run/netns").join(name),
+                Err(_) => path.clone(),
+            },
+            Self::Pid(pid) => PathBuf::from(format!("/proc/{pid}/ns/net")),
+        }
+    }
+}
+
+impl fmt::Display for Netns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "netns {}", printable::line(name)),
+            Self::Path(path) => write!(f, "netns {}", printable::path(path)),
+            Self::Pid(pid) => write!(f, "pid {pid}"),
+        }
+    }
+}
+
+/// What a port is plugged into on our side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// A bridge.
+    Bridged(Membership),
+    /// The router alone: the port is a segment of its own.
+    Routed {
+        /// The switch's own addresses; never empty.
+        router: Vec<Ipv4Net>,
+        /// The switch's own Ethernet address.
+        router_mac: Mac,
+        /// From whom the router takes packets.
+        rp_filter: RpFilter,
+    },
+}
+
+/// How a port is plugged into a bridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The bridge.
+    pub bridge: Name,
+    /// The VLANs that pass.
+    pub vlan_mode: VlanMode,
+    /// Whether frames leave with a tag for their priority alone.
+    pub priority_tags: PriorityTags,
+    /// Out of reach for the other isolated ports.
+    pub isolated: bool,
+}
+
+/// Which VLANs pass a port and how they are tagged there, as Open vSwitch's `vlan_mode`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VlanMode {
+    /// One VLAN, without tags.
+    Access(VlanId),
+    /// These VLANs with tags; when empty, every VLAN, and untagged frames are in VLAN 0.
+    Trunk {
+        /// Empty for all.
+        trunks: BTreeSet<VlanId>,
+    },
+    /// As a trunk; untagged frames that arrive are in `native`, which leaves with a tag.
+    NativeTagged {
+        /// Passes whether `trunks` names it or not.
+        native: VlanId,
+        /// Empty for all.
+        trunks: BTreeSet<VlanId>,
+    },
+    /// As a trunk; `native` arrives and leaves without tags.
+    NativeUntagged {
+        /// Passes whether `trunks` names it or not.
+        native: VlanId,
+        /// Empty for all.
+        trunks: BTreeSet<VlanId>,
+    },
+    /// As an access port, but a tag that frames come with is a customer's and goes through behind that of `vlan`.
+    Dot1qTunnel {
+        /// The service VLAN.
+        vlan: VlanId,
+        /// The customers' VLANs, 0 for frames without a tag; empty for all.
+        customers: BTreeSet<VlanId>,
+        /// Of the service VLAN's tag on trunks.
+        ethertype: QinqEthertype,
+    },
+}
+
+/// The kind of the outer of two tags, as Open vSwitch's `qinq-ethtype`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QinqEthertype {
+    /// 0x88a8.
+    #[default]
+    Ad,
+    /// 0x8100.
+    Q,
+}
+
+impl fmt::Display for QinqEthertype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ad => "802.1ad",
+            Self::Q => "802.1q",
+        })
+    }
+}
+
+impl VlanMode {
+    /// The VLAN that a far end without VLANs of its own lives in: both ways without tags.
+    pub fn untagged(&self) -> Option<VlanId> {
+        match self {
+            Self::Access(vlan) | Self::Dot1qTunnel { vlan, .. } => Some(*vlan),
+            Self::Trunk { trunks } => trunks.is_empty().then_some(VlanId::UNTAGGED),
+            Self::NativeTagged { .. } => None,
+            Self::NativeUntagged { native, .. } => Some(*native),
+        }
+    }
+
+    /// Whether frames of `vlan` pass, with or without a tag.
+    pub fn passes(&self, vlan: VlanId) -> bool {
+        match self {
+            Self::Access(only) | Self::Dot1qTunnel { vlan: only, .. } => *only == vlan,
+            Self::Trunk { trunks } => trunks.is_empty() || trunks.contains(&vlan),
+            Self::NativeTagged { native, trunks } | Self::NativeUntagged { native, trunks } => {
+                *native == vlan || trunks.is_empty() || trunks.contains(&vlan)
+            }
+        }
+    }
+}
+
+impl fmt::Display for VlanMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |trunks: &BTreeSet<VlanId>| match trunks.is_empty() {
+            true => "all".to_owned(),
+            false => trunks.iter().map(VlanId::to_string).collect::<Vec<_>>().join(","),
+        };
+        match self {
+            Self::Access(vlan) => write!(f, "access {vlan}"),
+            Self::Trunk { trunks } => write!(f, "trunk {}", list(trunks)),
+            Self::NativeTagged { native, trunks } => {
+                write!(f, "native-tagged {native} trunk {}", list(trunks))
+            }
+            Self::NativeUntagged { native, trunks } => {
+                write!(f, "native-untagged {native} trunk {}", list(trunks))
+            }
+            Self::Dot1qTunnel { vlan, customers, ethertype } => {
+                write!(f, "dot1q-tunnel {vlan} {ethertype} customers {}", list(customers))
+            }
+        }
+    }
+}
+
+/// When a frame without a VLAN leaves with a tag of VLAN 0, only to carry its priority.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PriorityTags {
+    /// Never: `false` or "never".
+    #[default]
+    Never,
+    /// When the priority is not 0: `true` or "if-nonzero".
+    IfNonzero,
+    /// Also when it is 0, if the frame came with a tag: "always".
+    Always,
+}
+
+impl fmt::Display for PriorityTags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Never => "never",
+            Self::IfNonzero => "if-nonzero",
+            Self::Always => "always",
+        })
+    }
+}
+
+/// Of Ethernet since ever.
+pub(crate) const DEFAULT_MTU: u16 = 1500;
+/// Linux's default for super-frames (`gso_max_size`).
+pub const SUPER_FRAME: u32 = 65_536;

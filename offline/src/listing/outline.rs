@@ -1,0 +1,185 @@
+//! What `show` tells of a lab: its written parts with what the switch makes of them. A running lab and a replay show
+//! the same.
+
+use packet::{BridgeId, Ipv4Net};
+use switch::view::{FdbCounts, Target};
+
+use control::view::{BridgeView, PortView, RouteView, TunnelView};
+use labfile::ids::Ids;
+use labfile::{
+    Bridge, Dscp, InterfaceName, Lab, Name, NextHop, NumberOrText, Port, Segment, Ttl, Tunnel,
+    TunnelVlans,
+};
+
+/// How it stands with a port's far end.
+pub struct Standing {
+    /// `up`, or `lost` with the reason behind a colon.
+    pub state: String,
+    /// The namespace's number, as `ip netns list-id` shows it.
+    pub nsid: Option<i32>,
+    /// The device's index in its namespace.
+    pub ifindex: Option<u32>,
+}
+
+impl Standing {
+    /// A far end of whose device nothing is known.
+    pub const fn without_device(state: String) -> Self {
+        Self { state, nsid: None, ifindex: None }
+    }
+}
+
+/// Every port, by name.
+pub fn ports(lab: &Lab, ids: &Ids, place: impl Fn(&Name) -> Standing) -> Vec<PortView> {
+    let view = |(name, written): (&Name, &Port)| port(ids, name, written, place(name));
+    lab.ports.iter().map(view).collect()
+}
+
+fn port(ids: &Ids, name: &Name, port: &Port, standing: Standing) -> PortView {
+    let membership = port.membership();
+    let (router, rp_filter) = match &port.segment {
+        Segment::Routed { router, rp_filter, .. } => {
+            (router.iter().map(ToString::to_string).collect(), Some(rp_filter.to_string()))
+        }
+        Segment::Bridged(_) => (Vec::new(), None),
+    };
+    PortView {
+        name: name.to_string(),
+        number: ids.known_port(name.as_str()).map_or(0, |id| id.number()),
+        state: standing.state,
+        bridge: membership.map(|member| member.bridge.to_string()),
+        vlan: membership.map(|member| member.vlan_mode.to_string()),
+        isolated: membership.is_some_and(|member| member.isolated),
+        guard: port.guard,
+        router,
+        rp_filter,
+        attach: port.attach.to_string(),
+        nsid: standing.nsid,
+        device: port.device.to_string(),
+        ifindex: standing.ifindex,
+        mac: port.mac.to_string(),
+        address: port.address.iter().map(ToString::to_string).collect(),
+        gateway: port.gateway,
+        mtu: port.mtu,
+        offload: port.offload,
+    }
+}
+
+/// Every bridge, by name; `counts` are its stations, their limit, and what was counted.
+pub fn bridges(
+    lab: &Lab,
+    ids: &Ids,
+    counts: impl Fn(BridgeId) -> Option<(usize, usize, FdbCounts)>,
+) -> Vec<BridgeView> {
+    let view = |(name, written): (&Name, &Bridge)| {
+        let counts = ids.known_bridge(name.as_str()).and_then(&counts);
+        bridge(lab, name, written, counts.unwrap_or_default())
+    };
+    lab.bridges.iter().map(view).collect()
+}
+
+fn bridge(
+    lab: &Lab,
+    name: &Name,
+    bridge: &Bridge,
+    (stations, fdb_size, counts): (usize, usize, FdbCounts),
+) -> BridgeView {
+    let vlans = bridge
+        .vlans
+        .iter()
+        .flat_map(|(vlan, nets)| nets.iter().map(move |net| format!("vlan {vlan}: {net}")));
+    let rp_filters = bridge.rp_filters.iter().map(|(vlan, filter)| match vlan.is_untagged() {
+        true => filter.to_string(),
+        false => format!("vlan {vlan}: {filter}"),
+    });
+    let ports = lab.ports.values().filter(|port| port.bridge() == Some(name));
+    let tunnels = lab.tunnels.values().filter(|tunnel| tunnel.bridge == *name);
+    BridgeView {
+        name: name.to_string(),
+        mac: bridge.mac.to_string(),
+        router: bridge.router.iter().map(ToString::to_string).chain(vlans).collect(),
+        rp_filter: rp_filters.collect(),
+        ports: ports.map(|port| port.name.to_string()).collect(),
+        tunnels: tunnels.map(|tunnel| tunnel.name.to_string()).collect(),
+        ageing: bridge.ageing.as_secs(),
+        stations,
+        fdb_size,
+        forward: bridge.forward.iter().map(ToString::to_string).collect(),
+        hub: bridge.hub,
+        learned: counts.learned,
+        expired: counts.expired,
+        evicted: counts.evicted,
+        moved: counts.moved,
+    }
+}
+
+/// Every route in force, by prefix, then those that wait.
+pub fn routes(lab: &Lab, ids: &Ids, routes: Vec<(Ipv4Net, Target)>) -> Vec<RouteView> {
+    let named = |id| ids.interface_name(id).map(ToString::to_string);
+    let view = |(to, target): (Ipv4Net, Target)| {
+        let written = lab.routes.get(&to);
+        let (via, out, reject) = match target {
+            Target::Via { interface, gateway } => (Some(gateway), named(interface), None),
+            Target::Connected(id) | Target::Local(id) | Target::Broadcast(id) => {
+                (None, named(id), None)
+            }
+            Target::Unreachable => (None, None, Some("unreachable".to_owned())),
+            Target::Prohibit => (None, None, Some("prohibit".to_owned())),
+            Target::Blackhole => (None, None, Some("blackhole".to_owned())),
+        };
+        let kind = if written.is_some() { "static" } else { "connected" };
+        RouteView { to: to.to_string(), via, out, kind: kind.to_owned(), reject }
+    };
+    let mut views: Vec<RouteView> = routes.into_iter().map(view).collect();
+    // A written route that a connected subnet overrides is not in force, but is still there.
+    for (to, hop) in &lab.routes {
+        if !views.iter().any(|view| view.to == to.to_string()) {
+            let via = match hop {
+                NextHop::Via { gateway, .. } => Some(*gateway),
+                NextHop::Out(_) | NextHop::Reject(_) => None,
+            };
+            let out = hop.out().map(InterfaceName::to_string);
+            let kind = "waiting".into();
+            views.push(RouteView { to: to.to_string(), via, out, kind, reject: None });
+        }
+    }
+    views
+}
+
+/// Every tunnel, by name.
+pub fn tunnels(lab: &Lab, state: impl Fn(&Tunnel) -> String) -> Vec<TunnelView> {
+    lab.tunnels.values().map(|written| tunnel(written, state(written))).collect()
+}
+
+fn tunnel(tunnel: &Tunnel, state: String) -> TunnelView {
+    let inherit = || NumberOrText::Text("inherit".to_owned());
+    TunnelView {
+        name: tunnel.name.to_string(),
+        state,
+        bridge: tunnel.bridge.to_string(),
+        vni: tunnel.vni.number(),
+        remotes: tunnel.remotes.clone(),
+        local: tunnel.local,
+        port: tunnel.port.get(),
+        vlan: match tunnel.vlans {
+            TunnelVlans::Access(vlan) => Some(vlan.number()),
+            TunnelVlans::Trunk => None,
+        },
+        trunk: tunnel.vlans == TunnelVlans::Trunk,
+        mtu: tunnel.mtu,
+        ttl: match tunnel.ttl {
+            Ttl::Fixed(ttl) => NumberOrText::Number(ttl.get().into()),
+            Ttl::Inherit => inherit(),
+        },
+        dscp: match tunnel.dscp {
+            Dscp::Fixed(dscp) => NumberOrText::Number(dscp.into()),
+            Dscp::Inherit => inherit(),
+        },
+        df: tunnel.df,
+        checksum: tunnel.checksum,
+        strict_reserved: tunnel.strict_reserved,
+        arp_suppression: tunnel.arp_suppression,
+        mss_clamp: tunnel.mss_clamp,
+        learning: tunnel.learning,
+        isolated: tunnel.isolated,
+    }
+}
