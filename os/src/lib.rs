@@ -14,6 +14,7 @@
 //! | [`links`] | devices, addresses, routes and namespace ids over netlink, and what becomes of them |
 //! | [`sysctl`] | one value under `/proc/sys/net` of one namespace |
 //! | [`child`] | a process that never outlives this one, in a namespace or not |
+//! | [`blocking`] | the lane for calls that wait, in asynchronous code |
 //! | [`poller`] | epoll, and a way to wake it |
 //! | [`clock`], [`entropy`] | the time and the seed that the pure crates take as arguments |
 //! | [`signals`] | what a SIGHUP means, and a terminal that may close |
@@ -23,6 +24,7 @@
 //! | [`affinity`] | a thread on a processor |
 
 pub mod affinity;
+mod blocking;
 pub mod child;
 pub mod clock;
 pub mod entropy;
@@ -39,3 +41,5 @@ pub mod tap;
 pub mod underlay;
 
 mod tun_ioctl;
+
+pub use blocking::blocking;

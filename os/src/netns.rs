@@ -23,6 +23,8 @@ use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
+use crate::blocking;
+
 mod advice;
 mod error;
 mod inhabitants;
@@ -215,10 +217,13 @@ fn id_of(found: &fs::Metadata) -> Id {
 
 /// Runs `task` on a thread that is made for it, so that a change of namespace ends with it.
 fn on_a_thread<T: Send, F: FnOnce() -> io::Result<T> + Send>(task: F) -> io::Result<io::Result<T>> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().name("netns".into()).spawn_scoped(scope, task)?;
-        Ok(thread.join().unwrap_or_else(|cause| panic::resume_unwind(cause)))
-    })
+    let run = || {
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("netns".into()).spawn_scoped(scope, task)?;
+            Ok(thread.join().unwrap_or_else(|cause| panic::resume_unwind(cause)))
+        })
+    };
+    blocking(run)
 }
 
 /// The one request of ioctl_nsfs(2) that is needed here.

@@ -30,7 +30,7 @@ pub(super) async fn start(
 pub(super) async fn stop(
     State(engine): State<Arc<Engine>>,
 ) -> Result<Json<RecordStatus>, ApiError> {
-    Ok(Json(engine.stop_record().await?))
+    Ok(Json(engine.stop_record()?))
 }
 
 impl From<RecordError> for ApiError {

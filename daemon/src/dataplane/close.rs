@@ -6,8 +6,16 @@
 
 use std::thread;
 
+use os::blocking;
+
 /// Drops `devices` on a few threads, and waits for them.
-pub(crate) fn close<T: Send>(mut devices: Vec<T>) {
+pub(crate) fn close<T: Send>(devices: Vec<T>) {
+    if !devices.is_empty() {
+        blocking(|| drop_all(devices));
+    }
+}
+
+fn drop_all<T: Send>(mut devices: Vec<T>) {
     let threads = (devices.len() / LEAST_EACH).min(MOST_THREADS);
     if threads > 1 {
         let each = devices.len().div_ceil(threads);

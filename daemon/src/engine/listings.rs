@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use os::{clock, underlay};
+use os::{blocking, clock, underlay};
 use packet::DropReason;
 
 use super::devices;
@@ -134,10 +134,11 @@ impl Engine {
     pub async fn explain(&self, question: &Question) -> Result<Vec<Story>, ExplainError> {
         let scene = {
             let running = self.running.lock().await;
-            let (now, switch) = self.plane.look(|now, switch| (now, switch.clone()));
+            let copy = || self.plane.look(|now, switch| (now, switch.clone()));
+            let (now, switch) = blocking(copy);
             Scene { switch, now, ids: running.ids.clone(), lab: running.lab.clone() }
         };
-        scene.tell(question)
+        blocking(|| scene.tell(question))
     }
 
     /// How the ports of namespaces are attached, for whoever opens sockets in them: port name to attachment.

@@ -16,6 +16,7 @@ use std::io;
 use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use os::blocking;
 use os::underlay::UnderlayError;
 use packet::{Instant, PortId};
 use switch::{ChangeError, Notice};
@@ -208,7 +209,7 @@ impl Engine {
         let mut running = self.running.lock().await;
         let in_order = async {
             // There need not be one.
-            let _ = self.plane.stop_record("the daemon ended");
+            let _ = blocking(|| self.plane.stop_record("the daemon ended"));
             self.converge(&mut running, LabSpec::default(), false).await
         };
         match caught(in_order).await {

@@ -1,8 +1,6 @@
 //! Records of the running lab: whoever replays one must know what its numbers are called.
 
-use std::sync::Arc;
-
-use tokio::task::spawn_blocking;
+use os::blocking;
 
 use super::{Engine, Running};
 use crate::record::RecordError;
@@ -19,25 +17,19 @@ impl Engine {
     ///
     /// # Errors
     /// See [`RecordError`].
-    pub async fn start_record(
-        self: &Arc<Self>,
-        spec: RecordSpec,
-    ) -> Result<RecordStatus, RecordError> {
+    pub async fn start_record(&self, spec: RecordSpec) -> Result<RecordStatus, RecordError> {
         // Held to the end: no name changes meanwhile, and one start waits for another.
         let running = self.running.lock().await;
-        let (engine, names) = (Arc::clone(self), of(&running));
-        let begun = spawn_blocking(move || engine.plane.start_record(&spec, names)).await;
-        begun.unwrap_or_else(|failed| Err(RecordError::Thread(failed.into())))
+        let names = of(&running);
+        blocking(|| self.plane.start_record(&spec, names))
     }
 
     /// Ends the record and waits until it is written, which takes what the disk takes.
     ///
     /// # Errors
     /// [`RecordError::Idle`].
-    pub async fn stop_record(self: &Arc<Self>) -> Result<RecordStatus, RecordError> {
-        let engine = Arc::clone(self);
-        let stopped = spawn_blocking(move || engine.plane.stop_record("it was stopped")).await;
-        stopped.unwrap_or_else(|failed| Err(RecordError::Thread(failed.into())))
+    pub fn stop_record(&self) -> Result<RecordStatus, RecordError> {
+        blocking(|| self.plane.stop_record("it was stopped"))
     }
 
     /// How far the latest record is.

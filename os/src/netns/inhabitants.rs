@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Id, Netns, id_of};
+use crate::blocking;
 
 /// A process of each namespace that has one, as they were at one moment. This process itself is left out.
 #[derive(Debug)]
@@ -31,6 +32,10 @@ pub struct Inhabitant {
 impl Inhabitants {
     /// Looks at every thread of this machine that can be seen from here: some microseconds each.
     pub fn now() -> Self {
+        blocking(Self::look)
+    }
+
+    fn look() -> Self {
         let mut found: HashMap<Id, Inhabitant> = HashMap::new();
         let own = std::process::id();
         for pid in numbers(Path::new("/proc")).filter(|pid| *pid != own) {
@@ -67,7 +72,7 @@ impl Netns {
         let deadline = Instant::now() + PATIENCE;
         // Whoever holds it alone is removing the name, for microseconds.
         while self.file.try_lock_shared().is_err() && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(1));
+            blocking(|| thread::sleep(Duration::from_millis(1)));
         }
         self.still_exists()
     }

@@ -15,6 +15,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
 use super::{NetnsError, Place, on_a_thread};
+use crate::blocking;
 
 /// Every name that there is, in alphabetical order; none when the directory is missing. A name left behind by a
 /// namespace that has ended is listed too.
@@ -37,7 +38,7 @@ pub fn remove(name: &str) -> Result<(), NetnsError> {
     let path = path(name);
     let place = Place::Name(name.into());
     let refused = |reason: io::Error| NetnsError::refused("remove", &place, reason);
-    let lock = lock_directory().map_err(|reason| NetnsError::opening(&place, reason))?;
+    let lock = blocking(lock_directory).map_err(|reason| NetnsError::opening(&place, reason))?;
     // Nothing is mounted on a name that was half made; what is left then is the file.
     match umount2(&path, MntFlags::MNT_DETACH) {
         Ok(()) | Err(Errno::EINVAL) => {}
@@ -55,7 +56,7 @@ pub(super) fn create(name: &str) -> Result<(), NetnsError> {
     let place = Place::Name(name.into());
     let refused = |reason: io::Error| NetnsError::refused("make", &place, reason);
     DirBuilder::new().recursive(true).mode(0o755).create(DIRECTORY).map_err(refused)?;
-    let lock = lock_directory().map_err(refused)?;
+    let lock = blocking(lock_directory).map_err(refused)?;
     share_directory().map_err(refused)?;
     let made = OpenOptions::new().write(true).create_new(true).mode(0o000).open(&path);
     if let Err(reason) = made {

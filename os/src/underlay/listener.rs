@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::mmsg::{self, Arrival};
 use super::{Holder, UnderlayError, is_passing, option};
+use crate::blocking;
 
 /// One socket of those that share a port, non-blocking. The kernel gives every datagram to one of them, all of a far
 /// source port to the same one.
@@ -70,7 +71,7 @@ impl Listener {
         let address = SocketAddrV4::new(local, port);
         let refused = |error: io::Error| match error.raw_os_error() {
             Some(libc::EADDRINUSE) => {
-                UnderlayError::PortTaken { address, holder: Holder::of(address) }
+                UnderlayError::PortTaken { address, holder: blocking(|| Holder::of(address)) }
             }
             _ => UnderlayError::binding(local, port, error),
         };

@@ -8,6 +8,7 @@ use nix::sys::socket::{getsockopt, sockopt};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteType};
 
 use super::{UnderlayError, netlink};
+use crate::blocking;
 
 /// How a packet leaves for a far endpoint. True when it was asked for: routes change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,10 @@ pub struct Path {
 
 /// Looks up the way to `remote`, from `local` if given, in the calling thread's namespace. Sends nothing.
 pub fn path(remote: Ipv4Addr, local: Option<Ipv4Addr>) -> Result<Path, UnderlayError> {
+    blocking(|| ask(remote, local))
+}
+
+fn ask(remote: Ipv4Addr, local: Option<Ipv4Addr>) -> Result<Path, UnderlayError> {
     let from = local.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let socket =
         UdpSocket::bind((from, 0)).map_err(|error| UnderlayError::binding(from, 0, error))?;
