@@ -1,7 +1,7 @@
 //! A `console` block: commands behind prompts, and below each what it prints.
 
 use super::output;
-use super::page::{Block, Mark};
+use super::page::Block;
 
 /// A command and what it prints.
 pub(super) struct Turn<'p> {
@@ -43,7 +43,7 @@ impl Turn<'_> {
     /// What is wrong with what it printed, if anything is.
     pub(super) fn fault(&self, block: &Block<'_>, printed: &str) -> Option<String> {
         let printed: Vec<&str> = printed.lines().filter(|line| !is_job_notice(line)).collect();
-        let is_as_shown = output::matches(&self.output, &printed, has_numbers(block));
+        let is_as_shown = output::matches(&self.output, &printed, block.varies());
         let shown = self.output.join("\n");
         (!is_as_shown)
             .then(|| format!("the page shows\n{shown}\nit printed\n{}", printed.join("\n")))
@@ -52,12 +52,8 @@ impl Turn<'_> {
     /// Whether what has been printed so far begins as the page shows it.
     pub(super) fn has_begun(&self, block: &Block<'_>, printed: &str) -> bool {
         let begun: Vec<&str> = printed.lines().take(self.output.len()).collect();
-        output::matches(&self.output, &begun, has_numbers(block))
+        output::matches(&self.output, &begun, block.varies())
     }
-}
-
-fn has_numbers(block: &Block<'_>) -> bool {
-    block.marks.contains(&Mark::Numbers)
 }
 
 /// "[1]+  Done ...": what a shell says of its jobs, when it likes.

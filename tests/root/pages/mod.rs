@@ -12,7 +12,7 @@
 //! | `text` | nothing: a picture |
 //!
 //! Comments ahead of a block say more: `<!-- not run: REASON -->` (the reasons and their number are in [`NOT_RUN`]),
-//! `<!-- varies: numbers -->`, and of labs `<!-- file: PATH -->` (saved there, as the text above tells the reader; `save` where it is no lab),
+//! `<!-- varies: numbers -->` or `fractions`, and of labs `<!-- file: PATH -->` (saved there, as the text above tells the reader; `save` where it is no lab),
 //! `<!-- part of: PATH -->` (says nothing that the file does not say) and `<!-- with: PATH -->` (a lab behind that file).
 //! `<!-- place: lan -->` below a heading has it played on a host with a network: [`internet::lan`].
 

@@ -1,18 +1,28 @@
 //! Whether a command has printed what its page shows, less what differs from run to run.
 //!
 //! Always alike are times (`time=1.03 ms`, `12s`), ports that the kernel chooses (32768 to 60999) and the width of blanks.
-//! `...` on a line of its own stands for any lines, `…` within a line for any text. Where the block says
-//! `varies: numbers` every number that is a word of its own stands for any other.
+//! `...` on a line of its own stands for any lines, `…` within a line for any text. What else is alike is said ahead of
+//! the block: [`Varies`].
+
+/// What of a block's words stands for any other of its kind, where it is a word of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Varies {
+    /// Nothing.
+    Nothing,
+    /// Numbers with a point, `0.018`.
+    Fractions,
+    /// Numbers.
+    Numbers,
+}
 
 /// Whether these lines are as shown.
-pub(super) fn matches(shown: &[&str], printed: &[&str], numbers: bool) -> bool {
+pub(super) fn matches(shown: &[&str], printed: &[&str], varies: Varies) -> bool {
     let Some((first, shown)) = shown.split_first() else { return printed.is_empty() };
     if *first == "..." {
-        return (0..=printed.len()).any(|skipped| matches(shown, &printed[skipped..], numbers));
+        return (0..=printed.len()).any(|skipped| matches(shown, &printed[skipped..], varies));
     }
     let Some((line, printed)) = printed.split_first() else { return false };
-    is_line(&canonical(first, numbers), &canonical(line, numbers))
-        && matches(shown, printed, numbers)
+    is_line(&canonical(first, varies), &canonical(line, varies)) && matches(shown, printed, varies)
 }
 
 fn is_line(shown: &str, printed: &str) -> bool {
@@ -29,12 +39,18 @@ fn is_line(shown: &str, printed: &str) -> bool {
 }
 
 /// A line with its varying parts taken out.
-fn canonical(line: &str, numbers: bool) -> String {
+fn canonical(line: &str, varies: Varies) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let word = |(at, word): (usize, &&str)| {
         let unit = words.get(at + 1).filter(|next| UNITS.contains(&bare(next)));
         time(word, unit.is_some()).unwrap_or_else(|| {
-            let is_number = numbers && is_number(bare(word));
+            let number = bare(word);
+            let is_number = is_number(number)
+                && match varies {
+                    Varies::Nothing => false,
+                    Varies::Fractions => number.contains('.'),
+                    Varies::Numbers => true,
+                };
             if is_number { word.replace(bare(word), "<number>") } else { without_ports(word) }
         })
     };
@@ -89,7 +105,7 @@ const CHOSEN: std::ops::RangeInclusive<u32> = 32768..=60999;
 fn what_varies_is_alike_and_nothing_else_is() {
     let alike = |shown: &str, printed: &str| {
         let [shown, printed] = [shown, printed].map(|text| text.lines().collect::<Vec<_>>());
-        matches(&shown, &printed, false)
+        matches(&shown, &printed, Varies::Nothing)
     };
     for (shown, printed) in [
         ("64 bytes: ttl=63 time=2.37 ms", "64 bytes: ttl=63 time=0.1 ms"),
@@ -115,7 +131,9 @@ fn what_varies_is_alike_and_nothing_else_is() {
     ] {
         assert!(!alike(shown, printed), "{shown} and {printed}");
     }
-    assert!(matches(&["red 12 0"], &["red 7 33"], true));
-    assert!(!matches(&["red 10.0.0.1"], &["red 10.0.0.2"], true));
-    assert!(!matches(&["red 12 ttl=3"], &["red 7 ttl=4"], true));
+    assert!(matches(&["red 12 0"], &["red 7 33"], Varies::Numbers));
+    assert!(matches(&["0.1 red 12"], &["1.7 red 12"], Varies::Fractions));
+    assert!(!matches(&["0.1 red 12"], &["0.1 red 13"], Varies::Fractions));
+    assert!(!matches(&["red 10.0.0.1"], &["red 10.0.0.2"], Varies::Numbers));
+    assert!(!matches(&["red 12 ttl=3"], &["red 7 ttl=4"], Varies::Numbers));
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::output::Varies;
+
 /// The project's top folder.
 pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -40,8 +42,8 @@ pub(super) struct Block<'p> {
 pub(super) enum Mark<'p> {
     /// `not run: REASON`
     NotRun(&'p str),
-    /// `varies: numbers`: a number that is a word of its own stands for any other.
-    Numbers,
+    /// `varies: numbers` or `varies: fractions`.
+    Varies(Varies),
     /// `file: PATH`: the reader saves the block under this name.
     File(&'p str),
     /// `save: PATH`: the same, and no lab; a command further down judges it.
@@ -141,7 +143,8 @@ impl Page {
     fn mark<'p>(&self, line: usize, comment: &'p str) -> Mark<'p> {
         match comment.split_once(": ") {
             Some(("not run", reason)) => Mark::NotRun(reason),
-            Some(("varies", "numbers")) => Mark::Numbers,
+            Some(("varies", "numbers")) => Mark::Varies(Varies::Numbers),
+            Some(("varies", "fractions")) => Mark::Varies(Varies::Fractions),
             Some(("file", path)) => Mark::File(path),
             Some(("save", path)) => Mark::Save(path),
             Some(("part of", path)) => Mark::PartOf(path),
@@ -157,6 +160,14 @@ impl<'p> Block<'p> {
         self.marks
             .iter()
             .find_map(|mark| if let Mark::NotRun(reason) = mark { Some(*reason) } else { None })
+    }
+
+    /// What of it may be otherwise.
+    pub(super) fn varies(&self) -> Varies {
+        let marks = self.marks.iter();
+        let varies =
+            |mark: &Mark<'_>| if let Mark::Varies(what) = mark { Some(*what) } else { None };
+        marks.filter_map(varies).next().unwrap_or(Varies::Nothing)
     }
 
     pub(super) fn text(&self) -> String {
