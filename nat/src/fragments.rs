@@ -223,6 +223,13 @@ impl Reassembly {
         if fair && self.memory() <= MEMORY { Ok(()) } else { Err("too many datagrams wait") }
     }
 
+    /// Counts fragments of this source that passed without being put together here.
+    pub fn pass(&mut self, source: Ipv4Addr, fragments: u32) {
+        if let Some(heard) = self.heard.get_mut(&source) {
+            *heard = heard.wrapping_add(fragments);
+        }
+    }
+
     /// Counts a fragment of this source, and says how many there were.
     fn hear(&mut self, source: Ipv4Addr) -> u32 {
         let Some(heard) = self.heard.get_mut(&source) else { return 0 };

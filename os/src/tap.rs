@@ -10,7 +10,6 @@
 //! An open queue keeps its namespace alive after the namespace's name is removed. What ends a queue is the deletion
 //! of the device (`ip link del`): then [`is_gone`] knows the error, and the poller reports the queue as gone.
 
-use core::num::NonZeroU16;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -96,20 +95,11 @@ impl Queue {
     /// [`Offload::Complete`] only, and writes others as they are. An error that is neither [`is_gone`] nor
     /// [`is_down`] concerns this frame alone: the far kernel would not have it.
     pub fn write(&self, frame: &mut Frame) -> io::Result<()> {
-        self.write_behind(vnet::emit(frame), frame)
-    }
-
-    /// [`Queue::write`] for a UDP datagram that owes its checksum, and that the kernel cuts into fragments of `size` bytes
-    /// of IP payload if it sends it on. Only where super-frames of datagrams are taken.
-    pub fn write_datagram(&self, frame: &mut Frame, size: NonZeroU16) -> io::Result<()> {
-        self.write_behind(vnet::emit_datagram(frame, size), frame)
-    }
-
-    fn write_behind(&self, header: [u8; vnet::HEADER_LEN], frame: &mut Frame) -> io::Result<()> {
         let file = match &self.0 {
             Backend::Plain(device) => return device.send(frame.bytes()).map(drop),
             Backend::Virtio { file, .. } => file,
         };
+        let header = vnet::emit(frame);
         let bytes = frame.with_prefix(header.len()).unwrap_or_default();
         let Some(place) = bytes.first_chunk_mut() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame has no headroom"));

@@ -7,6 +7,7 @@ use crate::drop::{DropReason, Dropped};
 use crate::ethernet::{Ethernet, HEADER_LEN as ETHERNET};
 use crate::frame::Frame;
 use crate::ip::{Protocol, V4, V4_HEADER};
+use crate::offload::{Offload, SegmentKind};
 use crate::segment::{self, Inside};
 use crate::transport::{Transport, UdpHeader};
 
@@ -82,10 +83,10 @@ impl Ipv4 {
             _ => return false,
         };
         let kind_fits = match self.frame.offload() {
-            crate::Offload::Segment { kind: crate::SegmentKind::Tcp4 { .. }, .. } => offset == 16,
-            crate::Offload::Segment { kind: crate::SegmentKind::Tcp6 { .. }, .. } => false,
-            crate::Offload::Segment { kind: crate::SegmentKind::Udp, .. } => offset == 6,
-            crate::Offload::Checksum(_) | crate::Offload::Complete => true,
+            Offload::Segment { kind: SegmentKind::Tcp4 { .. }, .. } => offset == 16,
+            Offload::Segment { kind: SegmentKind::Tcp6 { .. }, .. } => false,
+            Offload::Segment { kind: SegmentKind::Udp | SegmentKind::Fragments, .. } => offset == 6,
+            Offload::Checksum(_) | Offload::Complete => true,
         };
         kind_fits
             && !self.is_fragment()
@@ -128,6 +129,12 @@ impl Ipv4 {
     #[inline]
     pub fn is_fragment(&self) -> bool {
         self.ip().is_fragment()
+    }
+
+    /// Whether it stands in place of the fragments that it came in.
+    #[inline]
+    pub fn stands_for_fragments(&self) -> bool {
+        matches!(self.frame.offload(), Offload::Segment { kind: SegmentKind::Fragments, .. })
     }
 
     /// Length of the header with its options: 20 to 60.

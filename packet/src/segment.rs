@@ -10,6 +10,7 @@
 //! `i * size` on. Who can send headers and payload from two places takes a [`Cut`] and copies no payload.
 
 mod cut;
+mod seams;
 
 pub use cut::Cut;
 pub(crate) use cut::{finish_ipv4, finish_ipv6, finish_udp};
@@ -22,6 +23,7 @@ use crate::ip::{Ip, Protocol};
 use crate::layers::Layers;
 use crate::offload::{Offload, SegmentKind, Span};
 use crate::pool::Pool;
+use crate::segment::seams::Seams;
 use crate::transport::{TcpHeader, UdpHeader};
 use crate::vlan::Tag;
 use crate::vnet::transport_header_len;
@@ -73,6 +75,9 @@ pub enum Inside {
 pub fn may_be_cut(frame: &Frame) -> bool {
     match frame.offload() {
         Offload::Complete | Offload::Checksum(_) => true,
+        Offload::Segment { kind: SegmentKind::Fragments, size, span } => {
+            Seams::of(frame.bytes(), size, span).is_some()
+        }
         Offload::Segment { kind, size, span } => Cut::of(frame.bytes(), kind, size, span).is_some(),
     }
 }
@@ -168,9 +173,13 @@ pub fn segment_ip_len(frame: &Frame) -> usize {
         .map_or(whole, |headers| whole.min(headers + usize::from(size.get())))
 }
 
-/// Length of the headers behind Ethernet; `None` when the transport header is cut off or lies inside Ethernet's.
+/// Length of the headers behind Ethernet that every piece has; `None` when the transport header is cut off or lies inside
+/// Ethernet's.
 fn ip_and_transport_len(frame: &Frame, kind: SegmentKind, span: Span) -> Option<usize> {
-    let transport = transport_header_len(kind, span, frame.bytes())?;
+    let transport = match kind {
+        SegmentKind::Fragments => 0,
+        _ => transport_header_len(kind, span, frame.bytes())?,
+    };
     Some(usize::from(span.start).checked_sub(ETHERNET)? + transport)
 }
 
@@ -179,8 +188,15 @@ fn ip_and_transport_len(frame: &Frame, kind: SegmentKind, span: Span) -> Option<
 #[derive(Debug)]
 pub struct Pieces {
     frame: Frame,
-    cut: Option<Cut>,
+    plan: Plan,
     made: usize,
+}
+
+#[derive(Copy, Clone, Debug)]
+enum Plan {
+    Whole,
+    Segments(Cut),
+    Fragments(Seams),
 }
 
 impl Pieces {
@@ -189,36 +205,55 @@ impl Pieces {
     /// # Errors
     /// As [`segment`].
     pub fn of(mut frame: Frame) -> Result<Self, Dropped> {
-        let mut cut = None;
-        if let Offload::Segment { kind, size, span } = frame.offload() {
-            let Some(whole) = Cut::of(frame.bytes(), kind, size, span) else {
-                return Err(frame.refuse(DropReason::BadOffload));
-            };
-            frame.truncate(whole.payload().end);
-            if whole.is_whole() {
-                frame.set_offload(Offload::Checksum(span));
-            } else {
-                cut = Some(whole);
+        let plan = match frame.offload() {
+            Offload::Complete | Offload::Checksum(_) => Some(Plan::Whole),
+            Offload::Segment { kind: SegmentKind::Fragments, size, span } => {
+                Seams::of(frame.bytes(), size, span).map(Plan::Fragments)
             }
+            Offload::Segment { kind, size, span } => {
+                Cut::of(frame.bytes(), kind, size, span).map(Plan::Segments)
+            }
+        };
+        let (plan, span) = match (plan, frame.offload().span()) {
+            (Some(Plan::Segments(cut)), span) => {
+                frame.truncate(cut.payload().end);
+                match cut.is_whole() {
+                    true => (Plan::Whole, span),
+                    false => (Plan::Segments(cut), None),
+                }
+            }
+            (Some(plan), span) => (plan, span),
+            (None, _) => return Err(frame.refuse(DropReason::BadOffload)),
+        };
+        if let Some(span) = span {
+            frame.set_offload(Offload::Checksum(span));
+            complete_checksum(&mut frame);
         }
-        complete_checksum(&mut frame);
-        Ok(Self { frame, cut, made: 0 })
+        Ok(Self { frame, plan, made: 0 })
     }
 
     /// The next piece; `None` after the last. The original's buffer is in `pool`, or is the last piece's, by then.
     pub fn next(&mut self, pool: &mut Pool) -> Option<Frame> {
-        let Some(cut) = self.cut else {
-            let only = core::mem::take(&mut self.frame);
-            self.made += 1;
-            return (self.made == 1).then_some(only);
+        let (headers, size, pieces) = match self.plan {
+            Plan::Whole => {
+                let only = core::mem::take(&mut self.frame);
+                self.made += 1;
+                return (self.made == 1).then_some(only);
+            }
+            Plan::Segments(cut) => (cut.headers(), cut.size(), cut.pieces()),
+            Plan::Fragments(seams) => (seams.headers(), seams.size(), seams.pieces()),
         };
-        let (headers, payload) = self.frame.bytes().split_at_checked(cut.headers())?;
-        let chunk = payload.chunks(cut.size()).nth(self.made)?;
-        let mut piece = joined(pool, [headers, chunk], self.frame.tag());
-        let (headers, chunk) = piece.bytes_mut().split_at_mut_checked(cut.headers())?;
-        cut.finish(headers, chunk, self.made);
+        let (ahead, payload) = self.frame.bytes().split_at_checked(headers)?;
+        let chunk = payload.chunks(size).nth(self.made)?;
+        let mut piece = joined(pool, [ahead, chunk], self.frame.tag());
+        let (ahead, chunk) = piece.bytes_mut().split_at_mut_checked(headers)?;
+        match self.plan {
+            Plan::Whole => {}
+            Plan::Segments(cut) => cut.finish(ahead, chunk, self.made),
+            Plan::Fragments(seams) => seams.finish(ahead, chunk.len(), self.made),
+        }
         self.made += 1;
-        if self.made == cut.pieces() {
+        if self.made == pieces {
             pool.give(core::mem::take(&mut self.frame));
         }
         Some(piece)

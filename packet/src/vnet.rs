@@ -51,7 +51,8 @@ pub fn parse(header: &[u8; HEADER_LEN], frame: &[u8]) -> Option<Offload> {
     })
 }
 
-/// The header that tells a kernel what is left to do to `frame`.
+/// The header that tells a kernel what is left to do to `frame`. A datagram in place of its fragments is only given to a
+/// kernel, and never taken from one.
 pub fn emit(frame: &Frame) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
     let Some(span) = frame.offload().span() else {
@@ -66,6 +67,7 @@ pub fn emit(frame: &Frame) -> [u8; HEADER_LEN] {
                 SegmentKind::Tcp4 { ecn } => GSO_TCPV4 | if ecn { GSO_ECN } else { 0 },
                 SegmentKind::Tcp6 { ecn } => GSO_TCPV6 | if ecn { GSO_ECN } else { 0 },
                 SegmentKind::Udp => GSO_UDP_L4,
+                SegmentKind::Fragments => GSO_UDP,
             };
             (gso, size.get(), span.start.saturating_add(transport as u16))
         }
@@ -77,21 +79,10 @@ pub fn emit(frame: &Frame) -> [u8; HEADER_LEN] {
     header
 }
 
-/// The header for a UDP datagram that a kernel is to cut into fragments of `size` bytes of IP payload if it sends it on.
-/// None are taken from one.
-pub fn emit_datagram(frame: &Frame, size: NonZeroU16) -> [u8; HEADER_LEN] {
-    let mut header = emit(frame);
-    let start = frame.offload().span().map_or(0, |span| span.start);
-    header[1] = GSO_UDP;
-    header[2..4].copy_from_slice(&(start + 8).to_ne_bytes());
-    header[4..6].copy_from_slice(&size.get().to_ne_bytes());
-    header
-}
-
 /// Length of the TCP or UDP header at `span.start`; `None` when it is cut off or impossible.
 pub(crate) fn transport_header_len(kind: SegmentKind, span: Span, frame: &[u8]) -> Option<usize> {
     match kind {
-        SegmentKind::Udp => Some(UdpHeader::LEN),
+        SegmentKind::Udp | SegmentKind::Fragments => Some(UdpHeader::LEN),
         SegmentKind::Tcp4 { .. } | SegmentKind::Tcp6 { .. } => {
             TcpHeader::of(frame.get(usize::from(span.start)..)?).map(TcpHeader::header_len)
         }

@@ -219,6 +219,9 @@ impl Switch {
     ) -> Result<Fate, Refusal> {
         let to_group = ethernet.destination().is_group();
         let mut packet = Ipv4::parse(ethernet)?;
+        if packet.stands_for_fragments() {
+            self.count_fragments(&packet);
+        }
         // A packet of a known flow whose way is known takes the steps from here in one.
         let seen = self.nat.see(now, &packet);
         if let Some((seen, adjacency)) = self.known_way(now, origin, seen.as_ref()) {

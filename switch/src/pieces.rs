@@ -5,7 +5,7 @@ use nat::Assembled;
 use packet::fragment::fragment;
 use packet::icmp::IcmpError;
 use packet::segment::{resized, segment};
-use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4};
+use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4, Offload};
 
 use crate::interface::Origin;
 use crate::outbox::Outbox;
@@ -44,6 +44,15 @@ impl Switch {
                 self.trace.packet(&packet);
                 Ok(Some(packet))
             }
+        }
+    }
+
+    /// Counts what came as one in place of many, for the distance between fragments that did not.
+    #[cold]
+    pub(crate) fn count_fragments(&mut self, packet: &Ipv4) {
+        if let Offload::Segment { size, .. } = packet.frame().offload() {
+            let fragments = packet.payload().len().div_ceil(usize::from(size.get()));
+            self.reassembly.pass(packet.source(), fragments as u32); // Of 65,535 bytes at most.
         }
     }
 

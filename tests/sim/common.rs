@@ -67,6 +67,15 @@ pub(crate) fn super_frame(bytes: &[u8], size: u16) -> Frame {
     frame
 }
 
+/// The same UDP datagram as one in place of fragments of `size` bytes of IP payload.
+pub(crate) fn for_fragments(bytes: &[u8], size: u16) -> Frame {
+    let mut frame = left_to_the_switch(bytes);
+    let span = frame.offload().span().expect("a partial checksum");
+    let size = NonZeroU16::new(size).expect("not zero");
+    frame.set_offload(Offload::Segment { kind: SegmentKind::Fragments, size, span });
+    frame
+}
+
 /// A router between two routed ports, `left` (10.1.0.0/24) and `right` (10.2.0.0/24), with a peer at .2 of each.
 pub(crate) fn crossing() -> Lab {
     let mut lab = Lab::new(1);

@@ -202,6 +202,7 @@ fn burdened(rng: &mut Rng, bytes: &[u8]) -> Frame {
     let size = NonZeroU16::new(rng.below(1500) as u16 + 1).expect("one or more");
     let kind = *rng.pick(&[
         SegmentKind::Udp,
+        SegmentKind::Fragments,
         SegmentKind::Tcp4 { ecn: true },
         SegmentKind::Tcp6 { ecn: false },
     ]);

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
+use lab::wire::frame;
 use lab::{Lab, Packet, Port};
 use packet::DropReason;
 use proptest::prelude::*;
 
-use crate::common::{home, masqueraded};
+use crate::common::{for_fragments, home, masqueraded};
 
 const REMOTE: &str = "198.51.100.9:53";
 
@@ -144,20 +145,29 @@ fn at_one_percent_loss_every_datagram_that_came_whole_leaves() {
 /// RFC 4963.
 #[test]
 fn pieces_of_datagrams_that_share_an_identification_are_not_mixed() {
-    let mut lab = masqueraded();
-    let old = question(&mut lab, 1600, 7);
-    lab.ip("red", &old.fragments(808)[0]);
-    for number in 100..132u16 {
-        let sent = question(&mut lab, 1600, number);
-        sent.fragments(808).iter().take(2).for_each(|piece| lab.ip("red", piece));
+    // Those in between come one by one, or each datagram's as one.
+    for in_place in [false, true] {
+        let mut lab = masqueraded();
+        let old = question(&mut lab, 1600, 7);
+        lab.ip("red", &old.fragments(808)[0]);
+        for number in 100..132u16 {
+            let sent = question(&mut lab, 1600, number);
+            let pieces = sent.fragments(808);
+            if in_place {
+                let bytes = frame(lab.router_mac("br0"), lab.mac("red")).ip(&sent);
+                lab.send_frame("red", for_fragments(&bytes, 808));
+            } else {
+                pieces.iter().take(2).for_each(|piece| lab.ip("red", piece));
+            }
+        }
+        lab.clear();
+        let new = question(&mut lab, 1600, 7);
+        for piece in new.fragments(808).iter().rev() {
+            lab.ip("red", piece);
+        }
+        assert!(outside(&mut lab).data() == new.data());
+        assert_eq!(lab.drops(), [("red", DropReason::FragmentStale, 1)]);
     }
-    lab.clear();
-    let new = question(&mut lab, 1600, 7);
-    for piece in new.fragments(808).iter().rev() {
-        lab.ip("red", piece);
-    }
-    assert!(outside(&mut lab).data() == new.data());
-    assert_eq!(lab.drops(), [("red", DropReason::FragmentStale, 1)]);
 }
 
 /// NU14: one source does not take all places.

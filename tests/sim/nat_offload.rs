@@ -4,7 +4,7 @@ use lab::wire::{ACK, SYN, frame};
 use lab::{Lab, Packet, Port};
 use packet::Offload;
 
-use crate::common::{left_to_the_switch, super_frame};
+use crate::common::{for_fragments, left_to_the_switch, super_frame};
 
 /// A masqueraded home whose ends take super-frames.
 fn wide() -> Lab {
@@ -118,6 +118,35 @@ fn a_super_frame_of_datagrams_is_masqueraded_in_one_piece() {
     assert!(matches!(seen.offload, Offload::Segment { .. }));
     assert!(got.checksum_holds(seen.offload));
     assert_eq!(content(&got), content(&Packet::udp("203.0.113.1:5000", "198.51.100.9:443", &data)));
+}
+
+#[test]
+fn a_datagram_in_place_of_its_fragments_is_masqueraded_and_cut_into_as_many() {
+    let mut lab = wide();
+    lab.peer("plain", Port::routed("203.0.114.1/24"), "203.0.114.2");
+    lab.masquerade("192.168.0.0/24", "plain");
+    lab.clear();
+    let data = lab.rng().bytes(8000);
+    for (to, port, own) in
+        [("198.51.100.9:443", "wan", "203.0.113.1"), ("203.0.114.2:443", "plain", "203.0.114.1")]
+    {
+        let sent = Packet::udp("192.168.0.2:5000", to, &data).id(5);
+        // The second finds the flow and its way known.
+        for _ in 0..2 {
+            lab.send_frame("red", for_fragments(&bytes(&lab, "red", &sent), 1480));
+            let seen = lab.take(port).into_iter().filter(|seen| seen.packet().is_some());
+            let seen: Vec<_> = seen.collect();
+            let expected = Packet::udp(format!("{own}:5000").as_str(), to, &data).id(5).ttl(63);
+            if port == "wan" {
+                let got = seen[0].packet().unwrap();
+                assert!(seen.len() == 1 && got.checksum_holds(seen[0].offload));
+                assert_eq!(content(&got), content(&expected));
+            } else {
+                let got: Vec<Packet> = seen.iter().map(|seen| seen.packet().unwrap()).collect();
+                assert_eq!(got, expected.fragments(1480));
+            }
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use lab::wire::frame;
 use lab::{Lab, Packet, Port};
 use packet::{DropReason, Offload};
 
-use crate::common::{crossing, super_frame};
+use crate::common::{crossing, for_fragments, super_frame};
 
 /// [`crossing`] with an MTU of 600 towards the right.
 fn narrow() -> Lab {
@@ -191,6 +191,52 @@ fn datagrams_of_a_super_frame_keep_their_boundaries_when_they_are_cut() {
         came.extend(whole.data().to_vec());
     }
     assert_eq!(came, data);
+}
+
+/// A datagram of 8,000 bytes of IP payload in place of its fragments, from the left.
+fn in_place_of_fragments(lab: &mut Lab, to: &str, df: bool) -> Packet {
+    let data = lab.rng().bytes(7992);
+    let mut packet = Packet::udp("10.1.0.2:1000", to, &data).id(77);
+    packet.dont_fragment = df;
+    let bytes = frame(lab.router_mac("left"), lab.mac("left")).ip(&packet);
+    lab.send_frame("left", for_fragments(&bytes, 1480));
+    packet
+}
+
+#[test]
+fn a_datagram_in_place_of_its_fragments_is_routed_in_one_piece() {
+    let mut lab = wide();
+    let packet = in_place_of_fragments(&mut lab, "10.2.0.2:2000", false);
+    let seen = lab.take("right");
+    assert_eq!(seen.len(), 1);
+    assert!(matches!(seen[0].offload, Offload::Segment { size, .. } if size.get() == 1480));
+    let got = seen[0].packet().unwrap();
+    assert_eq!((got.ttl, got.data()), (63, packet.data()));
+    assert!(got.checksum_holds(seen[0].offload), "the pseudo-header's sum is as it was");
+}
+
+#[test]
+fn it_is_cut_into_the_same_fragments_for_an_end_that_takes_none() {
+    let mut lab = wide();
+    for df in [false, true] {
+        let packet = in_place_of_fragments(&mut lab, "10.3.0.2:2000", df).ttl(63);
+        assert_eq!(lab.packets("plain"), packet.fragments(1480));
+    }
+}
+
+#[test]
+fn it_is_cut_smaller_for_a_narrow_segment_or_its_sender_told() {
+    let mut lab = wide();
+    lab.router_mtu("right", 1000);
+    lab.clear();
+    let packet = in_place_of_fragments(&mut lab, "10.2.0.2:2000", false);
+    let pieces = lab.packets("right");
+    assert!(pieces.iter().all(|piece| piece.bytes().len() <= 1000 && piece.ttl == 63));
+    assert_eq!(joined(&pieces), packet.payload);
+    in_place_of_fragments(&mut lab, "10.2.0.2:2000", true);
+    let told = lab.packet("left");
+    assert_eq!((told.kind(), told.next_hop_mtu()), ((3, 4), 1000));
+    assert!(lab.heard().is_empty());
 }
 
 #[test]

@@ -285,6 +285,7 @@ pub(crate) fn footprint(frame: &Frame) -> usize {
     let start = usize::from(span.start);
     let header = match kind {
         packet::SegmentKind::Udp => 8,
+        packet::SegmentKind::Fragments => 0,
         _ => bytes.get(start + 12).map_or(20, |byte| usize::from(byte >> 4) * 4),
     };
     whole.min(start.saturating_sub(14) + header + usize::from(size.get())).saturating_sub(inner)

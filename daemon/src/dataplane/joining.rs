@@ -10,9 +10,7 @@
 //! next: frames of different flows may then pass one another within the batch, as they do between the queues of a card
 //! and in Linux's GRO. Those of one flow keep their order always; nothing passes a fragment.
 
-use core::num::NonZeroU16;
-
-use packet::coalesce::{Fragments, Joiner};
+use packet::coalesce::Joiner;
 use packet::{Frame, Ip, Pool, Protocol};
 use switch::Egress;
 use vxlan::entropy::flow_hash;
@@ -20,7 +18,7 @@ use vxlan::entropy::flow_hash;
 /// Flows that are held at a time.
 const LANES: usize = 8;
 /// Frames of a batch that are a crowd. Who sends few frames at a time, and looks at each, sees their order.
-const CROWD: usize = 16;
+pub(super) const CROWD: usize = 16;
 
 /// What waits for the next frame.
 #[derive(Debug, Default)]
@@ -32,9 +30,6 @@ pub(super) struct Joining {
     /// Lanes that hold a frame, a bit for each.
     busy: u32,
     is_crowd: bool,
-    /// In a crowd, the fragments of a datagram; nothing else is held then.
-    fragments: Fragments,
-    of: Option<Held>,
 }
 
 /// Frames that continue one another.
@@ -52,8 +47,6 @@ pub(super) struct Held {
     pub(super) frames: u64,
     /// Their bytes, tags included.
     pub(super) bytes: u64,
-    /// Where it is a datagram in place of its fragments: how many bytes of IP payload each of these had.
-    pub(super) fragments: Option<NonZeroU16>,
 }
 
 impl Joining {
@@ -71,13 +64,12 @@ impl Joining {
         write: impl Fn(Frame, Held, &mut Pool),
     ) {
         let bytes = frame.len() as u64 + if egress.tag.is_some() { TAG } else { 0 };
-        let next = Held { egress, frames: 1, bytes, fragments: None };
+        let next = Held { egress, frames: 1, bytes };
         if self.is_crowd && is_fragment(&frame) {
             // It has no ports to tell its flow by, which may be that of anything held, or to come.
-            self.flush_lanes(pool, &write);
-            return self.add_fragment(frame, next, pool, write);
+            self.flush(pool, &write);
+            return write(frame, next, pool);
         }
-        self.flush_fragments(pool, &write);
         let number = self.lane(&frame, egress);
         self.busy |= 1 << number;
         let lane = &mut self.lanes[number];
@@ -95,46 +87,6 @@ impl Joining {
         }
     }
 
-    fn add_fragment(
-        &mut self,
-        frame: Frame,
-        next: Held,
-        pool: &mut Pool,
-        write: impl Fn(Frame, Held, &mut Pool),
-    ) {
-        if self.of.is_none_or(|held| held.egress != next.egress) {
-            self.flush_fragments(pool, &write);
-        }
-        let pushed = match next.egress.tag {
-            Some(_) => Err(frame),
-            None => self.fragments.push(frame).or_else(|frame| {
-                self.flush_fragments(pool, &write);
-                self.fragments.push(frame)
-            }),
-        };
-        let is_whole = match pushed {
-            Ok(is_whole) => is_whole,
-            Err(frame) => return write(frame, next, pool),
-        };
-        let held = self.of.get_or_insert(Held { frames: 0, bytes: 0, ..next });
-        held.frames += 1;
-        held.bytes += next.bytes;
-        let held = *held;
-        if is_whole && let Some((whole, size)) = self.fragments.join(pool) {
-            self.of = None;
-            write(whole, Held { fragments: Some(size), ..held }, pool);
-        }
-    }
-
-    /// Gives `write` the fragments of a datagram that does not go on, each as it came.
-    fn flush_fragments(&mut self, pool: &mut Pool, write: impl Fn(Frame, Held, &mut Pool)) {
-        let Some(held) = self.of.take() else { return };
-        for frame in self.fragments.drain() {
-            let bytes = frame.len() as u64;
-            write(frame, Held { frames: 1, bytes, ..held }, pool);
-        }
-    }
-
     /// Gives `write` what has to leave ahead of a frame that is about to be sent by other means.
     pub(super) fn yield_to(
         &mut self,
@@ -143,24 +95,18 @@ impl Joining {
         pool: &mut Pool,
         write: impl Fn(Frame, Held, &mut Pool),
     ) {
-        self.flush_fragments(pool, &write);
         match copies {
             [egress] if self.is_crowd && self.busy != 0 => {
                 let number = self.lane(frame, *egress);
                 self.busy &= !(1 << number);
                 self.lanes[number].flush(pool, write);
             }
-            _ => self.flush_lanes(pool, write),
+            _ => self.flush(pool, write),
         }
     }
 
     /// Gives `write` everything that is held.
     pub(super) fn flush(&mut self, pool: &mut Pool, write: impl Fn(Frame, Held, &mut Pool)) {
-        self.flush_fragments(pool, &write);
-        self.flush_lanes(pool, write);
-    }
-
-    fn flush_lanes(&mut self, pool: &mut Pool, write: impl Fn(Frame, Held, &mut Pool)) {
         while self.busy != 0 {
             let number = self.busy.trailing_zeros() as usize;
             self.busy &= self.busy - 1;
@@ -285,7 +231,7 @@ mod tests {
                         // One that may not be joined, as a super-frame.
                         joining.yield_to(&frame, &[egress], &mut pool, write);
                         let bytes = frame.len() as u64;
-                        let held = Held { egress, frames: 1, bytes, fragments: None };
+                        let held = Held { egress, frames: 1, bytes };
                         write(frame, held, &mut pool);
                     } else {
                         joining.add(frame, egress, &mut pool, write);
@@ -345,59 +291,6 @@ mod tests {
         }
         joining.flush(&mut pool, write);
         left.into_inner()
-    }
-
-    /// What leaves, by length, when fragments of datagrams of 3,000 bytes are sent so: which datagram, which of its three.
-    fn leaving(batch: &[(u16, usize)], tag: Option<packet::Tag>) -> (Vec<usize>, u64, u64) {
-        let (mut joining, mut pool) = (Joining::default(), Pool::new(64));
-        let egress = Egress { port: PortId::new(1), remote: None, tag };
-        let left = RefCell::new(Vec::new());
-        let write = |frame: Frame, held, _: &mut Pool| left.borrow_mut().push((frame, held));
-        joining.begin(batch.len());
-        for (number, part) in batch {
-            let mut parts = Vec::new();
-            let mut whole = datagram(1, *number, 2972, true);
-            whole.bytes_mut()[20] = 0;
-            let header = &mut whole.bytes_mut()[14..34];
-            header[10..12].fill(0);
-            let sum = packet::checksum::of(header);
-            header[10..12].copy_from_slice(&sum.to_be_bytes());
-            let whole = packet::Ipv4::in_frame(whole).unwrap();
-            packet::fragment::fragment(whole, 1500, &mut pool, &mut |part| parts.push(part))
-                .unwrap();
-            joining.add(parts.swap_remove(*part), egress, &mut pool, write);
-        }
-        joining.flush(&mut pool, write);
-        let left = left.into_inner();
-        let count = |of: fn(&Held) -> u64| left.iter().map(|(_, held)| of(held)).sum();
-        let lengths = left.iter().map(|(frame, held)| {
-            assert_eq!(held.fragments.is_some(), frame.len() > 1514);
-            frame.len()
-        });
-        (lengths.collect(), count(|held| held.frames), count(|held| held.bytes))
-    }
-
-    #[test]
-    fn the_fragments_of_a_datagram_leave_as_one_in_a_crowd() {
-        let whole = |numbers: core::ops::Range<u16>| {
-            numbers.flat_map(|number| (0..3).map(move |part| (number, part))).collect::<Vec<_>>()
-        };
-        let (one, parts) = (14 + 3000, [1514, 1514, 54]);
-        let crowd = whole(0..6);
-        let bytes = 6 * parts.iter().sum::<usize>() as u64;
-        assert_eq!(leaving(&crowd, None), (vec![one; 6], 18, bytes));
-        // Who sends few sees what he sent, and so does who is in a VLAN.
-        assert_eq!(leaving(&whole(0..5), None).0, parts.repeat(5));
-        let tag = Some(packet::Tag::from_bits(7));
-        assert_eq!(leaving(&crowd, tag), (parts.repeat(6), 18, bytes + 18 * TAG));
-        // One is missing, one comes late, one twice: these leave as they came.
-        let mut broken = crowd;
-        broken.remove(1);
-        broken.swap(6, 7);
-        broken.push((5, 2));
-        let (lengths, frames, _) = leaving(&broken, None);
-        assert_eq!(frames, 18);
-        assert_eq!(lengths, [&[1514, 54, one][..], &[1514, 54, 1514], &[one; 3], &[54]].concat());
     }
 
     #[test]

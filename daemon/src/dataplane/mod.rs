@@ -29,6 +29,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::record::Recorder;
 
 mod alarm;
+mod arriving;
 mod attach;
 mod close;
 mod counters;

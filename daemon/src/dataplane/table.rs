@@ -1,6 +1,5 @@
 //! The ports that workers read and write, as an immutable table by port number.
 
-use core::num::NonZeroU16;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -35,14 +34,6 @@ impl Queue {
         match self {
             Self::Tap(queue) => queue.write(frame),
             Self::Packet(socket) => socket.write(frame),
-        }
-    }
-
-    /// Hands over a datagram in place of its fragments; see [`tap::Queue::write_datagram`].
-    pub(crate) fn write_datagram(&self, frame: &mut Frame, size: NonZeroU16) -> io::Result<()> {
-        match self {
-            Self::Tap(queue) => queue.write_datagram(frame, size),
-            Self::Packet(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

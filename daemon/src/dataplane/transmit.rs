@@ -5,12 +5,12 @@
 //! reads headers by itself, may take it for the tunnel's own.
 
 use packet::segment::{Inside, Pieces, complete_checksum, owed_inside};
-use packet::{Frame, Offload, Pool, PortId};
+use packet::{Frame, Offload, Pool, PortId, SegmentKind};
 use switch::{Egress, Outbox};
 
 use super::flood::{Flood, SHARE, Waiting};
 use super::joining::{self, Held, Joining, TAG};
-use super::table::{Cable, Entry, Table};
+use super::table::{Cable, Entry, Queue, Table};
 use super::tunnel::Departures;
 
 /// What sending needs besides the frames; kept from batch to batch.
@@ -74,13 +74,7 @@ impl Sending {
         let mut at = 0;
         let joined = |mut frame: Frame, held: Held, pool: &mut Pool| {
             if let Some(Entry::Cable(cable)) = table.get(held.egress.port) {
-                let taken = match held.fragments {
-                    None => put(&mut frame, held.egress, cable, number),
-                    Some(size) => cable
-                        .written_by(number)
-                        .is_some_and(|queue| queue.write_datagram(&mut frame, size).is_ok()),
-                };
-                match taken {
+                match put(&mut frame, held.egress, cable, number) {
                     true => cable.counters.sent_many(held.frames, held.bytes, 0),
                     false => cable.counters.sent_many(held.frames, 0, held.frames),
                 }
@@ -112,7 +106,7 @@ impl Sending {
             }
             write_all(&mut frame, copies, !is_for_tunnel(copies), (table, number), pieces);
             match is_for_tunnel(copies) {
-                true => departures.add(frame, copies, table),
+                true => departures.add(frame, copies, table, pool),
                 false => pool.give(frame),
             }
         });
@@ -130,7 +124,7 @@ impl Sending {
             if !is_last {
                 flood.put_back(from, waiting);
             } else if is_for_tunnel(copies) {
-                departures.add(core::mem::take(frame), copies, table);
+                departures.add(core::mem::take(frame), copies, table, &mut out.pool);
             }
         }
         if !departures.is_empty() {
@@ -155,8 +149,8 @@ fn write_all(
     for (at, egress) in copies.iter().enumerate() {
         if let Some(Entry::Cable(cable)) = table.get(egress.port) {
             let last = takes_frame && at + 1 == copies.len();
-            let takes = !is_cut && cable.written_by(number).is_some_and(|queue| queue.offloads());
-            match takes {
+            let takes = cable.written_by(number).is_some_and(|queue| takes(queue, frame));
+            match takes && !is_cut {
                 true => write(frame, *egress, cable, number),
                 false => settle(frame, *egress, last, cable, number, pieces),
             }
@@ -177,6 +171,14 @@ fn may_join(frame: &Frame, egress: Egress, table: &Table, number: usize) -> bool
     !matches!(frame.offload(), Offload::Segment { .. })
         && queue.offloads()
         && (queue.takes_datagrams() || joining::is_tcp(frame))
+}
+
+/// Whether a device that is told what a frame owes takes it so.
+fn takes(queue: &Queue, frame: &Frame) -> bool {
+    match frame.offload() {
+        Offload::Segment { kind: SegmentKind::Fragments, .. } => queue.takes_datagrams(),
+        Offload::Complete | Offload::Checksum(_) | Offload::Segment { .. } => queue.offloads(),
+    }
 }
 
 /// Sends what the device does not take as it is.

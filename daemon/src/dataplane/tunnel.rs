@@ -11,7 +11,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use os::underlay::{Datagrams, Listener, Outbound, Scratch, Sender};
-use packet::{Frame, Pool, PortId, coalesce, unfinished};
+use packet::segment::Pieces;
+use packet::{Frame, Offload, Pool, PortId, SegmentKind, coalesce, unfinished};
 use switch::{Egress, Event};
 use vxlan::Vni;
 use vxlan::encap::{Limits, Train};
@@ -119,8 +120,23 @@ struct Departure {
 }
 
 impl Departures {
-    /// Takes a frame for those of its copies that leave through tunnels.
-    pub(super) fn add(&mut self, mut frame: Frame, copies: &[Egress], table: &Table) {
+    /// Takes a frame for those of its copies that leave through tunnels, which carry fragments as they came.
+    pub(super) fn add(&mut self, frame: Frame, copies: &[Egress], table: &Table, pool: &mut Pool) {
+        if !matches!(frame.offload(), Offload::Segment { kind: SegmentKind::Fragments, .. }) {
+            return self.add_one(frame, copies, table);
+        }
+        match Pieces::of(frame) {
+            Ok(mut fragments) => {
+                while let Some(fragment) = fragments.next(pool) {
+                    self.add_one(fragment, copies, table);
+                }
+            }
+            // It is counted as no tunnel's train.
+            Err(dropped) => self.add_one(dropped.frame, copies, table),
+        }
+    }
+
+    fn add_one(&mut self, mut frame: Frame, copies: &[Egress], table: &Table) {
         let through = copies.iter().filter(|copy| copy.remote.is_some());
         let mut last: Option<&Egress> = None;
         for copy in through {
@@ -230,7 +246,7 @@ mod tests {
             |port, last| Egress { port, remote: Some(Ipv4Addr::new(127, 0, 0, last)), tag: None };
         let copies = [copy(here, 1), copy(gone, 2), copy(gone, 3), copy(here, 4), copy(here, 5)];
         let mut departures = Departures::default();
-        departures.add(Frame::copied_from(&[0; 60]), &copies, &table);
+        departures.add_one(Frame::copied_from(&[0; 60]), &copies, &table);
         let sent: Vec<Vec<u8>> = departures
             .departures
             .iter()

@@ -12,6 +12,8 @@ use os::{affinity, clock};
 use packet::{Instant, PortId};
 use switch::{Event, Outbox, Switch};
 
+use super::arriving::{Arriving, is_followed};
+use super::joining::CROWD;
 use super::polling::Polling;
 use super::table::{Cable, Entry, Queue, Readable, Table};
 use super::transmit::Sending;
@@ -24,6 +26,8 @@ const PER_QUEUE: usize = 32;
 /// Bytes taken from one queue before the next has its turn. Two or three super-frames: more would leave the cache
 /// before they are written.
 const PER_QUEUE_BYTES: usize = 192 << 10;
+/// Frames beyond these to the end of a datagram: as many as the largest has behind its first at an MTU of 1500.
+const MOST_FRAGMENTS: usize = 44;
 /// Frames that the switch is stepped through under one taking of its lock. With a thousand busy ports, more would keep
 /// the other workers and the control plane waiting, and hold more memory than a cache has.
 const PER_BATCH: usize = 256;
@@ -31,7 +35,7 @@ const PER_BATCH: usize = 256;
 /// broadcast storm among a thousand ports neither fills memory nor keeps a new table waiting.
 const PER_FLUSH: usize = 4096;
 /// Buffers kept: a batch of frames, and what is received beyond it.
-const BUFFERS: usize = PER_BATCH + PER_QUEUE;
+const BUFFERS: usize = PER_BATCH + PER_QUEUE + MOST_FRAGMENTS;
 /// Events taken from epoll at once.
 const EVENTS: usize = 128;
 
@@ -43,6 +47,7 @@ struct Worker<'a> {
     /// Ports whose queue may hold more, in the order of their turns.
     busy: Turns,
     batch: Vec<Event>,
+    arriving: Arriving,
     out: Outbox,
     sending: Sending,
     /// Which frames of `out` are flooded ones that came in on a port: their places, in order.
@@ -64,6 +69,7 @@ pub(super) fn run(shared: &Shared, number: usize) {
         generation: 0,
         busy: Turns::default(),
         batch: Vec::new(),
+        arriving: Arriving::default(),
         out: Outbox::new(BUFFERS),
         sending: Sending::default(),
         origins: Vec::new(),
@@ -239,12 +245,15 @@ impl Worker<'_> {
         self.take_up_table();
     }
 
-    /// Takes a bounded number of frames from a port; whether there may be more.
+    /// Takes a bounded number of frames from a port; whether there may be more. A datagram whose first fragments are among
+    /// them is taken to its end.
     fn read(&mut self, cable: &Cable, queue: &Queue) -> bool {
         let (mut frames, mut bytes) = (0, 0);
-        let port = cable.port;
+        let (mut in_datagram, mut has_fragments) = (false, false);
+        let (port, first) = (cable.port, self.batch.len());
         let more = loop {
-            if frames >= PER_QUEUE || bytes >= PER_QUEUE_BYTES {
+            let most = if in_datagram { PER_QUEUE + MOST_FRAGMENTS } else { PER_QUEUE };
+            if frames >= most || bytes >= PER_QUEUE_BYTES {
                 break true;
             }
             let mut frame = self.out.pool.take();
@@ -252,6 +261,8 @@ impl Worker<'_> {
                 Ok(Received::Frame) => {
                     frames += 1;
                     bytes += frame.len();
+                    in_datagram = is_followed(&frame);
+                    has_fragments |= in_datagram;
                     self.batch.push(Event::Frame { port, frame });
                 }
                 Ok(Received::Malformed) => {
@@ -274,6 +285,9 @@ impl Worker<'_> {
         };
         if frames > 0 {
             cable.counters.received(frames as u64, bytes as u64);
+        }
+        if has_fragments && frames >= CROWD {
+            self.arriving.join(port, &mut self.batch, first, &mut self.out.pool);
         }
         more
     }

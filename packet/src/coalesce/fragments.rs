@@ -1,5 +1,5 @@
-//! Joining the fragments of a UDP datagram: the inverse of [`crate::fragment`], for a kernel that cuts it again if need
-//! be, as cards with UDP fragmentation offload do.
+//! Joining the fragments of a UDP datagram ([`SegmentKind::Fragments`]): it passes the switch once, and is cut into the
+//! same fragments again ahead of what cannot take it whole, as by cards with UDP fragmentation offload.
 
 use core::num::NonZeroU16;
 
@@ -7,8 +7,9 @@ use crate::checksum;
 use crate::ethernet::{EtherType, HEADER_LEN as ETHERNET};
 use crate::frame::Frame;
 use crate::ip::{Protocol, V4_HEADER};
-use crate::offload::{Offload, Span};
+use crate::offload::{Offload, SegmentKind, Span};
 use crate::pool::Pool;
+use crate::segment::MAX_PIECES;
 
 const TRANSPORT: usize = ETHERNET + V4_HEADER;
 const MORE_FRAGMENTS: u16 = 0x2000;
@@ -50,31 +51,43 @@ impl Fragments {
         Ok(part.is_last)
     }
 
-    /// The datagram, in one frame from `pool`, where the fragments' buffers go, and the size that they had. It owes the
-    /// UDP checksum. `None`, and nothing changes, when it has none, or not the right one: nobody may lend it one.
-    pub fn join(&mut self, pool: &mut Pool) -> Option<(Frame, NonZeroU16)> {
+    /// The datagram in their place, in the first one's buffer; the others' go to `pool`. `None`, and nothing changes, when
+    /// that has no room, or when it has no UDP checksum, or not the right one: nobody may lend it one.
+    pub fn join(&mut self, pool: &mut Pool) -> Option<Frame> {
         let first = self.frames.first()?;
         let size = u16::try_from(Part::of(first)?.len).ok().and_then(NonZeroU16::new)?;
-        let mut whole = pool.take();
-        let space = whole.receive_space(0).get_mut(..TRANSPORT + self.len)?;
-        let (headers, mut rest) = space.split_at_mut_checked(TRANSPORT)?;
-        headers.copy_from_slice(first.bytes().get(..TRANSPORT)?);
-        for frame in &self.frames {
-            let payload = frame.bytes().get(TRANSPORT..)?;
-            let (place, behind) = rest.split_at_mut_checked(payload.len())?;
-            place.copy_from_slice(payload);
-            rest = behind;
-        }
-        whole.received(0, TRANSPORT + self.len);
-        let span = Span { start: TRANSPORT as u16, offset: 6 };
-        if !finish(whole.bytes_mut()) {
-            pool.give(whole);
+        let pseudo = self.pseudo().filter(|_| self.frames.len() <= MAX_PIECES)?;
+        if first.room() < self.len - usize::from(size.get()) {
             return None;
         }
-        whole.set_offload(Offload::Checksum(span));
         self.len = 0;
-        self.frames.drain(..).for_each(|frame| pool.give(frame));
-        Some((whole, size))
+        let mut frames = self.frames.drain(..);
+        let mut whole = frames.next()?;
+        for frame in frames {
+            let is_in = whole.append(frame.bytes().get(TRANSPORT..).unwrap_or(&[]));
+            debug_assert!(is_in, "there is room");
+            pool.give(frame);
+        }
+        finish(whole.bytes_mut(), pseudo);
+        let span = Span { start: TRANSPORT as u16, offset: 6 };
+        whole.set_offload(Offload::Segment { kind: SegmentKind::Fragments, size, span });
+        Some(whole)
+    }
+
+    /// The pseudo-header's sum, if the datagram's checksum is right.
+    fn pseudo(&self) -> Option<u16> {
+        let first = self.frames.first()?.bytes();
+        let [_, _, _, _, l0, l1, c0, c1] = *first.get(TRANSPORT..)?.first_chunk()?;
+        let len = u16::try_from(self.len).ok()?;
+        let pseudo =
+            checksum::sum(first.get(TRANSPORT - 8..TRANSPORT)?, u16::from(Protocol::UDP.0));
+        let pseudo = checksum::add(pseudo, len);
+        // All but the last are of even length.
+        let sum = self.frames.iter().fold(pseudo, |sum, frame| {
+            checksum::sum(frame.bytes().get(TRANSPORT..).unwrap_or(&[]), sum)
+        });
+        let is_right = u16::from_be_bytes([l0, l1]) == len && [c0, c1] != [0, 0] && sum == 0xffff;
+        is_right.then_some(pseudo)
     }
 
     /// Gives them back one by one.
@@ -123,28 +136,20 @@ impl Part {
     }
 }
 
-/// Makes the first fragment's header that of the whole, and the right UDP checksum a partial one. `false` when it is
-/// not right.
-fn finish(whole: &mut [u8]) -> bool {
-    let Some((ahead, udp)) = whole.split_at_mut_checked(TRANSPORT) else { return false };
-    let Some(header) = ahead.last_chunk_mut::<V4_HEADER>() else { return false };
-    let Ok(len) = u16::try_from(udp.len()) else { return false };
-    let pseudo = checksum::add(checksum::sum(&header[12..20], u16::from(Protocol::UDP.0)), len);
-    let [_, _, _, _, l0, l1, c0, c1, ..] = *udp else { return false };
-    let is_right = u16::from_be_bytes([l0, l1]) == len
-        && [c0, c1] != [0, 0]
-        && checksum::sum(udp, pseudo) == 0xffff;
-    if !is_right {
-        return false;
-    }
-    udp[6..8].copy_from_slice(&pseudo.to_be_bytes());
-    header[2..4].copy_from_slice(&(len + V4_HEADER as u16).to_be_bytes());
+/// Makes the first fragment's header that of the whole, and the UDP checksum a partial one.
+fn finish(whole: &mut [u8], pseudo: u16) {
+    let Some((ahead, udp)) = whole.split_at_mut_checked(TRANSPORT) else { return };
+    let total = (V4_HEADER + udp.len()) as u16; // `continues` has seen that it is one.
+    let Some(header) = ahead.last_chunk_mut::<V4_HEADER>() else { return };
+    header[2..4].copy_from_slice(&total.to_be_bytes());
     header[6] &= 0x40;
     header[7] = 0;
     header[10..12].fill(0);
     let sum = checksum::of(header);
     header[10..12].copy_from_slice(&sum.to_be_bytes());
-    true
+    if let Some(place) = udp.get_mut(6..8) {
+        place.copy_from_slice(&pseudo.to_be_bytes());
+    }
 }
 
 #[cfg(test)]
@@ -152,7 +157,7 @@ mod tests {
     use super::*;
     use crate::fragment::fragment;
     use crate::ipv4::Ipv4;
-    use crate::segment::complete_checksum;
+    use crate::segment::{complete_checksum, segment, segment_ip_len};
     use proptest::prelude::*;
 
     /// A datagram of so many bytes of IP, with a right UDP checksum.
@@ -196,13 +201,16 @@ mod tests {
             for (at, part) in parts.into_iter().enumerate() {
                 prop_assert_eq!(fragments.push(part).unwrap(), at == last);
             }
-            let (mut joined, size) = fragments.join(&mut pool).unwrap();
+            let mut joined = fragments.join(&mut pool).unwrap();
             prop_assert!(fragments.is_empty());
-            prop_assert_eq!(size.get() + 20, mtu);
+            prop_assert_eq!(segment_ip_len(&joined), usize::from(mtu));
+            let mut again = Vec::new();
+            segment(joined.clone(), &mut pool, &mut |part| again.push(part.bytes().to_vec())).unwrap();
+            prop_assert_eq!(again, bytes);
+            let span = joined.offload().span().unwrap();
+            joined.set_offload(Offload::Checksum(span));
             complete_checksum(&mut joined);
             prop_assert_eq!(joined.bytes(), whole.bytes());
-            let again = cut(joined, mtu, &mut pool);
-            prop_assert_eq!(again.iter().map(|part| part.bytes().to_vec()).collect::<Vec<_>>(), bytes);
         }
 
         /// One wrong bit anywhere, and nothing is joined: all comes out as it went in.

@@ -55,6 +55,8 @@ impl Cut {
                 (Protocol::TCP, TcpHeader::CHECKSUM)
             }
             SegmentKind::Udp => (Protocol::UDP, UdpHeader::CHECKSUM),
+            // Their checksum is not a piece's own: who sends them by iovec has them cut first.
+            SegmentKind::Fragments => return None,
         };
         let layers = Layers::to(bytes, transport, protocol).filter(Layers::may_repeat)?;
         let fits = match (kind, layers.innermost()?) {
@@ -137,7 +139,7 @@ impl Cut {
                 finish_tcp(transport, (index * self.size) as u32, ecn && index > 0, last);
                 TcpHeader::CHECKSUM
             }
-            SegmentKind::Udp => {
+            SegmentKind::Udp | SegmentKind::Fragments => {
                 finish_udp(transport, length);
                 UdpHeader::CHECKSUM
             }

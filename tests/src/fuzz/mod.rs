@@ -88,7 +88,7 @@ fn pass(lab: &mut Lab, bits: u8) {
     }
 }
 
-/// The frame with a duty such as a device may hand over: two bits say which, three where.
+/// The frame with a duty such as a device may hand over, or what is made of its frames: two bits say which, three where.
 fn burdened(bytes: &[u8], duty: u8, size: usize) -> Frame {
     let mut frame = Frame::copied_from(bytes);
     let start = [34, 38, 54, 14][usize::from(duty >> 2 & 3)];
@@ -103,6 +103,9 @@ fn burdened(bytes: &[u8], duty: u8, size: usize) -> Frame {
     match (duty & 3, size) {
         (1, _) => frame.set_offload(Offload::Checksum(span)),
         (2, Some(size)) => frame.set_offload(Offload::Segment { kind, size, span }),
+        (3, Some(size)) if is_udp => {
+            frame.set_offload(Offload::Segment { kind: SegmentKind::Fragments, size, span });
+        }
         _ => {}
     }
     frame

@@ -85,7 +85,7 @@ fn duty_fits(duty: Offload, packet: &Packet, header_len: usize, total: usize) ->
     let Some(span) = duty.span() else { return true };
     let kind = match duty {
         Offload::Segment { kind: SegmentKind::Tcp4 { .. }, .. } => Some(6),
-        Offload::Segment { kind: SegmentKind::Udp, .. } => Some(17),
+        Offload::Segment { kind: SegmentKind::Udp | SegmentKind::Fragments, .. } => Some(17),
         Offload::Segment { .. } => return false,
         Offload::Checksum(_) | Offload::Complete => None,
     };

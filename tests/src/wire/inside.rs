@@ -103,6 +103,7 @@ impl Inside {
             SegmentKind::Tcp4 { .. } => (6, Some(4)),
             SegmentKind::Tcp6 { .. } => (6, Some(6)),
             SegmentKind::Udp => (17, None),
+            SegmentKind::Fragments => return false,
         };
         let header = match protocol {
             6 => bytes.get(self.at + 12).map_or(0, |byte| usize::from(byte >> 4) * 4),
