@@ -135,7 +135,7 @@ impl AsFd for Queue {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.0 {
             Backend::Virtio { file, .. } => file.as_fd(),
-            Backend::Plain(device) => tun_ioctl::borrow(device),
+            Backend::Plain(device) => tun_ioctl::descriptor(device),
         }
     }
 }

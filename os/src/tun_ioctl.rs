@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// What a queue is to be, and what it turned out to be: flags of linux/if_tun.h.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -67,12 +67,11 @@ pub(crate) fn set_offload(file: &File, features: libc::c_uint) -> io::Result<()>
     Ok(())
 }
 
-/// Lends a descriptor as borrowed for as long as its owner is.
-pub(crate) fn borrow<T: AsRawFd>(owner: &T) -> BorrowedFd<'_> {
-    let raw: RawFd = owner.as_raw_fd();
-    // SAFETY: the owner keeps the descriptor open for its own lifetime, which the result's lifetime is bound to; a
-    // descriptor that was opened successfully is not -1.
-    unsafe { BorrowedFd::borrow_raw(raw) }
+/// The descriptor of a device of `tun-tap`, which lends it as a number alone.
+pub(crate) fn descriptor(device: &tun_tap::Iface) -> BorrowedFd<'_> {
+    // SAFETY: an `Iface` owns an open file, which it neither closes nor gives away while it is borrowed, as the result
+    // is; an open file's descriptor is not -1.
+    unsafe { BorrowedFd::borrow_raw(device.as_raw_fd()) }
 }
 
 /// `struct ifreq` as TUNSETIFF and TUNGETIFF use it.

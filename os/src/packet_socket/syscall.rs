@@ -194,11 +194,23 @@ pub(super) fn mtu_of(socket: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
     Ok(mtu.unsigned_abs())
 }
 
-/// Sets a packet option; `value` is an integer or a structure of integers without padding.
-fn set_option<T>(socket: BorrowedFd<'_>, option: libc::c_int, value: &T) -> io::Result<()> {
+/// A value that the kernel may read byte by byte.
+///
+/// # Safety
+/// Every byte of it is part of an integer: no padding, no pointer.
+unsafe trait Bytes: Copy {}
+
+// SAFETY: it is one integer.
+unsafe impl Bytes for libc::c_int {}
+// SAFETY: integers of 4, 2, 2 and 8 times 1 byte, whose sizes add up to the whole.
+unsafe impl Bytes for libc::packet_mreq {}
+const _: () = assert!(size_of::<libc::packet_mreq>() == 4 + 2 + 2 + 8);
+
+/// Sets a packet option.
+fn set_option<T: Bytes>(socket: BorrowedFd<'_>, option: libc::c_int, value: &T) -> io::Result<()> {
     let length = size_of_val(value) as libc::socklen_t;
     let value = (&raw const *value).cast();
-    // SAFETY: `value` points to `length` bytes that are borrowed during the call; the kernel only reads them.
+    // SAFETY: `value` points to `length` bytes, all of them set, borrowed during the call; the kernel only reads them.
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, value, length) };
     Errno::result(result)?;

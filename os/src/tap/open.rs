@@ -79,7 +79,7 @@ impl Wish<'_> {
         }
         let device = tun_tap::Iface::without_packet_info(self.name, tun_tap::Mode::Tap)
             .map_err(|reason| self.attaching(reason))?;
-        let file = tun_ioctl::borrow(&device);
+        let file = tun_ioctl::descriptor(&device);
         if self.verify(file, PLAIN)?.has(Flags::PERSIST) {
             return Err(self.taken());
         }
