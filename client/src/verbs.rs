@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use hyper::Method;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::Value;
 
 use super::{Client, ClientError, JSON};
@@ -322,24 +323,18 @@ fn query(asked: &[(&str, Option<&str>)]) -> String {
             text.push(if text.is_empty() { '?' } else { '&' });
             text += key;
             text.push('=');
-            text += &escaped(value);
+            text.extend(escaped(value));
         }
     }
     text
 }
 
-/// Everything but RFC 3986's unreserved characters as %XX.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            escaped.push(char::from(byte));
-        } else {
-            escaped += &format!("%{byte:02X}");
-        }
-    }
-    escaped
+fn escaped(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
+
+/// Everything but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[cfg(test)]
 mod tests {
