@@ -7,6 +7,7 @@
 //! In reading order: [`scenario`] with `file`, `capture` and [`generate`] (where scenarios come from), [`side`] with
 //! [`ours`] and [`ovs`] (the two switches), [`duel`] (step by step), [`catalogue`] with `situation` (what
 //! is meant to differ), [`shrink`], `explain`, [`report`].
+#![forbid(unsafe_code)]
 
 mod capture;
 pub mod catalogue;

@@ -9,6 +9,7 @@
 
 // Their macros panic when nobody reads: say it by `output` or the log.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+#![forbid(unsafe_code)]
 
 pub mod api;
 pub mod dataplane;

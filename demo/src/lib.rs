@@ -4,6 +4,7 @@
 //! The first is the whole daemon in this process with a control socket of its own, so every other verb can look around
 //! while it stays up. The proofs are made of sockets that are opened inside the namespaces; no other program is needed.
 //! Whatever happens, what was made is gone at the end.
+#![forbid(unsafe_code)]
 
 use std::io;
 use std::num::NonZeroU16;

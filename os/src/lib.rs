@@ -22,6 +22,7 @@
 //! | [`new_file`] | a file to write, which replaces nothing but a file |
 //! | [`open_files`] | how many descriptors it may have |
 //! | [`affinity`] | a thread on a processor |
+#![allow(unsafe_code, reason = "system calls are made here")]
 
 pub mod affinity;
 mod blocking;

@@ -1,4 +1,5 @@
 //! A device's offload settings, by the ioctl of ethtool(8): the program itself is rarely installed.
+#![allow(unsafe_code, reason = "an ioctl that no crate wraps")]
 
 use std::os::fd::AsRawFd;
 

@@ -1,4 +1,5 @@
 //! Frames byte by byte on a device, for what no other socket can say: tags.
+#![allow(unsafe_code, reason = "packet sockets as no crate wraps them")]
 
 use std::io::Read;
 use std::net::Ipv4Addr;

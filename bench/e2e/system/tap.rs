@@ -1,5 +1,6 @@
 //! The loop's own way to open a TAP device: code apart from the switch's, so that a mistake in one shows against the
 //! other.
+#![allow(unsafe_code, reason = "an ioctl of its own")]
 
 use std::fs::{File, OpenOptions};
 use std::io;

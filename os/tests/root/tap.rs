@@ -1,4 +1,5 @@
 //! TAP devices: made, refused, deleted under their queues.
+#![allow(unsafe_code, reason = "an ioctl of its own")]
 
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};

@@ -1,5 +1,6 @@
 //! io_uring with one read request a device that completes again and again, each time in a buffer that the kernel takes
 //! from a ring of provided ones.
+#![allow(unsafe_code, reason = "rings that the kernel writes to")]
 
 use std::alloc::{Layout, alloc_zeroed};
 use std::fs::File;

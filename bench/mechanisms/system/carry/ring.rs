@@ -1,6 +1,7 @@
 //! An io_uring and the buffers that its requests point into, for one thread.
 //!
 //! Buffers are leaked: the child ends by a signal, and until then the kernel may write to any of them.
+#![allow(unsafe_code, reason = "rings that the kernel writes to")]
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
