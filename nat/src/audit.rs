@@ -67,10 +67,10 @@ mod tests {
     use packet::{Instant, InterfaceId};
 
     use super::*;
+    use crate::eviction::{Payer, Seat};
     use crate::flow::Origin;
-    use crate::holding::Path;
-    use crate::ranks::Class;
-    use crate::room::{Payer, Seat};
+    use crate::groups::Class;
+    use crate::revalidation::Path;
     use crate::table::Holdings;
     use crate::tuple::Tuple;
 

@@ -6,7 +6,7 @@ use packet::transport::TcpFlags;
 use packet::{Instant, Protocol, Transport};
 use serde::{Deserialize, Serialize};
 
-use crate::ranks::Class;
+use crate::groups::Class;
 use crate::tcp::{Effect, State, Tcp};
 use crate::tuple::{Direction, Tuple, answer};
 

@@ -11,9 +11,9 @@ use packet::ip::V4;
 use packet::rewrite::{self, End};
 use packet::{DropReason, Dropped, Instant, Ipv4, checksum, icmp};
 
-use crate::destined::{Departure, Destined, Plan, Translated};
 use crate::nat::Nat;
 use crate::table::FlowId;
+use crate::translated::{Departure, Destined, Plan, Translated};
 use crate::tuple::{Direction, Tuple};
 
 impl Nat {

@@ -4,12 +4,12 @@ use core::net::Ipv4Addr;
 
 use packet::{DropReason, Dropped, Instant, InterfaceId, Ipv4, Transport};
 
-use crate::destined::{Arrival, Destined, Plan};
 use crate::flow::Origin;
-use crate::known::Seen;
+use crate::lookup::Seen;
 use crate::mapping::{Behind, Entry, MappingId};
 use crate::nat::Nat;
 use crate::tcp::{State, Tcp};
+use crate::translated::{Arrival, Destined, Plan};
 use crate::tuple::{Direction, Tuple};
 
 impl Nat {

@@ -1,4 +1,4 @@
-//! How many flows there may be, in all and for one host. What happens there is `room`'s matter.
+//! How many flows there may be, in all and for one host. What happens there is `eviction`'s matter.
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 //!
 //! # Theory of operation
 //! Only flows that are translated are tracked; a packet that no rule concerns passes untouched and leaves no trace.
-//! A flow counts against who began it (see `room`, where limits are and who makes room). A flow holds the mappings
+//! A flow counts against who began it (see `eviction`, where limits are and who makes room). A flow holds the mappings
 //! that lend it ports, so a port outlives no flow and is not lent twice.
 //!
 //! The invariant above all: no packet whose source a masquerade rule covers leaves that rule's interface with that
@@ -18,13 +18,13 @@ use packet::snapshot::{Damaged, ensure};
 use packet::{DropReason, Instant, InterfaceId, Transport};
 use serde::{Deserialize, Serialize};
 
+use crate::eviction::Room;
 use crate::flow::Flow;
-use crate::holding::Path;
 use crate::index::{Hashes, mix};
 use crate::lifetime::Lifetimes;
 use crate::limits::Limits;
 use crate::mapping::Mappings;
-use crate::room::Room;
+use crate::revalidation::Path;
 use crate::rules::{Listeners, Rules};
 use crate::stats::Stats;
 use crate::table::{Due, FlowId, Table};

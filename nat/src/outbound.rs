@@ -3,16 +3,16 @@
 use packet::rewrite::{self, End};
 use packet::{DropReason, Dropped, Instant, Ipv4, Protocol, Transport};
 
-use crate::destined::{Arrival, Departure, Destined, Plan, Translated};
+use crate::creation::{Opening, Source};
 use crate::flow::Origin;
-use crate::holding::{Path, Stand};
 use crate::inbound::begins;
-use crate::known::Course;
+use crate::lookup::Course;
 use crate::mapping::MappingId;
 use crate::nat::Nat;
-use crate::opening::{Opening, Source};
+use crate::revalidation::{Path, Stand};
 use crate::table::FlowId;
 use crate::tcp::Tcp;
+use crate::translated::{Arrival, Departure, Destined, Plan, Translated};
 use crate::tuple::{Direction, Tuple};
 
 impl Nat {

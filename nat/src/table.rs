@@ -4,15 +4,15 @@ use packet::Instant;
 use packet::snapshot::{Damaged, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::eviction::Seat;
 use crate::expiry::{Buckets, Wheel};
 use crate::flow::Flow;
-use crate::holding::Path;
 use crate::index::{Hashes, Index};
-use crate::known::Note;
 use crate::limits::Limits;
+use crate::lookup::Note;
 use crate::mapping::MappingId;
 use crate::pairs::Pairs;
-use crate::room::Seat;
+use crate::revalidation::Path;
 use crate::slab::Slab;
 use crate::tuple::{Direction, Tuple};
 

@@ -2,7 +2,7 @@
 //!
 //! Bytes enter as a [`Frame`] and are understood by consuming views: [`Ethernet`], then [`Ipv4`]. A view exists only
 //! when its header has been checked, so later code asks for the view and never for the bytes. [`rewrite`] is the
-//! only editor of addresses and ports; [`segment`] cuts super-frames, [`coalesce`] joins them and [`unfinished`] tells
+//! only editor of addresses and ports; [`segment`] cuts super-frames, [`coalesce`] joins them and [`partial`] tells
 //! them by their bytes; [`shares`] says who makes room where things wait. Nothing here reads a clock, allocates per frame
 //! or knows of a port's name.
 #![forbid(unsafe_code)]
@@ -23,6 +23,7 @@ mod layers;
 pub mod mac;
 pub mod net;
 pub mod offload;
+pub mod partial;
 pub mod pool;
 pub mod rewrite;
 pub mod segment;
@@ -30,7 +31,6 @@ pub mod shares;
 pub mod snapshot;
 pub mod time;
 pub mod transport;
-pub mod unfinished;
 pub mod vlan;
 pub mod vnet;
 

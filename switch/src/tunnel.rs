@@ -8,7 +8,7 @@ use packet::icmp::IcmpError;
 use packet::vlan::TPID_8021Q;
 use packet::{
     DropReason, Dropped, EtherType, Ethernet, EthernetHeader, Frame, Instant, Ip, Mac, PortId,
-    rewrite, unfinished,
+    partial, rewrite,
 };
 use vxlan::header::{self, Reserved};
 use vxlan::{FarEnd, outer};
@@ -94,7 +94,7 @@ impl Switch {
             return refuse(datagram, DropReason::BadVxlan);
         }
         let mut frame = datagram;
-        unfinished::recognize(&mut frame, port.settings.mtu);
+        partial::recognize(&mut frame, port.settings.mtu);
         let tagged = frame.bytes().get(12..14) == Some(&TPID_8021Q);
         if tagged && matches!(vlans, VlanMode::Access(_)) {
             return refuse(frame, DropReason::TaggedInTunnel);

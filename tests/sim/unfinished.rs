@@ -1,5 +1,5 @@
 //! What a kernel's VXLAN device on the same machine leaves to a network card that never comes (see
-//! `packet::unfinished`), finished behind the tunnel.
+//! `packet::partial`), finished behind the tunnel.
 
 use lab::tunnel::encapsulated;
 use lab::wire::{ACK, SYN, frame};

@@ -229,7 +229,7 @@ impl Lab {
             return None;
         }
         // Whether it owes what it seems to owe is shown by tests of its own.
-        packet::unfinished::recognize(&mut frame, settings.mtu);
+        packet::partial::recognize(&mut frame, settings.mtu);
         if !frame.pop_tag() {
             return None;
         }

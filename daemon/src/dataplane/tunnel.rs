@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use os::underlay::{Datagrams, Listener, Outbound, Scratch, Sender};
 use packet::segment::Pieces;
-use packet::{Frame, Offload, Pool, PortId, SegmentKind, coalesce, unfinished};
+use packet::{Frame, Offload, Pool, PortId, SegmentKind, coalesce, partial};
 use switch::{Egress, Event};
 use vxlan::Vni;
 use vxlan::encap::{Limits, Train};
@@ -90,7 +90,7 @@ fn take_apart(port: PortId, datagrams: Datagrams, pool: &mut Pool, batch: &mut V
     let mut each = |datagram| {
         batch.push(Event::Datagram { port, remote: *from.ip(), traffic_class: tos, datagram });
     };
-    if unfinished::recognize_train(&mut frame, size, header::LEN) {
+    if partial::recognize_train(&mut frame, size, header::LEN) {
         return each(frame);
     }
     coalesce::join_train(frame, size, header::LEN, pool, &mut each);

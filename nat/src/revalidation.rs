@@ -20,12 +20,12 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use packet::{InterfaceId, Protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::destined::Arrival;
 use crate::flow::{Flow, Origin};
 use crate::masquerade::{Filtering, Manner, Mapping, Masquerade};
 use crate::nat::Nat;
 use crate::rules::{Listeners, Rules};
 use crate::table::FlowId;
+use crate::translated::Arrival;
 use crate::tuple::Direction;
 
 /// Between which interfaces a flow was begun.

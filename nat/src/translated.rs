@@ -11,7 +11,7 @@ use packet::{InterfaceId, Ipv4, PortId, Protocol, Transport};
 
 use crate::facts::Found;
 use crate::flow::Origin;
-use crate::known::Course;
+use crate::lookup::Course;
 use crate::mapping::MappingId;
 use crate::table::FlowId;
 use crate::tuple::{Direction, Tuple};

@@ -4,13 +4,13 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 
 use packet::{DropReason, Instant, InterfaceId, PortId, Protocol};
 
+use crate::eviction::{Payer, gives_way};
 use crate::flow::{Flow, Origin};
-use crate::holding::Path;
+use crate::groups::Class;
 use crate::mapping::{MappingId, Mappings, Request};
 use crate::masquerade::{Manner, Mapping};
 use crate::nat::Nat;
-use crate::ranks::Class;
-use crate::room::{Payer, gives_way};
+use crate::revalidation::Path;
 use crate::rules::Listeners;
 use crate::table::Holdings;
 use crate::tcp::Tcp;

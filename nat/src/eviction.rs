@@ -31,10 +31,10 @@ use packet::{DropReason, Instant, PortId};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::Flow;
+use crate::groups::{Class, Key, Ranks};
 use crate::index::Hashes;
 use crate::lifetime::Lifetimes;
 use crate::nat::Nat;
-use crate::ranks::{Class, Key, Ranks};
 use crate::table::FlowId;
 use crate::tuple::Tuple;
 
