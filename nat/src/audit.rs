@@ -50,9 +50,9 @@ impl Nat {
     pub(crate) fn check_room(&self) -> Result<(), Damaged> {
         let all = (0..self.table.bound()).filter_map(|number| {
             let (flow, holdings) = self.table.held(number)?;
-            Some((number, flow, holdings.seat))
+            Some((number, flow, holdings.groups))
         });
-        self.room.check(all)
+        self.accounts.check(all)
     }
 }
 
@@ -67,8 +67,8 @@ mod tests {
     use packet::{Instant, InterfaceId};
 
     use super::*;
-    use crate::eviction::{Payer, Seat};
-    use crate::flow::Origin;
+    use crate::eviction::{Account, FlowGroups};
+    use crate::flow::FlowOrigin;
     use crate::groups::Class;
     use crate::revalidation::Path;
     use crate::table::Holdings;
@@ -88,17 +88,17 @@ mod tests {
     }
 
     /// A flow more, which may be one too many.
-    fn add(nat: &mut Nat) -> Seat {
+    fn add(nat: &mut Nat) -> FlowGroups {
         let inside = InterfaceId::new(0);
-        let path = Path { came_on: inside, owner: None, out: InterfaceId::new(1) };
-        let payer = Payer::new(&original(), None);
-        let seat = nat.room.seat(&nat.hashes, payer, None);
-        let holdings = Holdings { source_mapping: None, destination_mapping: None, seat, path };
-        let flow = Flow::new(original(), original().inverse(), None, Origin::Masquerade);
+        let path = Path { ingress: inside, owner: None, egress: InterfaceId::new(1) };
+        let account = Account::new(&original(), None);
+        let groups = nat.accounts.charge(&nat.hashes, account, None);
+        let holdings = Holdings { source_mapping: None, destination_mapping: None, groups, path };
+        let flow = Flow::new(original(), original().inverse(), None, FlowOrigin::Masquerade);
         let class = flow.class();
         let number = nat.table.insert(Instant::ZERO, &nat.hashes, flow, holdings);
-        nat.room.rank(seat, number, None, class);
-        seat
+        nat.accounts.requeue(groups, number, None, class);
+        groups
     }
 
     fn with_flow() -> Nat {
@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn a_flow_that_is_counted_wrong_is_found() {
         let mut nat = with_flow();
-        nat.room.seat(&nat.hashes, Payer::new(&original(), None), None);
+        nat.accounts.charge(&nat.hashes, Account::new(&original(), None), None);
         assert_eq!(nat.audit(), Err("a group has other flows than are counted"));
         let mut nat = with_flow();
-        let seat = nat.table.held(0).unwrap().1.seat;
-        nat.room.rank(seat, 0, Some(Class::Unanswered), None);
+        let groups = nat.table.held(0).unwrap().1.groups;
+        nat.accounts.requeue(groups, 0, Some(Class::Unanswered), None);
         assert_eq!(nat.audit(), Err("other flows wait to give way than should"));
     }
 

@@ -1,14 +1,14 @@
-//! The birth of a flow: limits first, then its external port, then its place in the table.
+//! Making a flow: limits first, then its external port, then its place in the table.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use packet::{DropReason, Instant, InterfaceId, PortId, Protocol};
 
-use crate::eviction::{Payer, gives_way};
-use crate::flow::{Flow, Origin};
+use crate::eviction::{Account, evictable};
+use crate::flow::{Flow, FlowOrigin};
 use crate::groups::Class;
-use crate::mapping::{MappingId, Mappings, Request};
-use crate::masquerade::{Manner, Mapping};
+use crate::mapping::{MappingId, Mappings, PortRequest};
+use crate::masquerade::{Mapping, PortPolicy};
 use crate::nat::Nat;
 use crate::revalidation::Path;
 use crate::rules::Listeners;
@@ -18,13 +18,13 @@ use crate::tuple::{Direction, Tuple};
 
 /// A flow that wants to be.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Opening {
+pub(crate) struct NewFlow {
     /// Its first packet as it was sent.
     pub(crate) original: Tuple,
     /// Where that packet goes in truth.
     pub(crate) to: (Ipv4Addr, u16),
     pub(crate) source: Source,
-    pub(crate) origin: Origin,
+    pub(crate) origin: FlowOrigin,
     /// Its state, if it is a TCP connection.
     pub(crate) tcp: Option<Tcp>,
     /// The mapping that it was sent to.
@@ -35,9 +35,9 @@ pub(crate) struct Opening {
     pub(crate) port: Option<PortId>,
 }
 
-impl Opening {
+impl NewFlow {
     /// The address that the other side sees as its source.
-    const fn seen_as(&self) -> Ipv4Addr {
+    const fn external_source(&self) -> Ipv4Addr {
         match self.source {
             Source::Kept => self.original.source,
             Source::Translated { external, .. } => external,
@@ -50,8 +50,8 @@ impl Opening {
 pub(crate) enum Source {
     /// The source itself.
     Kept,
-    /// An address of ours, and a port chosen in this manner.
-    Translated { external: Ipv4Addr, owner: Option<InterfaceId>, manner: Manner },
+    /// An address of ours, and a port chosen by this policy.
+    Translated { external: Ipv4Addr, owner: Option<InterfaceId>, policy: PortPolicy },
 }
 
 /// Where ports are searched.
@@ -62,9 +62,9 @@ struct Ports<'a> {
 
 /// What a new flow holds of the ports.
 #[derive(Copy, Clone, Debug)]
-enum Held {
+enum PortHold {
     Nothing,
-    /// A mapping, and the lane that its port is of.
+    /// A mapping, and the port group that its port is of.
     Mapping(MappingId, Option<u32>),
     Shared,
 }
@@ -74,69 +74,69 @@ impl Nat {
     ///
     /// # Errors
     /// [`DropReason::NatTableFull`], [`DropReason::NatHostLimit`], [`DropReason::NatNoPort`]; nothing is begun then.
-    pub(crate) fn open(
+    pub(crate) fn create(
         &mut self,
         now: Instant,
-        opening: Opening,
+        new: NewFlow,
         bytes: usize,
     ) -> Result<Tuple, DropReason> {
-        let original = opening.original;
-        let payer = Payer::new(&original, opening.port);
-        // What has ended takes no room and no port.
+        let original = new.original;
+        let account = Account::new(&original, new.port);
+        // What is closed takes no room and no port.
         self.collect(now);
-        if opening.mapping.is_some_and(|id| !self.leads(id, &opening)) {
+        if new.mapping.is_some_and(|id| !self.leads(id, &new)) {
             return Err(DropReason::NatNoFlow);
         }
         // Held before anything else may end it.
-        let seen_as = opening.seen_as();
-        if let Some(id) = opening.mapping {
-            self.mappings.hold(&self.hashes, id, seen_as);
+        let external_source = new.external_source();
+        if let Some(id) = new.mapping {
+            self.mappings.hold(&self.hashes, id, external_source);
         }
-        if opening.tcp.is_some()
+        if new.tcp.is_some()
             && let Some((id, _)) = self.table.find(&self.hashes, &original)
         {
-            // Nobody found it, so it has ended and is opened anew.
+            // Nobody found it, so it is closed and opened anew.
             self.end(now, id);
         }
-        let roomy = self.make_room(now, payer);
-        let (reply, held) = match roomy.and_then(|()| self.translation(now, &opening, payer)) {
+        let roomy = self.make_room(now, account);
+        let (reply, held) = match roomy.and_then(|()| self.translation(now, &new, account)) {
             Ok(translation) => translation,
             Err(reason) => {
-                if let Some(id) = opening.mapping {
-                    self.mappings.abandon(&self.hashes, id, seen_as);
+                if let Some(id) = new.mapping {
+                    self.mappings.abandon(&self.hashes, id, external_source);
                 }
                 return Err(reason);
             }
         };
-        let mut flow = Flow::new(original, reply, opening.tcp, opening.origin);
-        let (source_mapping, lane) = match held {
-            Held::Nothing => (None, None),
-            Held::Mapping(id, lane) => (Some(id), lane),
-            Held::Shared => {
+        let mut flow = Flow::new(original, reply, new.tcp, new.origin);
+        let (source_mapping, port_group) = match held {
+            PortHold::Nothing => (None, None),
+            PortHold::Mapping(id, port_group) => (Some(id), port_group),
+            PortHold::Shared => {
                 flow.share_port();
                 self.mappings.share(reply.protocol, reply.destination, reply.destination_port);
                 (None, None)
             }
         };
-        let Opening { mapping: destination_mapping, path, .. } = opening;
-        let seat = self.room.seat(&self.hashes, payer, lane);
-        let holdings = Holdings { source_mapping, destination_mapping, seat, path };
+        let NewFlow { mapping: destination_mapping, path, .. } = new;
+        let groups = self.accounts.charge(&self.hashes, account, port_group);
+        let holdings = Holdings { source_mapping, destination_mapping, groups, path };
         flow.count(Direction::Original, bytes);
         flow.set_deadline(now + self.lifetimes.of(&flow));
         let class = flow.class();
         let number = self.table.insert(now, &self.hashes, flow, holdings);
-        self.room.rank(seat, number, None, class);
+        self.accounts.requeue(groups, number, None, class);
         self.counts.created += 1;
         Ok(reply)
     }
 
     /// Whether a mapping still leads from where the flow was sent to where it goes.
-    fn leads(&self, id: MappingId, opening: &Opening) -> bool {
+    fn leads(&self, id: MappingId, new: &NewFlow) -> bool {
         self.mappings.get(id).is_some_and(|entry| {
-            let sent = (opening.original.destination, opening.original.destination_port);
-            entry.protocol == opening.original.protocol
+            let sent = (new.original.destination, new.original.destination_port);
+            entry.protocol == new.original.protocol
                 && (entry.external, entry.external_port) == sent
-                && (entry.inside, entry.inside_port) == opening.to
+                && (entry.inside, entry.inside_port) == new.to
         })
     }
 
@@ -144,34 +144,37 @@ impl Nat {
     fn translation(
         &mut self,
         now: Instant,
-        opening: &Opening,
-        payer: Payer,
-    ) -> Result<(Tuple, Held), DropReason> {
-        let original = opening.original;
-        let forwarded =
-            Tuple { destination: opening.to.0, destination_port: opening.to.1, ..original };
+        new: &NewFlow,
+        account: Account,
+    ) -> Result<(Tuple, PortHold), DropReason> {
+        let original = new.original;
+        let forwarded = Tuple { destination: new.to.0, destination_port: new.to.1, ..original };
         let answer = forwarded.inverse();
-        let Source::Translated { external, owner, manner } = opening.source else {
+        let Source::Translated { external, owner, policy } = new.source else {
             return self.kept_source(now, &original, answer);
         };
         let reply = Tuple { destination: external, ..answer };
         if !has_ports(original.protocol) {
-            return self.unless_taken(now, &original, reply).map(|reply| (reply, Held::Nothing));
+            return self
+                .unless_taken(now, &original, reply)
+                .map(|reply| (reply, PortHold::Nothing));
         }
         if let Some(reply) = self.published_port(&original, reply, owner) {
-            return Ok((reply, Held::Nothing));
+            return Ok((reply, PortHold::Nothing));
         }
-        let request = Request {
+        let request = PortRequest {
             protocol: original.protocol,
             inside: original.source,
             inside_port: original.source_port,
             external,
             owner,
-            manner,
+            policy,
             start: self.draw(),
         };
-        match manner.mapping {
-            Mapping::EndpointIndependent => self.lent_port(now, &original, reply, &request, payer),
+        match policy.mapping {
+            Mapping::EndpointIndependent => {
+                self.lent_port(now, &original, reply, &request, account)
+            }
             Mapping::AddressAndPortDependent => self.shared_port(now, &original, reply, &request),
         }
     }
@@ -183,20 +186,20 @@ impl Nat {
         now: Instant,
         original: &Tuple,
         answer: Tuple,
-    ) -> Result<(Tuple, Held), DropReason> {
+    ) -> Result<(Tuple, PortHold), DropReason> {
         if self.is_unique(original, &answer) {
-            return Ok((answer, Held::Nothing));
+            return Ok((answer, PortHold::Nothing));
         }
         if !matches!(original.protocol, Protocol::TCP | Protocol::UDP) {
             return Err(DropReason::NatNoPort);
         }
         let wish = original.source_port;
-        let choice = Manner::default().choice(original.protocol, wish);
+        let allowed = PortPolicy::default().allowed_ports(original.protocol, wish);
         let start = self.draw();
         let port = self.find_unique(now, original, answer, |_, fits| {
-            choice.tries(wish, start).find(|port| fits(*port))
+            allowed.tries(wish, start).find(|port| fits(*port))
         });
-        port.map(|reply| (reply, Held::Nothing))
+        port.map(|reply| (reply, PortHold::Nothing))
     }
 
     /// A published endpoint is a mapping: what its owner says leaves from the port that leads to it.
@@ -217,16 +220,18 @@ impl Nat {
         now: Instant,
         original: &Tuple,
         reply: Tuple,
-        request: &Request,
-        payer: Payer,
-    ) -> Result<(Tuple, Held), DropReason> {
-        let lane = self.mappings.lane(request, |lane| self.room.is_lane_used(lane));
-        let (id, port) = self.acquire(now, request, payer, lane)?;
+        request: &PortRequest,
+        account: Account,
+    ) -> Result<(Tuple, PortHold), DropReason> {
+        let port_group = self
+            .mappings
+            .port_group(request, |port_group| self.accounts.is_port_group_used(port_group));
+        let (id, port) = self.acquire(now, request, account, port_group)?;
         let remote = original.destination;
         self.mappings.hold(&self.hashes, id, remote);
         let lent = with_port(reply, port);
         if self.is_unique(original, &lent) {
-            return Ok((lent, Held::Mapping(id, lane)));
+            return Ok((lent, PortHold::Mapping(id, port_group)));
         }
         self.mappings.abandon(&self.hashes, id, remote);
         // The endpoint has another flow with this remote, by another of its names: told apart by a port of its own.
@@ -237,16 +242,17 @@ impl Nat {
     fn acquire(
         &mut self,
         now: Instant,
-        request: &Request,
-        payer: Payer,
-        lane: Option<u32>,
+        request: &PortRequest,
+        account: Account,
+        port_group: Option<u32>,
     ) -> Result<(MappingId, u16), DropReason> {
-        let mut displaced = 0;
+        let mut evicted = 0;
         loop {
             match self.mappings.acquire(now, &self.hashes, &self.listeners, request) {
-                Err(_) if displaced < Self::MOST_DISPLACED => {
-                    displaced += 1;
-                    let made = lane.and_then(|lane| self.free_port(now, payer, lane));
+                Err(_) if evicted < Self::MOST_EVICTED => {
+                    evicted += 1;
+                    let made =
+                        port_group.and_then(|port_group| self.free_port(now, account, port_group));
                     made.ok_or(DropReason::NatNoPort)?;
                 }
                 outcome => return outcome,
@@ -259,12 +265,12 @@ impl Nat {
         now: Instant,
         original: &Tuple,
         reply: Tuple,
-        request: &Request,
-    ) -> Result<(Tuple, Held), DropReason> {
+        request: &PortRequest,
+    ) -> Result<(Tuple, PortHold), DropReason> {
         let port = self.find_unique(now, original, reply, |ports, fits| {
             ports.mappings.find_shareable(ports.listeners, request, fits)
         });
-        port.map(|reply| (reply, Held::Shared))
+        port.map(|reply| (reply, PortHold::Shared))
     }
 
     /// `reply` with a port from `search` with which it is unique. Where there is none, a flow with this remote makes room.
@@ -281,7 +287,7 @@ impl Nat {
             let mut fits = |port: u16| {
                 let reply = with_port(reply, port);
                 let taken = table.find(hashes, &reply).and_then(|(id, _)| table.get(id));
-                let class = taken.and_then(|flow| gives_way(now, lifetimes, flow));
+                let class = taken.and_then(|flow| evictable(now, lifetimes, flow));
                 reply != *original
                     && (taken.is_none() || class.is_some_and(|class| Some(class) <= least))
             };
@@ -290,7 +296,7 @@ impl Nat {
             let reply = with_port(reply, port);
             if let Some((id, _)) = self.table.find(&self.hashes, &reply) {
                 self.end(now, id);
-                self.counts.displaced += 1;
+                self.counts.evicted += 1;
             }
             return Ok(reply);
         }

@@ -1,4 +1,4 @@
-//! Room for a new flow, and who makes it when there is none.
+//! Accounts for a new flow, and who makes it when there is none.
 //!
 //! # Theory of operation
 //! A flow is charged to who began it: the source of its first packet, as it came in by its port of the switch. So
@@ -12,7 +12,7 @@
 //!
 //! At each limit flows make room before a new one is refused, in this order:
 //!
-//! 1. connections that have ended, the one that ended first before the others;
+//! 1. connections that are closed, the one that closed first before the others;
 //! 2. flows that only one side has spoken in, and connections whose handshake is not complete, the one heard longest ago
 //!    first;
 //! 3. datagrams that were answered (UDP, ICMP and other protocols) once they are silent for [`IDLE`], the longest silent
@@ -20,7 +20,7 @@
 //!
 //! Nothing else is evicted: no connection that is established, no exchange of datagrams that goes on. At the limit of
 //! a host its own flows make room. At the others those of the port of the switch that has the most of what is short,
-//! within a factor of two: the new flow's own port where it is one of these, so that who floods displaces himself.
+//! within a factor of two: the new flow's own port where it is one of these, so that who floods evicts himself.
 //!
 //! "Heard" is by the second, so that a packet moves its flow in a queue once a second at most.
 
@@ -31,7 +31,7 @@ use packet::{DropReason, Instant, PortId};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::Flow;
-use crate::groups::{Class, Key, Ranks};
+use crate::groups::{Class, Groups, Key};
 use crate::index::Hashes;
 use crate::lifetime::Lifetimes;
 use crate::nat::Nat;
@@ -44,33 +44,34 @@ pub(crate) const IDLE: Duration = Duration::from_secs(10);
 /// How many times as many flows as are free a port of the switch may have: one alone gets 98 in 100, ten get 99.8 in
 /// all, and the next one still something.
 const SHARE: usize = 64;
+
 /// Who has how many flows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Room {
+pub(crate) struct Accounts {
     /// Groups by address and port of the switch.
-    pub(crate) hosts: Ranks,
+    pub(crate) hosts: Groups,
     /// Groups by port of the switch.
-    ports: Ranks,
+    ports: Groups,
     /// Groups by port of the switch, for each kind of external port that is short.
-    lanes: Ranks,
+    port_groups: Groups,
 }
 
 /// The groups that a flow is in.
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Seat {
+pub(crate) struct FlowGroups {
     host: u32,
     port: u32,
-    lane: Option<u32>,
+    port_group: Option<u32>,
 }
 
 /// Whom a flow is charged to.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Payer {
+pub(crate) struct Account {
     port: u32,
     address: u32,
 }
 
-impl Payer {
+impl Account {
     pub(crate) fn new(original: &Tuple, port: Option<PortId>) -> Self {
         let port = port.map_or(u32::MAX, |port| port.index() as u32);
         Self { port, address: u32::from(original.source) }
@@ -85,61 +86,79 @@ impl Payer {
     }
 }
 
-impl Room {
+impl Accounts {
     pub(crate) const fn new() -> Self {
-        Self { hosts: Ranks::new(), ports: Ranks::new(), lanes: Ranks::new() }
+        Self { hosts: Groups::new(), ports: Groups::new(), port_groups: Groups::new() }
     }
 
     pub(crate) fn reindex(&mut self, hashes: &Hashes) {
-        for ranks in [&mut self.hosts, &mut self.ports, &mut self.lanes] {
-            ranks.reindex(hashes);
+        for groups in [&mut self.hosts, &mut self.ports, &mut self.port_groups] {
+            groups.reindex(hashes);
         }
     }
 
     pub(crate) fn reserve(&mut self, flows: usize) {
         self.hosts.reserve(flows, flows);
         self.ports.reserve(flows, 0);
-        self.lanes.reserve(flows, 0);
+        self.port_groups.reserve(flows, 0);
     }
 
-    /// Whether flows have ports of this lane.
-    pub(crate) fn is_lane_used(&self, lane: u32) -> bool {
-        self.lanes.has_rivals(lane)
+    /// Whether flows have ports of this port group.
+    pub(crate) fn is_port_group_used(&self, port_group: u32) -> bool {
+        self.port_groups.has_rivals(port_group)
     }
 
     /// Counts a new flow.
-    pub(crate) fn seat(&mut self, hashes: &Hashes, payer: Payer, lane: Option<u32>) -> Seat {
-        Seat {
-            host: self.hosts.add(hashes, payer.host()),
-            port: self.ports.add(hashes, payer.among(0)),
-            lane: lane.map(|lane| self.lanes.add(hashes, payer.among(lane))),
+    pub(crate) fn charge(
+        &mut self,
+        hashes: &Hashes,
+        account: Account,
+        port_group: Option<u32>,
+    ) -> FlowGroups {
+        FlowGroups {
+            host: self.hosts.add(hashes, account.host()),
+            port: self.ports.add(hashes, account.among(0)),
+            port_group: port_group
+                .map(|port_group| self.port_groups.add(hashes, account.among(port_group))),
         }
     }
 
     /// Counts a flow no more.
-    pub(crate) fn leave(&mut self, hashes: &Hashes, seat: Seat, flow: u32, class: Option<Class>) {
-        self.rank(seat, flow, class, None);
-        self.hosts.remove(hashes, seat.host);
-        self.ports.remove(hashes, seat.port);
-        if let Some(lane) = seat.lane {
-            self.lanes.remove(hashes, lane);
+    pub(crate) fn discharge(
+        &mut self,
+        hashes: &Hashes,
+        groups: FlowGroups,
+        flow: u32,
+        class: Option<Class>,
+    ) {
+        self.requeue(groups, flow, class, None);
+        self.hosts.remove(hashes, groups.host);
+        self.ports.remove(hashes, groups.port);
+        if let Some(port_group) = groups.port_group {
+            self.port_groups.remove(hashes, port_group);
         }
     }
 
     /// Puts a flow last of its class.
-    pub(crate) fn rank(&mut self, seat: Seat, flow: u32, old: Option<Class>, new: Option<Class>) {
-        let groups = [
-            (&mut self.hosts, Some(seat.host)),
-            (&mut self.ports, Some(seat.port)),
-            (&mut self.lanes, seat.lane),
+    pub(crate) fn requeue(
+        &mut self,
+        groups: FlowGroups,
+        flow: u32,
+        old: Option<Class>,
+        new: Option<Class>,
+    ) {
+        let all = [
+            (&mut self.hosts, Some(groups.host)),
+            (&mut self.ports, Some(groups.port)),
+            (&mut self.port_groups, groups.port_group),
         ];
-        for (ranks, group) in groups {
+        for (groups, group) in all {
             let Some(group) = group else { continue };
             if let Some(old) = old {
-                ranks.take(group, old, flow);
+                groups.dequeue(group, old, flow);
             }
             if let Some(new) = new {
-                ranks.append(group, new, flow);
+                groups.enqueue(group, new, flow);
             }
         }
     }
@@ -147,83 +166,92 @@ impl Room {
     /// Compares the groups with the flows.
     pub(crate) fn check<'a>(
         &self,
-        flows: impl Iterator<Item = (u32, &'a Flow, Seat)> + Clone,
+        flows: impl Iterator<Item = (u32, &'a Flow, FlowGroups)> + Clone,
     ) -> Result<(), Damaged> {
-        let all = flows.map(|(number, flow, seat)| (number, seat, flow.class()));
-        self.hosts.check(all.clone().map(|(number, seat, class)| (number, seat.host, class)))?;
-        self.ports.check(all.clone().map(|(number, seat, class)| (number, seat.port, class)))?;
-        self.lanes.check(all.filter_map(|(number, seat, class)| Some((number, seat.lane?, class))))
+        let all = flows.map(|(number, flow, groups)| (number, groups, flow.class()));
+        self.hosts
+            .check(all.clone().map(|(number, groups, class)| (number, groups.host, class)))?;
+        self.ports
+            .check(all.clone().map(|(number, groups, class)| (number, groups.port, class)))?;
+        self.port_groups.check(
+            all.filter_map(|(number, groups, class)| Some((number, groups.port_group?, class))),
+        )
     }
 }
 
 impl Nat {
     /// Flows that make room for one new: several where they stand behind one external port. 20 microseconds.
-    pub(crate) const MOST_DISPLACED: usize = 64;
+    pub(crate) const MOST_EVICTED: usize = 64;
 
     /// At the limit of a host or of the table, a flow gives its place away.
     ///
     /// # Errors
     /// [`DropReason::NatHostLimit`], [`DropReason::NatTableFull`]: nobody may be evicted.
-    pub(crate) fn make_room(&mut self, now: Instant, payer: Payer) -> Result<(), DropReason> {
-        let own = self.room.hosts.find(&self.hashes, payer.host());
-        if own.map_or(0, |own| self.room.hosts.flows(own)) >= self.limits.flows_per_host {
-            let first = own.and_then(|own| self.first_idle(now, &self.room.hosts, own));
+    pub(crate) fn make_room(&mut self, now: Instant, account: Account) -> Result<(), DropReason> {
+        let own = self.accounts.hosts.find(&self.hashes, account.host());
+        if own.map_or(0, |own| self.accounts.hosts.flows(own)) >= self.limits.flows_per_host {
+            let first = own.and_then(|own| self.first_evictable(now, &self.accounts.hosts, own));
             let is_full = self.table.len() >= self.limits.flows;
             let reason = if is_full { DropReason::NatTableFull } else { DropReason::NatHostLimit };
-            self.displace(now, first).ok_or(reason)?;
+            self.evict(now, first).ok_or(reason)?;
         }
         let free = self.limits.flows.saturating_sub(self.table.len());
         let shares = self.limits.flows_per_host < self.limits.flows;
         let most = if shares { free.saturating_mul(SHARE) } else { usize::MAX };
-        let own = self.room.ports.find(&self.hashes, payer.among(0));
+        let own = self.accounts.ports.find(&self.hashes, account.among(0));
         let first = if free == 0 {
-            self.first_of_largest(now, &self.room.ports, 0, own)
-        } else if own.is_some_and(|own| self.room.ports.flows(own) > most) {
-            own.and_then(|own| self.first_idle(now, &self.room.ports, own))
+            self.first_of_largest(now, &self.accounts.ports, 0, own)
+        } else if own.is_some_and(|own| self.accounts.ports.flows(own) > most) {
+            own.and_then(|own| self.first_evictable(now, &self.accounts.ports, own))
         } else {
             return Ok(());
         };
-        self.displace(now, first).ok_or(DropReason::NatTableFull)
+        self.evict(now, first).ok_or(DropReason::NatTableFull)
     }
 
-    /// At the end of a lane's external ports, a flow gives its own away.
-    pub(crate) fn free_port(&mut self, now: Instant, payer: Payer, lane: u32) -> Option<()> {
-        let own = self.room.lanes.find(&self.hashes, payer.among(lane));
-        let first = self.first_of_largest(now, &self.room.lanes, lane, own);
-        self.displace(now, first)
+    /// At the end of a port group's external ports, a flow gives its own away.
+    pub(crate) fn free_port(
+        &mut self,
+        now: Instant,
+        account: Account,
+        port_group: u32,
+    ) -> Option<()> {
+        let own = self.accounts.port_groups.find(&self.hashes, account.among(port_group));
+        let first = self.first_of_largest(now, &self.accounts.port_groups, port_group, own);
+        self.evict(now, first)
     }
 
     fn first_of_largest(
         &self,
         now: Instant,
-        ranks: &Ranks,
+        groups: &Groups,
         rivals: u32,
         own: Option<u32>,
     ) -> Option<u32> {
-        let largest = ranks.largest_or(rivals, own)?;
-        let first = self.first_idle(now, ranks, largest);
-        first.or_else(|| self.first_idle(now, ranks, own.filter(|own| *own != largest)?))
+        let largest = groups.largest_or(rivals, own)?;
+        let first = self.first_evictable(now, groups, largest);
+        first.or_else(|| self.first_evictable(now, groups, own.filter(|own| *own != largest)?))
     }
 
-    /// The flow of a group that gives way before its others.
-    fn first_idle(&self, now: Instant, ranks: &Ranks, group: u32) -> Option<u32> {
-        let gives_way = |number: &u32| {
+    /// The flow of a group that is evicted before its others.
+    fn first_evictable(&self, now: Instant, groups: &Groups, group: u32) -> Option<u32> {
+        let evictable = |number: &u32| {
             let held = self.table.held(*number);
-            held.is_some_and(|(flow, _)| gives_way(now, &self.lifetimes, flow).is_some())
+            held.is_some_and(|(flow, _)| evictable(now, &self.lifetimes, flow).is_some())
         };
-        ranks.first(group).find(gives_way)
+        groups.first(group).find(evictable)
     }
 
-    fn displace(&mut self, now: Instant, number: Option<u32>) -> Option<()> {
+    fn evict(&mut self, now: Instant, number: Option<u32>) -> Option<()> {
         let id = self.table.id(number?)?;
         self.end(now, id);
-        self.counts.displaced += 1;
+        self.counts.evicted += 1;
         Some(())
     }
 
     /// Follows a flow to another class, or, where it grows young, to the end of its own.
     #[cold]
-    pub(crate) fn set_rank(
+    pub(crate) fn set_class(
         &mut self,
         id: FlowId,
         old: Option<Class>,
@@ -231,14 +259,14 @@ impl Nat {
         grows_young: bool,
     ) {
         let moves = old != new || grows_young && new.is_some_and(Class::ages);
-        if moves && let Some((number, seat)) = self.table.seat(id) {
-            self.room.rank(seat, number, old, new);
+        if moves && let Some((number, groups)) = self.table.groups(id) {
+            self.accounts.requeue(groups, number, old, new);
         }
     }
 }
 
 /// The class of a flow that makes room now, if it does.
-pub(crate) fn gives_way(now: Instant, lifetimes: &Lifetimes, flow: &Flow) -> Option<Class> {
+pub(crate) fn evictable(now: Instant, lifetimes: &Lifetimes, flow: &Flow) -> Option<Class> {
     let class = flow.class()?;
     let heard = flow.deadline() - lifetimes.of(flow);
     (class != Class::Answered || now.since(heard) >= IDLE).then_some(class)

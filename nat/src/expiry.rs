@@ -17,13 +17,13 @@ const NONE: u32 = u32::MAX;
 
 /// Where an entry is. 12 bytes for each flow.
 #[derive(Copy, Clone, Debug)]
-struct Link {
+struct WheelLink {
     next: u32,
     previous: u32,
     bucket: u32,
 }
 
-const LOOSE: Link = Link { next: NONE, previous: NONE, bucket: NONE };
+const LOOSE: WheelLink = WheelLink { next: NONE, previous: NONE, bucket: NONE };
 
 /// A wheel as it is written: the buckets that are not empty, each with its numbers in order.
 #[derive(Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl Serialize for Wheel {
 pub(crate) struct Wheel {
     heads: Vec<u32>,
     occupied: [u64; (BUCKETS / 64) as usize],
-    links: Vec<Link>,
+    links: Vec<WheelLink>,
     len: usize,
     /// The last second whose bucket is empty for good; entries are at most a turn ahead of it.
     passed: u64,
@@ -115,7 +115,7 @@ impl Wheel {
             return;
         };
         let next = core::mem::replace(head, number);
-        self.set_link(number, Link { next, previous: NONE, bucket });
+        self.set_link(number, WheelLink { next, previous: NONE, bucket });
         if let Some(link) = self.links.get_mut(next as usize) {
             link.previous = number;
         }
@@ -204,7 +204,7 @@ impl Wheel {
         self.links.get(number as usize).is_some_and(|link| link.bucket != NONE)
     }
 
-    fn set_link(&mut self, number: u32, link: Link) {
+    fn set_link(&mut self, number: u32, link: WheelLink) {
         if let Some(place) = self.links.get_mut(number as usize) {
             *place = link;
         }

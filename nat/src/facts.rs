@@ -5,14 +5,14 @@ use core::net::Ipv4Addr;
 
 use packet::{Instant, InterfaceId, Ipv4, Protocol, Transport, icmp};
 
-use crate::masquerade::Judgement;
+use crate::masquerade::RuleMatch;
 use crate::nat::Nat;
 use crate::tuple::{Direction, Tuple};
 use crate::view::FlowView;
 
 /// Who speaks to whom, as one packet's headers say.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Ends {
+pub struct Endpoints {
     /// What the packet carries.
     pub protocol: Protocol,
     /// Source address.
@@ -23,7 +23,7 @@ pub struct Ends {
     pub ports: Option<(u16, u16)>,
 }
 
-impl Ends {
+impl Endpoints {
     /// Those of a packet.
     pub fn of(packet: &Ipv4) -> Self {
         let ports = match packet.transport() {
@@ -44,14 +44,14 @@ impl Ends {
 
 /// A packet as its sender sent it, by which its flow is found at any time.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Sent {
+pub struct SentPacket {
     /// Who speaks to whom.
-    pub ends: Ends,
+    pub ends: Endpoints,
     key: Option<Tuple>,
     transport: Transport,
 }
 
-impl Sent {
+impl SentPacket {
     /// A packet that nobody has translated yet.
     pub fn of(packet: &Ipv4) -> Self {
         let transport = packet.transport();
@@ -63,13 +63,13 @@ impl Sent {
             }
             _ => Tuple::of(packet.ip(), transport),
         };
-        Self { ends: Ends::of(packet), key, transport }
+        Self { ends: Endpoints::of(packet), key, transport }
     }
 }
 
 /// The flow that a packet belongs to.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Flow {
+pub struct FlowMatch {
     /// The flow.
     pub view: FlowView,
     /// Whether the packet goes against the flow's first one.
@@ -78,9 +78,9 @@ pub struct Flow {
 
 /// Why a packet's destination is what it is behind step 5.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Found {
+pub enum DnatReason {
     /// It is as it was sent.
-    Nothing,
+    Unchanged,
     /// The packet belongs to a flow.
     Flow,
     /// A publish rule listens there.
@@ -93,31 +93,31 @@ pub enum Found {
 
 impl Nat {
     /// The living flow of a packet, if there is one.
-    pub fn flow_of(&self, now: Instant, sent: &Sent) -> Option<Flow> {
+    pub fn flow_of(&self, now: Instant, sent: &SentPacket) -> Option<FlowMatch> {
         let (id, direction) = self.table.find(&self.hashes, &sent.key?)?;
         let flow = self.table.get(id).filter(|flow| flow.is_living(now))?;
         if self.is_reopened(id, sent.transport) {
             return None;
         }
-        Some(Flow { view: FlowView::of(now, flow), is_reply: direction == Direction::Reply })
+        Some(FlowMatch { view: FlowView::of(now, flow), is_reply: direction == Direction::Reply })
     }
 
     /// The number, from 1, of the publish rule that listens where a packet was sent to; `owner` is the interface that
     /// bears its destination.
-    pub fn publish_of(&self, sent: &Sent, owner: Option<InterfaceId>) -> Option<usize> {
-        let Ends { protocol, destination, ports, .. } = sent.ends;
+    pub fn publish_of(&self, sent: &SentPacket, owner: Option<InterfaceId>) -> Option<usize> {
+        let Endpoints { protocol, destination, ports, .. } = sent.ends;
         let rule = self.listeners.rule(protocol, destination, ports?.1, owner)?;
         Some(self.rules.publish.iter().position(|written| written == rule)? + 1)
     }
 
     /// What each masquerade rule says of a packet, in order; the first that covers it decides.
-    pub fn judgements(
+    pub fn rule_matches(
         &self,
         source: Ipv4Addr,
         destination: Ipv4Addr,
         out: InterfaceId,
-    ) -> Vec<Judgement> {
+    ) -> Vec<RuleMatch> {
         let rules = self.rules.masquerade.iter();
-        rules.map(|rule| rule.judge(source, destination, out)).collect()
+        rules.map(|rule| rule.matches(source, destination, out)).collect()
     }
 }

@@ -16,13 +16,13 @@ use crate::tuple::{Direction, Tuple, answer};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[repr(align(64))]
 pub(crate) struct Flow {
-    original: Ends,
-    reply: Ends,
+    original: TupleEnds,
+    reply: TupleEnds,
     protocol: Protocol,
     /// ICMP type of the original direction's queries.
     kind: u8,
     progress: Progress,
-    origin: Origin,
+    origin: FlowOrigin,
     flags: u8,
     deadline: Instant,
     counters: [Counter; 2],
@@ -30,7 +30,7 @@ pub(crate) struct Flow {
 
 /// A tuple without what both directions have in common.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Ends {
+struct TupleEnds {
     source: Ipv4Addr,
     destination: Ipv4Addr,
     source_port: u16,
@@ -39,7 +39,7 @@ struct Ends {
 
 /// How a flow came to be, which decides whose packets keep it alive.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Origin {
+pub(crate) enum FlowOrigin {
     /// An inside host began it.
     Masquerade,
     /// Someone spoke to a published port.
@@ -61,10 +61,10 @@ const ASSURED: u8 = 2;
 const SHARED_PORT: u8 = 4;
 
 impl Flow {
-    pub(crate) fn new(original: Tuple, reply: Tuple, tcp: Option<Tcp>, origin: Origin) -> Self {
+    pub(crate) fn new(original: Tuple, reply: Tuple, tcp: Option<Tcp>, origin: FlowOrigin) -> Self {
         Self {
-            original: Ends::of(&original),
-            reply: Ends::of(&reply),
+            original: TupleEnds::of(&original),
+            reply: TupleEnds::of(&reply),
             protocol: original.protocol,
             kind: original.kind,
             progress: tcp.map_or(Progress::Datagrams, Progress::Tcp),
@@ -91,7 +91,7 @@ impl Flow {
         }
     }
 
-    pub(crate) const fn origin(&self) -> Origin {
+    pub(crate) const fn origin(&self) -> FlowOrigin {
         self.origin
     }
 
@@ -135,24 +135,24 @@ impl Flow {
     }
 
     /// Whether it is a connection that both sides have closed, or one has reset.
-    pub(crate) const fn has_ended(&self) -> bool {
-        matches!(self.progress, Progress::Tcp(tcp) if tcp.has_ended())
+    pub(crate) const fn is_closed(&self) -> bool {
+        matches!(self.progress, Progress::Tcp(tcp) if tcp.is_closed())
     }
 
     /// Whether it is a connection whose ends have both said that they mean it, and that goes on.
     pub(crate) const fn is_established(&self) -> bool {
-        matches!(self.progress, Progress::Tcp(tcp) if !tcp.has_ended()) && self.is_assured()
+        matches!(self.progress, Progress::Tcp(tcp) if !tcp.is_closed()) && self.is_assured()
     }
 
     /// Whether it makes room where there is none, and for whom.
     pub(crate) const fn class(&self) -> Option<Class> {
-        self.standing().class()
+        self.state().class()
     }
 
     /// All that its class follows from.
     #[inline]
-    pub(crate) const fn standing(&self) -> Standing {
-        Standing { progress: self.progress, flags: self.flags }
+    pub(crate) const fn state(&self) -> FlowState {
+        FlowState { progress: self.progress, flags: self.flags }
     }
 
     pub(crate) const fn counter(&self, direction: Direction) -> Counter {
@@ -208,22 +208,21 @@ impl Flow {
     /// Outbound packets refresh; inbound ones where the exchange is mutual or the port is published (RFC 4787 REQ-6).
     const fn may_refresh(&self, direction: Direction) -> bool {
         match (self.origin, direction) {
-            (Origin::Masquerade | Origin::Publish, _) | (Origin::Admitted, Direction::Reply) => {
-                true
-            }
-            (Origin::Admitted, Direction::Original) => self.is_replied(),
+            (FlowOrigin::Masquerade | FlowOrigin::Publish, _)
+            | (FlowOrigin::Admitted, Direction::Reply) => true,
+            (FlowOrigin::Admitted, Direction::Original) => self.is_replied(),
         }
     }
 }
 
 /// How far a flow has got.
 #[derive(Copy, Clone)]
-pub(crate) struct Standing {
+pub(crate) struct FlowState {
     progress: Progress,
     flags: u8,
 }
 
-impl Standing {
+impl FlowState {
     /// All of it in a number, to compare.
     #[inline]
     pub(crate) const fn bits(self) -> u32 {
@@ -237,7 +236,7 @@ impl Standing {
     pub(crate) const fn class(self) -> Option<Class> {
         let is_replied = self.flags & REPLIED != 0;
         match self.progress {
-            Progress::Tcp(tcp) if tcp.has_ended() => Some(Class::Ended),
+            Progress::Tcp(tcp) if tcp.is_closed() => Some(Class::Closed),
             Progress::Tcp(tcp) if tcp.is_opening() || !is_replied => Some(Class::Unanswered),
             Progress::Tcp(_) => None,
             Progress::Datagrams if is_replied => Some(Class::Answered),
@@ -246,7 +245,7 @@ impl Standing {
     }
 }
 
-impl Ends {
+impl TupleEnds {
     const fn of(tuple: &Tuple) -> Self {
         Self {
             source: tuple.source,

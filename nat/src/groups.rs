@@ -1,8 +1,8 @@
-//! Who has how many flows, and which of them give way first.
+//! Who has how many flows, and which of them are evicted first.
 //!
 //! # Theory of operation
-//! Flows are counted in *groups*, and of each group those that may give way wait in queues, one for each
-//! [`Class`], the one heard longest ago first (to the second; of those that have ended, the one that ended first).
+//! Flows are counted in *groups*, and of each group those that may be evicted stand in queues, one for each
+//! [`Class`], the one heard longest ago first (to the second; of those that are closed, the one that closed first).
 //! Groups that compete for the same room are *rivals*. They are sorted by the power of two that their number of flows
 //! lies in, so that one with the most, within a factor of two, is found at once. A flow that comes or goes costs a few
 //! writes, and moves its group among its rivals only when the number passes a power of two.
@@ -16,11 +16,11 @@ use crate::index::{Hashes, Index};
 use crate::queue::{Links, Queue};
 use crate::slab::Slab;
 
-/// What a flow is worth when there is no room. In this order they give way.
+/// What a flow is worth when there is no room. In this order they are evicted.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Class {
     /// Both sides have closed it, or one has reset it.
-    Ended,
+    Closed,
     /// Only one side has spoken, or a connection's handshake is not complete.
     Unanswered,
     /// Datagrams that were answered. Gives way only while it is silent.
@@ -28,11 +28,11 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    pub(crate) const ALL: [Self; 3] = [Self::Ended, Self::Unanswered, Self::Answered];
+    pub(crate) const ALL: [Self; 3] = [Self::Closed, Self::Unanswered, Self::Answered];
 
     /// Whether packets make it young again.
     pub(crate) const fn ages(self) -> bool {
-        !matches!(self, Self::Ended)
+        !matches!(self, Self::Closed)
     }
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Key {
 
 /// Groups of flows. For each flow 8 bytes, for each group 80.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Ranks {
+pub(crate) struct Groups {
     groups: Slab<Group>,
     #[serde(skip, default = "Index::new")]
     index: Index,
@@ -80,7 +80,7 @@ const fn size(flows: u32) -> usize {
     if bits < SIZES { bits } else { SIZES - 1 }
 }
 
-impl Ranks {
+impl Groups {
     pub(crate) const fn new() -> Self {
         Self {
             groups: Slab::new(),
@@ -147,7 +147,7 @@ impl Ranks {
     }
 
     /// Puts a flow last in a queue of its group.
-    pub(crate) fn append(&mut self, id: u32, class: Class, flow: u32) {
+    pub(crate) fn enqueue(&mut self, id: u32, class: Class, flow: u32) {
         if let Some(group) = self.groups.get_mut(id)
             && !self.flows.has(flow)
         {
@@ -156,7 +156,7 @@ impl Ranks {
     }
 
     /// Takes a flow out of the queue of its group that it is in.
-    pub(crate) fn take(&mut self, id: u32, class: Class, flow: u32) {
+    pub(crate) fn dequeue(&mut self, id: u32, class: Class, flow: u32) {
         if let Some(group) = self.groups.get_mut(id)
             && self.flows.has(flow)
         {
@@ -164,7 +164,7 @@ impl Ranks {
         }
     }
 
-    /// The first of each queue of a group, in the order in which they give way.
+    /// The first of each queue of a group, in the order in which they are evicted.
     pub(crate) fn first(&self, id: u32) -> impl Iterator<Item = u32> {
         let queues = self.groups.get(id).map(|group| group.queues);
         queues.into_iter().flatten().filter_map(Queue::oldest)
@@ -269,28 +269,28 @@ mod tests {
             steps in prop::collection::vec((0u8..3, 0u32..12, 0u32..4, 0usize..4), 0..200)
         ) {
             let hashes = Hashes::new(1);
-            let mut ranks = Ranks::new();
+            let mut groups = Groups::new();
             let mut model: Vec<(u32, u32, Option<Class>)> = Vec::new();
             let key = |port| Key { rivals: port % 2, port, address: 0 };
             for (what, flow, port, class) in steps {
                 let at = model.iter().position(|known| known.0 == flow);
                 match (what, at) {
                     (0, None) => {
-                        ranks.add(&hashes, key(port));
+                        groups.add(&hashes, key(port));
                         model.push((flow, port, None));
                     }
                     (1, Some(at)) => {
                         let (_, port, old) = model.remove(at);
-                        let id = ranks.find(&hashes, key(port)).unwrap();
-                        old.into_iter().for_each(|old| ranks.take(id, old, flow));
-                        ranks.remove(&hashes, id);
+                        let id = groups.find(&hashes, key(port)).unwrap();
+                        old.into_iter().for_each(|old| groups.dequeue(id, old, flow));
+                        groups.remove(&hashes, id);
                     }
                     (2, Some(at)) => {
                         let (_, port, old) = model.remove(at);
-                        let id = ranks.find(&hashes, key(port)).unwrap();
-                        old.into_iter().for_each(|old| ranks.take(id, old, flow));
+                        let id = groups.find(&hashes, key(port)).unwrap();
+                        old.into_iter().for_each(|old| groups.dequeue(id, old, flow));
                         let class = Class::ALL.get(class).copied();
-                        class.into_iter().for_each(|class| ranks.append(id, class, flow));
+                        class.into_iter().for_each(|class| groups.enqueue(id, class, flow));
                         model.push((flow, port, class));
                     }
                     _ => {}
@@ -298,25 +298,25 @@ mod tests {
                 let mut sorted: Vec<_> = model
                     .iter()
                     .map(|(flow, port, class)| {
-                        (*flow, ranks.find(&hashes, key(*port)).unwrap(), *class)
+                        (*flow, groups.find(&hashes, key(*port)).unwrap(), *class)
                     })
                     .collect();
                 sorted.sort_unstable_by_key(|known| known.0);
-                ranks.check(sorted.into_iter()).unwrap();
+                groups.check(sorted.into_iter()).unwrap();
                 for port in 0..4 {
                     let of = |port| model.iter().filter(|known| known.1 == port).count();
-                    let id = ranks.find(&hashes, key(port));
-                    prop_assert_eq!(id.map_or(0, |id| ranks.flows(id)), of(port));
+                    let id = groups.find(&hashes, key(port));
+                    prop_assert_eq!(id.map_or(0, |id| groups.flows(id)), of(port));
                     let Some(id) = id else { continue };
                     let first: Vec<u32> = Class::ALL
                         .iter()
                         .filter_map(|class| model.iter().find(|f| f.1 == port && f.2 == Some(*class)))
                         .map(|flow| flow.0)
                         .collect();
-                    prop_assert_eq!(ranks.first(id).collect::<Vec<_>>(), first);
+                    prop_assert_eq!(groups.first(id).collect::<Vec<_>>(), first);
                     let most = of(port).max(of((port + 2) % 4)) as u32;
-                    let largest = ranks.largest_or(port % 2, Some(id)).unwrap();
-                    prop_assert_eq!(size(ranks.groups.get(largest).unwrap().flows), size(most));
+                    let largest = groups.largest_or(port % 2, Some(id)).unwrap();
+                    prop_assert_eq!(size(groups.groups.get(largest).unwrap().flows), size(most));
                     prop_assert!(largest == id || size(of(port) as u32) < size(most));
                 }
             }

@@ -13,7 +13,7 @@ use packet::{DropReason, Dropped, Instant, Ipv4, checksum, icmp};
 
 use crate::nat::Nat;
 use crate::table::FlowId;
-use crate::translated::{Departure, Destined, Plan, Translated};
+use crate::translated::{AfterDnat, AfterSnat, CtState, Departure};
 use crate::tuple::{Direction, Tuple};
 
 impl Nat {
@@ -23,7 +23,7 @@ impl Nat {
         now: Instant,
         packet: Ipv4,
         owned: bool,
-    ) -> Result<Destined, Dropped> {
+    ) -> Result<AfterDnat, Dropped> {
         let message = packet.payload();
         let quote = icmp::quote(message);
         let sound = quote.is_some_and(V4::checksum_holds) && checksum::holds(message);
@@ -33,11 +33,11 @@ impl Nat {
             // Nobody here can use an error for the router that quotes nothing it could have sent.
             return match owned && !sound {
                 true => Err(packet.refuse(DropReason::NatBadError)),
-                false => Ok(Destined::untouched(packet, owned)),
+                false => Ok(AfterDnat::untouched(packet, owned)),
             };
         };
         let Some(known) = self.table.get(flow) else {
-            return Ok(Destined::untouched(packet, owned));
+            return Ok(AfterDnat::untouched(packet, owned));
         };
         // An error goes to the quoted packet's source, or somebody made it up. A redirect names a router that only
         // hosts on its own segment can reach: none of them is behind a translation (RFC 1122 section 3.2.2.2).
@@ -46,17 +46,17 @@ impl Nat {
             return Err(packet.refuse(DropReason::NatBadError));
         }
         let as_sent = known.tuple(direction.opposite());
-        let plan = Plan::Error { flow, direction };
-        Ok(Destined::readdress(packet, plan, quoted, as_sent, owned))
+        let state = CtState::Related { flow, direction };
+        Ok(AfterDnat::translate_error(packet, state, quoted, as_sent, owned))
     }
 
     /// Gives an ICMP error about a flow's packet a source that its addressee may see.
     pub(crate) fn outbound_error(
         &mut self,
-        destined: Destined,
+        destined: AfterDnat,
         (flow, direction): (FlowId, Direction),
         departure: Departure,
-    ) -> Result<Translated, Dropped> {
+    ) -> Result<AfterSnat, Dropped> {
         let Some(known) = self.table.get(flow) else {
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
         };
@@ -76,7 +76,7 @@ impl Nat {
         if new != source {
             rewrite::endpoint(&mut packet, End::Source, new, None);
         }
-        Ok(Translated::new(packet))
+        Ok(AfterSnat::new(packet))
     }
 }
 

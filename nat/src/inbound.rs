@@ -4,12 +4,12 @@ use core::net::Ipv4Addr;
 
 use packet::{DropReason, Dropped, Instant, InterfaceId, Ipv4, Transport};
 
-use crate::flow::Origin;
-use crate::lookup::Seen;
-use crate::mapping::{Behind, Entry, MappingId};
+use crate::flow::FlowOrigin;
+use crate::lookup::Lookup;
+use crate::mapping::{MappingId, PortMapping, PortOwner};
 use crate::nat::Nat;
 use crate::tcp::{State, Tcp};
-use crate::translated::{Arrival, Destined, Plan};
+use crate::translated::{AfterDnat, Arrival, CtState};
 use crate::tuple::{Direction, Tuple};
 
 impl Nat {
@@ -25,26 +25,26 @@ impl Nat {
         now: Instant,
         packet: Ipv4,
         arrival: Arrival,
-    ) -> Result<Destined, Dropped> {
-        match self.see(now, &packet) {
-            Some(seen) => self.inbound_seen(now, packet, &seen, arrival),
-            None => Ok(Destined::untouched(packet, arrival.owner.is_some())),
+    ) -> Result<AfterDnat, Dropped> {
+        match self.lookup(now, &packet) {
+            Some(lookup) => self.inbound_with(now, packet, &lookup, arrival),
+            None => Ok(AfterDnat::untouched(packet, arrival.owner.is_some())),
         }
     }
 
-    /// [`Nat::inbound`] for a packet that [`Nat::see`] has just looked up.
+    /// [`Nat::inbound`] for a packet that [`Nat::lookup`] has just looked up.
     ///
     /// # Errors
     /// As [`Nat::inbound`].
-    pub fn inbound_seen(
+    pub fn inbound_with(
         &mut self,
         now: Instant,
         packet: Ipv4,
-        seen: &Seen,
+        lookup: &Lookup,
         arrival: Arrival,
-    ) -> Result<Destined, Dropped> {
-        self.tell(now);
-        let destined = self.judge(now, packet, seen, arrival);
+    ) -> Result<AfterDnat, Dropped> {
+        self.set_latest(now);
+        let destined = self.dnat(now, packet, lookup, arrival);
         if let Err(dropped) = &destined {
             self.count_refused(dropped.reason);
         }
@@ -52,20 +52,20 @@ impl Nat {
     }
 
     #[inline]
-    fn judge(
+    fn dnat(
         &mut self,
         now: Instant,
         packet: Ipv4,
-        seen: &Seen,
+        lookup: &Lookup,
         arrival: Arrival,
-    ) -> Result<Destined, Dropped> {
-        let Seen { transport, tuple, flow } = *seen;
+    ) -> Result<AfterDnat, Dropped> {
+        let Lookup { transport, tuple, flow } = *lookup;
         let owned = arrival.owner.is_some();
         let Some(tuple) = tuple else {
             if matches!(transport, Transport::Error { .. }) && !packet.is_fragment() {
                 return self.inbound_error(now, packet, owned);
             }
-            return Ok(Destined::untouched(packet, owned));
+            return Ok(AfterDnat::untouched(packet, owned));
         };
         if let Some((flow, direction)) = flow
             && let Some(known) = self.table.get(flow)
@@ -78,14 +78,14 @@ impl Nat {
                 }
                 _ => to,
             };
-            let plan = Plan::Known { flow, direction, transport };
-            return Ok(Destined::redirect(packet, plan, tuple, to, owned));
+            let state = CtState::Established { flow, direction, transport };
+            return Ok(AfterDnat::redirect(packet, state, tuple, to, owned));
         }
         // Mappings live as long as their flows: end those whose time has come before asking for one.
         self.collect(now);
         match self.redirection(transport, &tuple, arrival) {
             Ok(Some(redirection)) => Ok(redirection.of(packet, tuple, owned)),
-            Ok(None) => Ok(Destined::untouched(packet, owned)),
+            Ok(None) => Ok(AfterDnat::untouched(packet, owned)),
             Err(reason) => Err(packet.refuse(reason)),
         }
     }
@@ -105,7 +105,7 @@ impl Nat {
             }
             return Ok(Some(Redirection {
                 to: (*to.ip(), to.port()),
-                origin: Origin::Publish,
+                origin: FlowOrigin::Publish,
                 mapping: None,
             }));
         }
@@ -114,16 +114,16 @@ impl Nat {
         let Some(owner) = arrival.owner.filter(|_| !is_request) else {
             return Ok(None);
         };
-        match self.mappings.behind(tuple.protocol, address, port) {
-            Behind::Nobody => Ok(None),
-            Behind::Flows => Err(DropReason::NatFiltered),
-            Behind::Mapping(id, entry) => {
-                if !self.lets_in(transport, tuple, id, &entry, arrival, owner) {
+        match self.mappings.owner_of(tuple.protocol, address, port) {
+            PortOwner::Nobody => Ok(None),
+            PortOwner::Flows => Err(DropReason::NatFiltered),
+            PortOwner::Mapping(id, entry) => {
+                if !self.admits(transport, tuple, id, &entry, arrival, owner) {
                     return Err(DropReason::NatFiltered);
                 }
                 Ok(Some(Redirection {
                     to: (entry.inside, entry.inside_port),
-                    origin: Origin::Admitted,
+                    origin: FlowOrigin::Admitted,
                     mapping: Some(id),
                 }))
             }
@@ -132,12 +132,12 @@ impl Nat {
 
     /// Whether a packet of no flow may begin one with the mapping that it was sent to. Hosts inside are not filtered:
     /// two of them that know only each other's external ports reach one another (RFC 4787 REQ-9).
-    fn lets_in(
+    fn admits(
         &self,
         transport: Transport,
         tuple: &Tuple,
         id: MappingId,
-        entry: &Entry,
+        entry: &PortMapping,
         arrival: Arrival,
         owner: InterfaceId,
     ) -> bool {
@@ -168,14 +168,14 @@ pub(crate) fn begins(transport: Transport) -> bool {
 
 struct Redirection {
     to: (Ipv4Addr, u16),
-    origin: Origin,
+    origin: FlowOrigin,
     mapping: Option<MappingId>,
 }
 
 impl Redirection {
-    fn of(self, packet: Ipv4, sent: Tuple, owned: bool) -> Destined {
-        let plan = Plan::Redirected { original: sent, origin: self.origin, mapping: self.mapping };
+    fn of(self, packet: Ipv4, sent: Tuple, owned: bool) -> AfterDnat {
+        let state = CtState::Dnat { original: sent, origin: self.origin, mapping: self.mapping };
         let to = Tuple { destination: self.to.0, destination_port: self.to.1, ..sent };
-        Destined::redirect(packet, plan, sent, to, owned)
+        AfterDnat::redirect(packet, state, sent, to, owned)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Caps on flows. At a cap the new takes the place of one that has ended, is unanswered or idle; where there is none, it
+/// Caps on flows. At a cap the new takes the place of one that is closed, unanswered or idle; where there is none, it
 /// is refused, and the established stay.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Limits {

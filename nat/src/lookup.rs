@@ -1,31 +1,43 @@
-//! The short way through NAT: a packet of a living flow whose way the caller has kept.
+//! From a packet to its flow, and the fast path of flows whose next hop the caller has cached.
 //!
-//! Both of its ends are changed at once, in place of the destination ahead of routing and the source behind it. That
-//! this comes to the same is shown for the bytes by a property test of `packet`, and for the whole by the lab, in which a
-//! second switch takes the long way beside every step.
+//! # Theory of operation
+//! On the fast path both ends of a packet are changed at once, in place of the destination ahead of routing and the
+//! source behind it. That this comes to the same is shown for the bytes by a property test of `packet`, and for the
+//! whole by the lab, in which a second switch takes the slow path beside every step.
+//!
+//! With tens of thousands of flows, each packet waits twice for memory: for its slot in the index, then for its flow,
+//! whose place only the slot tells. One after the other, that takes longer than all the rest of a packet's life.
+//! Prefetched for a whole batch, first all slots, then all flows, the processor waits for many at once. That decides
+//! nothing: [`Nat::lookup`] believes a hint only when the flow there has the packet's tuple.
 
+use core::num::NonZeroU32;
+
+use packet::ip::V4;
 use packet::{Instant, Ipv4, Transport, rewrite};
 
 use crate::nat::Nat;
 use crate::table::FlowId;
 use crate::tuple::{Direction, Tuple};
 
+/// Flows that lie in the processor's nearer caches anyway: their lines and slots take half a megabyte.
+const NEAR: usize = 4096;
+
 /// What is known of a packet at first sight.
 #[derive(Copy, Clone, Debug)]
-pub struct Seen {
+pub struct Lookup {
     pub(crate) transport: Transport,
     /// Nothing where no flow can be told from the packet.
     pub(crate) tuple: Option<Tuple>,
     pub(crate) flow: Option<(FlowId, Direction)>,
 }
 
-impl Seen {
-    /// The flow and its direction, if the short way is open to its packets: those of TCP and UDP.
+impl Lookup {
+    /// The flow and its direction, if the fast path is open to its packets: those of TCP and UDP.
     #[inline]
-    const fn course(&self) -> Option<Course> {
+    const fn fast(&self) -> Option<FlowDirection> {
         match (self.flow, self.transport) {
             (Some((flow, direction)), Transport::Tcp { .. } | Transport::Udp { .. }) => {
-                Some(Course { flow, direction })
+                Some(FlowDirection { flow, direction })
             }
             _ => None,
         }
@@ -34,59 +46,67 @@ impl Seen {
 
 /// One direction of a flow.
 #[derive(Copy, Clone, Debug)]
-pub struct Course {
+pub struct FlowDirection {
     pub(crate) flow: FlowId,
     pub(crate) direction: Direction,
 }
 
-/// What the caller of NAT keeps of one direction of a flow. Gone with the flow.
+/// The next hop of one direction of a flow, as a number that the caller of NAT chose. Gone with the flow.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
-pub struct Note(pub u64);
+pub struct CachedHop(pub u64);
 
 impl Nat {
     /// Looks a packet up; nothing for fragments, and while packets need not come here at all. A flow whose time is over
     /// is ended. Always inlined: its result handed over in memory costs 8 ns a frame.
     #[inline(always)]
-    pub fn see(&mut self, now: Instant, packet: &Ipv4) -> Option<Seen> {
+    pub fn lookup(&mut self, now: Instant, packet: &Ipv4) -> Option<Lookup> {
         if packet.is_fragment() || !self.is_configured() {
             return None;
         }
         let transport = packet.transport();
         let tuple = Tuple::of(packet.ip(), transport);
-        let flow = tuple.and_then(|tuple| self.find_near(now, &tuple, packet.frame().guess()));
+        let hint = packet.frame().flow_hint();
+        let flow = tuple.and_then(|tuple| self.find_by_hint(now, &tuple, hint));
         let flow = flow.filter(|(id, _)| !self.is_reopened(*id, transport));
-        Some(Seen { transport, tuple, flow })
+        Some(Lookup { transport, tuple, flow })
     }
 
-    /// What was noted of the flow and direction that the packet belongs to, and is of use to the short way.
+    /// The next hop cached for the flow and direction of a packet that the fast path is open to.
     #[inline]
-    pub fn note(&self, seen: &Seen) -> Option<Note> {
-        self.noted(seen.course()?)
+    pub fn cached_hop_of(&self, lookup: &Lookup) -> Option<CachedHop> {
+        self.cached_hop(lookup.fast()?)
     }
 
-    /// What was noted of a flow's direction.
-    pub fn noted(&self, course: Course) -> Option<Note> {
-        self.table.note(course.flow, course.direction)
+    /// The next hop cached for a flow's direction.
+    pub fn cached_hop(&self, flow: FlowDirection) -> Option<CachedHop> {
+        self.table.cached_hop(flow.flow, flow.direction)
     }
 
-    /// Keeps a note of a flow's direction until the flow ends.
-    pub fn set_note(&mut self, course: Course, note: Note) {
-        self.table.set_note(course.flow, course.direction, note);
+    /// Caches the next hop of a flow's direction until the flow ends.
+    pub fn cache_hop(&mut self, flow: FlowDirection, hop: CachedHop) {
+        self.table.cache_hop(flow.flow, flow.direction, hop);
     }
 
-    /// Follows the flow of a packet that is about to leave where its flow's packets last left, changes both of its ends
-    /// and takes a hop away. Only for packets that [`Nat::note`] knows, as long as rules, routes and interfaces are what
-    /// they were when the note was made.
+    /// The fast path: follows the flow of a packet that is about to leave by its cached next hop, changes both of its
+    /// ends and takes a hop away. Only for packets for which [`Nat::cached_hop_of`] has one, as long as rules, routes
+    /// and interfaces are what they were when it was cached.
     ///
     /// # Errors
-    /// The packet, untouched: it has to go the long way.
+    /// The packet, untouched: it has to take the slow path.
     #[inline]
-    pub fn pass(&mut self, now: Instant, mut packet: Ipv4, seen: &Seen) -> Result<Ipv4, Ipv4> {
-        let Some(Course { flow: id, direction }) = seen.course() else { return Err(packet) };
-        self.tell(now);
+    pub fn translate(
+        &mut self,
+        now: Instant,
+        mut packet: Ipv4,
+        lookup: &Lookup,
+    ) -> Result<Ipv4, Ipv4> {
+        let Some(FlowDirection { flow: id, direction }) = lookup.fast() else {
+            return Err(packet);
+        };
+        self.set_latest(now);
         let Some(flow) = self.table.get(id) else { return Err(packet) };
         let leaves = flow.tuple(direction.opposite());
-        self.proceed(now, id, direction, seen.transport, packet.total_len());
+        self.track(now, id, direction, lookup.transport, packet.total_len());
         rewrite::forward(
             &mut packet,
             (leaves.destination, leaves.destination_port),
@@ -95,9 +115,9 @@ impl Nat {
         Ok(packet)
     }
 
-    /// Notes in a flow that a packet of it passes, and lets it live on.
+    /// Counts a packet in its flow, follows the connection's state, and refreshes the flow's deadline.
     #[inline]
-    pub(crate) fn proceed(
+    pub(crate) fn track(
         &mut self,
         now: Instant,
         id: FlowId,
@@ -106,11 +126,11 @@ impl Nat {
         len: usize,
     ) {
         let Some(flow) = self.table.get_mut(id) else { return };
-        let (before, was_until) = (flow.standing(), flow.deadline());
-        let lives_on = flow.follow(direction, transport, len);
-        let after = flow.standing();
+        let (before, was_until) = (flow.state(), flow.deadline());
+        let refreshes = flow.follow(direction, transport, len);
+        let after = flow.state();
         let mut grows_young = false;
-        if lives_on {
+        if refreshes {
             let deadline = now + self.lifetimes.of(flow);
             flow.set_deadline(deadline);
             grows_young = second(deadline) != second(was_until);
@@ -119,8 +139,33 @@ impl Nat {
             }
         }
         if before.bits() != after.bits() || grows_young {
-            self.set_rank(id, before.class(), after.class(), grows_young);
+            self.set_class(id, before.class(), after.class(), grows_young);
         }
+    }
+
+    /// Whether the flows are so many that prefetching pays.
+    #[inline]
+    pub const fn needs_prefetch(&self) -> bool {
+        self.table.len() > NEAR
+    }
+
+    /// The hash that the look-up of this packet begins with; `None` where no flow can be told from it.
+    #[inline]
+    pub fn flow_hash(&self, packet: V4<'_>) -> Option<u64> {
+        let transport = Transport::parse(packet.protocol(), packet.payload())?;
+        Some(self.hashes.of(Tuple::of(packet, transport)?.words()))
+    }
+
+    /// Where the flow under this hash probably is, for [`packet::Frame::set_flow_hint`].
+    #[inline]
+    pub fn flow_hint(&self, hash: u64) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.table.hint(hash)?.wrapping_add(1))
+    }
+
+    /// Brings that flow into the nearer caches. The number means nothing.
+    #[inline]
+    pub fn prefetch(&self, hint: NonZeroU32) -> u64 {
+        self.table.prefetch(hint.get() - 1)
     }
 }
 

@@ -3,7 +3,7 @@
 //! # Theory of operation
 //! A mapping is made for an inside endpoint's first flow under an external address and ends with its last; while it
 //! lives the external port is its alone. Flows hold it by count, both those that leave through it and those that came
-//! in through it. Ports live in one [`Pool`] for each external address and protocol. Flows of address-and-port-
+//! in through it. Ports live in one [`PortPool`] for each external address and protocol. Flows of address-and-port-
 //! dependent rules have no mapping; they share ports of the same pools, never a port that a mapping owns.
 
 use core::net::Ipv4Addr;
@@ -15,8 +15,8 @@ use packet::{DropReason, Instant, InterfaceId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Hashes, Index};
-use crate::masquerade::{Filtering, Manner};
-use crate::ports::Pool;
+use crate::masquerade::{Filtering, PortPolicy};
+use crate::ports::PortPool;
 use crate::remotes::Remotes;
 use crate::rules::Listeners;
 use crate::slab::Slab;
@@ -26,7 +26,7 @@ const MAX_POOLS: usize = 256;
 
 /// Kinds of external ports told apart at once, 24 bytes each: two protocols with two classes and two parities, ICMP, a
 /// few rules with ranges, for 64 addresses.
-const MAX_LANES: usize = 1024;
+const MAX_PORT_GROUPS: usize = 1024;
 
 /// A mapping's number plus one.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl MappingId {
 
 /// An inside endpoint and where it appears outside. 24 bytes.
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Entry {
+pub(crate) struct PortMapping {
     pub(crate) inside: Ipv4Addr,
     pub(crate) inside_port: u16,
     pub(crate) protocol: Protocol,
@@ -60,23 +60,23 @@ pub(crate) struct Entry {
 
 /// An inside endpoint in search of an external port.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Request {
+pub(crate) struct PortRequest {
     pub(crate) protocol: Protocol,
     pub(crate) inside: Ipv4Addr,
     pub(crate) inside_port: u16,
     pub(crate) external: Ipv4Addr,
     /// The router's interface that bears the external address.
     pub(crate) owner: Option<InterfaceId>,
-    pub(crate) manner: Manner,
+    pub(crate) policy: PortPolicy,
     /// Where the search for a port begins when the inside port itself is not to be had.
     pub(crate) start: u64,
 }
 
 /// What stands behind an external port.
 #[derive(Copy, Clone, Debug)]
-pub(crate) enum Behind {
+pub(crate) enum PortOwner {
     Nobody,
-    Mapping(MappingId, Entry),
+    Mapping(MappingId, PortMapping),
     /// Flows that share it, each known by its own tuple only.
     Flows,
 }
@@ -84,23 +84,23 @@ pub(crate) enum Behind {
 /// All mappings and ports.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Mappings {
-    slab: Slab<Entry>,
+    slab: Slab<PortMapping>,
     /// By protocol, inside endpoint and external address.
     #[serde(skip, default = "Index::new")]
     index: Index,
     /// In the order they were first needed.
-    pools: Vec<Pool>,
+    pools: Vec<PortPool>,
     remotes: Remotes,
-    lanes: Vec<Lane>,
+    port_groups: Vec<PortGroup>,
 }
 
 /// External ports that end together: those of an address and protocol that one kind of inside port may have.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Lane {
+struct PortGroup {
     protocol: Protocol,
     external: Ipv4Addr,
     /// Lowest and highest port, and which of 64 in a row.
-    choice: (u16, u16, u64),
+    allowed: (u16, u16, u64),
 }
 
 impl Mappings {
@@ -110,7 +110,7 @@ impl Mappings {
             index: Index::new(),
             pools: Vec::new(),
             remotes: Remotes::new(),
-            lanes: Vec::new(),
+            port_groups: Vec::new(),
         }
     }
 
@@ -120,11 +120,11 @@ impl Mappings {
     /// More flows hold a mapping than there are, or there are too many pools.
     pub(crate) fn reindex(&mut self, hashes: &Hashes, flows: usize) -> Result<(), Damaged> {
         ensure(self.pools.len() <= MAX_POOLS, "there are too many pools of ports")?;
-        ensure(self.lanes.len() <= MAX_LANES, "there are too many lanes of ports")?;
+        ensure(self.port_groups.len() <= MAX_PORT_GROUPS, "there are too many groups of ports")?;
         for (number, entry) in self.slab.iter() {
             // A flow may leave through a mapping and have come in through it.
             ensure(entry.flows as usize <= 2 * flows, "a mapping has more flows than there are")?;
-            let Entry { protocol, inside, inside_port, external, .. } = *entry;
+            let PortMapping { protocol, inside, inside_port, external, .. } = *entry;
             self.index.insert(hash(hashes, protocol, inside, inside_port, external), number);
         }
         self.remotes.reindex(hashes);
@@ -144,10 +144,10 @@ impl Mappings {
     }
 
     pub(crate) fn ports_in_use(&self) -> usize {
-        self.pools.iter().map(Pool::in_use).sum()
+        self.pools.iter().map(PortPool::in_use).sum()
     }
 
-    pub(crate) fn get(&self, id: MappingId) -> Option<&Entry> {
+    pub(crate) fn get(&self, id: MappingId) -> Option<&PortMapping> {
         self.slab.get(id.number())
     }
 
@@ -163,15 +163,15 @@ impl Mappings {
         self.pools.retain(|pool| pool.address != external);
     }
 
-    pub(crate) fn behind(&self, protocol: Protocol, external: Ipv4Addr, port: u16) -> Behind {
+    pub(crate) fn owner_of(&self, protocol: Protocol, external: Ipv4Addr, port: u16) -> PortOwner {
         let Some(pool) = self.pool(protocol, external) else {
-            return Behind::Nobody;
+            return PortOwner::Nobody;
         };
         if pool.is_shared(port) {
-            return Behind::Flows;
+            return PortOwner::Flows;
         }
         let found = pool.mapping(port).and_then(|id| Some((id, *self.get(id)?)));
-        found.map_or(Behind::Nobody, |(id, entry)| Behind::Mapping(id, entry))
+        found.map_or(PortOwner::Nobody, |(id, entry)| PortOwner::Mapping(id, entry))
     }
 
     /// Whether a mapping's filter lets packets of `remote` in that belong to no flow yet.
@@ -179,7 +179,7 @@ impl Mappings {
         &self,
         hashes: &Hashes,
         id: MappingId,
-        entry: &Entry,
+        entry: &PortMapping,
         remote: Ipv4Addr,
     ) -> bool {
         match entry.filtering {
@@ -198,7 +198,7 @@ impl Mappings {
         now: Instant,
         hashes: &Hashes,
         listeners: &Listeners,
-        request: &Request,
+        request: &PortRequest,
     ) -> Result<(MappingId, u16), DropReason> {
         let hash =
             hash(hashes, request.protocol, request.inside, request.inside_port, request.external);
@@ -224,19 +224,19 @@ impl Mappings {
         &mut self,
         now: Instant,
         listeners: &Listeners,
-        request: &Request,
+        request: &PortRequest,
         hash: u64,
     ) -> Option<(MappingId, u16)> {
         let pool = self.pool_for(request, listeners)?;
-        let choice = request.manner.choice(request.protocol, request.inside_port);
+        let allowed = request.policy.allowed_ports(request.protocol, request.inside_port);
         let pool = self.pools.get_mut(pool)?;
         let port =
-            pool.find_free(now, request.inside, request.inside_port, choice, request.start)?;
-        let number = self.slab.insert(Entry {
+            pool.find_free(now, request.inside, request.inside_port, allowed, request.start)?;
+        let number = self.slab.insert(PortMapping {
             inside: request.inside,
             inside_port: request.inside_port,
             protocol: request.protocol,
-            filtering: request.manner.filtering,
+            filtering: request.policy.filtering,
             external: request.external,
             external_port: port,
             flows: 0,
@@ -247,38 +247,43 @@ impl Mappings {
         Some((id, port))
     }
 
-    /// The number of the lane that the endpoint's port is of; nothing when there are too many lanes. One that is not used
+    /// The number of the port group that the endpoint's port is of; nothing when there are too many port groups. One that is not used
     /// is given anew.
-    pub(crate) fn lane(&mut self, request: &Request, is_used: impl Fn(u32) -> bool) -> Option<u32> {
-        let choice = request.manner.choice(request.protocol, request.inside_port);
-        let choice = (choice.range.low(), choice.range.high(), choice.pattern);
-        let lane = Lane { protocol: request.protocol, external: request.external, choice };
-        if let Some(known) = self.lanes.iter().position(|known| *known == lane) {
+    pub(crate) fn port_group(
+        &mut self,
+        request: &PortRequest,
+        is_used: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
+        let allowed = request.policy.allowed_ports(request.protocol, request.inside_port);
+        let allowed = (allowed.range.low(), allowed.range.high(), allowed.pattern);
+        let port_group =
+            PortGroup { protocol: request.protocol, external: request.external, allowed };
+        if let Some(known) = self.port_groups.iter().position(|known| *known == port_group) {
             return Some(known as u32);
         }
-        let mut numbers = 0..self.lanes.len() as u32;
+        let mut numbers = 0..self.port_groups.len() as u32;
         if let Some(number) = numbers.find(|number| !is_used(*number)) {
-            *self.lanes.get_mut(number as usize)? = lane;
+            *self.port_groups.get_mut(number as usize)? = port_group;
             return Some(number);
         }
-        if self.lanes.len() >= MAX_LANES {
+        if self.port_groups.len() >= MAX_PORT_GROUPS {
             return None;
         }
-        self.lanes.push(lane);
-        Some(self.lanes.len() as u32 - 1)
+        self.port_groups.push(port_group);
+        Some(self.port_groups.len() as u32 - 1)
     }
 
     /// A port that no mapping owns, for a flow whose reply would be unique with it as `unique` says.
     pub(crate) fn find_shareable(
         &mut self,
         listeners: &Listeners,
-        request: &Request,
+        request: &PortRequest,
         mut unique: impl FnMut(u16) -> bool,
     ) -> Option<u16> {
         let pool = self.pool_for(request, listeners)?;
-        let choice = request.manner.choice(request.protocol, request.inside_port);
+        let allowed = request.policy.allowed_ports(request.protocol, request.inside_port);
         let pool = self.pools.get(pool)?;
-        let mut tries = choice.tries(request.inside_port, request.start);
+        let mut tries = allowed.tries(request.inside_port, request.start);
         tries.find(|port| pool.is_shareable(*port) && unique(*port))
     }
 
@@ -319,7 +324,7 @@ impl Mappings {
         id: MappingId,
         remote: Ipv4Addr,
     ) {
-        if let Some(entry) = self.let_go(hashes, id, remote)
+        if let Some(entry) = self.drop_flow(hashes, id, remote)
             && let Some(pool) = self.pool_mut(entry.protocol, entry.external)
         {
             pool.release(now, entry.external_port, entry.inside);
@@ -328,7 +333,7 @@ impl Mappings {
 
     /// [`Mappings::release`] for a flow that came to nothing: a port that nobody used does not rest.
     pub(crate) fn abandon(&mut self, hashes: &Hashes, id: MappingId, remote: Ipv4Addr) {
-        if let Some(entry) = self.let_go(hashes, id, remote)
+        if let Some(entry) = self.drop_flow(hashes, id, remote)
             && let Some(pool) = self.pool_mut(entry.protocol, entry.external)
         {
             pool.give_back(entry.external_port);
@@ -336,7 +341,12 @@ impl Mappings {
     }
 
     /// Takes a flow from a mapping; the mapping, if that was its last.
-    fn let_go(&mut self, hashes: &Hashes, id: MappingId, remote: Ipv4Addr) -> Option<Entry> {
+    fn drop_flow(
+        &mut self,
+        hashes: &Hashes,
+        id: MappingId,
+        remote: Ipv4Addr,
+    ) -> Option<PortMapping> {
         let entry = self.slab.get_mut(id.number())?;
         entry.flows = entry.flows.saturating_sub(1);
         let entry = *entry;
@@ -350,7 +360,7 @@ impl Mappings {
         Some(entry)
     }
 
-    fn end(&mut self, hashes: &Hashes, id: MappingId, entry: &Entry) {
+    fn end(&mut self, hashes: &Hashes, id: MappingId, entry: &PortMapping) {
         let hash = hash(hashes, entry.protocol, entry.inside, entry.inside_port, entry.external);
         self.index.remove(hash, id.number());
         self.slab.remove(id.number());
@@ -392,19 +402,19 @@ impl Mappings {
         }
     }
 
-    fn pool(&self, protocol: Protocol, external: Ipv4Addr) -> Option<&Pool> {
+    fn pool(&self, protocol: Protocol, external: Ipv4Addr) -> Option<&PortPool> {
         let mut pools = self.pools.iter();
         pools.find(|pool| pool.protocol == protocol && pool.address == external)
     }
 
-    fn pool_mut(&mut self, protocol: Protocol, external: Ipv4Addr) -> Option<&mut Pool> {
+    fn pool_mut(&mut self, protocol: Protocol, external: Ipv4Addr) -> Option<&mut PortPool> {
         let mut pools = self.pools.iter_mut();
         pools.find(|pool| pool.protocol == protocol && pool.address == external)
     }
 
-    fn pool_for(&mut self, request: &Request, listeners: &Listeners) -> Option<usize> {
+    fn pool_for(&mut self, request: &PortRequest, listeners: &Listeners) -> Option<usize> {
         let (address, protocol) = (request.external, request.protocol);
-        let same = |pool: &Pool| pool.protocol == protocol && pool.address == address;
+        let same = |pool: &PortPool| pool.protocol == protocol && pool.address == address;
         if let Some(position) = self.pools.iter().position(same) {
             self.pools.get_mut(position)?.belong(request.owner, listeners);
             return Some(position);
@@ -412,7 +422,7 @@ impl Mappings {
         if self.pools.len() >= MAX_POOLS {
             return None;
         }
-        self.pools.push(Pool::new(address, protocol, request.owner, listeners));
+        self.pools.push(PortPool::new(address, protocol, request.owner, listeners));
         Some(self.pools.len() - 1)
     }
 }

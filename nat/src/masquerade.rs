@@ -48,23 +48,23 @@ impl Masquerade {
 
     /// Whether this rule translates a packet from `source` to `destination` that leaves through `out`.
     pub fn covers(&self, source: Ipv4Addr, destination: Ipv4Addr, out: InterfaceId) -> bool {
-        self.judge(source, destination, out) == Judgement::Covers
+        self.matches(source, destination, out) == RuleMatch::Covers
     }
 
     /// Whether this rule translates such a packet, and why not.
-    pub fn judge(&self, source: Ipv4Addr, destination: Ipv4Addr, out: InterfaceId) -> Judgement {
+    pub fn matches(&self, source: Ipv4Addr, destination: Ipv4Addr, out: InterfaceId) -> RuleMatch {
         if self.out != out {
-            return Judgement::OtherInterface;
+            return RuleMatch::OtherInterface;
         }
         if !self.source.contains(&source) {
-            return Judgement::OtherSource;
+            return RuleMatch::OtherSource;
         }
         let except = self.except.iter().find(|net| net.contains(&destination));
-        except.map_or(Judgement::Covers, |net| Judgement::Excepted(*net))
+        except.map_or(RuleMatch::Covers, |net| RuleMatch::Excepted(*net))
     }
 
-    pub(crate) const fn manner(&self) -> Manner {
-        Manner {
+    pub(crate) const fn policy(&self) -> PortPolicy {
+        PortPolicy {
             mapping: self.mapping,
             filtering: self.filtering,
             ports: self.ports,
@@ -75,7 +75,7 @@ impl Masquerade {
 
 /// What a masquerade rule says of a packet.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Judgement {
+pub enum RuleMatch {
     /// It translates it.
     Covers,
     /// The packet leaves through another interface.
@@ -168,14 +168,14 @@ impl From<PortRange> for (u16, u16) {
 
 /// How one rule maps, filters and chooses ports. The default is that of [`Masquerade::new`].
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Manner {
+pub(crate) struct PortPolicy {
     pub(crate) mapping: Mapping,
     pub(crate) filtering: Filtering,
     ports: Option<PortRange>,
     parity: bool,
 }
 
-impl Default for Manner {
+impl Default for PortPolicy {
     fn default() -> Self {
         Self {
             mapping: Mapping::default(),
@@ -188,13 +188,13 @@ impl Default for Manner {
 
 /// Which external ports a rule allows for one inside port.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Choice {
+pub(crate) struct AllowedPorts {
     pub(crate) range: PortRange,
     /// Allowed ports by their position in a 64-port word: all, the even or the odd.
     pub(crate) pattern: u64,
 }
 
-impl Choice {
+impl AllowedPorts {
     const EVEN: u64 = 0x5555_5555_5555_5555;
     /// Ports tried one after another when remotes decide whether a port will do; then the search gives up.
     const MAX_TRIES: u64 = 512;
@@ -216,22 +216,22 @@ impl Choice {
     }
 }
 
-impl Manner {
+impl PortPolicy {
     /// The external ports for `port` of `protocol`. A configured range is narrowed to the inside port's class, below
     /// 1024 or above (RFC 4787 REQ-3a), unless it lies wholly outside it. Identifiers of ICMP have no classes.
-    pub(crate) fn choice(self, protocol: Protocol, port: u16) -> Choice {
+    pub(crate) fn allowed_ports(self, protocol: Protocol, port: u16) -> AllowedPorts {
         if protocol == Protocol::ICMP {
             let range = self.ports.unwrap_or(PortRange::IDENTIFIERS);
-            return Choice { range, pattern: u64::MAX };
+            return AllowedPorts { range, pattern: u64::MAX };
         }
         let class = if port < 1024 { PortRange::SYSTEM } else { PortRange::USER };
         let range = self.ports.map_or(class, |ports| ports.and(class).unwrap_or(ports));
         let pattern = match (self.parity && protocol == Protocol::UDP, port % 2) {
             (false, _) => u64::MAX,
-            (true, 0) => Choice::EVEN,
-            (true, _) => !Choice::EVEN,
+            (true, 0) => AllowedPorts::EVEN,
+            (true, _) => !AllowedPorts::EVEN,
         };
-        Choice { range, pattern }
+        AllowedPorts { range, pattern }
     }
 }
 
@@ -242,19 +242,19 @@ mod tests {
     /// NU4, NU5.
     #[test]
     fn the_choice_keeps_class_and_parity() {
-        let manner = Manner::default();
-        let choice = manner.choice(Protocol::UDP, 53);
+        let policy = PortPolicy::default();
+        let choice = policy.allowed_ports(Protocol::UDP, 53);
         assert!(choice.allows(53) && choice.allows(1023));
         assert!(!choice.allows(54) && !choice.allows(1025) && !choice.allows(0));
-        let choice = manner.choice(Protocol::TCP, 40_000);
+        let choice = policy.allowed_ports(Protocol::TCP, 40_000);
         assert!(choice.allows(40_001) && choice.allows(65_535) && !choice.allows(1023));
     }
 
     #[test]
     fn a_range_outside_the_class_wins_over_the_class() {
-        let manner = Manner { ports: PortRange::new(5000, 5010), ..Manner::default() };
-        assert!(manner.choice(Protocol::TCP, 80).allows(5003));
-        assert!(!manner.choice(Protocol::TCP, 4000).allows(4000));
+        let policy = PortPolicy { ports: PortRange::new(5000, 5010), ..PortPolicy::default() };
+        assert!(policy.allowed_ports(Protocol::TCP, 80).allows(5003));
+        assert!(!policy.allowed_ports(Protocol::TCP, 4000).allows(4000));
     }
 
     /// NC1.

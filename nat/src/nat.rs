@@ -18,7 +18,7 @@ use packet::snapshot::{Damaged, ensure};
 use packet::{DropReason, Instant, InterfaceId, Transport};
 use serde::{Deserialize, Serialize};
 
-use crate::eviction::Room;
+use crate::eviction::Accounts;
 use crate::flow::Flow;
 use crate::index::{Hashes, mix};
 use crate::lifetime::Lifetimes;
@@ -47,7 +47,7 @@ pub struct Nat {
     #[serde(skip, default = "unkeyed")]
     pub(crate) hashes: Hashes,
     pub(crate) table: Table,
-    pub(crate) room: Room,
+    pub(crate) accounts: Accounts,
     pub(crate) mappings: Mappings,
     /// The counts that no table keeps; the others are zero here.
     pub(crate) counts: Stats,
@@ -67,7 +67,7 @@ impl Nat {
             lifetimes: Lifetimes::default(),
             hashes: Hashes::new(seed),
             table: Table::new(),
-            room: Room::new(),
+            accounts: Accounts::new(),
             mappings: Mappings::new(),
             counts: Stats::default(),
             latest: Instant::ZERO,
@@ -88,7 +88,7 @@ impl Nat {
             core::mem::replace(&mut self.listeners, listeners),
         );
         self.mappings.publish(&self.listeners);
-        self.end_changed((&before.0, &before.1));
+        self.revalidate((&before.0, &before.1));
         self.reserve();
     }
 
@@ -115,7 +115,11 @@ impl Nat {
     ) -> bool {
         self.collect(now);
         let is_judged = |out| {
-            let hides = self.rules.hiding(source, destination, Path { came_on, owner: None, out });
+            let hides = self.rules.hiding(
+                source,
+                destination,
+                Path { ingress: came_on, owner: None, egress: out },
+            );
             self.covers(source, destination, out) || hides.is_some_and(|rule| rule.inside_reachable)
         };
         out.is_some_and(is_judged)
@@ -192,19 +196,19 @@ impl Nat {
             flows: self.table.len(),
             mappings: self.mappings.len(),
             ports: self.mappings.ports_in_use(),
-            hosts: self.room.hosts.len(),
+            hosts: self.accounts.hosts.len(),
             ..self.counts
         }
     }
 
     /// Ends flows whose time has come, a batch of them; costs a comparison once it was done in this second.
     pub(crate) fn collect(&mut self, now: Instant) {
-        self.tell(now);
+        self.set_latest(now);
         for _ in 0..EXPIRY_BATCH {
             match self.table.next_due(now) {
                 None => return,
                 Some(Due::Living) => {}
-                Some(Due::Ended(id)) => {
+                Some(Due::Expired(id)) => {
                     self.end(now, id);
                     self.counts.expired += 1;
                 }
@@ -213,7 +217,7 @@ impl Nat {
     }
 
     /// Remembers what time it is.
-    pub(crate) fn tell(&mut self, now: Instant) {
+    pub(crate) fn set_latest(&mut self, now: Instant) {
         self.latest = self.latest.max(now);
     }
 
@@ -229,16 +233,16 @@ impl Nat {
         None
     }
 
-    /// [`Nat::find`], by a guess first.
+    /// [`Nat::find`], by a hint first.
     #[inline]
-    pub(crate) fn find_near(
+    pub(crate) fn find_by_hint(
         &mut self,
         now: Instant,
         tuple: &Tuple,
-        guess: Option<NonZeroU32>,
+        hint: Option<NonZeroU32>,
     ) -> Option<(FlowId, Direction)> {
-        if let Some(guess) = guess
-            && let Some((id, direction)) = self.table.find_at(guess.get() - 1, tuple)
+        if let Some(hint) = hint
+            && let Some((id, direction)) = self.table.find_at(hint.get() - 1, tuple)
             && self.table.get(id)?.is_living(now)
         {
             return Some((id, direction));
@@ -250,7 +254,7 @@ impl Nat {
     #[inline]
     pub(crate) fn is_reopened(&self, id: FlowId, transport: Transport) -> bool {
         let Transport::Tcp { flags, .. } = transport else { return false };
-        Tcp::opens(flags) && self.table.get(id).is_some_and(Flow::has_ended)
+        Tcp::opens(flags) && self.table.get(id).is_some_and(Flow::is_closed)
     }
 
     /// [`Nat::find`] for a packet that may open a connection anew.
@@ -268,7 +272,7 @@ impl Nat {
         let Some((number, flow, holdings)) = self.table.remove(&self.hashes, id) else {
             return;
         };
-        self.room.leave(&self.hashes, holdings.seat, number, flow.class());
+        self.accounts.discharge(&self.hashes, holdings.groups, number, flow.class());
         let (original, reply) = (flow.tuple(Direction::Original), flow.tuple(Direction::Reply));
         if flow.shares_port() {
             let (external, port) = (reply.destination, reply.destination_port);
@@ -299,7 +303,7 @@ impl Nat {
         // Another key than before does nobody harm: nothing depends on where in an index a flow is.
         self.hashes = Hashes::new(self.seed);
         self.table.reindex(&self.hashes);
-        self.room.reindex(&self.hashes);
+        self.accounts.reindex(&self.hashes);
         self.mappings.reindex(&self.hashes, self.table.len())?;
         self.check_room()?;
         self.reserve();
@@ -332,7 +336,7 @@ impl Nat {
         }
         let flows = self.limits.flows;
         self.table.reserve(flows);
-        self.room.reserve(flows);
+        self.accounts.reserve(flows);
         self.mappings.reserve(flows, self.rules.filters_by_address());
     }
 }

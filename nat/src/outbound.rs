@@ -3,16 +3,16 @@
 use packet::rewrite::{self, End};
 use packet::{DropReason, Dropped, Instant, Ipv4, Protocol, Transport};
 
-use crate::creation::{Opening, Source};
-use crate::flow::Origin;
+use crate::creation::{NewFlow, Source};
+use crate::flow::FlowOrigin;
 use crate::inbound::begins;
-use crate::lookup::Course;
+use crate::lookup::FlowDirection;
 use crate::mapping::MappingId;
 use crate::nat::Nat;
-use crate::revalidation::{Path, Stand};
+use crate::revalidation::{Path, SnatKind};
 use crate::table::FlowId;
 use crate::tcp::Tcp;
-use crate::translated::{Arrival, Departure, Destined, Plan, Translated};
+use crate::translated::{AfterDnat, AfterSnat, Arrival, CtState, Departure};
 use crate::tuple::{Direction, Tuple};
 
 impl Nat {
@@ -27,22 +27,22 @@ impl Nat {
     pub fn outbound(
         &mut self,
         now: Instant,
-        packet: Destined,
+        packet: AfterDnat,
         arrival: Arrival,
         departure: Departure,
-    ) -> Result<Translated, Dropped> {
-        self.tell(now);
-        let translated = match packet.plan {
-            Plan::Known { flow, direction, transport } => {
+    ) -> Result<AfterSnat, Dropped> {
+        self.set_latest(now);
+        let translated = match packet.state {
+            CtState::Established { flow, direction, transport } => {
                 self.follow(now, packet, (flow, direction), transport, departure)
             }
-            Plan::Fresh if !self.is_configured() => Ok(Translated::new(packet.into_packet())),
-            Plan::Fresh => self.masquerade(now, packet, arrival, departure),
-            Plan::Redirected { original, origin, mapping } => {
+            CtState::Untracked if !self.is_configured() => Ok(AfterSnat::new(packet.into_packet())),
+            CtState::Untracked => self.masquerade(now, packet, arrival, departure),
+            CtState::Dnat { original, origin, mapping } => {
                 let redirected = Redirected { original, arrival, origin, mapping };
                 self.redirect(now, packet, redirected, departure)
             }
-            Plan::Error { flow, direction } => {
+            CtState::Related { flow, direction } => {
                 self.outbound_error(packet, (flow, direction), departure)
             }
         };
@@ -57,18 +57,18 @@ impl Nat {
     fn follow(
         &mut self,
         now: Instant,
-        destined: Destined,
+        destined: AfterDnat,
         (id, direction): (FlowId, Direction),
         transport: Transport,
         departure: Departure,
-    ) -> Result<Translated, Dropped> {
+    ) -> Result<AfterSnat, Dropped> {
         let Some(flow) = self.table.get(id) else {
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
         };
         let sent = flow.tuple(direction);
         let seen = flow.tuple(direction.opposite());
         // Routes may have changed under it.
-        if !self.may_leave(id, direction, departure.interface) {
+        if !self.may_egress(id, direction, departure.interface) {
             self.end(now, id);
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
         }
@@ -79,28 +79,28 @@ impl Nat {
         {
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
         }
-        self.proceed(now, id, direction, transport, destined.packet().total_len());
+        self.track(now, id, direction, transport, destined.packet().total_len());
         let mut packet = destined.into_packet();
         if (seen.destination, seen.destination_port) != (sent.source, sent.source_port) {
             set_source(&mut packet, &seen, direction);
         }
-        Ok(Translated::of_flow(packet, Course { flow: id, direction }))
+        Ok(AfterSnat::of_flow(packet, FlowDirection { flow: id, direction }))
     }
 
     /// A packet that goes where it was sent, and belongs to no flow.
     fn masquerade(
         &mut self,
         now: Instant,
-        destined: Destined,
+        destined: AfterDnat,
         arrival: Arrival,
         departure: Departure,
-    ) -> Result<Translated, Dropped> {
+    ) -> Result<AfterSnat, Dropped> {
         let packet = destined.packet();
         let (from, to) = (packet.source(), packet.destination());
         let Some(rule) = self.rules.masquerade(from, to, departure.interface) else {
             return self.enter(now, destined, arrival, departure);
         };
-        let manner = rule.manner();
+        let policy = rule.policy();
         let transport = packet.transport();
         let Some(original) = Tuple::of(packet.ip(), transport) else {
             return Err(destined.undo().refuse(match transport {
@@ -118,17 +118,17 @@ impl Nat {
         let Some(external) = departure.external else {
             return Err(destined.undo().refuse(DropReason::NatNoAddress));
         };
-        let opening = Opening {
+        let new = NewFlow {
             original,
             to: (original.destination, original.destination_port),
-            source: Source::Translated { external, owner: Some(departure.interface), manner },
-            origin: Origin::Masquerade,
+            source: Source::Translated { external, owner: Some(departure.interface), policy },
+            origin: FlowOrigin::Masquerade,
             tcp: first_state(transport),
             mapping: None,
             path: Path::new(arrival, departure.interface),
             port: arrival.port,
         };
-        self.begin(now, destined, opening)
+        self.begin(now, destined, new)
     }
 
     /// A packet that leaves as it came, and belongs to no flow. From outside nobody comes in to the hosts inside, or all
@@ -136,39 +136,39 @@ impl Nat {
     fn enter(
         &mut self,
         now: Instant,
-        destined: Destined,
+        destined: AfterDnat,
         arrival: Arrival,
         departure: Departure,
-    ) -> Result<Translated, Dropped> {
+    ) -> Result<AfterSnat, Dropped> {
         let packet = destined.packet();
         let (from, to) = (packet.source(), packet.destination());
         let path = Path::new(arrival, departure.interface);
         match self.rules.hiding(from, to, path) {
             None => {
                 self.end_reopened(now, packet);
-                return Ok(Translated::new(destined.into_packet()));
+                return Ok(AfterSnat::new(destined.into_packet()));
             }
             Some(rule) if rule.inside_reachable => {}
             Some(_) => return Err(destined.undo().refuse(DropReason::Unsolicited)),
         }
         let transport = packet.transport();
         let Some(original) = Tuple::of(packet.ip(), transport).filter(|_| begins(transport)) else {
-            return Ok(Translated::new(destined.into_packet()));
+            return Ok(AfterSnat::new(destined.into_packet()));
         };
         if let Some(found) = self.find_for(now, &original, transport) {
             return self.join(now, destined, found, departure);
         }
-        let opening = Opening {
+        let new = NewFlow {
             original,
             to: (original.destination, original.destination_port),
             source: Source::Kept,
-            origin: Origin::Admitted,
+            origin: FlowOrigin::Admitted,
             tcp: first_state(transport),
             mapping: None,
             path,
             port: arrival.port,
         };
-        self.begin(now, destined, opening)
+        self.begin(now, destined, new)
     }
 
     /// Where a connection is opened anew that no rule translates any more, what is left of the old one must not either.
@@ -187,10 +187,10 @@ impl Nat {
     fn redirect(
         &mut self,
         now: Instant,
-        destined: Destined,
+        destined: AfterDnat,
         redirected: Redirected,
         departure: Departure,
-    ) -> Result<Translated, Dropped> {
+    ) -> Result<AfterSnat, Dropped> {
         let Redirected { original, arrival, origin, mapping } = redirected;
         let packet = destined.packet();
         let transport = packet.transport();
@@ -202,29 +202,29 @@ impl Nat {
             None => return Err(destined.undo().refuse(DropReason::NatNoFlow)),
         };
         let path = Path::new(arrival, departure.interface);
-        let source = match self.rules.stand(original.source, to.0, true, path) {
-            Stand::Kept => Source::Kept,
-            Stand::Hairpin(manner) => {
-                Source::Translated { external: original.destination, owner: arrival.owner, manner }
+        let source = match self.rules.snat_kind(original.source, to.0, true, path) {
+            SnatKind::Untranslated => Source::Kept,
+            SnatKind::Hairpin(policy) => {
+                Source::Translated { external: original.destination, owner: arrival.owner, policy }
             }
-            Stand::Uplink(out, manner) => match departure.external {
-                Some(external) => Source::Translated { external, owner: Some(out), manner },
+            SnatKind::Masquerade(out, policy) => match departure.external {
+                Some(external) => Source::Translated { external, owner: Some(out), policy },
                 None => return Err(destined.undo().refuse(DropReason::NatNoAddress)),
             },
         };
         let (tcp, port) = (first_state(transport), arrival.port);
-        let opening = Opening { original, to, source, origin, tcp, mapping, path, port };
-        self.begin(now, destined, opening)
+        let new = NewFlow { original, to, source, origin, tcp, mapping, path, port };
+        self.begin(now, destined, new)
     }
 
     /// A packet whose flow began after its first step: it follows if it goes where the flow goes.
     fn join(
         &mut self,
         now: Instant,
-        destined: Destined,
+        destined: AfterDnat,
         (id, direction): (FlowId, Direction),
         departure: Departure,
-    ) -> Result<Translated, Dropped> {
+    ) -> Result<AfterSnat, Dropped> {
         let transport = destined.packet().transport();
         let now_to = Tuple::of(destined.packet().ip(), transport).map(Tuple::inverse);
         let flow = self.table.get(id).map(|flow| flow.tuple(direction.opposite()));
@@ -242,19 +242,19 @@ impl Nat {
     fn begin(
         &mut self,
         now: Instant,
-        destined: Destined,
-        opening: Opening,
-    ) -> Result<Translated, Dropped> {
-        match self.open(now, opening, destined.packet().total_len()) {
+        destined: AfterDnat,
+        new: NewFlow,
+    ) -> Result<AfterSnat, Dropped> {
+        match self.create(now, new, destined.packet().total_len()) {
             Ok(reply) => {
                 let mut packet = destined.into_packet();
-                let original = opening.original;
+                let original = new.original;
                 if (reply.destination, reply.destination_port)
                     != (original.source, original.source_port)
                 {
                     set_source(&mut packet, &reply, Direction::Original);
                 }
-                Ok(Translated::new(packet))
+                Ok(AfterSnat::new(packet))
             }
             Err(reason) => Err(destined.undo().refuse(reason)),
         }
@@ -264,7 +264,7 @@ impl Nat {
 struct Redirected {
     original: Tuple,
     arrival: Arrival,
-    origin: Origin,
+    origin: FlowOrigin,
     mapping: Option<MappingId>,
 }
 

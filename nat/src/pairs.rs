@@ -18,13 +18,13 @@ pub(crate) struct Pairs {
 
 #[derive(Clone, Debug)]
 struct Pair {
-    ends: Ends,
+    ends: AddressPair,
     flows: NonZeroU32,
 }
 
 /// Source and destination of what an inside host sends within a flow, before anybody translates it. The other
 /// direction's destination is an address that stands for the host: its own, or a published one.
-type Ends = (Ipv4Addr, Ipv4Addr);
+type AddressPair = (Ipv4Addr, Ipv4Addr);
 
 impl Pairs {
     pub(crate) const fn new() -> Self {
@@ -75,13 +75,13 @@ impl Pairs {
         self.slab.iter().map(|(_, pair)| pair.flows.get() as usize).sum()
     }
 
-    fn find(&self, hashes: &Hashes, ends: Ends) -> Option<u32> {
+    fn find(&self, hashes: &Hashes, ends: AddressPair) -> Option<u32> {
         self.index
             .find(hash(hashes, ends), |id| self.slab.get(id).is_some_and(|pair| pair.ends == ends))
     }
 }
 
-fn ends(flow: &Flow) -> Ends {
+fn ends(flow: &Flow) -> AddressPair {
     let (original, reply) = (flow.tuple(Direction::Original), flow.tuple(Direction::Reply));
     match reply.destination == original.source {
         // Its source is kept: somebody spoke to a host inside, by another address.
@@ -90,6 +90,6 @@ fn ends(flow: &Flow) -> Ends {
     }
 }
 
-fn hash(hashes: &Hashes, (source, destination): Ends) -> u64 {
+fn hash(hashes: &Hashes, (source, destination): AddressPair) -> u64 {
     hashes.of((u64::from(u32::from(source)), u64::from(u32::from(destination))))
 }

@@ -16,7 +16,7 @@ use packet::{Instant, InterfaceId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::mapping::MappingId;
-use crate::masquerade::Choice;
+use crate::masquerade::AllowedPorts;
 use crate::rules::Listeners;
 
 /// How long a freed port is kept from other hosts (RFC 6888 REQ-8).
@@ -53,7 +53,7 @@ impl Bits {
 
 /// The ports of one external address and protocol. 544 KiB when every port was used once, touched as they are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Pool {
+pub(crate) struct PortPool {
     pub(crate) address: Ipv4Addr,
     pub(crate) protocol: Protocol,
     /// The router's interface that bears the address.
@@ -69,7 +69,7 @@ pub(crate) struct Pool {
     in_use: usize,
 }
 
-impl Pool {
+impl PortPool {
     pub(crate) fn new(
         address: Ipv4Addr,
         protocol: Protocol,
@@ -145,19 +145,19 @@ impl Pool {
         now: Instant,
         host: Ipv4Addr,
         wish: u16,
-        choice: Choice,
+        allowed: AllowedPorts,
         start: u64,
     ) -> Option<u16> {
         self.end_rests(now);
-        if choice.allows(wish) && self.is_free_for(host, wish) {
+        if allowed.allows(wish) && self.is_free_for(host, wish) {
             return Some(wish);
         }
-        let (low, high) = (choice.range.low(), choice.range.high());
+        let (low, high) = (allowed.range.low(), allowed.range.high());
         let start = low + (start % (u64::from(high - low) + 1)) as u16;
-        self.scan(start, high, choice.pattern)
-            .or_else(|| self.scan(low, start, choice.pattern))
-            .or_else(|| self.own_rest(host, choice))
-            .or_else(|| self.any_rest(start, choice))
+        self.scan(start, high, allowed.pattern)
+            .or_else(|| self.scan(low, start, allowed.pattern))
+            .or_else(|| self.own_rest(host, allowed))
+            .or_else(|| self.any_rest(start, allowed))
     }
 
     /// Whether flows to different remotes may leave from `port`: no mapping owns it, and no rule listens there.
@@ -262,14 +262,14 @@ impl Pool {
     }
 
     /// A port that rests from `host` itself: the last resort, so that hosts do not run in circles.
-    fn own_rest(&self, host: Ipv4Addr, choice: Choice) -> Option<u16> {
-        let (low, high) = (choice.range.low(), choice.range.high());
+    fn own_rest(&self, host: Ipv4Addr, allowed: AllowedPorts) -> Option<u16> {
+        let (low, high) = (allowed.range.low(), allowed.range.high());
         for word in low / 64..=high / 64 {
-            let mut rests = self.resting.word(word) & choice.pattern;
+            let mut rests = self.resting.word(word) & allowed.pattern;
             while rests != 0 {
                 let port = word * 64 + rests.trailing_zeros() as u16;
                 rests &= rests - 1;
-                if choice.allows(port) && self.is_free_for(host, port) {
+                if allowed.allows(port) && self.is_free_for(host, port) {
                     return Some(port);
                 }
             }
@@ -278,12 +278,12 @@ impl Pool {
     }
 
     /// A port that rests from another host: better than none, or than one that a flow has.
-    fn any_rest(&self, start: u16, choice: Choice) -> Option<u16> {
+    fn any_rest(&self, start: u16, allowed: AllowedPorts) -> Option<u16> {
         let rests = |low: u16, high: u16| {
             (low / 64..=high / 64).find_map(|word| {
                 let mut free =
                     self.resting.word(word) & !self.used.word(word) & !self.published.word(word);
-                free &= choice.pattern;
+                free &= allowed.pattern;
                 if word == low / 64 {
                     free &= u64::MAX << (low % 64);
                 }
@@ -293,7 +293,7 @@ impl Pool {
                 (free != 0).then(|| word * 64 + free.trailing_zeros() as u16)
             })
         };
-        rests(start, choice.range.high()).or_else(|| rests(choice.range.low(), start))
+        rests(start, allowed.range.high()).or_else(|| rests(allowed.range.low(), start))
     }
 
     fn slot(&self, port: u16) -> u64 {

@@ -33,7 +33,7 @@ pub enum Listen {
 
 impl Listen {
     /// Whether it listens on `address`, which `owner` of the router's interfaces bears, if one does.
-    pub fn hears(self, address: Ipv4Addr, owner: Option<InterfaceId>) -> bool {
+    pub fn matches(self, address: Ipv4Addr, owner: Option<InterfaceId>) -> bool {
         match self {
             Self::Address(own) => own == address,
             Self::Interface(interface) => owner == Some(interface),

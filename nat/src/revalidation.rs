@@ -20,8 +20,8 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use packet::{InterfaceId, Protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::flow::{Flow, Origin};
-use crate::masquerade::{Filtering, Manner, Mapping, Masquerade};
+use crate::flow::{Flow, FlowOrigin};
+use crate::masquerade::{Filtering, Mapping, Masquerade, PortPolicy};
 use crate::nat::Nat;
 use crate::rules::{Listeners, Rules};
 use crate::table::FlowId;
@@ -32,28 +32,28 @@ use crate::tuple::Direction;
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Path {
     /// Its first packet came in here.
-    pub(crate) came_on: InterfaceId,
+    pub(crate) ingress: InterfaceId,
     /// The router's interface that bears the address it was sent to, if one does.
     pub(crate) owner: Option<InterfaceId>,
     /// It left here, and packets of its direction do.
-    pub(crate) out: InterfaceId,
+    pub(crate) egress: InterfaceId,
 }
 
 impl Path {
     pub(crate) const fn new(arrival: Arrival, out: InterfaceId) -> Self {
-        Self { came_on: arrival.interface, owner: arrival.owner, out }
+        Self { ingress: arrival.interface, owner: arrival.owner, egress: out }
     }
 }
 
 /// What becomes of a flow's source.
 #[derive(Copy, Clone, Debug)]
-pub(crate) enum Stand {
+pub(crate) enum SnatKind {
     /// It stays.
-    Kept,
-    /// The address of the interface that it leaves through, in this manner.
-    Uplink(InterfaceId, Manner),
+    Untranslated,
+    /// The address of the interface that it leaves through, by this policy.
+    Masquerade(InterfaceId, PortPolicy),
     /// The address that its first packet was sent to, because it turns back to the inside.
-    Hairpin(Manner),
+    Hairpin(PortPolicy),
 }
 
 /// What rules say of a flow.
@@ -61,7 +61,7 @@ pub(crate) enum Stand {
 struct Verdict {
     /// Where a listener sends it.
     to: Option<SocketAddrV4>,
-    stand: Stand,
+    snat: SnatKind,
     /// The published port that its source leaves from.
     named: Option<u16>,
     /// How the rule filters that lends the port through which it was let in.
@@ -74,36 +74,38 @@ struct Verdict {
 
 impl Rules {
     /// What becomes of the source of a flow to `to`; `redirected`: it was sent elsewhere.
-    pub(crate) fn stand(
+    pub(crate) fn snat_kind(
         &self,
         source: Ipv4Addr,
         to: Ipv4Addr,
         redirected: bool,
         path: Path,
-    ) -> Stand {
-        if let Some(rule) = self.masquerade(source, to, path.out) {
-            return Stand::Uplink(path.out, rule.manner());
+    ) -> SnatKind {
+        if let Some(rule) = self.masquerade(source, to, path.egress) {
+            return SnatKind::Masquerade(path.egress, rule.policy());
         }
         // What turns back leaves from the address that it was sent to, so that the answer comes through here (RFC 4787
         // REQ-9, RFC 5382 REQ-8).
-        let inside = path.owner.and_then(|owner| self.inside_rule(source, path.came_on, owner));
-        match inside.map(|rule| rule.manner()) {
-            Some(manner) if redirected => Stand::Hairpin(manner),
-            None if redirected && path.came_on == path.out => Stand::Hairpin(Manner::default()),
-            _ => Stand::Kept,
+        let inside = path.owner.and_then(|owner| self.inside_rule(source, path.ingress, owner));
+        match inside.map(|rule| rule.policy()) {
+            Some(policy) if redirected => SnatKind::Hairpin(policy),
+            None if redirected && path.ingress == path.egress => {
+                SnatKind::Hairpin(PortPolicy::default())
+            }
+            _ => SnatKind::Untranslated,
         }
     }
 
     /// The rule that keeps the host `to` inside from who is where the rule leads out. What turns back there was not
     /// sent inside, though the rule's source may hold everybody.
     pub(crate) fn hiding(&self, from: Ipv4Addr, to: Ipv4Addr, path: Path) -> Option<&Masquerade> {
-        self.masquerade(to, from, path.came_on).filter(|_| path.came_on != path.out)
+        self.masquerade(to, from, path.ingress).filter(|_| path.ingress != path.egress)
     }
 }
 
 impl Nat {
     /// Ends the flows of which the rules say something else than `before`.
-    pub(crate) fn end_changed(&mut self, before: (&Rules, &Listeners)) {
+    pub(crate) fn revalidate(&mut self, before: (&Rules, &Listeners)) {
         let (rules, listeners) = (self.rules.clone(), self.listeners.clone());
         let places = 0..self.table.bound();
         let ends = |number: &u32| {
@@ -123,12 +125,17 @@ impl Nat {
     }
 
     /// Whether a packet of a flow may leave through `out` as its flow's packets do.
-    pub(crate) fn may_leave(&mut self, id: FlowId, direction: Direction, out: InterfaceId) -> bool {
+    pub(crate) fn may_egress(
+        &mut self,
+        id: FlowId,
+        direction: Direction,
+        out: InterfaceId,
+    ) -> bool {
         let Some((flow, path)) = self.table.get(id).zip(self.table.path(id)) else { return false };
         match direction {
-            Direction::Original if out == path.out => true,
+            Direction::Original if out == path.egress => true,
             Direction::Original => {
-                let moved = Path { out, ..path };
+                let moved = Path { egress: out, ..path };
                 let rules = (&self.rules, &self.listeners);
                 let holds =
                     Verdict::of(flow, path, rules).is_same(&Verdict::of(flow, moved, rules), flow);
@@ -140,7 +147,7 @@ impl Nat {
             Direction::Reply => {
                 let (original, reply) = (flow.tuple(direction.opposite()), flow.tuple(direction));
                 let own = original.destination == reply.source;
-                let stays = path.owner.is_none_or(|owner| out == owner || out == path.came_on);
+                let stays = path.owner.is_none_or(|owner| out == owner || out == path.ingress);
                 own || stays || !self.rules.masquerade.iter().any(|rule| rule.out == out)
             }
         }
@@ -153,25 +160,25 @@ impl Verdict {
         let protocol = original.protocol;
         let listener =
             listeners.rule(protocol, original.destination, original.destination_port, path.owner);
-        let redirected = flow.origin() != Origin::Masquerade;
-        let stand = rules.stand(original.source, reply.source, redirected, path);
-        let bearer = match stand {
-            Stand::Kept => None,
-            Stand::Uplink(out, _) => Some(Some(out)),
-            Stand::Hairpin(_) => Some(path.owner),
+        let redirected = flow.origin() != FlowOrigin::Masquerade;
+        let snat = rules.snat_kind(original.source, reply.source, redirected, path);
+        let bearer = match snat {
+            SnatKind::Untranslated => None,
+            SnatKind::Masquerade(out, _) => Some(Some(out)),
+            SnatKind::Hairpin(_) => Some(path.owner),
         };
         let source = SocketAddrV4::new(original.source, original.source_port);
         let named = bearer.and_then(|bearer| {
             listeners.ports_of(protocol, source, reply.destination, bearer).next()
         });
-        let lends = path.owner.filter(|_| flow.origin() == Origin::Admitted);
+        let lends = path.owner.filter(|_| flow.origin() == FlowOrigin::Admitted);
         let lender = lends.and_then(|owner| rules.lender(reply.source, owner));
-        let covers = rules.masquerade(original.source, reply.source, path.out);
-        let entered = flow.origin() == Origin::Admitted && path.owner.is_none();
+        let covers = rules.masquerade(original.source, reply.source, path.egress);
+        let entered = flow.origin() == FlowOrigin::Admitted && path.owner.is_none();
         let hides = rules.hiding(original.source, reply.source, path).filter(|_| entered);
         Self {
             to: listener.map(|rule| rule.to),
-            stand,
+            snat,
             named,
             lender: lender.map(|rule| rule.filtering),
             reaches: hides.map(|rule| rule.inside_reachable),
@@ -187,18 +194,20 @@ impl Verdict {
 
     fn is_same(&self, after: &Self, flow: &Flow) -> bool {
         let to = (self.to, self.lender, self.reaches) == (after.to, after.lender, after.reaches);
-        to && match (self.stand, after.stand) {
-            (Stand::Kept, Stand::Kept) => true,
-            (Stand::Uplink(out, old), Stand::Uplink(now, new)) if out == now => {
+        to && match (self.snat, after.snat) {
+            (SnatKind::Untranslated, SnatKind::Untranslated) => true,
+            (SnatKind::Masquerade(out, old), SnatKind::Masquerade(now, new)) if out == now => {
                 self.has_same_port(after, flow, old, new)
             }
-            (Stand::Hairpin(old), Stand::Hairpin(new)) => self.has_same_port(after, flow, old, new),
+            (SnatKind::Hairpin(old), SnatKind::Hairpin(new)) => {
+                self.has_same_port(after, flow, old, new)
+            }
             _ => false,
         }
     }
 
     /// Whether a flow's external port is as right as it was.
-    fn has_same_port(&self, after: &Self, flow: &Flow, old: Manner, new: Manner) -> bool {
+    fn has_same_port(&self, after: &Self, flow: &Flow, old: PortPolicy, new: PortPolicy) -> bool {
         let (inside, port) = (
             flow.tuple(Direction::Original).source_port,
             flow.tuple(Direction::Reply).destination_port,
@@ -207,11 +216,11 @@ impl Verdict {
         if !matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMP) {
             return true;
         }
-        let allowed = |manner: Manner| manner.choice(protocol, inside).allows(port);
+        let allowed = |policy: PortPolicy| policy.allowed_ports(protocol, inside).allows(port);
         let named = self.named == after.named || after.named == Some(port);
         let lent = after.named.is_some() || allowed(new) || !allowed(old);
-        let filters = |manner: Manner| match manner.mapping {
-            Mapping::EndpointIndependent => Some(manner.filtering),
+        let filters = |policy: PortPolicy| match policy.mapping {
+            Mapping::EndpointIndependent => Some(policy.filtering),
             Mapping::AddressAndPortDependent => None,
         };
         named && lent && filters(old) == filters(new)

@@ -116,7 +116,7 @@ impl Listeners {
         let same_port = self.sorted.get(first..)?.iter();
         same_port
             .take_while(|rule| Self::key(rule) == key)
-            .find(|rule| rule.listen.hears(address, owner))
+            .find(|rule| rule.listen.matches(address, owner))
     }
 
     /// The ports at this address behind which `service` is reached: what it says first leaves from one of them.
@@ -132,7 +132,7 @@ impl Listeners {
         let same =
             self.services.iter().skip(first).take_while(move |rule| Self::service(rule) == key);
         let ports =
-            same.filter(move |rule| rule.listen.hears(address, owner)).map(|rule| rule.port);
+            same.filter(move |rule| rule.listen.matches(address, owner)).map(|rule| rule.port);
         // An earlier rule may lead elsewhere from there.
         ports.filter(move |port| self.find(protocol, address, *port, owner) == Some(service))
     }
@@ -146,7 +146,7 @@ impl Listeners {
     ) -> impl Iterator<Item = u16> {
         self.sorted
             .iter()
-            .filter(move |rule| rule.protocol == protocol && rule.listen.hears(address, owner))
+            .filter(move |rule| rule.protocol == protocol && rule.listen.matches(address, owner))
             .map(|rule| rule.port)
     }
 

@@ -19,8 +19,8 @@ pub struct Stats {
     pub created: u64,
     /// Flows that ended by silence.
     pub expired: u64,
-    /// Flows that made room at a limit: ended, unanswered or idle.
-    pub displaced: u64,
+    /// Flows that were evicted at a limit: closed, unanswered or idle.
+    pub evicted: u64,
     /// Flows that somebody ended: flushed, or their address went away.
     pub flushed: u64,
     /// Packets refused.
@@ -33,7 +33,7 @@ impl Stats {
         let Refused { no_flow, filtered, no_port, table_full, host_limit, .. } = self.refused;
         let Refused { no_address, bad_error, other, .. } = self.refused;
         let refused = [no_flow, filtered, no_port, table_full, host_limit, no_address, bad_error];
-        let own = [self.created, self.expired, self.displaced, self.flushed, other];
+        let own = [self.created, self.expired, self.evicted, self.flushed, other];
         own.into_iter().chain(refused).all(is_count)
     }
 }

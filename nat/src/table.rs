@@ -4,12 +4,12 @@ use packet::Instant;
 use packet::snapshot::{Damaged, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::eviction::Seat;
+use crate::eviction::FlowGroups;
 use crate::expiry::{Buckets, Wheel};
 use crate::flow::Flow;
 use crate::index::{Hashes, Index};
 use crate::limits::Limits;
-use crate::lookup::Note;
+use crate::lookup::CachedHop;
 use crate::mapping::MappingId;
 use crate::pairs::Pairs;
 use crate::revalidation::Path;
@@ -32,7 +32,7 @@ pub(crate) struct Holdings {
     /// The mapping whose external port its first packet was sent to.
     pub(crate) destination_mapping: Option<MappingId>,
     /// Whom it counts against.
-    pub(crate) seat: Seat,
+    pub(crate) groups: FlowGroups,
     /// Between which interfaces it was begun.
     pub(crate) path: Path,
 }
@@ -41,12 +41,12 @@ pub(crate) struct Holdings {
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Due {
     /// Its time is over.
-    Ended(FlowId),
+    Expired(FlowId),
     /// Packets came meanwhile; it is looked at again later.
     Living,
 }
 
-/// Flows with their deadlines. For each: 64 bytes itself, 36 of holdings, 16 of notes, 32 to 64 in the index, 12 in the
+/// Flows with their deadlines. For each: 64 bytes itself, 36 of holdings, 16 of cached next hops, 32 to 64 in the index, 12 in the
 /// wheel, and up to 48 for the pair of its hosts where no other flow has the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Read")]
@@ -56,7 +56,7 @@ pub(crate) struct Table {
     holdings: Vec<(u32, Holdings)>,
     /// By the flow's number, then by direction.
     #[serde(skip)]
-    notes: Vec<[Note; 2]>,
+    hops: Vec<[CachedHop; 2]>,
     /// Numbers are twice the flow's, plus one for the reply direction.
     #[serde(skip)]
     index: Index,
@@ -84,9 +84,9 @@ impl TryFrom<Read> for Table {
         ensure(holdings.len() == places, "flows and what they hold differ in number")?;
         let wheel = Wheel::read(wheel, |number| flows.get(number).is_some())?;
         ensure(wheel.len() == flows.len(), "a flow has no deadline")?;
-        let notes = vec![[Note::default(); 2]; places];
+        let hops = vec![[CachedHop::default(); 2]; places];
         let (index, pairs) = (Index::new(), Pairs::new());
-        Ok(Self { flows, holdings, notes, index, pairs, wheel, births })
+        Ok(Self { flows, holdings, hops, index, pairs, wheel, births })
     }
 }
 
@@ -95,7 +95,7 @@ impl Table {
         Self {
             flows: Slab::new(),
             holdings: Vec::new(),
-            notes: Vec::new(),
+            hops: Vec::new(),
             index: Index::new(),
             pairs: Pairs::new(),
             wheel: Wheel::new(),
@@ -117,7 +117,7 @@ impl Table {
     pub(crate) fn reserve(&mut self, flows: usize) {
         self.flows.reserve(flows);
         self.holdings.reserve_exact(flows.saturating_sub(self.holdings.len()));
-        self.notes.reserve_exact(flows.saturating_sub(self.notes.len()));
+        self.hops.reserve_exact(flows.saturating_sub(self.hops.len()));
         self.pairs.reserve(flows);
         self.wheel.reserve(flows);
     }
@@ -136,39 +136,39 @@ impl Table {
         Some((FlowId { number: found / 2, births: self.births }, direction(found)))
     }
 
-    /// [`Table::find`] by a guess where the flow is.
+    /// [`Table::find`] by a hint where the flow is.
     #[inline]
-    pub(crate) fn find_at(&self, guess: u32, tuple: &Tuple) -> Option<(FlowId, Direction)> {
-        let flow = self.flows.get(guess / 2)?;
-        let found = flow.tuple(direction(guess)) == *tuple;
-        found.then_some((FlowId { number: guess / 2, births: self.births }, direction(guess)))
+    pub(crate) fn find_at(&self, hint: u32, tuple: &Tuple) -> Option<(FlowId, Direction)> {
+        let flow = self.flows.get(hint / 2)?;
+        let found = flow.tuple(direction(hint)) == *tuple;
+        found.then_some((FlowId { number: hint / 2, births: self.births }, direction(hint)))
     }
 
-    /// The guess for [`Table::find_at`] that probably holds for a tuple with this hash.
+    /// The hint for [`Table::find_at`] that probably holds for a tuple with this hash.
     #[inline]
-    pub(crate) fn likely(&self, hash: u64) -> Option<u32> {
+    pub(crate) fn hint(&self, hash: u64) -> Option<u32> {
         self.index.find(hash, |_| true)
     }
 
-    /// Reads what lies about the flow of a guess.
+    /// Reads what lies about the flow of a hint.
     #[inline]
-    pub(crate) fn touch(&self, guess: u32) -> u64 {
-        let note = self.notes.get(guess as usize / 2).map_or(0, |[note, _]| note.0);
-        self.flows.get(guess / 2).map_or(0, |flow| flow.deadline().as_nanos() ^ note)
+    pub(crate) fn prefetch(&self, hint: u32) -> u64 {
+        let hop = self.hops.get(hint as usize / 2).map_or(0, |[hop, _]| hop.0);
+        self.flows.get(hint / 2).map_or(0, |flow| flow.deadline().as_nanos() ^ hop)
     }
 
-    /// What was noted of a flow's direction.
+    /// The next hop cached for a flow's direction.
     #[inline]
-    pub(crate) fn note(&self, id: FlowId, direction: Direction) -> Option<Note> {
-        let notes = self.notes.get(id.number as usize).filter(|_| self.is_same(id))?;
-        Some(notes[direction as usize])
+    pub(crate) fn cached_hop(&self, id: FlowId, direction: Direction) -> Option<CachedHop> {
+        let hops = self.hops.get(id.number as usize).filter(|_| self.is_same(id))?;
+        Some(hops[direction as usize])
     }
 
-    pub(crate) fn set_note(&mut self, id: FlowId, direction: Direction, note: Note) {
+    pub(crate) fn cache_hop(&mut self, id: FlowId, direction: Direction, hop: CachedHop) {
         if self.is_same(id)
-            && let Some(notes) = self.notes.get_mut(id.number as usize)
+            && let Some(hops) = self.hops.get_mut(id.number as usize)
         {
-            notes[direction as usize] = note;
+            hops[direction as usize] = hop;
         }
     }
 
@@ -229,9 +229,9 @@ impl Table {
             Some(place) => *place = (self.births, holdings),
             None => self.holdings.push((self.births, holdings)),
         }
-        match self.notes.get_mut(number as usize) {
-            Some(place) => *place = [Note::default(); 2],
-            None => self.notes.push([Note::default(); 2]),
+        match self.hops.get_mut(number as usize) {
+            Some(place) => *place = [CachedHop::default(); 2],
+            None => self.hops.push([CachedHop::default(); 2]),
         }
         for (entry, hash) in (2 * number..).zip(hashed) {
             self.index.insert(hash, entry);
@@ -273,7 +273,7 @@ impl Table {
             self.wheel.insert(now, number, deadline);
             return Some(Due::Living);
         }
-        Some(Due::Ended(FlowId { number, births: self.births }))
+        Some(Due::Expired(FlowId { number, births: self.births }))
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
@@ -291,9 +291,9 @@ impl Table {
     }
 
     /// Where a flow is and whom it counts against.
-    pub(crate) fn seat(&self, id: FlowId) -> Option<(u32, Seat)> {
+    pub(crate) fn groups(&self, id: FlowId) -> Option<(u32, FlowGroups)> {
         let (_, holdings) = self.holdings.get(id.number as usize).filter(|_| self.is_same(id))?;
-        Some((id.number, holdings.seat))
+        Some((id.number, holdings.groups))
     }
 
     /// The flow in this place, with what it holds.

@@ -8,7 +8,7 @@
 //! States are those `conntrack` prints. `SYN_SENT2` is a SYN from both sides (simultaneous open). Each side's FIN is
 //! marked, so that a repeated FIN is not taken for the other side's. A RST leads to `CLOSE` and does not end the flow
 //! (RFC 7857 section 2.2), and since anyone may forge one, segments with ACK from both sides after it lead back.
-//! A SYN on a connection that has ended (`TIME_WAIT`, `CLOSE`) is not its own: it begins another flow.
+//! A SYN on a connection that is closed (`TIME_WAIT`, `CLOSE`) is not its own: it begins another flow.
 
 use packet::transport::TcpFlags;
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,7 @@ impl Tcp {
     }
 
     /// Whether both sides have closed it, or one has reset it.
-    pub(crate) const fn has_ended(self) -> bool {
+    pub(crate) const fn is_closed(self) -> bool {
         matches!(self.state, State::TimeWait | State::Close)
     }
 
@@ -369,7 +369,7 @@ mod tests {
             let closing = ["CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE"];
             assert_eq!(state.name(), [&name[..], &closing].concat()[number]);
             assert_eq!(tcp.is_opening(), number < 3);
-            assert_eq!(tcp.has_ended(), number > 6);
+            assert_eq!(tcp.is_closed(), number > 6);
         }
     }
 

@@ -1,6 +1,6 @@
-//! Witnesses that a packet has been through NAT, one for each side of the router.
+//! Witnesses that a packet has been through NAT: behind DNAT, ahead of routing, and behind SNAT.
 //!
-//! Routing asks for a [`Destined`] and delivery for a [`Translated`]; only [`Nat`](crate::Nat) makes them, so the
+//! Routing asks for an [`AfterDnat`] and delivery for an [`AfterSnat`]; only [`Nat`](crate::Nat) makes them, so the
 //! order of translation is a matter of types.
 
 use core::net::Ipv4Addr;
@@ -9,9 +9,9 @@ use packet::icmp;
 use packet::rewrite::{self, End};
 use packet::{InterfaceId, Ipv4, PortId, Protocol, Transport};
 
-use crate::facts::Found;
-use crate::flow::Origin;
-use crate::lookup::Course;
+use crate::facts::DnatReason;
+use crate::flow::FlowOrigin;
+use crate::lookup::FlowDirection;
 use crate::mapping::MappingId;
 use crate::table::FlowId;
 use crate::tuple::{Direction, Tuple};
@@ -38,24 +38,24 @@ pub struct Departure {
 
 /// A packet whose destination is the true one.
 #[derive(Debug)]
-pub struct Destined {
+pub struct AfterDnat {
     pub(crate) packet: Ipv4,
-    pub(crate) plan: Plan,
+    pub(crate) state: CtState,
     undo: Undo,
-    for_us: bool,
+    local: bool,
 }
 
 /// What is known about a packet ahead of routing, for the step behind it.
 #[derive(Copy, Clone, Debug)]
-pub(crate) enum Plan {
+pub(crate) enum CtState {
     /// Nothing: its destination is as it was sent.
-    Fresh,
+    Untracked,
     /// It belongs to a flow.
-    Known { flow: FlowId, direction: Direction, transport: Transport },
+    Established { flow: FlowId, direction: Direction, transport: Transport },
     /// It goes elsewhere than it was sent, and a flow is to be kept if it survives.
-    Redirected { original: Tuple, origin: Origin, mapping: Option<MappingId> },
+    Dnat { original: Tuple, origin: FlowOrigin, mapping: Option<MappingId> },
     /// An ICMP error about a packet of a flow; `direction` is the error's own.
-    Error { flow: FlowId, direction: Direction },
+    Related { flow: FlowId, direction: Direction },
 }
 
 /// How to give a packet back as it was sent.
@@ -66,38 +66,38 @@ enum Undo {
     Error { destination: Ipv4Addr, quoted: Tuple },
 }
 
-impl Destined {
-    /// A packet that nobody needs to translate inbound. `for_us`: its destination is one of the router's addresses.
-    pub const fn untouched(packet: Ipv4, for_us: bool) -> Self {
-        Self { packet, plan: Plan::Fresh, undo: Undo::Nothing, for_us }
+impl AfterDnat {
+    /// A packet that nobody needs to translate inbound. `local`: its destination is one of the router's addresses.
+    pub const fn untouched(packet: Ipv4, local: bool) -> Self {
+        Self { packet, state: CtState::Untracked, undo: Undo::Nothing, local }
     }
 
     /// Gives the packet its true destination.
     #[inline]
     pub(crate) fn redirect(
         mut packet: Ipv4,
-        plan: Plan,
+        state: CtState,
         sent: Tuple,
         to: Tuple,
         owned: bool,
     ) -> Self {
         if (sent.destination, sent.destination_port) == (to.destination, to.destination_port) {
-            return Self { plan, ..Self::untouched(packet, owned) };
+            return Self { state, ..Self::untouched(packet, owned) };
         }
         rewrite::endpoint(&mut packet, End::Destination, to.destination, Some(to.destination_port));
         Self {
             packet,
-            plan,
+            state,
             undo: Undo::Destination(sent.destination, Some(sent.destination_port)),
-            for_us: false,
+            local: false,
         }
     }
 
     /// Gives an ICMP error its true addressee: the sender of the packet it quotes, which gets its packet `quoted` back
     /// `as_sent`.
-    pub(crate) fn readdress(
+    pub(crate) fn translate_error(
         mut packet: Ipv4,
-        plan: Plan,
+        state: CtState,
         quoted: Tuple,
         as_sent: Tuple,
         owned: bool,
@@ -107,9 +107,9 @@ impl Destined {
         requote(&mut packet, &as_sent);
         Self {
             packet,
-            plan,
+            state,
             undo: Undo::Error { destination, quoted },
-            for_us: owned && destination == as_sent.source,
+            local: owned && destination == as_sent.source,
         }
     }
 
@@ -119,18 +119,20 @@ impl Destined {
     }
 
     /// Whether the packet is for the router itself: sent to one of its addresses and not redirected.
-    pub const fn is_for_us(&self) -> bool {
-        self.for_us
+    pub const fn is_local(&self) -> bool {
+        self.local
     }
 
     /// How the destination was found.
-    pub const fn found(&self) -> Found {
-        match self.plan {
-            Plan::Fresh => Found::Nothing,
-            Plan::Known { .. } => Found::Flow,
-            Plan::Redirected { origin: Origin::Admitted, .. } => Found::Mapping,
-            Plan::Redirected { origin: Origin::Publish | Origin::Masquerade, .. } => Found::Publish,
-            Plan::Error { .. } => Found::Error,
+    pub const fn dnat_reason(&self) -> DnatReason {
+        match self.state {
+            CtState::Untracked => DnatReason::Unchanged,
+            CtState::Established { .. } => DnatReason::Flow,
+            CtState::Dnat { origin: FlowOrigin::Admitted, .. } => DnatReason::Mapping,
+            CtState::Dnat { origin: FlowOrigin::Publish | FlowOrigin::Masquerade, .. } => {
+                DnatReason::Publish
+            }
+            CtState::Related { .. } => DnatReason::Error,
         }
     }
 
@@ -170,23 +172,23 @@ fn requote(error: &mut Ipv4, tuple: &Tuple) {
 
 /// A packet whose source is the one that the other side shall see.
 #[derive(Debug)]
-pub struct Translated {
+pub struct AfterSnat {
     packet: Ipv4,
-    course: Option<Course>,
+    flow: Option<FlowDirection>,
 }
 
-impl Translated {
+impl AfterSnat {
     pub(crate) const fn new(packet: Ipv4) -> Self {
-        Self { packet, course: None }
+        Self { packet, flow: None }
     }
 
-    pub(crate) const fn of_flow(packet: Ipv4, course: Course) -> Self {
-        Self { packet, course: Some(course) }
+    pub(crate) const fn of_flow(packet: Ipv4, flow: FlowDirection) -> Self {
+        Self { packet, flow: Some(flow) }
     }
 
     /// The flow's direction that it goes in, when the flow was there before it.
-    pub const fn course(&self) -> Option<Course> {
-        self.course
+    pub const fn flow(&self) -> Option<FlowDirection> {
+        self.flow
     }
 
     /// The packet.

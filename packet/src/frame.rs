@@ -35,7 +35,7 @@ struct Fields {
     end: u32,
     tag: Option<Tag>,
     offload: Offload,
-    guess: Option<NonZeroU32>,
+    flow_hint: Option<NonZeroU32>,
 }
 
 impl Frame {
@@ -48,7 +48,7 @@ impl Frame {
             end: start,
             tag: None,
             offload: Offload::Complete,
-            guess: None,
+            flow_hint: None,
         }))
     }
 
@@ -114,16 +114,16 @@ impl Frame {
         self.0.offload = offload;
     }
 
-    /// Where somebody who read ahead thinks that its flow is. It may be wrong, and nobody relies on it.
+    /// Where its flow probably is, from a prefetch. It may be wrong, and nobody relies on it.
     #[inline]
-    pub fn guess(&self) -> Option<NonZeroU32> {
-        self.0.guess
+    pub fn flow_hint(&self) -> Option<NonZeroU32> {
+        self.0.flow_hint
     }
 
-    /// Leaves a guess.
+    /// Leaves a hint where its flow is.
     #[inline]
-    pub fn set_guess(&mut self, guess: Option<NonZeroU32>) {
-        self.0.guess = guess;
+    pub fn set_flow_hint(&mut self, hint: Option<NonZeroU32>) {
+        self.0.flow_hint = hint;
     }
 
     /// Room for a receiver to write into: `prefix` bytes of header that do not belong to the frame, then the frame.
@@ -143,7 +143,7 @@ impl Frame {
         self.0.end = (end as u32).max(self.0.start);
         self.0.tag = None;
         self.0.offload = Offload::Complete;
-        self.0.guess = None;
+        self.0.flow_hint = None;
     }
 
     /// The frame with `prefix` bytes of headroom ahead of it, for a sender to write a header into and send at once.
@@ -164,7 +164,7 @@ impl Frame {
         self.0.end = (HEADROOM + len) as u32;
         self.0.tag = None;
         self.0.offload = Offload::Complete;
-        self.0.guess = None;
+        self.0.flow_hint = None;
         self.bytes_mut().fill(0);
         true
     }

@@ -3,14 +3,14 @@
 //! # Theory of operation
 //! A flow's next hop follows from rules, routes and interfaces, which change only through
 //! [`Switch::apply`](crate::Switch::apply) and with a port's state; each such change begins an *epoch*. With each
-//! direction of a flow NAT keeps a note: the epoch, and the number of the adjacency that its last packet left by. An
+//! direction of a flow NAT caches a hop: the epoch, and the number of the adjacency that its last packet left by. An
 //! adjacency itself holds as long as the neighbour table and its bridge's forwarding database are at the versions that it
 //! was made from, and as long as its neighbour is trusted. What no longer holds is not mended here: the packet goes the
 //! long way, which notes what it found. So nothing but time depends on this table.
 
 use std::collections::BTreeMap;
 
-use nat::Note;
+use nat::CachedHop;
 use packet::{BridgeId, Instant, InterfaceId, Mac};
 
 use crate::bridge::Bridges;
@@ -54,7 +54,7 @@ pub(crate) struct Adjacencies {
 
 impl Adjacencies {
     pub(crate) const fn new() -> Self {
-        // A note of zero, which every flow begins with, is of no epoch.
+        // A hop of zero, which every flow begins with, is of no epoch.
         Self { epoch: 1, entries: Vec::new(), numbers: BTreeMap::new() }
     }
 
@@ -65,20 +65,20 @@ impl Adjacencies {
         self.numbers.clear();
     }
 
-    /// The adjacency that a note names, if it holds for what comes in on an interface.
+    /// The adjacency that a cached hop names, if it holds for what comes in on an interface.
     #[inline]
     pub(crate) fn find(
         &self,
-        note: Note,
+        hop: CachedHop,
         now: Instant,
         arrival: InterfaceId,
         neighbors: &Neighbors,
         bridges: &Bridges,
     ) -> Option<&Adjacency> {
-        if (note.0 >> 32) as u32 != self.epoch {
+        if (hop.0 >> 32) as u32 != self.epoch {
             return None;
         }
-        let adjacency = self.entries.get(note.0 as u32 as usize)?;
+        let adjacency = self.entries.get(hop.0 as u32 as usize)?;
         let Basis { until, neighbors: version, station } = adjacency.basis;
         let holds = version == neighbors.version
             && adjacency.arrival == arrival
@@ -89,14 +89,14 @@ impl Adjacencies {
         holds.then_some(adjacency)
     }
 
-    /// Keeps the adjacency of a neighbour; the note to find it by.
-    pub(crate) fn keep(&mut self, key: Key, adjacency: Adjacency) -> Note {
+    /// Keeps the adjacency of a neighbour; the hop to find it by.
+    pub(crate) fn keep(&mut self, key: Key, adjacency: Adjacency) -> CachedHop {
         let next = self.entries.len() as u32;
         let number = *self.numbers.entry((key, adjacency.arrival)).or_insert(next);
         match self.entries.get_mut(number as usize) {
             Some(place) => *place = adjacency,
             None => self.entries.push(adjacency),
         }
-        Note(u64::from(self.epoch) << 32 | u64::from(number))
+        CachedHop(u64::from(self.epoch) << 32 | u64::from(number))
     }
 }

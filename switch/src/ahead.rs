@@ -16,7 +16,7 @@ const BATCH: usize = 64;
 
 impl Switch {
     /// Reads what these events will look up in tables that are too large for the processor's nearer caches, so that
-    /// the loads overlap in place of waiting for one another. Changes nothing but guesses that it leaves with the frames,
+    /// the loads overlap in place of waiting for one another. Changes nothing but hints that it leaves with the frames,
     /// and may be left out. It pays for more than a few frames, and costs nothing while tables are small.
     pub fn look_ahead(&self, events: &mut [Event]) {
         let far_stations = self.bridges.iter().any(|(_, bridge)| bridge.fdb.is_far());
@@ -24,7 +24,7 @@ impl Switch {
             if far_stations {
                 self.look_for_stations(batch);
             }
-            if self.nat.is_far() {
+            if self.nat.needs_prefetch() {
                 self.look_for_flows(batch);
             }
         }
@@ -57,28 +57,28 @@ impl Switch {
     fn look_for_flows(&self, batch: &mut [Event]) {
         let mut hashes = [None; BATCH];
         for (hash, event) in hashes.iter_mut().zip(&*batch) {
-            *hash = self.hash_ahead(event);
+            *hash = self.flow_hash(event);
         }
-        let mut guesses: [Option<NonZeroU32>; BATCH] = [None; BATCH];
-        for (guess, hash) in guesses.iter_mut().zip(hashes) {
-            *guess = hash.and_then(|hash| self.nat.guess(hash));
+        let mut hints: [Option<NonZeroU32>; BATCH] = [None; BATCH];
+        for (hint, hash) in hints.iter_mut().zip(hashes) {
+            *hint = hash.and_then(|hash| self.nat.flow_hint(hash));
         }
         let mut read = 0;
-        for (guess, event) in guesses.iter().zip(batch) {
-            if let Some(guess) = guess
+        for (hint, event) in hints.iter().zip(batch) {
+            if let Some(hint) = hint
                 && let Event::Frame { frame, .. } = event
             {
-                frame.set_guess(Some(*guess));
-                read ^= self.nat.touch(*guess);
+                frame.set_flow_hint(Some(*hint));
+                read ^= self.nat.prefetch(*hint);
             }
         }
         black_box(read);
     }
 
-    fn hash_ahead(&self, event: &Event) -> Option<u64> {
+    fn flow_hash(&self, event: &Event) -> Option<u64> {
         let Event::Frame { frame, .. } = event else { return None };
         match Ip::in_frame(frame.bytes())? {
-            (_, Ip::V4(packet)) => self.nat.hash_ahead(packet),
+            (_, Ip::V4(packet)) => self.nat.flow_hash(packet),
             (_, Ip::V6(_)) => None,
         }
     }

@@ -5,7 +5,7 @@
 //! A refusal by the router is [`Silent`](Refusal::Silent), or [`Tell`](Refusal::Tell) when the sender should hear of
 //! it; it then carries the packet as its sender knew it.
 
-use nat::{Arrival, Departure, Destined};
+use nat::{AfterDnat, Arrival, Departure};
 use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, VlanId};
 
 use crate::bridge::{Decision, Way};
@@ -223,9 +223,9 @@ impl Switch {
             self.count_fragments(&packet);
         }
         // A packet of a known flow whose way is known takes the steps from here in one.
-        let seen = self.nat.see(now, &packet);
-        if let Some((seen, adjacency)) = self.known_way(now, origin, seen.as_ref()) {
-            packet = match self.shortcut(now, packet, to_group, seen, adjacency, out) {
+        let lookup = self.nat.lookup(now, &packet);
+        if let Some((lookup, adjacency)) = self.cached_next_hop(now, origin, lookup.as_ref()) {
+            packet = match self.shortcut(now, packet, to_group, lookup, adjacency, out) {
                 Ok(fate) => return Ok(fate),
                 Err(packet) => packet,
             };
@@ -247,13 +247,13 @@ impl Switch {
         let target = self.router.routes.find(sent_to);
         let owner = target.and_then(Target::owner);
         let arrival = Arrival { interface: origin.interface, owner, port: Some(origin.port) };
-        let destined = match &seen {
-            Some(seen) => self.nat.inbound_seen(now, packet, seen, arrival)?,
-            None if !self.nat.is_configured() => Destined::untouched(packet, owner.is_some()),
+        let destined = match &lookup {
+            Some(lookup) => self.nat.inbound_with(now, packet, lookup, arrival)?,
+            None if !self.nat.is_configured() => AfterDnat::untouched(packet, owner.is_some()),
             None => self.nat.inbound(now, packet, arrival)?,
         };
         self.trace.destined(now, &self.nat, &destined, owner);
-        if destined.is_for_us() {
+        if destined.is_local() {
             return self.local(now, destined.into_packet(), origin, out);
         }
 
@@ -284,7 +284,7 @@ impl Switch {
 
         // 8 deliver: TTL one less; to a MAC, or wait (bounded) for one.
         self.trace.enter(Step::Deliver);
-        let course = translated.course();
+        let flow = translated.flow();
         let mut packet = translated.into_packet();
         packet.decrement_ttl();
         let frame = packet.into_frame();
@@ -293,7 +293,7 @@ impl Switch {
                 self.told_if_lost(now, &dropped, hop.interface, out);
                 Err(dropped.into())
             }
-            Ok(Fate::Sent) if course.is_some() => Ok(self.note_course(now, course, origin, hop)),
+            Ok(Fate::Sent) if flow.is_some() => Ok(self.cache_next_hop(now, flow, origin, hop)),
             outcome => Ok(outcome?),
         }
     }

@@ -156,7 +156,7 @@ impl Ground<'_> {
     fn heard(&self, protocol: Protocol, address: Ipv4Addr, port: u16) -> Option<usize> {
         let owner = self.router.routes.owner(address);
         let hears = |rule: &Publish| {
-            (rule.protocol, rule.port) == (protocol, port) && rule.listen.hears(address, owner)
+            (rule.protocol, rule.port) == (protocol, port) && rule.listen.matches(address, owner)
         };
         self.rules.publish.iter().position(hears)
     }

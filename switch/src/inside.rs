@@ -5,8 +5,8 @@
 
 use core::net::Ipv4Addr;
 
-use nat::facts::Found;
-use nat::{Destined, Rules};
+use nat::facts::DnatReason;
+use nat::{AfterDnat, Rules};
 use packet::InterfaceId;
 
 use crate::routes::Routes;
@@ -30,7 +30,7 @@ pub(crate) fn shows(
 #[inline]
 pub(crate) fn is_foreign(
     rules: &Rules,
-    packet: &Destined,
+    packet: &AfterDnat,
     (arrival, back): (InterfaceId, Option<InterfaceId>),
     out: InterfaceId,
 ) -> bool {
@@ -38,7 +38,7 @@ pub(crate) fn is_foreign(
     if back.is_some_and(is_real) || !rules.is_outside(out) {
         return false;
     }
-    let begins = !matches!(packet.found(), Found::Flow | Found::Error);
+    let begins = !matches!(packet.dnat_reason(), DnatReason::Flow | DnatReason::Error);
     let packet = packet.packet();
     begins && rules.masquerade(packet.source(), packet.destination(), out).is_none()
 }

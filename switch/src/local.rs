@@ -190,7 +190,7 @@ impl Switch {
         };
         let arrival = Arrival { interface, owner, port: None };
         match self.nat.inbound(now, packet, arrival) {
-            Ok(destined) if !destined.is_for_us() => {
+            Ok(destined) if !destined.is_local() => {
                 let mut packet = destined.into_packet();
                 // The error comes from us, as the inside knows us.
                 if let Some(own) = self.router.way(packet.destination()).and_then(|hop| hop.source)

@@ -1,7 +1,7 @@
 //! Steps 5 to 8 in one, for a packet of a known flow whose way is known. It ends as the long way would end it; where
 //! anything is not as usual, it goes the long way.
 
-use nat::{Course, Note, Seen};
+use nat::{CachedHop, FlowDirection, Lookup};
 use packet::ip::V4_HEADER;
 use packet::segment::segment_ip_len;
 use packet::{EtherType, Ethernet, Instant, InterfaceId, Ipv4};
@@ -19,20 +19,20 @@ use crate::switch::Switch;
 impl Switch {
     /// The adjacency that the last packet of the same flow left by, if it holds.
     #[inline]
-    pub(crate) fn known_way<'a>(
+    pub(crate) fn cached_next_hop<'a>(
         &self,
         now: Instant,
         origin: Origin,
-        seen: Option<&'a Seen>,
-    ) -> Option<(&'a Seen, Adjacency)> {
-        let seen = seen?;
-        Some((seen, self.noted(now, origin, self.nat.note(seen)?)?))
+        lookup: Option<&'a Lookup>,
+    ) -> Option<(&'a Lookup, Adjacency)> {
+        let lookup = lookup?;
+        Some((lookup, self.cached(now, origin, self.nat.cached_hop_of(lookup)?)?))
     }
 
     #[inline]
-    fn noted(&self, now: Instant, origin: Origin, note: Note) -> Option<Adjacency> {
+    fn cached(&self, now: Instant, origin: Origin, hop: CachedHop) -> Option<Adjacency> {
         let (neighbors, arrival) = (&self.router.neighbors, origin.interface);
-        self.adjacencies.find(note, now, arrival, neighbors, &self.bridges).copied()
+        self.adjacencies.find(hop, now, arrival, neighbors, &self.bridges).copied()
     }
 
     /// Sends a packet the way that its flow's last one went.
@@ -45,7 +45,7 @@ impl Switch {
         now: Instant,
         packet: Ipv4,
         to_group: bool,
-        seen: &Seen,
+        lookup: &Lookup,
         adjacency: Adjacency,
         out: &mut Outbox,
     ) -> Result<Fate, Ipv4> {
@@ -57,27 +57,27 @@ impl Switch {
         if !usual || segment_ip_len(packet.frame()) > usize::from(mtu) {
             return Err(packet);
         }
-        let mut frame = self.nat.pass(now, packet, seen)?.into_frame();
+        let mut frame = self.nat.translate(now, packet, lookup)?.into_frame();
         Ethernet::emit(&mut frame, to, from, EtherType::IPV4);
         Ok(out.send_one(egress, frame))
     }
 
-    /// Notes where a packet of a flow, if it was of one, has just gone, for those that follow it. A note that holds stays:
-    /// the flows of a tunnel go the long way with every packet.
-    pub(crate) fn note_course(
+    /// Caches the next hop that a packet of a flow, if it was of one, has just left by. One that holds stays: the flows of
+    /// a tunnel take the slow path with every packet.
+    pub(crate) fn cache_next_hop(
         &mut self,
         now: Instant,
-        course: Option<Course>,
+        flow: Option<FlowDirection>,
         origin: Origin,
         hop: Hop,
     ) -> Fate {
         let key = Key::new(hop.interface, hop.next);
-        if let Some(course) = course
-            && self.nat.noted(course).and_then(|note| self.noted(now, origin, note)).is_none()
+        if let Some(flow) = flow
+            && self.nat.cached_hop(flow).and_then(|hop| self.cached(now, origin, hop)).is_none()
             && let Some(adjacency) = self.adjacency(now, origin.interface, key)
         {
-            let note = self.adjacencies.keep(key, adjacency);
-            self.nat.set_note(course, note);
+            let hop = self.adjacencies.keep(key, adjacency);
+            self.nat.cache_hop(flow, hop);
         }
         Fate::Sent
     }

@@ -3,8 +3,8 @@
 
 use core::net::Ipv4Addr;
 
-use nat::facts::{Ends, Flow, Found};
-use nat::masquerade::Judgement;
+use nat::facts::{DnatReason, Endpoints, FlowMatch};
+use nat::masquerade::RuleMatch;
 use packet::arp::Arp;
 use packet::icmp::IcmpError;
 use packet::{BridgeId, DropReason, Frame, InterfaceId, Ipv4Net, Mac, PortId, Tag, VlanId};
@@ -112,7 +112,7 @@ pub enum Note {
     /// An IPv4 packet reached the router.
     Packet {
         /// Who speaks to whom.
-        ends: Ends,
+        ends: Endpoints,
         /// Its time to live.
         ttl: u8,
         /// Its length, in bytes.
@@ -126,17 +126,17 @@ pub enum Note {
         fragments: usize,
     },
     /// What NAT made of the destination.
-    Destined {
+    Dnat {
         /// How it was found; nothing when there are neither rules nor flows.
-        found: Option<Found>,
+        found: Option<DnatReason>,
         /// The packet's flow.
-        flow: Option<Flow>,
+        flow: Option<FlowMatch>,
         /// The publish rule that listens there, from 1.
         publish: Option<usize>,
         /// The packet as it came.
-        before: Ends,
+        before: Endpoints,
         /// The packet with its true destination.
-        after: Ends,
+        after: Endpoints,
         /// The interface that bears the true destination: the packet is for the router itself.
         own: Option<InterfaceId>,
     },
@@ -148,19 +148,19 @@ pub enum Note {
         ttl: u8,
     },
     /// What NAT made of the source.
-    Translated {
+    Snat {
         /// The interface that it leaves through.
         out: InterfaceId,
         /// The packet's flow; none when it belongs to none, or was refused.
-        flow: Option<Flow>,
+        flow: Option<FlowMatch>,
         /// Whether that began with this packet.
         is_new: bool,
         /// What each masquerade rule said, in order.
-        judgements: Vec<Judgement>,
+        rule_matches: Vec<RuleMatch>,
         /// The packet as it was ahead of this step.
-        before: Ends,
+        before: Endpoints,
         /// The packet as it leaves; none when it was refused.
-        after: Option<Ends>,
+        after: Option<Endpoints>,
     },
     /// Who gets the packet next.
     NextHop {

@@ -6,8 +6,8 @@
 
 use core::ops::Range;
 
-use nat::facts::{Ends, Sent};
-use nat::{Departure, Destined, Nat, Translated};
+use nat::facts::{Endpoints, SentPacket};
+use nat::{AfterDnat, AfterSnat, Departure, Nat};
 use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4, Mac, PortId, Tag, VlanId};
 
 use crate::bridge::{Bridge, Decision, Way};
@@ -35,9 +35,9 @@ struct Awake {
     notes: Vec<(Step, Note)>,
     parts: Parts,
     /// The packet under way, as its sender sent it.
-    sent: Option<Sent>,
+    sent: Option<SentPacket>,
     /// The same as it is now.
-    ends: Option<Ends>,
+    ends: Option<Endpoints>,
     /// Whether it belonged to a flow when it came.
     is_known: bool,
 }
@@ -84,7 +84,7 @@ impl Witness {
     #[inline(always)]
     pub(crate) fn packet(&mut self, packet: &Ipv4) {
         if let Some(awake) = &mut self.awake {
-            let sent = Sent::of(packet);
+            let sent = SentPacket::of(packet);
             (awake.sent, awake.ends) = (Some(sent), Some(sent.ends));
             let (ttl, len) = (packet.ttl(), packet.total_len());
             write(awake, self.step, || Note::Packet { ends: sent.ends, ttl, len });
@@ -97,7 +97,7 @@ impl Witness {
         &mut self,
         now: Instant,
         nat: &Nat,
-        destined: &Destined,
+        destined: &AfterDnat,
         owner: Option<InterfaceId>,
     ) {
         if let Some(awake) = &mut self.awake {
@@ -111,7 +111,7 @@ impl Witness {
         &mut self,
         now: Instant,
         nat: &Nat,
-        outcome: &Result<Translated, Dropped>,
+        outcome: &Result<AfterSnat, Dropped>,
         departure: Departure,
     ) {
         if let Some(awake) = &mut self.awake {
@@ -132,19 +132,19 @@ fn destination(
     step: Step,
     now: Instant,
     nat: &Nat,
-    destined: &Destined,
+    destined: &AfterDnat,
     owner: Option<InterfaceId>,
 ) {
     let Some(sent) = awake.sent else { return };
     let flow = nat.flow_of(now, &sent);
-    let after = Ends::of(destined.packet());
-    let note = Note::Destined {
-        found: nat.is_configured().then(|| destined.found()),
+    let after = Endpoints::of(destined.packet());
+    let note = Note::Dnat {
+        found: nat.is_configured().then(|| destined.dnat_reason()),
         flow,
         publish: nat.publish_of(&sent, owner),
         before: sent.ends,
         after,
-        own: owner.filter(|_| destined.is_for_us()),
+        own: owner.filter(|_| destined.is_local()),
     };
     (awake.ends, awake.is_known) = (Some(after), flow.is_some());
     awake.notes.push((step, note));
@@ -156,19 +156,19 @@ fn source(
     step: Step,
     now: Instant,
     nat: &Nat,
-    outcome: &Result<Translated, Dropped>,
+    outcome: &Result<AfterSnat, Dropped>,
     departure: Departure,
 ) {
     let (Some(sent), Some(before)) = (awake.sent, awake.ends) else { return };
     let out = departure.interface;
     let flow = nat.flow_of(now, &sent).filter(|_| outcome.is_ok());
-    let note = Note::Translated {
+    let note = Note::Snat {
         out,
         flow,
         is_new: flow.is_some() && !awake.is_known,
-        judgements: nat.judgements(before.source, before.destination, out),
+        rule_matches: nat.rule_matches(before.source, before.destination, out),
         before,
-        after: outcome.as_ref().ok().map(|translated| Ends::of(translated.packet())),
+        after: outcome.as_ref().ok().map(|translated| Endpoints::of(translated.packet())),
     };
     awake.notes.push((step, note));
 }

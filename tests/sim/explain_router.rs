@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use lab::wire::{RST, SYN, frame};
 use lab::{Lab, Packet};
-use nat::facts::{Ends, Found};
-use nat::masquerade::Judgement;
+use nat::facts::{DnatReason, Endpoints};
+use nat::masquerade::RuleMatch;
 use packet::DropReason;
 use packet::icmp::IcmpError;
 use switch::change::Hop;
@@ -22,11 +22,11 @@ fn explained(lab: &Lab, port: &str, interface: &str, packet: &Packet) -> Explana
 
 fn ends(explanation: &Explanation) -> (String, Option<String>) {
     let note = explanation.notes.iter().find_map(|(_, note)| match note {
-        Note::Translated { before, after, .. } => Some((before, after)),
+        Note::Snat { before, after, .. } => Some((before, after)),
         _ => None,
     });
     let (before, after) = note.unwrap_or_else(|| panic!("not translated: {explanation:?}"));
-    let words = |ends: &Ends| format!("{}:{:?}", ends.source, ends.ports.map(|ports| ports.0));
+    let words = |ends: &Endpoints| format!("{}:{:?}", ends.source, ends.ports.map(|ports| ports.0));
     (words(before), after.as_ref().map(words))
 }
 
@@ -101,13 +101,13 @@ fn masquerade_tells_its_rule_the_flow_and_the_exception() {
     let out = Packet::udp("192.168.0.2:4000", "198.51.100.7:53", b"?");
     let translated = |explanation: &Explanation| {
         let found = notes(explanation, Step::NatOutbound);
-        let [Note::Translated { flow, is_new, judgements, .. }] = found[..] else {
+        let [Note::Snat { flow, is_new, rule_matches, .. }] = found[..] else {
             panic!("{explanation:?}")
         };
-        (flow.map(|flow| flow.is_reply), *is_new, judgements.clone())
+        (flow.map(|flow| flow.is_reply), *is_new, rule_matches.clone())
     };
     let first = explained(&lab, "red", "br0", &out);
-    assert_eq!(translated(&first), (Some(false), true, vec![Judgement::Covers]));
+    assert_eq!(translated(&first), (Some(false), true, vec![RuleMatch::Covers]));
     let (before, after) = ends(&first);
     assert_eq!(
         (before.as_str(), after.as_deref()),
@@ -117,12 +117,17 @@ fn masquerade_tells_its_rule_the_flow_and_the_exception() {
     lab.ip("red", &out);
     lab.clear();
     let second = explained(&lab, "red", "br0", &out);
-    assert_eq!(translated(&second), (Some(false), false, vec![Judgement::Covers]));
+    assert_eq!(translated(&second), (Some(false), false, vec![RuleMatch::Covers]));
     let back = Packet::udp("198.51.100.7:53", "203.0.113.1:4000", b"!");
     let reply = explained(&lab, "wan", "wan", &back);
     let [
-        Note::Destined {
-            found: Some(Found::Flow), flow: Some(flow), before, after, own: None, ..
+        Note::Dnat {
+            found: Some(DnatReason::Flow),
+            flow: Some(flow),
+            before,
+            after,
+            own: None,
+            ..
         },
     ] = notes(&reply, Step::NatInbound)[..]
     else {
@@ -136,7 +141,7 @@ fn masquerade_tells_its_rule_the_flow_and_the_exception() {
     let excepted =
         explained(&lab, "red", "br0", &Packet::udp("192.168.0.2:4000", "198.51.100.70:53", b"?"));
     let net = "198.51.100.64/28".parse().unwrap();
-    assert_eq!(translated(&excepted), (None, false, vec![Judgement::Excepted(net)]));
+    assert_eq!(translated(&excepted), (None, false, vec![RuleMatch::Excepted(net)]));
     assert_eq!(ends(&excepted).1.as_deref(), Some("192.168.0.2:Some(4000)"), "as it was");
 }
 
@@ -148,7 +153,7 @@ fn published_ports_and_refused_flows_are_told() {
     lab.publish("203.0.113.1:8080/tcp", "192.168.0.2:80");
     let syn = Packet::tcp("198.51.100.9:5000", "203.0.113.1:8080", SYN, b"");
     let explanation = explained(&lab, "wan", "wan", &syn);
-    let [Note::Destined { found: Some(Found::Publish), publish: Some(2), after, own: None, .. }] =
+    let [Note::Dnat { found: Some(DnatReason::Publish), publish: Some(2), after, own: None, .. }] =
         notes(&explanation, Step::NatInbound)[..]
     else {
         panic!("{explanation:?}")
@@ -177,12 +182,12 @@ fn published_ports_and_refused_flows_are_told() {
         (explanation.fate(), explanation.last),
         (Some(Err(DropReason::NatTableFull)), Step::NatOutbound)
     );
-    let [Note::Translated { flow: None, after: None, judgements, .. }, ..] =
+    let [Note::Snat { flow: None, after: None, rule_matches, .. }, ..] =
         notes(&explanation, Step::NatOutbound)[..]
     else {
         panic!("{explanation:?}")
     };
-    assert_eq!(*judgements, [Judgement::Covers]);
+    assert_eq!(*rule_matches, [RuleMatch::Covers]);
 }
 
 /// RT11.

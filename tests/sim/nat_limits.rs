@@ -83,7 +83,7 @@ fn short_connections_without_end_meet_no_limit() {
     }
     assert_eq!(lab.drops(), []);
     let stats = lab.switch().nat_stats();
-    assert_eq!((stats.flows, stats.displaced), (10, 190));
+    assert_eq!((stats.flows, stats.evicted), (10, 190));
 }
 
 /// NU3.

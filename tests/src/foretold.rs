@@ -93,7 +93,7 @@ impl Foretold {
                 Note::Addressee { known, verdict: Verdict::Forward(to), .. } => {
                     assert_eq!(known.map(|station| station.location), Some(*to));
                 }
-                Note::Translated { flow: Some(flow), .. } => {
+                Note::Snat { flow: Some(flow), .. } => {
                     let flows = switch.flows(now);
                     assert!(flows.contains(&flow.view), "{flow:?} is not kept");
                 }

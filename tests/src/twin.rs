@@ -65,9 +65,9 @@ impl Lab {
         self.switch.look_ahead(&mut events);
         let [mut event] = events;
         if let Event::Frame { frame, .. } = &mut event
-            && frame.guess().is_none()
+            && frame.flow_hint().is_none()
         {
-            frame.set_guess(NonZeroU32::new(self.sequence as u32 % 12));
+            frame.set_flow_hint(NonZeroU32::new(self.sequence as u32 % 12));
         }
         event
     }

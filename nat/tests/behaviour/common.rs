@@ -147,7 +147,7 @@ impl Router {
             Ok(destined) => destined,
             Err(dropped) => return refused(dropped),
         };
-        if destined.is_for_us() {
+        if destined.is_local() {
             return Outcome::Local;
         }
         let out = Self::way(destined.packet().destination());

@@ -135,7 +135,7 @@ fn the_routers_own_error_about_a_translated_packet_finds_its_sender() {
     let own = error(EXTERNAL, 3, 1, &sent, 548);
     let arrival = Arrival { interface: WAN, owner: Some(WAN), port: None };
     let destined = router.nat.inbound(s(2), own, arrival).unwrap();
-    assert!(!destined.is_for_us());
+    assert!(!destined.is_local());
     let got = destined.into_packet();
     assert_eq!((got.source(), got.destination()), (EXTERNAL, RED));
     assert_eq!(got.payload()[8..], *original.bytes());

@@ -99,7 +99,7 @@ proptest! {
             }
             let stats = router.nat.stats();
             prop_assert_eq!(router.nat.flows(s(0)).count(), stats.flows);
-            prop_assert_eq!(stats.created - stats.expired - stats.displaced - stats.flushed, stats.flows as u64);
+            prop_assert_eq!(stats.created - stats.expired - stats.evicted - stats.flushed, stats.flows as u64);
         }
         router.nat.flush(|_| false);
         let stats = router.nat.stats();

@@ -261,7 +261,7 @@ fn at_its_limit_a_host_trades_its_oldest_ended_connection_for_a_new_flow() {
     router.pass(s(3), tcp((BLUE, 3001), (REMOTE, 80), RST)).sent();
     let reason = router.pass(s(3), udp((RED, 2005), (REMOTE, 53))).refused();
     assert_eq!(reason, DropReason::NatHostLimit);
-    assert_eq!(router.nat.stats().displaced, 1);
+    assert_eq!(router.nat.stats().evicted, 1);
 }
 
 #[test]

@@ -118,10 +118,10 @@ impl Met {
                 self.put("listen", format!("{}:{port}/{transport}", ends.destination));
             }
             Note::Way { route: Some((net, _)), .. } if step == Step::Route => self.put("net", net),
-            Note::Translated { out, judgements, .. } => {
+            Note::Snat { out, rule_matches, .. } => {
                 self.put("away", names.interface(*out));
-                let covers = |said: &nat::Judgement| *said == nat::Judgement::Covers;
-                if let Some(at) = judgements.iter().position(covers) {
+                let covers = |said: &nat::RuleMatch| *said == nat::RuleMatch::Covers;
+                if let Some(at) = rule_matches.iter().position(covers) {
                     self.put("rule", at + 1);
                 }
             }

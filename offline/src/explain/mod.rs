@@ -220,13 +220,13 @@ impl Names<'_> {
                 let text = format!("the last of {fragments} fragments: the packet goes on whole");
                 Fact::new("whole", text).with("fragments", *fragments)
             }
-            Note::Destined { found, flow, publish, before, after, own } => {
+            Note::Dnat { found, flow, publish, before, after, own } => {
                 self.destined(*found, flow.as_ref(), *publish, (before, after), *own)
             }
             Note::Way { route, ttl } => self.way(*route, *ttl),
-            Note::Translated { out, flow, is_new, judgements, before, after } => {
+            Note::Snat { out, flow, is_new, rule_matches, before, after } => {
                 let flow = (flow.as_ref(), *is_new);
-                self.translated(*out, flow, judgements, (before, after.as_ref()))
+                self.translated(*out, flow, rule_matches, (before, after.as_ref()))
             }
             Note::NextHop { interface, address, known } => {
                 self.next_hop(*interface, *address, known.as_ref())

@@ -1,6 +1,6 @@
 //! People's names for what the switch tells by number, and small phrases that several steps share.
 
-use nat::facts::Ends;
+use nat::facts::Endpoints;
 use packet::icmp::IcmpError;
 use packet::{BridgeId, InterfaceId, PortId, Protocol, Tag, VlanId};
 use switch::view::{Location, NeighborView, Origin, Station};
@@ -97,8 +97,8 @@ pub(super) fn tag(tag: Option<Tag>) -> String {
 }
 
 /// `tcp 192.168.0.2:40000 > 198.51.100.7:80`, `icmp 192.168.0.2 > 198.51.100.7 id 7`
-pub(super) fn ends(ends: &Ends) -> String {
-    let Ends { protocol, source, destination, ports } = *ends;
+pub(super) fn ends(ends: &Endpoints) -> String {
+    let Endpoints { protocol, source, destination, ports } = *ends;
     let name = protocol_name(protocol);
     match ports {
         Some((identifier, _)) if protocol == Protocol::ICMP => {
@@ -119,7 +119,7 @@ fn protocol_name(protocol: Protocol) -> String {
 }
 
 /// `192.168.0.2:40000`; an ICMP query's identifier is its source's: `192.168.0.2 id 7`.
-pub(super) fn source(ends: &Ends) -> String {
+pub(super) fn source(ends: &Endpoints) -> String {
     match ends.ports {
         Some((identifier, _)) if ends.protocol == Protocol::ICMP => {
             format!("{} id {identifier}", ends.source)
@@ -130,7 +130,7 @@ pub(super) fn source(ends: &Ends) -> String {
 }
 
 /// `198.51.100.7:80`; of an ICMP query, with the identifier.
-pub(super) fn destination(ends: &Ends) -> String {
+pub(super) fn destination(ends: &Endpoints) -> String {
     match ends.ports {
         Some((_, identifier)) if ends.protocol == Protocol::ICMP => {
             format!("{} id {identifier}", ends.destination)

@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use nat::facts::{Ends, Flow, Found};
-use nat::masquerade::Judgement;
+use nat::facts::{DnatReason, Endpoints, FlowMatch};
+use nat::masquerade::RuleMatch;
 use packet::{InterfaceId, Ipv4Net};
 use serde_json::Value;
 use switch::trace::{Answer, Lost, Untold};
@@ -14,7 +14,7 @@ use crate::listing::rows::neighbor_state;
 use control::explain::Fact;
 
 impl Names<'_> {
-    pub(super) fn packet(&self, ends: &Ends, ttl: u8, len: usize) -> Fact {
+    pub(super) fn packet(&self, ends: &Endpoints, ttl: u8, len: usize) -> Fact {
         let text = format!("the router takes {}, ttl {ttl}, {len} bytes", names::ends(ends));
         Fact::new("packet", text)
             .with("packet", names::ends(ends))
@@ -24,10 +24,10 @@ impl Names<'_> {
 
     pub(super) fn destined(
         &self,
-        found: Option<Found>,
-        flow: Option<&Flow>,
+        found: Option<DnatReason>,
+        flow: Option<&FlowMatch>,
         publish: Option<usize>,
-        (before, after): (&Ends, &Ends),
+        (before, after): (&Endpoints, &Endpoints),
         own: Option<InterfaceId>,
     ) -> Fact {
         let (from, to) = (names::destination(before), names::destination(after));
@@ -38,18 +38,18 @@ impl Names<'_> {
         let of_flow = flow.map_or_else(|| "a flow".to_owned(), words_of_flow);
         let (result, why) = match found {
             None => ("off", "no rules and no flows".to_owned()),
-            Some(Found::Nothing) => ("none", "no flow and no published port".to_owned()),
-            Some(Found::Flow) => {
+            Some(DnatReason::Unchanged) => ("none", "no flow and no published port".to_owned()),
+            Some(DnatReason::Flow) => {
                 ("flow", flow.map_or_else(|| "part of a flow".to_owned(), part_of_flow))
             }
-            Some(Found::Publish) => {
+            Some(DnatReason::Publish) => {
                 let rule = publish.map_or_else(|| "publish".to_owned(), |n| self.publish(n));
                 ("publish", format!("{rule} listens here"))
             }
-            Some(Found::Mapping) => {
+            Some(DnatReason::Mapping) => {
                 ("mapping", "the port is lent to a host inside that lets this sender in".to_owned())
             }
-            Some(Found::Error) => (
+            Some(DnatReason::Error) => (
                 "error",
                 format!("an ICMP error about a packet of {of_flow}, which goes to its sender"),
             ),
@@ -98,11 +98,11 @@ impl Names<'_> {
     pub(super) fn translated(
         &self,
         out: InterfaceId,
-        (flow, is_new): (Option<&Flow>, bool),
-        judgements: &[Judgement],
-        (before, after): (&Ends, Option<&Ends>),
+        (flow, is_new): (Option<&FlowMatch>, bool),
+        rule_matches: &[RuleMatch],
+        (before, after): (&Endpoints, Option<&Endpoints>),
     ) -> Fact {
-        let covering = judgements.iter().position(|said| *said == Judgement::Covers);
+        let covering = rule_matches.iter().position(|said| *said == RuleMatch::Covers);
         let rule = covering.map(|at| self.masquerade(at + 1));
         let from = names::source(before);
         let change = match after.map(names::source) {
@@ -115,7 +115,7 @@ impl Names<'_> {
             (Some(_), None) if is_new => ("new", "a new flow".to_owned()),
             (Some(flow), _) => ("flow", part_of_flow(flow)),
             (None, Some(rule)) => ("refused", rule),
-            (None, None) => ("none", self.not_covered(judgements, before, out)),
+            (None, None) => ("none", self.not_covered(rule_matches, before, out)),
         };
         Fact::new("nat-outbound", format!("{why}: {change}"))
             .with("result", result)
@@ -126,19 +126,24 @@ impl Names<'_> {
     }
 
     /// Why no masquerade rule is for a packet.
-    fn not_covered(&self, judgements: &[Judgement], ends: &Ends, out: InterfaceId) -> String {
-        if judgements.is_empty() {
+    fn not_covered(
+        &self,
+        rule_matches: &[RuleMatch],
+        ends: &Endpoints,
+        out: InterfaceId,
+    ) -> String {
+        if rule_matches.is_empty() {
             return "no masquerade rule".to_owned();
         }
-        let each = judgements.iter().enumerate().map(|(at, said)| {
+        let each = rule_matches.iter().enumerate().map(|(at, said)| {
             let rule = self.masquerade(at + 1);
             match said {
-                Judgement::Covers => format!("{rule} is for it"),
-                Judgement::OtherInterface => {
+                RuleMatch::Covers => format!("{rule} is for it"),
+                RuleMatch::OtherInterface => {
                     format!("{rule} is not for what leaves {}", self.interface(out))
                 }
-                Judgement::OtherSource => format!("{rule} is not for {}", ends.source),
-                Judgement::Excepted(net) => format!("{rule} excepts {net}"),
+                RuleMatch::OtherSource => format!("{rule} is not for {}", ends.source),
+                RuleMatch::Excepted(net) => format!("{rule} excepts {net}"),
             }
         });
         each.collect::<Vec<_>>().join("; ")
@@ -218,13 +223,13 @@ pub(super) fn not_told(why: Untold) -> Fact {
 }
 
 /// `the flow that 192.168.0.2 began (ESTABLISHED)`
-fn words_of_flow(flow: &Flow) -> String {
+fn words_of_flow(flow: &FlowMatch) -> String {
     let state = flow.view.state.map_or_else(String::new, |state| format!(" ({state})"));
     format!("the flow that {} began{state}", flow.view.original.source)
 }
 
 /// The same, with which way the packet goes.
-fn part_of_flow(flow: &Flow) -> String {
+fn part_of_flow(flow: &FlowMatch) -> String {
     let way = if flow.is_reply { "a reply in" } else { "part of" };
     format!("{way} {}", words_of_flow(flow))
 }

@@ -190,7 +190,7 @@ impl Router {
         let arrival =
             Arrival { interface, owner, port: Some(PortId::new(interface.index() as u32)) };
         let destined = match self.nat.inbound(self.now, packet, arrival) {
-            Ok(destined) if destined.is_for_us() => return Outcome::Local,
+            Ok(destined) if destined.is_local() => return Outcome::Local,
             Ok(destined) => destined,
             Err(dropped) => return refused(dropped),
         };

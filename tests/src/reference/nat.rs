@@ -326,7 +326,7 @@ impl Translator {
         }
         let published = self.rules.publish.iter().find(|rule| {
             let ours = rule.protocol.0 == tuple.protocol && matches!(tuple.protocol, 6 | UDP);
-            ours && rule.port == tuple.to.port() && rule.listen.hears(*tuple.to.ip(), arrival.1)
+            ours && rule.port == tuple.to.port() && rule.listen.matches(*tuple.to.ip(), arrival.1)
         });
         if let Some(rule) = published {
             if !begins(transport) {

@@ -72,7 +72,7 @@ fn say(rules: &Rules, flow: &Flow, out: InterfaceId) -> Said {
             rule.protocol.0 == protocol
                 && matches!(protocol, 6 | UDP)
                 && rule.port == port.port()
-                && rule.listen.hears(*port.ip(), bearer)
+                && rule.listen.matches(*port.ip(), bearer)
         })
     };
     let lender = |inside, owner| {

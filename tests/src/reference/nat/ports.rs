@@ -63,7 +63,7 @@ impl Translator {
         // What the owner of a published port says leaves from it.
         let leads = |port| self.leads(protocol, SocketAddrV4::new(external, port), owner);
         let hears = |rule: &&Publish| {
-            rule.protocol.0 == protocol && rule.listen.hears(external, Some(owner))
+            rule.protocol.0 == protocol && rule.listen.matches(external, Some(owner))
         };
         let mut published = self
             .rules
@@ -130,7 +130,7 @@ impl Translator {
         let hears = rules.find(|rule| {
             rule.protocol.0 == protocol
                 && rule.port == port.port()
-                && rule.listen.hears(*port.ip(), Some(owner))
+                && rule.listen.matches(*port.ip(), Some(owner))
         });
         hears.map(|rule| rule.to)
     }
@@ -165,7 +165,7 @@ impl Translator {
         self.rules.publish.iter().any(|rule| {
             rule.protocol.0 == protocol
                 && rule.port == external.port()
-                && rule.listen.hears(*external.ip(), Some(owner))
+                && rule.listen.matches(*external.ip(), Some(owner))
         })
     }
 
