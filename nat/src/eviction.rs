@@ -1,4 +1,4 @@
-//! Accounts for a new flow, and who makes it when there is none.
+//! How many flows there may be, and which of them are evicted for a new one.
 //!
 //! # Theory of operation
 //! A flow is charged to who began it: the source of its first packet, as it came in by its port of the switch. So
@@ -44,6 +44,29 @@ pub(crate) const IDLE: Duration = Duration::from_secs(10);
 /// How many times as many flows as are free a port of the switch may have: one alone gets 98 in 100, ten get 99.8 in
 /// all, and the next one still something.
 const SHARE: usize = 64;
+
+/// Caps on flows. At a cap the new takes the place of one that is closed, unanswered or idle; where there is none, it
+/// is refused, and the established stay.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// All flows; at most [`Limits::MOST_FLOWS`]. About 200 bytes each, 380 in the worst case; touched as they are used.
+    pub flows: usize,
+    /// Flows that one host began, inside or outside, by one port of the switch: so one cannot starve the others (RFC 6888
+    /// REQ-4).
+    pub flows_per_host: usize,
+}
+
+impl Limits {
+    /// More flows than this are not to be had: 4.4 GB.
+    pub const MOST_FLOWS: usize = 1 << 24;
+}
+
+impl Default for Limits {
+    /// As many flows as Linux tracks on a machine with 8 GiB, and as many for a host as four busy browsers need.
+    fn default() -> Self {
+        Self { flows: 262_144, flows_per_host: 16_384 }
+    }
+}
 
 /// Who has how many flows.
 #[derive(Clone, Debug, Serialize, Deserialize)]

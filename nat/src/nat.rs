@@ -18,11 +18,10 @@ use packet::snapshot::{Damaged, ensure};
 use packet::{DropReason, Instant, InterfaceId, Transport};
 use serde::{Deserialize, Serialize};
 
-use crate::eviction::Accounts;
+use crate::eviction::{Accounts, Limits};
 use crate::flow::Flow;
 use crate::index::{Hashes, mix};
 use crate::lifetime::Lifetimes;
-use crate::limits::Limits;
 use crate::mapping::Mappings;
 use crate::revalidation::Path;
 use crate::rules::{Listeners, Rules};

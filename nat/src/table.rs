@@ -4,11 +4,10 @@ use packet::Instant;
 use packet::snapshot::{Damaged, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::eviction::FlowGroups;
+use crate::eviction::{FlowGroups, Limits};
 use crate::expiry::{Buckets, Wheel};
 use crate::flow::Flow;
 use crate::index::{Hashes, Index};
-use crate::limits::Limits;
 use crate::lookup::CachedHop;
 use crate::mapping::MappingId;
 use crate::pairs::Pairs;

@@ -21,7 +21,6 @@ pub mod ip;
 pub mod ipv4;
 mod layers;
 pub mod mac;
-pub mod net;
 pub mod offload;
 pub mod partial;
 pub mod pool;

@@ -12,7 +12,7 @@ use packet::ipv4::Header;
 use packet::rewrite::{self, End};
 use packet::transport::TcpFlags;
 use packet::{DropReason, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol};
-use packet::{TcpHeader, Transport, net};
+use packet::{TcpHeader, Transport, ip};
 
 use crate::inside;
 use crate::interface::Origin;
@@ -250,7 +250,7 @@ pub(crate) fn sender_to_tell(cause: V4<'_>) -> Option<Ipv4Addr> {
     let (sender, destination) = (cause.source(), cause.destination());
     let is_later = cause.fragment_offset() != 0;
     let to_group = destination.is_multicast() || destination.is_broadcast();
-    if is_later || to_group || net::is_martian_source(sender) {
+    if is_later || to_group || ip::is_martian_source(sender) {
         return None;
     }
     let icmp = Transport::parse(Protocol::ICMP, cause.payload());

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use packet::icmp::IcmpError;
 use packet::ip::V4_HEADER;
 use packet::segment::segment_ip_len;
-use packet::{DropReason, Dropped, InterfaceId, Ipv4, net};
+use packet::{DropReason, Dropped, InterfaceId, Ipv4, ip};
 use serde::{Deserialize, Serialize};
 
 use crate::interface::Interfaces;
@@ -65,10 +65,10 @@ impl Router {
         target: Option<Target>,
     ) -> Result<Hop, (DropReason, Option<IcmpError>)> {
         let destination = packet.destination();
-        if net::is_link_local(packet.source()) {
+        if ip::is_link_local(packet.source()) {
             return Err((DropReason::MartianSource, None));
         }
-        if net::is_link_local(destination) {
+        if ip::is_link_local(destination) {
             return Err((DropReason::MartianDestination, None));
         }
         let (interface, next) = match target {
@@ -124,7 +124,7 @@ impl Router {
     pub(crate) fn way(&self, destination: Ipv4Addr) -> Option<Hop> {
         let (interface, next) = match self.routes.find(destination)? {
             Target::Connected(interface) => (interface, destination),
-            Target::Via { interface, gateway } if !net::is_link_local(destination) => {
+            Target::Via { interface, gateway } if !ip::is_link_local(destination) => {
                 (interface, gateway)
             }
             _ => return None,
@@ -138,7 +138,7 @@ impl Router {
 /// multicast.
 pub(crate) fn admit(packet: Ipv4, to_group: bool) -> Result<Ipv4, Dropped> {
     let destination = packet.destination();
-    if net::is_martian_source(packet.source()) {
+    if ip::is_martian_source(packet.source()) {
         return Err(packet.refuse(DropReason::MartianSource));
     }
     if destination.is_multicast() {
@@ -147,7 +147,7 @@ pub(crate) fn admit(packet: Ipv4, to_group: bool) -> Result<Ipv4, Dropped> {
     if destination.is_broadcast() || to_group {
         return Err(packet.refuse(DropReason::BroadcastFrame));
     }
-    if net::is_martian_destination(destination) {
+    if ip::is_martian_destination(destination) {
         return Err(packet.refuse(DropReason::MartianDestination));
     }
     if packet.header_len() > V4_HEADER && has_source_route(packet.ip().options()) {

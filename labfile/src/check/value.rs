@@ -88,7 +88,7 @@ pub(super) fn address(key: &str, text: &str) -> Result<Ipv4Addr, Fault> {
 }
 
 fn bearable(key: &str, address: Ipv4Addr) -> Result<(), Fault> {
-    if packet::net::is_martian_source(address) {
+    if packet::ip::is_martian_source(address) {
         let wrong = format!("`{key}` {address} is not an address that a host may bear");
         return Err(Fault::new(wrong, "write one such as \"192.168.0.1\""));
     }
