@@ -1,4 +1,5 @@
-//! Whether the tables agree with each other: for tests and fuzzers, which ask after every step. Looks at everything.
+//! Whether the tables agree with each other: for tests and fuzzers, which ask after every step.
+//! Looks at everything.
 
 use core::net::Ipv4Addr;
 use std::collections::BTreeMap;

@@ -73,7 +73,8 @@ impl Nat {
     /// Keeps a flow whose first packet has `bytes`, and returns its reply tuple.
     ///
     /// # Errors
-    /// [`DropReason::NatTableFull`], [`DropReason::NatHostLimit`], [`DropReason::NatNoPort`]; nothing is begun then.
+    /// [`DropReason::NatTableFull`], [`DropReason::NatHostLimit`], [`DropReason::NatNoPort`];
+    /// nothing is begun then.
     pub(crate) fn create(
         &mut self,
         now: Instant,
@@ -179,8 +180,8 @@ impl Nat {
         }
     }
 
-    /// The source itself, under another port where answers to its own would be another flow's: it speaks from one port
-    /// to two listeners of one service.
+    /// The source itself, under another port where answers to its own would be another flow's: it
+    /// speaks from one port to two listeners of one service.
     fn kept_source(
         &mut self,
         now: Instant,
@@ -202,7 +203,8 @@ impl Nat {
         port.map(|reply| (reply, PortHold::Nothing))
     }
 
-    /// A published endpoint is a mapping: what its owner says leaves from the port that leads to it.
+    /// A published endpoint is a mapping: what its owner says leaves from the port that leads to
+    /// it.
     fn published_port(
         &self,
         original: &Tuple,
@@ -234,7 +236,8 @@ impl Nat {
             return Ok((lent, PortHold::Mapping(id, port_group)));
         }
         self.mappings.abandon(&self.hashes, id, remote);
-        // The endpoint has another flow with this remote, by another of its names: told apart by a port of its own.
+        // The endpoint has another flow with this remote, by another of its names: told apart by a
+        // port of its own.
         self.shared_port(now, original, reply, request)
     }
 
@@ -273,7 +276,8 @@ impl Nat {
         port.map(|reply| (reply, PortHold::Shared))
     }
 
-    /// `reply` with a port from `search` with which it is unique. Where there is none, a flow with this remote makes room.
+    /// `reply` with a port from `search` with which it is unique. Where there is none, a flow with
+    /// this remote makes room.
     fn find_unique(
         &mut self,
         now: Instant,
@@ -303,7 +307,8 @@ impl Nat {
         Err(DropReason::NatNoPort)
     }
 
-    /// Whether neither packets of another flow nor the flow's own on their way in look like `reply`.
+    /// Whether neither packets of another flow nor the flow's own on their way in look like
+    /// `reply`.
     fn is_unique(&self, original: &Tuple, reply: &Tuple) -> bool {
         reply != original && self.table.find(&self.hashes, reply).is_none()
     }

@@ -1,26 +1,28 @@
 //! How many flows there may be, and which of them are evicted for a new one.
 //!
 //! # Theory of operation
-//! A flow is charged to who began it: the source of its first packet, as it came in by its port of the switch. So
-//! what outsiders begin with a published port is theirs and not the server's, and who sends under its neighbour's
-//! address takes nothing from the neighbour, whose packets come in by another port.
+//! A flow is charged to who began it: the source of its first packet, as it came in by its port of
+//! the switch. So what outsiders begin with a published port is theirs and not the server's, and
+//! who sends under its neighbour's address takes nothing from the neighbour, whose packets come in
+//! by another port.
 //!
-//! There are three limits. A *host*, an address behind one port, may have so many flows. The *table* holds so many in
-//! all; and a port of the switch may have at most [`SHARE`] times as many as are free, so that however many flows a
-//! guest makes up, and whoever answers them, some are left for the others; except where one host may have all. The
-//! external *ports* of an address end.
+//! There are three limits. A *host*, an address behind one port, may have so many flows. The
+//! *table* holds so many in all; and a port of the switch may have at most [`SHARE`] times as many
+//! as are free, so that however many flows a guest makes up, and whoever answers them, some are
+//! left for the others; except where one host may have all. The external *ports* of an address end.
 //!
 //! At each limit flows make room before a new one is refused, in this order:
 //!
 //! 1. connections that are closed, the one that closed first before the others;
-//! 2. flows that only one side has spoken in, and connections whose handshake is not complete, the one heard longest ago
-//!    first;
-//! 3. datagrams that were answered (UDP, ICMP and other protocols) once they are silent for [`IDLE`], the longest silent
-//!    first.
+//! 2. flows that only one side has spoken in, and connections whose handshake is not complete, the
+//!    one heard longest ago first;
+//! 3. datagrams that were answered (UDP, ICMP and other protocols) once they are silent for
+//!    [`IDLE`], the longest silent first.
 //!
-//! Nothing else is evicted: no connection that is established, no exchange of datagrams that goes on. At the limit of
-//! a host its own flows make room. At the others those of the port of the switch that has the most of what is short,
-//! within a factor of two: the new flow's own port where it is one of these, so that who floods evicts himself.
+//! Nothing else is evicted: no connection that is established, no exchange of datagrams that goes
+//! on. At the limit of a host its own flows make room. At the others those of the port of the
+//! switch that has the most of what is short, within a factor of two: the new flow's own port where
+//! it is one of these, so that who floods evicts himself.
 //!
 //! "Heard" is by the second, so that a packet moves its flow in a queue once a second at most.
 
@@ -38,21 +40,22 @@ use crate::nat::Nat;
 use crate::table::FlowId;
 use crate::tuple::Tuple;
 
-/// Datagrams that were answered are idle after that: a call, a game or a stream is never silent for so long, and a
-/// resolver may ask 1,600 times a second until its host's flows are all younger.
+/// Datagrams that were answered are idle after that: a call, a game or a stream is never silent for
+/// so long, and a resolver may ask 1,600 times a second until its host's flows are all younger.
 pub(crate) const IDLE: Duration = Duration::from_secs(10);
-/// How many times as many flows as are free a port of the switch may have: one alone gets 98 in 100, ten get 99.8 in
-/// all, and the next one still something.
+/// How many times as many flows as are free a port of the switch may have: one alone gets 98 in
+/// 100, ten get 99.8 in all, and the next one still something.
 const SHARE: usize = 64;
 
-/// Caps on flows. At a cap the new takes the place of one that is closed, unanswered or idle; where there is none, it
-/// is refused, and the established stay.
+/// Caps on flows. At a cap the new takes the place of one that is closed, unanswered or idle; where
+/// there is none, it is refused, and the established stay.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Limits {
-    /// All flows; at most [`Limits::MOST_FLOWS`]. About 200 bytes each, 380 in the worst case; touched as they are used.
+    /// All flows; at most [`Limits::MOST_FLOWS`]. About 200 bytes each, 380 in the worst case;
+    /// touched as they are used.
     pub flows: usize,
-    /// Flows that one host began, inside or outside, by one port of the switch: so one cannot starve the others (RFC 6888
-    /// REQ-4).
+    /// Flows that one host began, inside or outside, by one port of the switch: so one cannot
+    /// starve the others (RFC 6888 REQ-4).
     pub flows_per_host: usize,
 }
 
@@ -62,7 +65,8 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// As many flows as Linux tracks on a machine with 8 GiB, and as many for a host as four busy browsers need.
+    /// As many flows as Linux tracks on a machine with 8 GiB, and as many for a host as four busy
+    /// browsers need.
     fn default() -> Self {
         Self { flows: 262_144, flows_per_host: 16_384 }
     }
@@ -203,7 +207,8 @@ impl Accounts {
 }
 
 impl Nat {
-    /// Flows that make room for one new: several where they stand behind one external port. 20 microseconds.
+    /// Flows that make room for one new: several where they stand behind one external port. 20
+    /// microseconds.
     pub(crate) const MOST_EVICTED: usize = 64;
 
     /// At the limit of a host or of the table, a flow gives its place away.

@@ -1,17 +1,19 @@
 //! When to look at which flow: a wheel of buckets one second apart.
 //!
 //! # Theory of operation
-//! Every flow is in one bucket, by the first whole second at or after its deadline, or in the farthest bucket when
-//! that is beyond the wheel's turn (4096 s). A packet that moves a deadline later touches nothing here: the flow
-//! fires early, its owner sees that it is alive, and puts it in again. Only a deadline that moves earlier must be
-//! told ([`Wheel::hasten`]). Buckets are doubly linked lists through a table indexed by flow, so that insertion and
-//! removal are a few writes; a bitmap of buckets in use finds the next without a walk.
+//! Every flow is in one bucket, by the first whole second at or after its deadline, or in the
+//! farthest bucket when that is beyond the wheel's turn (4096 s). A packet that moves a deadline
+//! later touches nothing here: the flow fires early, its owner sees that it is alive, and puts it
+//! in again. Only a deadline that moves earlier must be told ([`Wheel::hasten`]). Buckets are
+//! doubly linked lists through a table indexed by flow, so that insertion and removal are a few
+//! writes; a bitmap of buckets in use finds the next without a walk.
 
 use packet::Instant;
 use packet::snapshot::{Damaged, ensure};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Buckets, one second each: more than an hour, so that a long-lived flow is looked at about once an hour.
+/// Buckets, one second each: more than an hour, so that a long-lived flow is looked at about once
+/// an hour.
 const BUCKETS: u64 = 4096;
 const NONE: u32 = u32::MAX;
 
@@ -153,7 +155,8 @@ impl Wheel {
         self.insert(now, number, deadline);
     }
 
-    /// Takes out a number whose second has come, if there is one. Its deadline may have moved on since.
+    /// Takes out a number whose second has come, if there is one. Its deadline may have moved on
+    /// since.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<u32> {
         if now.as_secs() <= self.passed {
             return None;
@@ -182,7 +185,8 @@ impl Wheel {
         let start = self.passed + 1;
         let position = (start % BUCKETS) as u32;
         let words = self.occupied.len() as u32;
-        // The word with the starting position is looked at twice: its upper part first, its lower part last.
+        // The word with the starting position is looked at twice: its upper part first, its lower
+        // part last.
         for step in 0..=words {
             let word = (position / 64 + step) % words;
             let mut bits = self.occupied.get(word as usize).copied().unwrap_or(0);

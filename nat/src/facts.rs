@@ -1,5 +1,6 @@
-//! What NAT knows of a packet, as values for whoever explains what became of it. Everything here reads; nothing here
-//! decides: the answers come from the table and the rules that the packet itself meets.
+//! What NAT knows of a packet, as values for whoever explains what became of it. Everything here
+//! reads; nothing here decides: the answers come from the table and the rules that the packet
+//! itself meets.
 
 use core::net::Ipv4Addr;
 
@@ -19,7 +20,8 @@ pub struct Endpoints {
     pub source: Ipv4Addr,
     /// Destination address.
     pub destination: Ipv4Addr,
-    /// Source and destination port of TCP and UDP; the identifier of an ICMP query in both; none of anything else.
+    /// Source and destination port of TCP and UDP; the identifier of an ICMP query in both; none of
+    /// anything else.
     pub ports: Option<(u16, u16)>,
 }
 
@@ -102,8 +104,8 @@ impl Nat {
         Some(FlowMatch { view: FlowView::of(now, flow), is_reply: direction == Direction::Reply })
     }
 
-    /// The number, from 1, of the publish rule that listens where a packet was sent to; `owner` is the interface that
-    /// bears its destination.
+    /// The number, from 1, of the publish rule that listens where a packet was sent to; `owner` is
+    /// the interface that bears its destination.
     pub fn publish_of(&self, sent: &SentPacket, owner: Option<InterfaceId>) -> Option<usize> {
         let Endpoints { protocol, destination, ports, .. } = sent.ends;
         let rule = self.listeners.rule(protocol, destination, ports?.1, owner)?;

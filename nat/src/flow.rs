@@ -12,7 +12,8 @@ use crate::tuple::{Direction, Tuple, answer};
 
 /// A flow, in one cache line: all that a packet of it touches.
 ///
-/// A packet of one direction carries that direction's tuple when it arrives and leaves as the inverse of the other's.
+/// A packet of one direction carries that direction's tuple when it arrives and leaves as the
+/// inverse of the other's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[repr(align(64))]
 pub(crate) struct Flow {
@@ -44,8 +45,8 @@ pub(crate) enum FlowOrigin {
     Masquerade,
     /// Someone spoke to a published port.
     Publish,
-    /// Someone outside spoke to a mapping whose filter is open, or to an inside host's own address, which a rule allows;
-    /// only the inside keeps it until it answers (RFC 4787 REQ-6).
+    /// Someone outside spoke to a mapping whose filter is open, or to an inside host's own address,
+    /// which a rule allows; only the inside keeps it until it answers (RFC 4787 REQ-6).
     Admitted,
 }
 
@@ -205,7 +206,8 @@ impl Flow {
         }
     }
 
-    /// Outbound packets refresh; inbound ones where the exchange is mutual or the port is published (RFC 4787 REQ-6).
+    /// Outbound packets refresh; inbound ones where the exchange is mutual or the port is published
+    /// (RFC 4787 REQ-6).
     const fn may_refresh(&self, direction: Direction) -> bool {
         match (self.origin, direction) {
             (FlowOrigin::Masquerade | FlowOrigin::Publish, _)
@@ -256,7 +258,8 @@ impl TupleEnds {
     }
 }
 
-/// Packets (below 2^40) and bytes of IP, headers included (below 2^56), in one direction, packed into 12 bytes.
+/// Packets (below 2^40) and bytes of IP, headers included (below 2^56), in one direction, packed
+/// into 12 bytes.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Counter {
     packets: u32,

@@ -1,11 +1,12 @@
 //! Who has how many flows, and which of them are evicted first.
 //!
 //! # Theory of operation
-//! Flows are counted in *groups*, and of each group those that may be evicted stand in queues, one for each
-//! [`Class`], the one heard longest ago first (to the second; of those that are closed, the one that closed first).
-//! Groups that compete for the same room are *rivals*. They are sorted by the power of two that their number of flows
-//! lies in, so that one with the most, within a factor of two, is found at once. A flow that comes or goes costs a few
-//! writes, and moves its group among its rivals only when the number passes a power of two.
+//! Flows are counted in *groups*, and of each group those that may be evicted stand in queues, one
+//! for each [`Class`], the one heard longest ago first (to the second; of those that are closed,
+//! the one that closed first). Groups that compete for the same room are *rivals*. They are sorted
+//! by the power of two that their number of flows lies in, so that one with the most, within a
+//! factor of two, is found at once. A flow that comes or goes costs a few writes, and moves its
+//! group among its rivals only when the number passes a power of two.
 
 use std::collections::BTreeMap;
 
@@ -170,7 +171,8 @@ impl Groups {
         queues.into_iter().flatten().filter_map(Queue::oldest)
     }
 
-    /// A group that has the most flows of these rivals, within a factor of two: `own` where it is one.
+    /// A group that has the most flows of these rivals, within a factor of two: `own` where it is
+    /// one.
     pub(crate) fn largest_or(&self, rivals: u32, own: Option<u32>) -> Option<u32> {
         let largest = self.largest(rivals)?;
         let size = |id| self.groups.get(id).map(Group::size);

@@ -1,11 +1,12 @@
 //! ICMP errors, which concern another packet's flow (RFC 5508 section 4).
 //!
 //! # Theory of operation
-//! An error quotes a packet as it was where the error arose, on the far side of the translation. Turned around, the
-//! quote is a packet that the flow table knows, going the error's way; the opposite direction's tuple is the quoted
-//! packet as its sender knew it. So the error goes to that tuple's source and quotes that tuple, whichever side it
-//! came from; an error is never counted, refreshes nothing and ends nothing. Its own source changes too when it
-//! would show an inside address: that of the translated end, or of any router inside.
+//! An error quotes a packet as it was where the error arose, on the far side of the translation.
+//! Turned around, the quote is a packet that the flow table knows, going the error's way; the
+//! opposite direction's tuple is the quoted packet as its sender knew it. So the error goes to that
+//! tuple's source and quotes that tuple, whichever side it came from; an error is never counted,
+//! refreshes nothing and ends nothing. Its own source changes too when it would show an inside
+//! address: that of the translated end, or of any router inside.
 
 use packet::ip::V4;
 use packet::rewrite::{self, End};
@@ -39,8 +40,9 @@ impl Nat {
         let Some(known) = self.table.get(flow) else {
             return Ok(AfterDnat::untouched(packet, owned));
         };
-        // An error goes to the quoted packet's source, or somebody made it up. A redirect names a router that only
-        // hosts on its own segment can reach: none of them is behind a translation (RFC 1122 section 3.2.2.2).
+        // An error goes to the quoted packet's source, or somebody made it up. A redirect names a
+        // router that only hosts on its own segment can reach: none of them is behind a translation
+        // (RFC 1122 section 3.2.2.2).
         let redirects = message.first() == Some(&REDIRECT);
         if !sound || redirects || packet.destination() != quoted.source {
             return Err(packet.refuse(DropReason::NatBadError));

@@ -13,13 +13,15 @@ use crate::translated::{AfterDnat, Arrival, CtState};
 use crate::tuple::{Direction, Tuple};
 
 impl Nat {
-    /// Gives a packet its true destination: that of its flow, of the publish rule that hears it, or of the mapping
-    /// that its destination port belongs to. Nothing is kept: a new flow waits for [`Nat::outbound`].
+    /// Gives a packet its true destination: that of its flow, of the publish rule that hears it, or
+    /// of the mapping that its destination port belongs to. Nothing is kept: a new flow waits for
+    /// [`Nat::outbound`].
     ///
     /// # Errors
-    /// The frame is as its sender knew it. [`DropReason::NatFiltered`]: the port belongs to a mapping or flow that does
-    /// not expect this sender. [`DropReason::NatNoFlow`]: a published port, but the segment cannot begin a connection.
-    /// [`DropReason::NatBadError`]: an ICMP error for one of our flows or addresses whose checksum or quote is wrong.
+    /// The frame is as its sender knew it. [`DropReason::NatFiltered`]: the port belongs to a
+    /// mapping or flow that does not expect this sender. [`DropReason::NatNoFlow`]: a published
+    /// port, but the segment cannot begin a connection. [`DropReason::NatBadError`]: an ICMP error
+    /// for one of our flows or addresses whose checksum or quote is wrong.
     pub fn inbound(
         &mut self,
         now: Instant,
@@ -81,7 +83,8 @@ impl Nat {
             let state = CtState::Established { flow, direction, transport };
             return Ok(AfterDnat::redirect(packet, state, tuple, to, owned));
         }
-        // Mappings live as long as their flows: end those whose time has come before asking for one.
+        // Mappings live as long as their flows: end those whose time has come before asking for
+        // one.
         self.collect(now);
         match self.redirection(transport, &tuple, arrival) {
             Ok(Some(redirection)) => Ok(redirection.of(packet, tuple, owned)),
@@ -130,8 +133,9 @@ impl Nat {
         }
     }
 
-    /// Whether a packet of no flow may begin one with the mapping that it was sent to. Hosts inside are not filtered:
-    /// two of them that know only each other's external ports reach one another (RFC 4787 REQ-9).
+    /// Whether a packet of no flow may begin one with the mapping that it was sent to. Hosts inside
+    /// are not filtered: two of them that know only each other's external ports reach one another
+    /// (RFC 4787 REQ-9).
     fn admits(
         &self,
         transport: Transport,

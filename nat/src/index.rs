@@ -1,16 +1,17 @@
 //! From a hash to a number: the way into every slab.
 //!
 //! # Theory of operation
-//! Open addressing with linear probing. A slot is 8 bytes: the upper half of the hash, which says where the slot
-//! belongs and tells most strangers apart without a look into the slab, and the number plus one; zero is empty.
-//! At most half of the slots are taken, so a search touches one cache line, then the slab. Removal moves later slots
-//! back in place of leaving tombstones.
+//! Open addressing with linear probing. A slot is 8 bytes: the upper half of the hash, which says
+//! where the slot belongs and tells most strangers apart without a look into the slab, and the
+//! number plus one; zero is empty. At most half of the slots are taken, so a search touches one
+//! cache line, then the slab. Removal moves later slots back in place of leaving tombstones.
 //!
-//! The index is as large as its content needs, because a sparse one costs cache and TLB misses: 1,000 flows lie in
-//! 32 KB. When it doubles, the old table is emptied into the new a few slots with each insertion and in
-//! [`Index::settle`], so that no packet ever waits for all of them; meanwhile a search looks into both.
-//! Every slot knows where it belongs in a table of any size, so moving it needs no look at its key.
-//! The hash is keyed with the switch's seed, so that strangers cannot choose tuples that collide.
+//! The index is as large as its content needs, because a sparse one costs cache and TLB misses:
+//! 1,000 flows lie in 32 KB. When it doubles, the old table is emptied into the new a few slots
+//! with each insertion and in [`Index::settle`], so that no packet ever waits for all of them;
+//! meanwhile a search looks into both. Every slot knows where it belongs in a table of any size, so
+//! moving it needs no look at its key. The hash is keyed with the switch's seed, so that strangers
+//! cannot choose tuples that collide.
 
 use ahash::RandomState;
 
@@ -48,8 +49,8 @@ pub(crate) struct Index {
 }
 
 const MIN_SLOTS: usize = 16;
-/// Slots of the old table looked at with an insertion. Of its n slots half are taken and looked at twice, and n/2
-/// insertions are left until the next doubling: three would do.
+/// Slots of the old table looked at with an insertion. Of its n slots half are taken and looked at
+/// twice, and n/2 insertions are left until the next doubling: three would do.
 const MOVES_PER_INSERTION: usize = 8;
 /// Slots looked at in one [`Index::settle`]: less than a millisecond.
 const MOVES_PER_SETTLE: usize = 1 << 15;
@@ -199,7 +200,8 @@ impl Slots {
     /// Where a slot belongs: the top bits of its hash. Both have the same upper half.
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        // Of a power of two, this leaves as many bits as it has zeros; without slots the shift is 65 and counts as 0.
+        // Of a power of two, this leaves as many bits as it has zeros; without slots the shift is
+        // 65 and counts as 0.
         let shift = self.slots.len().leading_zeros() + 1;
         hash.checked_shr(shift).unwrap_or(0) as usize
     }

@@ -1,16 +1,19 @@
-//! Addresses change here, and only here: connection tracking, masquerade and port publishing for IPv4.
+//! Addresses change here, and only here: connection tracking, masquerade and port publishing for
+//! IPv4.
 //!
-//! A packet meets [`Nat`] twice: [`Nat::inbound`] translates its destination ahead of routing and yields an
-//! [`AfterDnat`]; [`Nat::outbound`] translates its source behind routing and yields an [`AfterSnat`]. A new flow is
-//! kept only in the second, once its packet has survived everything between. Fragments are reassembled by
-//! [`fragments::Reassembly`] before they come here. Nothing here reads a clock, draws a random number or sends.
+//! A packet meets [`Nat`] twice: [`Nat::inbound`] translates its destination ahead of routing and
+//! yields an [`AfterDnat`]; [`Nat::outbound`] translates its source behind routing and yields an
+//! [`AfterSnat`]. A new flow is kept only in the second, once its packet has survived everything
+//! between. Fragments are reassembled by [`fragments::Reassembly`] before they come here. Nothing
+//! here reads a clock, draws a random number or sends.
 //!
-//! The code map, in reading order: [`rules`] with [`masquerade`] (what the administrator wants), `tuple` and `flow`
-//! with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab`, `expiry` and `pairs` (all flows),
-//! `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the whole as one value),
-//! `inbound`, `outbound`, `creation` and `icmp` (the two steps) with [`translated`] (their witnesses), `lookup` (the
-//! fast path), `revalidation` (whether flows hold when rules or routes change), [`eviction`], `groups` and `queue`
-//! (how many flows, and who makes room), [`view`], [`stats`], [`facts`], [`fragments`], `audit`.
+//! The code map, in reading order: [`rules`] with [`masquerade`] (what the administrator wants),
+//! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab`,
+//! `expiry` and `pairs` (all flows), `mapping` with `ports` and `remotes` (external ports and who
+//! may use them), `nat` (the whole as one value), `inbound`, `outbound`, `creation` and `icmp` (the
+//! two steps) with [`translated`] (their witnesses), `lookup` (the fast path), `revalidation`
+//! (whether flows hold when rules or routes change), [`eviction`], `groups` and `queue` (how many
+//! flows, and who makes room), [`view`], [`stats`], [`facts`], [`fragments`], `audit`.
 #![forbid(unsafe_code)]
 
 mod audit;

@@ -1,14 +1,16 @@
 //! From a packet to its flow, and the fast path of flows whose next hop the caller has cached.
 //!
 //! # Theory of operation
-//! On the fast path both ends of a packet are changed at once, in place of the destination ahead of routing and the
-//! source behind it. That this comes to the same is shown for the bytes by a property test of `packet`, and for the
-//! whole by the lab, in which a second switch takes the slow path beside every step.
+//! On the fast path both ends of a packet are changed at once, in place of the destination ahead of
+//! routing and the source behind it. That this comes to the same is shown for the bytes by a
+//! property test of `packet`, and for the whole by the lab, in which a second switch takes the slow
+//! path beside every step.
 //!
-//! With tens of thousands of flows, each packet waits twice for memory: for its slot in the index, then for its flow,
-//! whose place only the slot tells. One after the other, that takes longer than all the rest of a packet's life.
-//! Prefetched for a whole batch, first all slots, then all flows, the processor waits for many at once. That decides
-//! nothing: [`Nat::lookup`] believes a hint only when the flow there has the packet's tuple.
+//! With tens of thousands of flows, each packet waits twice for memory: for its slot in the index,
+//! then for its flow, whose place only the slot tells. One after the other, that takes longer than
+//! all the rest of a packet's life. Prefetched for a whole batch, first all slots, then all flows,
+//! the processor waits for many at once. That decides nothing: [`Nat::lookup`] believes a hint only
+//! when the flow there has the packet's tuple.
 
 use core::num::NonZeroU32;
 
@@ -19,7 +21,8 @@ use crate::nat::Nat;
 use crate::table::FlowId;
 use crate::tuple::{Direction, Tuple};
 
-/// Flows that lie in the processor's nearer caches anyway: their lines and slots take half a megabyte.
+/// Flows that lie in the processor's nearer caches anyway: their lines and slots take half a
+/// megabyte.
 const NEAR: usize = 4096;
 
 /// What is known of a packet at first sight.
@@ -51,13 +54,15 @@ pub struct FlowDirection {
     pub(crate) direction: Direction,
 }
 
-/// The next hop of one direction of a flow, as a number that the caller of NAT chose. Gone with the flow.
+/// The next hop of one direction of a flow, as a number that the caller of NAT chose. Gone with the
+/// flow.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub struct CachedHop(pub u64);
 
 impl Nat {
-    /// Looks a packet up; nothing for fragments, and while packets need not come here at all. A flow whose time is over
-    /// is ended. Always inlined: its result handed over in memory costs 8 ns a frame.
+    /// Looks a packet up; nothing for fragments, and while packets need not come here at all. A
+    /// flow whose time is over is ended. Always inlined: its result handed over in memory costs 8
+    /// ns a frame.
     #[inline(always)]
     pub fn lookup(&mut self, now: Instant, packet: &Ipv4) -> Option<Lookup> {
         if packet.is_fragment() || !self.is_configured() {
@@ -87,9 +92,10 @@ impl Nat {
         self.table.cache_hop(flow.flow, flow.direction, hop);
     }
 
-    /// The fast path: follows the flow of a packet that is about to leave by its cached next hop, changes both of its
-    /// ends and takes a hop away. Only for packets for which [`Nat::cached_hop_of`] has one, as long as rules, routes
-    /// and interfaces are what they were when it was cached.
+    /// The fast path: follows the flow of a packet that is about to leave by its cached next hop,
+    /// changes both of its ends and takes a hop away. Only for packets for which
+    /// [`Nat::cached_hop_of`] has one, as long as rules, routes and interfaces are what they were
+    /// when it was cached.
     ///
     /// # Errors
     /// The packet, untouched: it has to take the slow path.
@@ -115,7 +121,8 @@ impl Nat {
         Ok(packet)
     }
 
-    /// Counts a packet in its flow, follows the connection's state, and refreshes the flow's deadline.
+    /// Counts a packet in its flow, follows the connection's state, and refreshes the flow's
+    /// deadline.
     #[inline]
     pub(crate) fn track(
         &mut self,
@@ -149,7 +156,8 @@ impl Nat {
         self.table.len() > NEAR
     }
 
-    /// The hash that the look-up of this packet begins with; `None` where no flow can be told from it.
+    /// The hash that the look-up of this packet begins with; `None` where no flow can be told from
+    /// it.
     #[inline]
     pub fn flow_hash(&self, packet: V4<'_>) -> Option<u64> {
         let transport = Transport::parse(packet.protocol(), packet.payload())?;

@@ -1,10 +1,12 @@
-//! Mappings: an inside port and the external port that stands for it, wherever its packets go (RFC 4787 section 4.1).
+//! Mappings: an inside port and the external port that stands for it, wherever its packets go (RFC
+//! 4787 section 4.1).
 //!
 //! # Theory of operation
-//! A mapping is made for an inside endpoint's first flow under an external address and ends with its last; while it
-//! lives the external port is its alone. Flows hold it by count, both those that leave through it and those that came
-//! in through it. Ports live in one [`PortPool`] for each external address and protocol. Flows of address-and-port-
-//! dependent rules have no mapping; they share ports of the same pools, never a port that a mapping owns.
+//! A mapping is made for an inside endpoint's first flow under an external address and ends with
+//! its last; while it lives the external port is its alone. Flows hold it by count, both those that
+//! leave through it and those that came in through it. Ports live in one [`PortPool`] for each
+//! external address and protocol. Flows of address-and-port- dependent rules have no mapping; they
+//! share ports of the same pools, never a port that a mapping owns.
 
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
@@ -21,11 +23,12 @@ use crate::remotes::Remotes;
 use crate::rules::Listeners;
 use crate::slab::Slab;
 
-/// External addresses times protocols that ports are kept for: 2 MiB empty, 140 MB when every port was used.
+/// External addresses times protocols that ports are kept for: 2 MiB empty, 140 MB when every port
+/// was used.
 const MAX_POOLS: usize = 256;
 
-/// Kinds of external ports told apart at once, 24 bytes each: two protocols with two classes and two parities, ICMP, a
-/// few rules with ranges, for 64 addresses.
+/// Kinds of external ports told apart at once, 24 bytes each: two protocols with two classes and
+/// two parities, ICMP, a few rules with ranges, for 64 addresses.
 const MAX_PORT_GROUPS: usize = 1024;
 
 /// A mapping's number plus one.
@@ -94,7 +97,8 @@ pub(crate) struct Mappings {
     port_groups: Vec<PortGroup>,
 }
 
-/// External ports that end together: those of an address and protocol that one kind of inside port may have.
+/// External ports that end together: those of an address and protocol that one kind of inside port
+/// may have.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct PortGroup {
     protocol: Protocol,
@@ -189,7 +193,8 @@ impl Mappings {
         }
     }
 
-    /// The endpoint's mapping, made now if there is none. The caller holds it at once, before anything else ends it.
+    /// The endpoint's mapping, made now if there is none. The caller holds it at once, before
+    /// anything else ends it.
     ///
     /// # Errors
     /// [`DropReason::NatNoPort`] when no port is left, or no pool.
@@ -247,8 +252,8 @@ impl Mappings {
         Some((id, port))
     }
 
-    /// The number of the port group that the endpoint's port is of; nothing when there are too many port groups. One that is not used
-    /// is given anew.
+    /// The number of the port group that the endpoint's port is of; nothing when there are too many
+    /// port groups. One that is not used is given anew.
     pub(crate) fn port_group(
         &mut self,
         request: &PortRequest,
@@ -273,7 +278,8 @@ impl Mappings {
         Some(self.port_groups.len() as u32 - 1)
     }
 
-    /// A port that no mapping owns, for a flow whose reply would be unique with it as `unique` says.
+    /// A port that no mapping owns, for a flow whose reply would be unique with it as `unique`
+    /// says.
     pub(crate) fn find_shareable(
         &mut self,
         listeners: &Listeners,
@@ -331,7 +337,8 @@ impl Mappings {
         }
     }
 
-    /// [`Mappings::release`] for a flow that came to nothing: a port that nobody used does not rest.
+    /// [`Mappings::release`] for a flow that came to nothing: a port that nobody used does not
+    /// rest.
     pub(crate) fn abandon(&mut self, hashes: &Hashes, id: MappingId, remote: Ipv4Addr) {
         if let Some(entry) = self.drop_flow(hashes, id, remote)
             && let Some(pool) = self.pool_mut(entry.protocol, entry.external)
@@ -366,8 +373,8 @@ impl Mappings {
         self.slab.remove(id.number());
     }
 
-    /// Whether every mapping has as many flows as are counted, is found, and owns its port; and whether as many flows
-    /// as are counted share each other port.
+    /// Whether every mapping has as many flows as are counted, is found, and owns its port; and
+    /// whether as many flows as are counted share each other port.
     pub(crate) fn audit(
         &self,
         hashes: &Hashes,

@@ -1,4 +1,5 @@
-//! A masquerade rule: whose packets leave under the router's address, and how their ports are chosen.
+//! A masquerade rule: whose packets leave under the router's address, and how their ports are
+//! chosen.
 
 use core::net::Ipv4Addr;
 
@@ -19,19 +20,21 @@ pub struct Masquerade {
     pub mapping: Mapping,
     /// Who outside may answer.
     pub filtering: Filtering,
-    /// External ports to choose from; by default ports below 1024 stay below and others above (RFC 4787 REQ-3a).
+    /// External ports to choose from; by default ports below 1024 stay below and others above (RFC
+    /// 4787 REQ-3a).
     pub ports: Option<PortRange>,
     /// Whether an even UDP port stays even and an odd one odd (RFC 4787 REQ-4).
     pub parity: bool,
-    /// Whether who is outside reaches the hosts inside at their own addresses, too; without, only what is published.
+    /// Whether who is outside reaches the hosts inside at their own addresses, too; without, only
+    /// what is published.
     pub inside_reachable: bool,
     /// Whether its flows go on when it changes or goes.
     pub keep: bool,
 }
 
 impl Masquerade {
-    /// A rule with the defaults of RFC 4787: no exceptions, endpoint-independent mapping, exact filtering, parity; and an
-    /// inside that is out of reach.
+    /// A rule with the defaults of RFC 4787: no exceptions, endpoint-independent mapping, exact
+    /// filtering, parity; and an inside that is out of reach.
     pub const fn new(source: Ipv4Net, out: InterfaceId) -> Self {
         Self {
             source,
@@ -46,7 +49,8 @@ impl Masquerade {
         }
     }
 
-    /// Whether this rule translates a packet from `source` to `destination` that leaves through `out`.
+    /// Whether this rule translates a packet from `source` to `destination` that leaves through
+    /// `out`.
     pub fn covers(&self, source: Ipv4Addr, destination: Ipv4Addr, out: InterfaceId) -> bool {
         self.matches(source, destination, out) == RuleMatch::Covers
     }
@@ -86,18 +90,21 @@ pub enum RuleMatch {
     Excepted(Ipv4Net),
 }
 
-/// Which packets of one inside address and port leave from the same external port (RFC 4787 section 4.1).
+/// Which packets of one inside address and port leave from the same external port (RFC 4787 section
+/// 4.1).
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Mapping {
     /// All of them, wherever they go; the external port is theirs alone.
     #[default]
     EndpointIndependent,
-    /// Those to one remote address and port, as Linux does: an external port may serve several hosts at once.
+    /// Those to one remote address and port, as Linux does: an external port may serve several
+    /// hosts at once.
     AddressAndPortDependent,
 }
 
-/// Whose packets to a mapping's external port come in (RFC 4787 section 5). Judged by the rule as it was when the
-/// mapping was made. Mappings that are address-and-port-dependent are always filtered so.
+/// Whose packets to a mapping's external port come in (RFC 4787 section 5). Judged by the rule as
+/// it was when the mapping was made. Mappings that are address-and-port-dependent are always
+/// filtered so.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Filtering {
     /// Everybody's.
@@ -123,7 +130,8 @@ impl PortRange {
     /// Every ICMP identifier, zero included.
     pub(crate) const IDENTIFIERS: Self = Self { low: 0, high: u16::MAX };
 
-    /// The ports from `low` to `high`, both included; `None` when there is none or port 0 is among them.
+    /// The ports from `low` to `high`, both included; `None` when there is none or port 0 is among
+    /// them.
     pub const fn new(low: u16, high: u16) -> Option<Self> {
         if low == 0 || low > high {
             return None;
@@ -196,7 +204,8 @@ pub(crate) struct AllowedPorts {
 
 impl AllowedPorts {
     const EVEN: u64 = 0x5555_5555_5555_5555;
-    /// Ports tried one after another when remotes decide whether a port will do; then the search gives up.
+    /// Ports tried one after another when remotes decide whether a port will do; then the search
+    /// gives up.
     const MAX_TRIES: u64 = 512;
 
     /// Allowed ports to try: the one wished for, then others from `start` on.
@@ -217,8 +226,9 @@ impl AllowedPorts {
 }
 
 impl PortPolicy {
-    /// The external ports for `port` of `protocol`. A configured range is narrowed to the inside port's class, below
-    /// 1024 or above (RFC 4787 REQ-3a), unless it lies wholly outside it. Identifiers of ICMP have no classes.
+    /// The external ports for `port` of `protocol`. A configured range is narrowed to the inside
+    /// port's class, below 1024 or above (RFC 4787 REQ-3a), unless it lies wholly outside it.
+    /// Identifiers of ICMP have no classes.
     pub(crate) fn allowed_ports(self, protocol: Protocol, port: u16) -> AllowedPorts {
         if protocol == Protocol::ICMP {
             let range = self.ports.unwrap_or(PortRange::IDENTIFIERS);

@@ -1,14 +1,16 @@
 //! NAT as one value: rules, flows, mappings, and their times.
 //!
 //! # Theory of operation
-//! Only flows that are translated are tracked; a packet that no rule concerns passes untouched and leaves no trace.
-//! A flow counts against who began it (see `eviction`, where limits are and who makes room). A flow holds the mappings
-//! that lend it ports, so a port outlives no flow and is not lent twice.
+//! Only flows that are translated are tracked; a packet that no rule concerns passes untouched and
+//! leaves no trace. A flow counts against who began it (see `eviction`, where limits are and who
+//! makes room). A flow holds the mappings that lend it ports, so a port outlives no flow and is not
+//! lent twice.
 //!
-//! The invariant above all: no packet whose source a masquerade rule covers leaves that rule's interface with that
-//! source. It is translated, or refused with a reason. The one exception is an answer within a flow whose other end
-//! had sent to that very address, and so learns nothing from it. Such a flow begins where a publish rule or
-//! `inside_reachable` says so: otherwise what comes in where a rule leads out reaches none of the rule's hosts.
+//! The invariant above all: no packet whose source a masquerade rule covers leaves that rule's
+//! interface with that source. It is translated, or refused with a reason. The one exception is an
+//! answer within a flow whose other end had sent to that very address, and so learns nothing from
+//! it. Such a flow begins where a publish rule or `inside_reachable` says so: otherwise what comes
+//! in where a rule leads out reaches none of the rule's hosts.
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -31,10 +33,12 @@ use crate::tcp::Tcp;
 use crate::tuple::{Direction, Tuple};
 use crate::view::FlowView;
 
-/// Flows looked at in one [`Nat::expire`]: a third of a millisecond, so that packets do not wait behind it.
+/// Flows looked at in one [`Nat::expire`]: a third of a millisecond, so that packets do not wait
+/// behind it.
 const EXPIRY_BATCH: usize = 1024;
 
-/// Connection tracking, masquerade and publishing. See the crate's own page for the two steps of a packet.
+/// Connection tracking, masquerade and publishing. See the crate's own page for the two steps of a
+/// packet.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Nat {
@@ -75,8 +79,9 @@ impl Nat {
         }
     }
 
-    /// Replaces the rules. Flows that the new rules would translate otherwise end, except those that `keep` and
-    /// connections that are established. Looks at every flow, unless the rules are the ones in force.
+    /// Replaces the rules. Flows that the new rules would translate otherwise end, except those
+    /// that `keep` and connections that are established. Looks at every flow, unless the rules are
+    /// the ones in force.
     pub fn set_rules(&mut self, rules: Rules) {
         if rules == self.rules {
             return;
@@ -101,10 +106,10 @@ impl Nat {
         self.rules.masquerade(source, destination, out).is_some()
     }
 
-    /// Whether a packet between these addresses can need a translation, as far as can be told without its transport
-    /// header: a rule covers it where it leaves, through `out`, or lets it begin a flow with a host inside, a rule listens
-    /// on its destination, or there is a flow between the two. What is sent to an address of the router's own can need one
-    /// besides.
+    /// Whether a packet between these addresses can need a translation, as far as can be told
+    /// without its transport header: a rule covers it where it leaves, through `out`, or lets it
+    /// begin a flow with a host inside, a rule listens on its destination, or there is a flow
+    /// between the two. What is sent to an address of the router's own can need one besides.
     pub fn concerns(
         &mut self,
         now: Instant,
@@ -152,8 +157,8 @@ impl Nat {
         !self.rules.is_empty() || self.table.len() != 0
     }
 
-    /// Ends flows whose time has come. Looks at a bounded number; [`Nat::next_timeout`] is in the past while more wait.
-    /// A flow that is late here is dead to packets all the same.
+    /// Ends flows whose time has come. Looks at a bounded number; [`Nat::next_timeout`] is in the
+    /// past while more wait. A flow that is late here is dead to packets all the same.
     pub fn expire(&mut self, now: Instant) {
         self.table.settle();
         self.collect(now);
@@ -176,8 +181,8 @@ impl Nat {
         self.flush_where(|flow| !keep(&FlowView::of(now, flow)))
     }
 
-    /// Ends the flows that stand under an address that is no longer the router's, and forgets its ports; returns how
-    /// many flows.
+    /// Ends the flows that stand under an address that is no longer the router's, and forgets its
+    /// ports; returns how many flows.
     pub fn forget_address(&mut self, external: Ipv4Addr) -> usize {
         let ended = self.flush_where(|flow| {
             let (original, reply) = (flow.tuple(Direction::Original), flow.tuple(Direction::Reply));
@@ -200,7 +205,8 @@ impl Nat {
         }
     }
 
-    /// Ends flows whose time has come, a batch of them; costs a comparison once it was done in this second.
+    /// Ends flows whose time has come, a batch of them; costs a comparison once it was done in this
+    /// second.
     pub(crate) fn collect(&mut self, now: Instant) {
         self.set_latest(now);
         for _ in 0..EXPIRY_BATCH {
@@ -249,7 +255,8 @@ impl Nat {
         self.find(now, tuple)
     }
 
-    /// Whether a packet of this flow's tuple is not the flow's, but opens the connection anew (RFC 9293 section 3.6.1).
+    /// Whether a packet of this flow's tuple is not the flow's, but opens the connection anew (RFC
+    /// 9293 section 3.6.1).
     #[inline]
     pub(crate) fn is_reopened(&self, id: FlowId, transport: Transport) -> bool {
         let Transport::Tcp { flags, .. } = transport else { return false };
@@ -328,7 +335,8 @@ impl Nat {
         ended
     }
 
-    /// Sets memory aside once there is a rule: 40 MB of addresses at the default limits, none of it touched.
+    /// Sets memory aside once there is a rule: 40 MB of addresses at the default limits, none of it
+    /// touched.
     fn reserve(&mut self) {
         if self.rules.is_empty() {
             return;

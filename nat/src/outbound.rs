@@ -16,14 +16,17 @@ use crate::translated::{AfterDnat, AfterSnat, Arrival, CtState, Departure};
 use crate::tuple::{Direction, Tuple};
 
 impl Nat {
-    /// Gives a packet the source that the other side shall see, follows its flow, and keeps a flow that it begins.
+    /// Gives a packet the source that the other side shall see, follows its flow, and keeps a flow
+    /// that it begins.
     ///
     /// # Errors
-    /// The frame is as its sender knew it; nothing is kept. [`DropReason::NatNoFlow`] and [`DropReason::BadTransport`]:
-    /// a rule covers it, but no flow can be told from it or begun with it. [`DropReason::NatBadError`]: a covered ICMP
-    /// error about a packet of no flow. [`DropReason::NatNoAddress`], [`DropReason::NatTableFull`],
-    /// [`DropReason::NatHostLimit`], [`DropReason::NatNoPort`]: the flow that it would begin cannot be.
-    /// [`DropReason::Unsolicited`]: it comes from outside for a host inside, and nobody there asked for it.
+    /// The frame is as its sender knew it; nothing is kept. [`DropReason::NatNoFlow`] and
+    /// [`DropReason::BadTransport`]: a rule covers it, but no flow can be told from it or begun
+    /// with it. [`DropReason::NatBadError`]: a covered ICMP error about a packet of no flow.
+    /// [`DropReason::NatNoAddress`], [`DropReason::NatTableFull`], [`DropReason::NatHostLimit`],
+    /// [`DropReason::NatNoPort`]: the flow that it would begin cannot be.
+    /// [`DropReason::Unsolicited`]: it comes from outside for a host inside, and nobody there asked
+    /// for it.
     pub fn outbound(
         &mut self,
         now: Instant,
@@ -131,8 +134,9 @@ impl Nat {
         self.begin(now, destined, new)
     }
 
-    /// A packet that leaves as it came, and belongs to no flow. From outside nobody comes in to the hosts inside, or all
-    /// that a flow can begin with where the rule says so; its answers then leave as they are.
+    /// A packet that leaves as it came, and belongs to no flow. From outside nobody comes in to the
+    /// hosts inside, or all that a flow can begin with where the rule says so; its answers then
+    /// leave as they are.
     fn enter(
         &mut self,
         now: Instant,
@@ -171,7 +175,8 @@ impl Nat {
         self.begin(now, destined, new)
     }
 
-    /// Where a connection is opened anew that no rule translates any more, what is left of the old one must not either.
+    /// Where a connection is opened anew that no rule translates any more, what is left of the old
+    /// one must not either.
     fn end_reopened(&mut self, now: Instant, packet: &Ipv4) {
         let transport = packet.transport();
         if matches!(transport, Transport::Tcp { flags, .. } if Tcp::opens(flags))

@@ -1,4 +1,5 @@
-//! Between which hosts there are flows, whatever their ports: all that a fragment without a transport header can ask.
+//! Between which hosts there are flows, whatever their ports: all that a fragment without a
+//! transport header can ask.
 
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
@@ -8,8 +9,8 @@ use crate::index::{Hashes, Index};
 use crate::slab::Slab;
 use crate::tuple::Direction;
 
-/// How many flows each inside host has with each of its peers. Flows bound it; 24 bytes for each pair, and its place in
-/// the index.
+/// How many flows each inside host has with each of its peers. Flows bound it; 24 bytes for each
+/// pair, and its place in the index.
 #[derive(Clone, Debug)]
 pub(crate) struct Pairs {
     slab: Slab<Pair>,
@@ -22,8 +23,9 @@ struct Pair {
     flows: NonZeroU32,
 }
 
-/// Source and destination of what an inside host sends within a flow, before anybody translates it. The other
-/// direction's destination is an address that stands for the host: its own, or a published one.
+/// Source and destination of what an inside host sends within a flow, before anybody translates it.
+/// The other direction's destination is an address that stands for the host: its own, or a
+/// published one.
 type AddressPair = (Ipv4Addr, Ipv4Addr);
 
 impl Pairs {

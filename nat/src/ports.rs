@@ -1,11 +1,12 @@
 //! The external ports of one address and protocol: which are taken, shared, resting or published.
 //!
 //! # Theory of operation
-//! A port is free, *owned* by one mapping, *shared* by flows to different remotes (address-and-port-dependent
-//! mapping), or *resting*: free, but for 120 s only for the host that had it last (RFC 6888 REQ-8), so that a late
-//! packet does not meet a stranger; another host gets it when no other port is left. Beside that a port may be *published*, and then no mapping gets it.
-//! Each property is a bitmap, so that a free port is found by looking at 64 at a time: at most 1024 words, also when
-//! one port is left. `slots` says who owns, how many share, or who rested.
+//! A port is free, *owned* by one mapping, *shared* by flows to different remotes
+//! (address-and-port-dependent mapping), or *resting*: free, but for 120 s only for the host that
+//! had it last (RFC 6888 REQ-8), so that a late packet does not meet a stranger; another host gets
+//! it when no other port is left. Beside that a port may be *published*, and then no mapping gets
+//! it. Each property is a bitmap, so that a free port is found by looking at 64 at a time: at most
+//! 1024 words, also when one port is left. `slots` says who owns, how many share, or who rested.
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -51,7 +52,8 @@ impl Bits {
     }
 }
 
-/// The ports of one external address and protocol. 544 KiB when every port was used once, touched as they are.
+/// The ports of one external address and protocol. 544 KiB when every port was used once, touched
+/// as they are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PortPool {
     pub(crate) address: Ipv4Addr,
@@ -139,7 +141,8 @@ impl PortPool {
         self.shared.has(port).then(|| self.slot(port))
     }
 
-    /// A port for `host` alone: `wish` where it may be had, else the first free one from `start` on.
+    /// A port for `host` alone: `wish` where it may be had, else the first free one from `start`
+    /// on.
     pub(crate) fn find_free(
         &mut self,
         now: Instant,
@@ -160,7 +163,8 @@ impl PortPool {
             .or_else(|| self.any_rest(start, allowed))
     }
 
-    /// Whether flows to different remotes may leave from `port`: no mapping owns it, and no rule listens there.
+    /// Whether flows to different remotes may leave from `port`: no mapping owns it, and no rule
+    /// listens there.
     pub(crate) fn is_shareable(&self, port: u16) -> bool {
         (!self.used.has(port) || self.shared.has(port)) && !self.published.has(port)
     }

@@ -1,4 +1,5 @@
-//! Queues whose members are numbers, linked through one table: to be first, last or taken out costs a few writes.
+//! Queues whose members are numbers, linked through one table: to be first, last or taken out costs
+//! a few writes.
 //!
 //! A number is in at most one of the queues that share a table.
 

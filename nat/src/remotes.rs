@@ -9,7 +9,8 @@ use crate::index::{Hashes, Index};
 use crate::mapping::MappingId;
 use crate::slab::Slab;
 
-/// Counts of flows by mapping and remote address; pairs without flows are not here, so flows bound it.
+/// Counts of flows by mapping and remote address; pairs without flows are not here, so flows bound
+/// it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Remotes {
     slab: Slab<Remote>,

@@ -1,19 +1,21 @@
 //! Whether a flow still holds: what it was begun under, asked again when that changes.
 //!
 //! # Theory of operation
-//! A flow was begun under rules, and between two interfaces of the router. Either may change while its packets go on.
+//! A flow was begun under rules, and between two interfaces of the router. Either may change while
+//! its packets go on.
 //!
-//! When the rules change, each flow is judged by the old and by the new. Where they say the same of it, in whatever
-//! order and words, it stays. Where they do not (its listener leads elsewhere or is gone, another rule covers it or
-//! none, its external port is out of the rule's range), it ends, and its next packet begins another. Two stay
-//! nevertheless: a connection that is established, because its ends know nothing of rules and cannot begin again where
-//! they are; and what a rule with `keep` began.
+//! When the rules change, each flow is judged by the old and by the new. Where they say the same of
+//! it, in whatever order and words, it stays. Where they do not (its listener leads elsewhere or is
+//! gone, another rule covers it or none, its external port is out of the rule's range), it ends,
+//! and its next packet begins another. Two stay nevertheless: a connection that is established,
+//! because its ends know nothing of rules and cannot begin again where they are; and what a rule
+//! with `keep` began.
 //!
-//! When a packet is about to leave through another interface than its flow's first did, the rules are asked whether
-//! they say the same there. An external address belongs to its interface, so a flow that is masqueraded ends: that
-//! packet is refused, and the next begins a flow under the other interface's address, as with the kernel. Answers from
-//! a published port leave through the interface that bears its address or that the flow came in by; never through
-//! another uplink.
+//! When a packet is about to leave through another interface than its flow's first did, the rules
+//! are asked whether they say the same there. An external address belongs to its interface, so a
+//! flow that is masqueraded ends: that packet is refused, and the next begins a flow under the
+//! other interface's address, as with the kernel. Answers from a published port leave through the
+//! interface that bears its address or that the flow came in by; never through another uplink.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
@@ -84,8 +86,8 @@ impl Rules {
         if let Some(rule) = self.masquerade(source, to, path.egress) {
             return SnatKind::Masquerade(path.egress, rule.policy());
         }
-        // What turns back leaves from the address that it was sent to, so that the answer comes through here (RFC 4787
-        // REQ-9, RFC 5382 REQ-8).
+        // What turns back leaves from the address that it was sent to, so that the answer comes
+        // through here (RFC 4787 REQ-9, RFC 5382 REQ-8).
         let inside = path.owner.and_then(|owner| self.inside_rule(source, path.ingress, owner));
         match inside.map(|rule| rule.policy()) {
             Some(policy) if redirected => SnatKind::Hairpin(policy),
@@ -96,8 +98,8 @@ impl Rules {
         }
     }
 
-    /// The rule that keeps the host `to` inside from who is where the rule leads out. What turns back there was not
-    /// sent inside, though the rule's source may hold everybody.
+    /// The rule that keeps the host `to` inside from who is where the rule leads out. What turns
+    /// back there was not sent inside, though the rule's source may hold everybody.
     pub(crate) fn hiding(&self, from: Ipv4Addr, to: Ipv4Addr, path: Path) -> Option<&Masquerade> {
         self.masquerade(to, from, path.ingress).filter(|_| path.ingress != path.egress)
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::masquerade::{Filtering, Masquerade};
 
-/// What is to be translated. A living flow keeps the translation that it began with, and ends where a change of rules
-/// would translate it otherwise.
+/// What is to be translated. A living flow keeps the translation that it began with, and ends where
+/// a change of rules would translate it otherwise.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Rules {
     /// In order; the first that covers a packet translates it.
@@ -34,7 +34,8 @@ impl Rules {
         rules.any(|rule| rule.filtering == Filtering::AddressDependent)
     }
 
-    /// The rule that gives a packet with these addresses, about to leave through `out`, an external source.
+    /// The rule that gives a packet with these addresses, about to leave through `out`, an external
+    /// source.
     pub fn masquerade(
         &self,
         source: Ipv4Addr,
@@ -45,8 +46,8 @@ impl Rules {
         rules.find(|rule| rule.covers(source, destination, out))
     }
 
-    /// Whether packets are translated that leave through `interface`: who is there is outside, whomever a rule's source
-    /// holds beside the hosts inside.
+    /// Whether packets are translated that leave through `interface`: who is there is outside,
+    /// whomever a rule's source holds beside the hosts inside.
     pub fn is_outside(&self, interface: InterfaceId) -> bool {
         self.masquerade.iter().any(|rule| rule.out == interface)
     }
@@ -57,9 +58,9 @@ impl Rules {
         rules.find(|rule| rule.out == owner && rule.source.contains(&inside))
     }
 
-    /// The rule that would masquerade `source` behind the addresses of `owner`, for a packet that came in inside. From
-    /// another outside nobody is inside, though the rule's source may hold everybody. Exceptions are about other
-    /// destinations.
+    /// The rule that would masquerade `source` behind the addresses of `owner`, for a packet that
+    /// came in inside. From another outside nobody is inside, though the rule's source may hold
+    /// everybody. Exceptions are about other destinations.
     pub(crate) fn inside_rule(
         &self,
         source: Ipv4Addr,
@@ -97,7 +98,8 @@ pub enum Listen {
 }
 
 impl Listen {
-    /// Whether it listens on `address`, which `owner` of the router's interfaces bears, if one does.
+    /// Whether it listens on `address`, which `owner` of the router's interfaces bears, if one
+    /// does.
     pub fn matches(self, address: Ipv4Addr, owner: Option<InterfaceId>) -> bool {
         match self {
             Self::Address(own) => own == address,
@@ -155,7 +157,8 @@ impl Listeners {
             .find(|rule| rule.listen.matches(address, owner))
     }
 
-    /// The ports at this address behind which `service` is reached: what it says first leaves from one of them.
+    /// The ports at this address behind which `service` is reached: what it says first leaves from
+    /// one of them.
     pub(crate) fn ports_of(
         &self,
         protocol: Protocol,

@@ -3,7 +3,8 @@
 use packet::snapshot::{Damaged, ensure};
 use serde::{Deserialize, Serialize};
 
-/// A vector with holes. Numbers are small, reused last-freed-first, and iteration is in their order: deterministic.
+/// A vector with holes. Numbers are small, reused last-freed-first, and iteration is in their
+/// order: deterministic.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Read<T>")]
 pub(crate) struct Slab<T> {
@@ -36,7 +37,8 @@ impl<T> Slab<T> {
         Self { entries: Vec::new(), free: Vec::new() }
     }
 
-    /// Sets memory aside for `capacity` values, without touching it, so that no insertion moves the others.
+    /// Sets memory aside for `capacity` values, without touching it, so that no insertion moves the
+    /// others.
     pub(crate) fn reserve(&mut self, capacity: usize) {
         let more = |len: usize| capacity.saturating_sub(len);
         self.entries.reserve_exact(more(self.entries.len()));

@@ -15,8 +15,8 @@ use crate::revalidation::Path;
 use crate::slab::Slab;
 use crate::tuple::{Direction, Tuple};
 
-/// A flow's place in the table, and how many flows had been born when that was seen: a flow born later in the same
-/// place is another.
+/// A flow's place in the table, and how many flows had been born when that was seen: a flow born
+/// later in the same place is another.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FlowId {
     number: u32,
@@ -45,8 +45,9 @@ pub(crate) enum Due {
     Living,
 }
 
-/// Flows with their deadlines. For each: 64 bytes itself, 36 of holdings, 16 of cached next hops, 32 to 64 in the index, 12 in the
-/// wheel, and up to 48 for the pair of its hosts where no other flow has the same.
+/// Flows with their deadlines. For each: 64 bytes itself, 36 of holdings, 16 of cached next hops,
+/// 32 to 64 in the index, 12 in the wheel, and up to 48 for the pair of its hosts where no other
+/// flow has the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Read")]
 pub(crate) struct Table {

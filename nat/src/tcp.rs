@@ -1,14 +1,16 @@
-//! What a TCP connection is doing, as far as its flags tell someone in the middle (RFC 9293 section 3.3.2, RFC 5382).
+//! What a TCP connection is doing, as far as its flags tell someone in the middle (RFC 9293 section
+//! 3.3.2, RFC 5382).
 //!
 //! # Theory of operation
-//! Sequence numbers are not followed: a translator that misjudges a window breaks a connection that both ends think
-//! well of, and one that judges none merely keeps a flow a little longer. So no segment is refused here once a flow
-//! exists; flags decide only how long the flow may live.
+//! Sequence numbers are not followed: a translator that misjudges a window breaks a connection that
+//! both ends think well of, and one that judges none merely keeps a flow a little longer. So no
+//! segment is refused here once a flow exists; flags decide only how long the flow may live.
 //!
-//! States are those `conntrack` prints. `SYN_SENT2` is a SYN from both sides (simultaneous open). Each side's FIN is
-//! marked, so that a repeated FIN is not taken for the other side's. A RST leads to `CLOSE` and does not end the flow
-//! (RFC 7857 section 2.2), and since anyone may forge one, segments with ACK from both sides after it lead back.
-//! A SYN on a connection that is closed (`TIME_WAIT`, `CLOSE`) is not its own: it begins another flow.
+//! States are those `conntrack` prints. `SYN_SENT2` is a SYN from both sides (simultaneous open).
+//! Each side's FIN is marked, so that a repeated FIN is not taken for the other side's. A RST leads
+//! to `CLOSE` and does not end the flow (RFC 7857 section 2.2), and since anyone may forge one,
+//! segments with ACK from both sides after it lead back. A SYN on a connection that is closed
+//! (`TIME_WAIT`, `CLOSE`) is not its own: it begins another flow.
 
 use packet::transport::TcpFlags;
 use serde::{Deserialize, Serialize};
@@ -59,7 +61,8 @@ pub(crate) enum Effect {
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Tcp {
     state: State,
-    /// FIN seen from original and reply side, ACK seen since the last RST from original and reply side.
+    /// FIN seen from original and reply side, ACK seen since the last RST from original and reply
+    /// side.
     marks: u8,
 }
 
@@ -67,8 +70,8 @@ const FINS: u8 = 0b0011;
 const REVIVALS: u8 = 0b1100;
 
 impl Tcp {
-    /// The state that a connection's first segment seen here leads to. Without SYN it is picked up in midstream,
-    /// as Linux does, unless it is a RST, a FIN or a SYN-ACK, which begin nothing.
+    /// The state that a connection's first segment seen here leads to. Without SYN it is picked up
+    /// in midstream, as Linux does, unless it is a RST, a FIN or a SYN-ACK, which begin nothing.
     pub(crate) const fn begin(flags: TcpFlags) -> Option<Self> {
         const DECISIVE: u8 = TcpFlags::SYN | TcpFlags::ACK | TcpFlags::FIN | TcpFlags::RST;
         let state = match flags.0 & DECISIVE {

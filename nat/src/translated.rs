@@ -1,7 +1,7 @@
 //! Witnesses that a packet has been through NAT: behind DNAT, ahead of routing, and behind SNAT.
 //!
-//! Routing asks for an [`AfterDnat`] and delivery for an [`AfterSnat`]; only [`Nat`](crate::Nat) makes them, so the
-//! order of translation is a matter of types.
+//! Routing asks for an [`AfterDnat`] and delivery for an [`AfterSnat`]; only [`Nat`](crate::Nat)
+//! makes them, so the order of translation is a matter of types.
 
 use core::net::Ipv4Addr;
 
@@ -67,7 +67,8 @@ enum Undo {
 }
 
 impl AfterDnat {
-    /// A packet that nobody needs to translate inbound. `local`: its destination is one of the router's addresses.
+    /// A packet that nobody needs to translate inbound. `local`: its destination is one of the
+    /// router's addresses.
     pub const fn untouched(packet: Ipv4, local: bool) -> Self {
         Self { packet, state: CtState::Untracked, undo: Undo::Nothing, local }
     }
@@ -93,8 +94,8 @@ impl AfterDnat {
         }
     }
 
-    /// Gives an ICMP error its true addressee: the sender of the packet it quotes, which gets its packet `quoted` back
-    /// `as_sent`.
+    /// Gives an ICMP error its true addressee: the sender of the packet it quotes, which gets its
+    /// packet `quoted` back `as_sent`.
     pub(crate) fn translate_error(
         mut packet: Ipv4,
         state: CtState,
@@ -118,7 +119,8 @@ impl AfterDnat {
         &self.packet
     }
 
-    /// Whether the packet is for the router itself: sent to one of its addresses and not redirected.
+    /// Whether the packet is for the router itself: sent to one of its addresses and not
+    /// redirected.
     pub const fn is_local(&self) -> bool {
         self.local
     }

@@ -8,8 +8,8 @@ use packet::{IcmpHeader, Protocol, Transport};
 
 /// One direction of a flow, as its packets carry it.
 ///
-/// ICMP queries have their identifier in both ports and their message type in `kind`; protocols without ports have
-/// zeros, so that two hosts have one flow of each.
+/// ICMP queries have their identifier in both ports and their message type in `kind`; protocols
+/// without ports have zeros, so that two hosts have one flow of each.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Tuple {
     pub(crate) source: Ipv4Addr,
@@ -103,7 +103,8 @@ pub(crate) fn answer(protocol: Protocol, kind: u8) -> u8 {
     }
 }
 
-/// The type of the message that answers an ICMP query or that it answers (RFC 792, RFC 950); `None` for other messages.
+/// The type of the message that answers an ICMP query or that it answers (RFC 792, RFC 950); `None`
+/// for other messages.
 const fn pair(kind: u8) -> Option<u8> {
     match kind {
         8 => Some(0),

@@ -54,7 +54,8 @@ pub struct Way {
 /// An ICMP query or its reply.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Message {
-    /// Type: 8 and 0 for echo, 13 and 14 for timestamps, 15 and 16 for information, 17 and 18 for address masks.
+    /// Type: 8 and 0 for echo, 13 and 14 for timestamps, 15 and 16 for information, 17 and 18 for
+    /// address masks.
     pub kind: u8,
     /// Code: zero for every query.
     pub code: u8,

@@ -38,8 +38,8 @@ pub struct Arp {
 }
 
 impl Arp {
-    /// Reads the payload of an ARP frame; padding behind is ignored. `None`: cut off, or about other hardware,
-    /// another protocol or another operation.
+    /// Reads the payload of an ARP frame; padding behind is ignored. `None`: cut off, or about
+    /// other hardware, another protocol or another operation.
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let bytes = payload.first_chunk::<LEN>()?;
         let (preamble, rest) = bytes.split_first_chunk::<6>()?;
@@ -65,8 +65,8 @@ impl Arp {
         })
     }
 
-    /// Makes `frame` this packet in an Ethernet frame from the sender's MAC to `to`, padded to 60 bytes.
-    /// `false` when the buffer is too small.
+    /// Makes `frame` this packet in an Ethernet frame from the sender's MAC to `to`, padded to 60
+    /// bytes. `false` when the buffer is too small.
     #[must_use]
     pub fn emit(&self, frame: &mut Frame, to: Mac) -> bool {
         if !frame.reset(MIN_FRAME) {

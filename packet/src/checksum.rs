@@ -2,16 +2,16 @@
 
 use core::net::Ipv4Addr;
 
-/// One's complement sum of `bytes` as big-endian 16-bit words, an odd last byte padded with zero, folded to 16 bits
-/// and not complemented. `initial` is a sum to add to.
+/// One's complement sum of `bytes` as big-endian 16-bit words, an odd last byte padded with zero,
+/// folded to 16 bits and not complemented. `initial` is a sum to add to.
 ///
 /// 40 GB/s from 1 KiB on: this reads every payload byte that enters or leaves a tunnel.
 #[inline]
 pub fn sum(bytes: &[u8], initial: u16) -> u16 {
-    // Sums native 32-bit words in 64-bit lanes, which makes vector instructions of it and lets no carry be lost in
-    // under 2^32 words: the sum is independent of byte order up to a final swap (RFC 1071 section 2 B), and of word
-    // size (C). Written with indices and with this last loop because the compiler then finds the vectors: half as fast
-    // without.
+    // Sums native 32-bit words in 64-bit lanes, which makes vector instructions of it and lets no
+    // carry be lost in under 2^32 words: the sum is independent of byte order up to a final swap
+    // (RFC 1071 section 2 B), and of word size (C). Written with indices and with this last loop
+    // because the compiler then finds the vectors: half as fast without.
     let mut low = [0u64; 4];
     let mut high = [0u64; 4];
     let mut blocks = bytes.chunks_exact(32);
@@ -33,7 +33,8 @@ pub fn sum(bytes: &[u8], initial: u16) -> u16 {
     u16::from_be(fold(fold_wide(total)))
 }
 
-/// The native sum of fewer than 32 bytes. Halves at each step: a loop over single bytes took longer than 1 KiB does.
+/// The native sum of fewer than 32 bytes. Halves at each step: a loop over single bytes took longer
+/// than 1 KiB does.
 #[inline]
 fn tail(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<4>();
@@ -89,8 +90,8 @@ pub const fn add(a: u16, b: u16) -> u16 {
     fold(a as u32 + b as u32)
 }
 
-/// The stored checksum after a 16-bit word it covers changed from `old` to `new`: RFC 1624 equation 3,
-/// `~(~HC + ~m + m')`.
+/// The stored checksum after a 16-bit word it covers changed from `old` to `new`: RFC 1624 equation
+/// 3, `~(~HC + ~m + m')`.
 #[inline]
 pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
     !fold(!checksum as u32 + !old as u32 + new as u32)
@@ -131,7 +132,8 @@ mod tests {
         fn the_wide_sum_equals_the_naive_one(bytes in prop::collection::vec(any::<u8>(), 0..300), initial: u16) {
             let expected = add(naive(&bytes), initial);
             let got = sum(&bytes, initial);
-            // Zero has two forms in one's complement; both stand for the same checksum only when all is zero.
+            // Zero has two forms in one's complement; both stand for the same checksum only when
+            // all is zero.
             prop_assert!(got == expected || (got.is_multiple_of(0xffff) && expected.is_multiple_of(0xffff)));
         }
 

@@ -28,8 +28,8 @@ impl EtherType {
     /// An 802.1ad service tag: opaque to a bridge whose VLANs are customer VLANs.
     pub const SERVICE_VLAN: Self = Self(0x88a8);
 
-    /// Whether four bytes of tag and another EtherType follow: 802.1Q's and 802.1ad's, and those that stacked tags had
-    /// ahead of 802.1ad.
+    /// Whether four bytes of tag and another EtherType follow: 802.1Q's and 802.1ad's, and those
+    /// that stacked tags had ahead of 802.1ad.
     #[inline]
     pub const fn is_tag(self) -> bool {
         matches!(self, Self::VLAN | Self::SERVICE_VLAN | Self(0x9100 | 0x9200 | 0x9300))
@@ -86,8 +86,8 @@ impl Ethernet {
     ///
     /// # Errors
     /// [`DropReason::Runt`] under 14 bytes, [`DropReason::PartialTag`] when a tag is cut off,
-    /// [`DropReason::BadOffload`] when the frame's partial checksum would be written where a transport header cannot
-    /// be: over addresses that the switch has looked at by then.
+    /// [`DropReason::BadOffload`] when the frame's partial checksum would be written where a
+    /// transport header cannot be: over addresses that the switch has looked at by then.
     #[inline]
     pub fn parse(mut frame: Frame) -> Result<Self, Dropped> {
         if frame.len() < HEADER_LEN {
@@ -104,7 +104,8 @@ impl Ethernet {
         }
     }
 
-    /// Whether the partial checksum, if there is one, lies behind an IP header. [`crate::Ipv4`] asks for more.
+    /// Whether the partial checksum, if there is one, lies behind an IP header. [`crate::Ipv4`]
+    /// asks for more.
     fn offload_fits(&self) -> bool {
         let Some(span) = self.frame.offload().span() else {
             return true;
@@ -112,7 +113,8 @@ impl Ethernet {
         usize::from(span.start) >= HEADER_LEN + V4_HEADER && self.ethertype() != EtherType::ARP
     }
 
-    /// Takes an 802.1ad tag out, where the bridge's VLANs are service VLANs. An 802.1Q tag that is out stays.
+    /// Takes an 802.1ad tag out, where the bridge's VLANs are service VLANs. An 802.1Q tag that is
+    /// out stays.
     ///
     /// # Errors
     /// [`DropReason::PartialTag`] when it is cut off.
@@ -123,7 +125,8 @@ impl Ethernet {
         }
     }
 
-    /// Puts the tag that is out, a customer's, back into the bytes, and `tag` beside them in its place.
+    /// Puts the tag that is out, a customer's, back into the bytes, and `tag` beside them in its
+    /// place.
     ///
     /// # Errors
     /// [`DropReason::PartialTag`] when there is no room for it.
@@ -135,7 +138,8 @@ impl Ethernet {
         Ok(self)
     }
 
-    /// Makes a frame's first 14 bytes a header with these fields; the frame must be at least that long already.
+    /// Makes a frame's first 14 bytes a header with these fields; the frame must be at least that
+    /// long already.
     #[inline]
     pub fn emit(frame: &mut Frame, destination: Mac, source: Mac, ethertype: EtherType) {
         let [high, low] = ethertype.0.to_be_bytes();
@@ -201,8 +205,9 @@ impl Ethernet {
     }
 }
 
-/// Where the network header starts in a frame of `bytes`, and which it is, behind up to two tags that are still in
-/// them. `None` when that is cut off, or behind more tags. It may start at the frame's end.
+/// Where the network header starts in a frame of `bytes`, and which it is, behind up to two tags
+/// that are still in them. `None` when that is cut off, or behind more tags. It may start at the
+/// frame's end.
 #[inline]
 pub fn network_header(bytes: &[u8]) -> Option<(usize, EtherType)> {
     (0..=MAX_TAGS).find_map(|tags| {
@@ -225,7 +230,8 @@ pub fn first_tag(bytes: &[u8]) -> Option<Tag> {
     }
 }
 
-/// Bytes of all the tags that are still in a frame of `bytes`, however many. A tag counts when it is whole.
+/// Bytes of all the tags that are still in a frame of `bytes`, however many. A tag counts when it
+/// is whole.
 #[inline]
 pub fn tags_len(bytes: &[u8]) -> usize {
     if is_tag_at(bytes, 0) { 4 + further_tags_len(bytes) } else { 0 }

@@ -1,7 +1,7 @@
 //! Cutting an IPv4 packet into fragments for a next hop with a smaller MTU (RFC 791 section 3.2).
 //!
-//! Only packets that were not to be left whole come here; a fragment may itself be cut again. Putting fragments
-//! together needs memory and time, and is not done here.
+//! Only packets that were not to be left whole come here; a fragment may itself be cut again.
+//! Putting fragments together needs memory and time, and is not done here.
 
 use crate::checksum;
 use crate::drop::{DropReason, Dropped};
@@ -13,7 +13,8 @@ use crate::offload::Offload;
 use crate::pool::Pool;
 use crate::segment::{MAX_PIECES, complete_checksum, joined};
 
-/// Every link carries IPv4 packets of this size: a header of 60 bytes and 8 of data (RFC 791 section 3.2).
+/// Every link carries IPv4 packets of this size: a header of 60 bytes and 8 of data (RFC 791
+/// section 3.2).
 pub const MIN_MTU: u16 = 68;
 
 const MAX_OPTIONS: usize = 40;
@@ -21,18 +22,21 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 /// An option that every fragment carries has this bit in its type (RFC 791 section 3.1).
 const COPIED: u8 = 0x80;
 
-/// Cuts `packet` into fragments of at most `mtu` bytes of IP, in order, each in a buffer from `pool`, where the
-/// packet's own buffer goes. A partial checksum is completed first. A packet that fits is emitted itself.
+/// Cuts `packet` into fragments of at most `mtu` bytes of IP, in order, each in a buffer from
+/// `pool`, where the packet's own buffer goes. A partial checksum is completed first. A packet that
+/// fits is emitted itself.
 ///
-/// Ethernet header, tag and identification are the same in all. The first fragment has all options, later ones have
-/// those to be copied.
+/// Ethernet header, tag and identification are the same in all. The first fragment has all options,
+/// later ones have those to be copied.
 ///
 /// # Errors
 /// Nothing is emitted, and the frame is as it was but for its checksum:
-/// - [`DropReason::FragmentationNeeded`]: DF is set, `mtu` is below [`MIN_MTU`], or it takes more than [`MAX_PIECES`].
-/// - [`DropReason::BadFragment`]: it is itself a fragment, one that reaches beyond 65,535 bytes, or whose length others
-///   cannot follow.
-/// - [`DropReason::BadOffload`]: the packet is a super-frame, to be cut by [`crate::segment`] first.
+/// - [`DropReason::FragmentationNeeded`]: DF is set, `mtu` is below [`MIN_MTU`], or it takes more
+///   than [`MAX_PIECES`].
+/// - [`DropReason::BadFragment`]: it is itself a fragment, one that reaches beyond 65,535 bytes, or
+///   whose length others cannot follow.
+/// - [`DropReason::BadOffload`]: the packet is a super-frame, to be cut by [`crate::segment`]
+///   first.
 pub fn fragment(
     mut packet: Ipv4,
     mtu: u16,
@@ -111,8 +115,8 @@ impl Header {
         Some(Self { bytes, len: header.len() })
     }
 
-    /// The packet's own, with the options that every fragment carries. An option of impossible length ends the list,
-    /// as it does for whoever reads it.
+    /// The packet's own, with the options that every fragment carries. An option of impossible
+    /// length ends the list, as it does for whoever reads it.
     fn later(packet: &Ipv4) -> Option<Self> {
         let mut bytes = [0; V4_HEADER + MAX_OPTIONS];
         let (fixed, options) = bytes.split_first_chunk_mut::<V4_HEADER>()?;
@@ -123,7 +127,8 @@ impl Header {
         Some(Self { bytes, len })
     }
 
-    /// Payload bytes that fit behind it: a multiple of 8, at least 8 since the MTU is at least [`MIN_MTU`].
+    /// Payload bytes that fit behind it: a multiple of 8, at least 8 since the MTU is at least
+    /// [`MIN_MTU`].
     const fn room(&self, mtu: usize) -> usize {
         (mtu - self.len) & !7
     }
@@ -146,7 +151,8 @@ impl Header {
     }
 }
 
-/// Copies those of `options` that every fragment carries into `place`, which takes any header's options; their length.
+/// Copies those of `options` that every fragment carries into `place`, which takes any header's
+/// options; their length.
 fn copied_options(options: &[u8], place: &mut [u8]) -> Option<usize> {
     let mut len = 0;
     for option in Options(options) {

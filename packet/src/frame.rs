@@ -1,10 +1,11 @@
 //! One Ethernet frame, owned: its bytes, the tag taken out of them, and what it still owes.
 //!
 //! # Theory of operation
-//! A frame lies in a buffer with [`HEADROOM`] ahead of it, so that a virtio header, a VLAN tag or a VXLAN header is
-//! put in front without moving the rest. The outermost 802.1Q tag is kept beside the bytes (`tag`) while the frame
-//! is inside the switch and is put back by [`Frame::push_tag`] only on the way out, so IPv4 always starts at byte 14.
-//! Buffers come from a [`Pool`](crate::Pool) and go back to it; a frame that is merely dropped frees its buffer.
+//! A frame lies in a buffer with [`HEADROOM`] ahead of it, so that a virtio header, a VLAN tag or a
+//! VXLAN header is put in front without moving the rest. The outermost 802.1Q tag is kept beside
+//! the bytes (`tag`) while the frame is inside the switch and is put back by [`Frame::push_tag`]
+//! only on the way out, so IPv4 always starts at byte 14. Buffers come from a [`Pool`](crate::Pool)
+//! and go back to it; a frame that is merely dropped frees its buffer.
 
 use core::fmt;
 use core::num::NonZeroU32;
@@ -14,17 +15,19 @@ use crate::drop::{DropReason, Dropped};
 use crate::offload::Offload;
 use crate::vlan::Tag;
 
-/// Bytes kept free ahead of a received frame: virtio header (12), VLAN tag (4), VXLAN (8), and room to align.
+/// Bytes kept free ahead of a received frame: virtio header (12), VLAN tag (4), VXLAN (8), and room
+/// to align.
 pub const HEADROOM: usize = 64;
 /// The largest frame: 64 KiB of IP in one super-frame, behind Ethernet and two tags.
 pub const MAX_FRAME: usize = 65_535 + 14 + 8;
 /// Size of a buffer that takes any frame.
 pub const BUFFER_LEN: usize = HEADROOM + MAX_FRAME + 3;
 
-/// An Ethernet frame without FCS, with the duties its sender left open. The default is an empty frame, no buffer.
+/// An Ethernet frame without FCS, with the duties its sender left open. The default is an empty
+/// frame, no buffer.
 ///
-/// One pointer wide, because it is moved through every step of a packet's life: moving the fields themselves cost a
-/// third of the time of a routed frame.
+/// One pointer wide, because it is moved through every step of a packet's life: moving the fields
+/// themselves cost a third of the time of a routed frame.
 #[derive(Default, Clone)]
 pub struct Frame(Box<Fields>);
 
@@ -39,7 +42,8 @@ struct Fields {
 }
 
 impl Frame {
-    /// An empty frame in `buffer`, ready for [`Frame::receive_space`]. Shorter buffers hold shorter frames.
+    /// An empty frame in `buffer`, ready for [`Frame::receive_space`]. Shorter buffers hold shorter
+    /// frames.
     pub fn in_buffer(buffer: Box<[u8]>) -> Self {
         let start = HEADROOM.min(buffer.len()) as u32;
         Self(Box::new(Fields {
@@ -52,7 +56,8 @@ impl Frame {
         }))
     }
 
-    /// A frame of these bytes in a buffer of just its size. Allocates: for tests, waiting queues and set-up.
+    /// A frame of these bytes in a buffer of just its size. Allocates: for tests, waiting queues
+    /// and set-up.
     pub fn copied_from(bytes: &[u8]) -> Self {
         let mut frame = Self::in_buffer(vec![0; HEADROOM + bytes.len()].into_boxed_slice());
         frame.0.end = frame.0.start + bytes.len() as u32;
@@ -126,16 +131,17 @@ impl Frame {
         self.0.flow_hint = hint;
     }
 
-    /// Room for a receiver to write into: `prefix` bytes of header that do not belong to the frame, then the frame.
-    /// Call [`Frame::received`] with the count written. A `prefix` beyond the headroom gets no room.
+    /// Room for a receiver to write into: `prefix` bytes of header that do not belong to the frame,
+    /// then the frame. Call [`Frame::received`] with the count written. A `prefix` beyond the
+    /// headroom gets no room.
     #[inline]
     pub fn receive_space(&mut self, prefix: usize) -> &mut [u8] {
         let from = HEADROOM.checked_sub(prefix);
         from.and_then(|from| self.0.buffer.get_mut(from..)).unwrap_or(&mut [])
     }
 
-    /// Makes the frame the `count - prefix` bytes that [`Frame::receive_space`] took, with no tag and no duties;
-    /// an empty frame when `count` is short of `prefix`.
+    /// Makes the frame the `count - prefix` bytes that [`Frame::receive_space`] took, with no tag
+    /// and no duties; an empty frame when `count` is short of `prefix`.
     #[inline]
     pub fn received(&mut self, prefix: usize, count: usize) {
         self.0.start = HEADROOM.min(self.0.buffer.len()) as u32;
@@ -146,15 +152,16 @@ impl Frame {
         self.0.flow_hint = None;
     }
 
-    /// The frame with `prefix` bytes of headroom ahead of it, for a sender to write a header into and send at once.
-    /// `None` when the headroom is used up.
+    /// The frame with `prefix` bytes of headroom ahead of it, for a sender to write a header into
+    /// and send at once. `None` when the headroom is used up.
     #[inline]
     pub fn with_prefix(&mut self, prefix: usize) -> Option<&mut [u8]> {
         let from = (self.0.start as usize).checked_sub(prefix)?;
         self.0.buffer.get_mut(from..self.0.end as usize)
     }
 
-    /// Empties the frame and makes it `len` zero bytes long, keeping its buffer. `false` when they do not fit.
+    /// Empties the frame and makes it `len` zero bytes long, keeping its buffer. `false` when they
+    /// do not fit.
     #[must_use]
     pub fn reset(&mut self, len: usize) -> bool {
         if len > self.capacity() {
@@ -177,8 +184,9 @@ impl Frame {
         }
     }
 
-    /// Takes `count` bytes off the front, as an outer header is taken off what it carries; spans shift with it.
-    /// `false`, and nothing happens, when the frame is shorter or a tag stands beside it.
+    /// Takes `count` bytes off the front, as an outer header is taken off what it carries; spans
+    /// shift with it. `false`, and nothing happens, when the frame is shorter or a tag stands
+    /// beside it.
     #[must_use]
     #[inline]
     pub fn strip(&mut self, count: usize) -> bool {
@@ -191,8 +199,8 @@ impl Frame {
         true
     }
 
-    /// Makes the frame those of its bytes that lie in `range`, in the same buffer; duties and tag stay as they are.
-    /// Nothing happens when the range is not inside.
+    /// Makes the frame those of its bytes that lie in `range`, in the same buffer; duties and tag
+    /// stay as they are. Nothing happens when the range is not inside.
     pub(crate) fn narrow(&mut self, range: Range<usize>) {
         if range.start <= range.end && range.end <= self.len() {
             self.0.end = self.0.start + range.end as u32;
@@ -206,7 +214,8 @@ impl Frame {
         self.0.buffer.len() - self.0.end as usize
     }
 
-    /// Puts `bytes` behind the last; `false`, and nothing happens, when the buffer has no room for them.
+    /// Puts `bytes` behind the last; `false`, and nothing happens, when the buffer has no room for
+    /// them.
     #[must_use]
     #[inline]
     pub fn append(&mut self, bytes: &[u8]) -> bool {
@@ -219,7 +228,8 @@ impl Frame {
         true
     }
 
-    /// Adds zero bytes up to a length of `len`, as far as the buffer goes: a frame's minimum is 60 without FCS.
+    /// Adds zero bytes up to a length of `len`, as far as the buffer goes: a frame's minimum is 60
+    /// without FCS.
     pub fn pad(&mut self, len: usize) {
         let end = (self.0.start as usize + len).min(self.0.buffer.len());
         if let Some(tail) = self.0.buffer.get_mut(self.0.end as usize..end) {
@@ -228,8 +238,9 @@ impl Frame {
         }
     }
 
-    /// Takes an outermost 802.1Q tag (TPID 0x8100) out of the bytes into [`Frame::tag`]; nothing happens when there
-    /// is none, or when a tag stands beside the bytes already. `false`: the tag is cut off by the frame's end.
+    /// Takes an outermost 802.1Q tag (TPID 0x8100) out of the bytes into [`Frame::tag`]; nothing
+    /// happens when there is none, or when a tag stands beside the bytes already. `false`: the tag
+    /// is cut off by the frame's end.
     #[must_use]
     #[inline]
     pub fn pop_tag(&mut self) -> bool {
@@ -263,8 +274,8 @@ impl Frame {
         true
     }
 
-    /// Puts the tag beside the bytes back into them. Nothing happens without a tag; `false` when the
-    /// headroom is used up.
+    /// Puts the tag beside the bytes back into them. Nothing happens without a tag; `false` when
+    /// the headroom is used up.
     #[must_use]
     pub fn push_tag(&mut self) -> bool {
         let Some(tag) = self.0.tag else { return true };

@@ -1,4 +1,5 @@
-//! ICMP messages that the router speaks (RFC 792, RFC 1812 section 4.3), and the quote inside errors.
+//! ICMP messages that the router speaks (RFC 792, RFC 1812 section 4.3), and the quote inside
+//! errors.
 
 use core::net::Ipv4Addr;
 
@@ -9,10 +10,11 @@ use crate::ip::{Protocol, V4, V4_HEADER};
 use crate::ipv4::Header;
 use crate::mac::Mac;
 
-/// An error datagram carries as much of its cause as fits in this many bytes of IP (RFC 1812 section 4.3.2.3).
+/// An error datagram carries as much of its cause as fits in this many bytes of IP (RFC 1812
+/// section 4.3.2.3).
 pub const MAX_ERROR: usize = 576;
-/// Precedence "internetwork control", which RFC 1812 section 4.3.2.5 asks of errors; their type of service is that of
-/// the cause.
+/// Precedence "internetwork control", which RFC 1812 section 4.3.2.5 asks of errors; their type of
+/// service is that of the cause.
 const ERROR_PRECEDENCE: u8 = 0xc0;
 const TYPE_OF_SERVICE: u8 = 0x1c;
 const TTL: u8 = 64;
@@ -56,9 +58,9 @@ impl IcmpError {
         }
     }
 
-    /// Makes `frame` this error from `source` about `cause` (an IPv4 packet from its header on), to the cause's
-    /// sender. The Ethernet header has its type; addresses are the caller's. `false`: the buffer is too small or
-    /// the cause has no IPv4 header.
+    /// Makes `frame` this error from `source` about `cause` (an IPv4 packet from its header on), to
+    /// the cause's sender. The Ethernet header has its type; addresses are the caller's. `false`:
+    /// the buffer is too small or the cause has no IPv4 header.
     #[must_use]
     pub fn emit(self, frame: &mut Frame, source: Ipv4Addr, cause: &[u8]) -> bool {
         let Some(ip) = V4::of(cause) else { return false };
@@ -106,8 +108,8 @@ pub fn recompute(message: &mut [u8]) {
     }
 }
 
-/// Turns an echo request (type 8) into its reply in place, mending the checksum. The rest of the message, and any
-/// other message, stays.
+/// Turns an echo request (type 8) into its reply in place, mending the checksum. The rest of the
+/// message, and any other message, stays.
 pub fn answer_echo(message: &mut [u8]) {
     if let Some(header) = message.first_chunk_mut::<4>()
         && header[0] == 8
@@ -120,8 +122,8 @@ pub fn answer_echo(message: &mut [u8]) {
     }
 }
 
-/// The packet that an ICMP error quotes; `None` when not even its header and eight bytes are there. Its checksum is not
-/// looked at here.
+/// The packet that an ICMP error quotes; `None` when not even its header and eight bytes are there.
+/// Its checksum is not looked at here.
 pub fn quote(message: &[u8]) -> Option<V4<'_>> {
     V4::of(message.get(IcmpHeader::LEN..)?).filter(|quoted| quoted.payload().len() >= 8)
 }

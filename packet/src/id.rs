@@ -42,7 +42,8 @@ macro_rules! id {
 }
 
 id!(
-    /// A port of the switch: one cable. Dense and small, because tables are indexed by it; reused after removal.
+    /// A port of the switch: one cable. Dense and small, because tables are indexed by it; reused
+    /// after removal.
     PortId, u32, "port"
 );
 id!(

@@ -1,8 +1,10 @@
-//! IP headers where they lie: borrowed views, and the only readers of header lengths, fragment bits and addresses.
+//! IP headers where they lie: borrowed views, and the only readers of header lengths, fragment bits
+//! and addresses.
 //!
-//! A view exists only where a whole header is. It says nothing of checksums or of what follows; [`crate::Ipv4`] is a
-//! frame about which more is known. [`V4`] and [`V6`] are types of their own and [`Ip`] is either: what is fast asks
-//! for one of the two, and only what looks into any frame (tunnels, offload) for the third.
+//! A view exists only where a whole header is. It says nothing of checksums or of what follows;
+//! [`crate::Ipv4`] is a frame about which more is known. [`V4`] and [`V6`] are types of their own
+//! and [`Ip`] is either: what is fast asks for one of the two, and only what looks into any frame
+//! (tunnels, offload) for the third.
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -346,8 +348,9 @@ impl<'a> Ip<'a> {
     }
 }
 
-/// The options of an IPv4 or TCP header, one after another, which have one form (RFC 791 section 3.1, RFC 9293 section
-/// 3.1): each with its type and length octets. One of impossible length ends the list.
+/// The options of an IPv4 or TCP header, one after another, which have one form (RFC 791 section
+/// 3.1, RFC 9293 section 3.1): each with its type and length octets. One of impossible length ends
+/// the list.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Options<'a>(pub(crate) &'a [u8]);
 
@@ -369,26 +372,27 @@ impl<'a> Iterator for Options<'a> {
     }
 }
 
-/// Whether no host may bear it as the source of a packet to the router, whatever the subnet: 0/8, 127/8, multicast and
-/// class E including broadcast (RFC 1812 section 5.3.7, RFC 6890).
+/// Whether no host may bear it as the source of a packet to the router, whatever the subnet: 0/8,
+/// 127/8, multicast and class E including broadcast (RFC 1812 section 5.3.7, RFC 6890).
 ///
-/// Blocks that RFC 6890 calls forwardable are addresses like any other: those of RFC 1918, 100.64/10, 198.18/15. So are
-/// here the documentation's blocks (192.0.2/24, 198.51.100/24, 203.0.113/24), which labs are full of, and 192.0.0/24,
-/// whose parts differ: DS-Lite and 464XLAT are tried with its first eight addresses.
+/// Blocks that RFC 6890 calls forwardable are addresses like any other: those of RFC 1918,
+/// 100.64/10, 198.18/15. So are here the documentation's blocks (192.0.2/24, 198.51.100/24,
+/// 203.0.113/24), which labs are full of, and 192.0.0/24, whose parts differ: DS-Lite and 464XLAT
+/// are tried with its first eight addresses.
 #[inline]
 pub const fn is_martian_source(address: Ipv4Addr) -> bool {
     matches!(address.octets()[0], 0 | 127 | 224..=255)
 }
 
-/// Whether a router never forwards towards it: 0/8, 127/8, class E; multicast and limited broadcast are judged
-/// apart by the caller because they may be for the router itself.
+/// Whether a router never forwards towards it: 0/8, 127/8, class E; multicast and limited broadcast
+/// are judged apart by the caller because they may be for the router itself.
 #[inline]
 pub const fn is_martian_destination(address: Ipv4Addr) -> bool {
     matches!(address.octets()[0], 0 | 127 | 240..=255)
 }
 
-/// Whether it means something on its own link only, 169.254/16: the router may bear it and be spoken to by it, and
-/// forwards nothing from it or to it (RFC 3927 section 2.7).
+/// Whether it means something on its own link only, 169.254/16: the router may bear it and be
+/// spoken to by it, and forwards nothing from it or to it (RFC 3927 section 2.7).
 #[inline]
 pub const fn is_link_local(address: Ipv4Addr) -> bool {
     matches!(address.octets(), [169, 254, ..])

@@ -11,7 +11,8 @@ use crate::offload::{Offload, SegmentKind};
 use crate::segment::{self, Inside};
 use crate::transport::{Transport, UdpHeader};
 
-/// An IPv4 packet whose header is whole, of version 4, with a right checksum, and whose frame ends with it.
+/// An IPv4 packet whose header is whole, of version 4, with a right checksum, and whose frame ends
+/// with it.
 #[derive(Debug)]
 pub struct Ipv4 {
     frame: Frame,
@@ -22,8 +23,9 @@ impl Ipv4 {
     /// Checks the header and cuts Ethernet padding off behind the total length.
     ///
     /// # Errors
-    /// One [`DropReason`] for each field that is wrong; [`DropReason::BadOffload`] when the frame's partial checksum
-    /// lies neither in this packet's transport header nor in that of a packet which this one carries in a tunnel.
+    /// One [`DropReason`] for each field that is wrong; [`DropReason::BadOffload`] when the frame's
+    /// partial checksum lies neither in this packet's transport header nor in that of a packet
+    /// which this one carries in a tunnel.
     #[inline]
     pub fn parse(ethernet: Ethernet) -> Result<Self, Dropped> {
         Self::in_frame(ethernet.into_frame())
@@ -55,9 +57,9 @@ impl Ipv4 {
         }
     }
 
-    /// Whether what is owed is owed to a packet in a tunnel, whose headers are all there. A partial checksum in there is
-    /// completed: nobody behind here has to know of it, and whatever sums this packet sums what will arrive. A
-    /// super-frame stays one.
+    /// Whether what is owed is owed to a packet in a tunnel, whose headers are all there. A partial
+    /// checksum in there is completed: nobody behind here has to know of it, and whatever sums this
+    /// packet sums what will arrive. A super-frame stays one.
     #[cold]
     fn settles_inside(&mut self) -> bool {
         !self.is_fragment()
@@ -71,7 +73,8 @@ impl Ipv4 {
             }
     }
 
-    /// Whether the partial checksum, if there is one, is that of this packet's own TCP or UDP header.
+    /// Whether the partial checksum, if there is one, is that of this packet's own TCP or UDP
+    /// header.
     #[inline]
     fn offload_fits(&self) -> bool {
         let Some(span) = self.frame.offload().span() else {
@@ -174,7 +177,8 @@ impl Ipv4 {
         self.frame.bytes_mut().get_mut(offset..).unwrap_or_default()
     }
 
-    /// Whether the checksum of this packet's own transport header is partial: not that of a packet inside it.
+    /// Whether the checksum of this packet's own transport header is partial: not that of a packet
+    /// inside it.
     #[inline]
     pub(crate) fn is_partial(&self) -> bool {
         let span = self.frame.offload().span();
@@ -187,8 +191,9 @@ impl Ipv4 {
         Transport::of(self.ip())
     }
 
-    /// Whether the checksum behind the header is right: that of ICMP, TCP or UDP, where there is one and it is not left
-    /// to whoever takes the frame. A fragment's and a super-frame's cannot be judged, and count as right.
+    /// Whether the checksum behind the header is right: that of ICMP, TCP or UDP, where there is
+    /// one and it is not left to whoever takes the frame. A fragment's and a super-frame's cannot
+    /// be judged, and count as right.
     pub fn transport_checksum_holds(&self) -> bool {
         if self.is_fragment() || self.frame.offload().span().is_some() {
             return true;
@@ -209,7 +214,8 @@ impl Ipv4 {
         })
     }
 
-    /// Takes one hop away and mends the header checksum (RFC 1141, RFC 1624). Call only with `ttl() > 1`.
+    /// Takes one hop away and mends the header checksum (RFC 1141, RFC 1624). Call only with `ttl()
+    /// > 1`.
     #[inline]
     pub fn decrement_ttl(&mut self) {
         let header = self.header_mut();
@@ -290,8 +296,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Writes the 20 bytes behind the Ethernet header of a frame that has its final length, checksum included.
-    /// `false` when the frame is too short or beyond 65,535 bytes.
+    /// Writes the 20 bytes behind the Ethernet header of a frame that has its final length,
+    /// checksum included. `false` when the frame is too short or beyond 65,535 bytes.
     #[must_use]
     pub fn emit(&self, frame: &mut Frame) -> bool {
         let Some(total) = frame.len().checked_sub(ETHERNET).and_then(|len| u16::try_from(len).ok())

@@ -1,15 +1,18 @@
-//! The headers on the way from a frame's first byte to a transport header deep inside: that of a packet in a tunnel.
+//! The headers on the way from a frame's first byte to a transport header deep inside: that of a
+//! packet in a tunnel.
 //!
-//! A kernel that puts TCP into a tunnel of its own (VXLAN, Geneve, GRE, IPIP and others) leaves the *inner* checksum and
-//! cut open, and says only where the inner transport header is. What lies between has no mark of its own, and tunnels
-//! over UDP no certain port, so the headers are followed under every reading that they allow until one ends at that
-//! very place with every length in agreement.
+//! A kernel that puts TCP into a tunnel of its own (VXLAN, Geneve, GRE, IPIP and others) leaves the
+//! *inner* checksum and cut open, and says only where the inner transport header is. What lies
+//! between has no mark of its own, and tunnels over UDP no certain port, so the headers are
+//! followed under every reading that they allow until one ends at that very place with every length
+//! in agreement.
 //!
 //! # Theory of operation
-//! [`Layers`] holds what a cut has to mend in each piece: IP headers, UDP headers of tunnels, GRE headers with a checksum.
-//! All else (Ethernet, VXLAN, Geneve with its options, labels) is the same in every piece. The outermost packet ends
-//! inside the frame, and each inner one where the outer one ends: nothing may stand behind it. Each step goes forward,
-//! and at most [`MAX_LAYERS`] headers are noted, so that a hostile frame costs little.
+//! [`Layers`] holds what a cut has to mend in each piece: IP headers, UDP headers of tunnels, GRE
+//! headers with a checksum. All else (Ethernet, VXLAN, Geneve with its options, labels) is the same
+//! in every piece. The outermost packet ends inside the frame, and each inner one where the outer
+//! one ends: nothing may stand behind it. Each step goes forward, and at most [`MAX_LAYERS`]
+//! headers are noted, so that a hostile frame costs little.
 
 use crate::ethernet::{EtherType, network_header};
 use crate::ip::{Protocol, V4, V6, V6_HEADER};
@@ -24,7 +27,8 @@ const IPV6_IN_IP: u8 = 41;
 const GRE: u8 = 47;
 const MPLS_IN_IP: u8 = 137;
 
-/// IPv6 extension headers of RFC 8200 section 4 and RFC 6275 that say their length in units of 8 bytes less one.
+/// IPv6 extension headers of RFC 8200 section 4 and RFC 6275 that say their length in units of 8
+/// bytes less one.
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const DESTINATION_OPTIONS: u8 = 60;
@@ -33,7 +37,8 @@ const MOBILITY: u8 = 135;
 /// The most extension headers of one packet and labels of one stack that are followed.
 const MAX_IN_A_ROW: usize = 8;
 
-/// EtherTypes inside tunnels: Ethernet itself (NVGRE, Geneve), labels (RFC 5332), mirrored frames (ERSPAN II and III).
+/// EtherTypes inside tunnels: Ethernet itself (NVGRE, Geneve), labels (RFC 5332), mirrored frames
+/// (ERSPAN II and III).
 const ETHERNET_INSIDE: u16 = 0x6558;
 const MPLS: u16 = 0x8847;
 const MPLS_UPSTREAM: u16 = 0x8848;
@@ -73,7 +78,8 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// The headers of the frame `bytes` ahead of the header of `protocol` at `start`; `None` when no reading leads there.
+    /// The headers of the frame `bytes` ahead of the header of `protocol` at `start`; `None` when
+    /// no reading leads there.
     pub(crate) fn to(bytes: &[u8], start: usize, protocol: Protocol) -> Option<Self> {
         let (at, ethertype) = network_header(bytes)?;
         let search = Search { bytes, start, protocol };
@@ -169,7 +175,8 @@ impl Search<'_> {
             at += 8 * (usize::from(words) + 1);
             next = following;
         }
-        // The checksum of a tunnel's UDP would be over another destination than the header's (RFC 8200 section 8.1).
+        // The checksum of a tunnel's UDP would be over another destination than the header's (RFC
+        // 8200 section 8.1).
         let summed_over_another = routed && at != self.start && Protocol(next) == Protocol::UDP;
         if summed_over_another { None } else { self.inside(next, at, so_far) }
     }

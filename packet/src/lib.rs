@@ -1,10 +1,12 @@
-//! Words every layer of the switch shares: frames, views of them, offload, checksums and drop reasons.
+//! Words every layer of the switch shares: frames, views of them, offload, checksums and drop
+//! reasons.
 //!
-//! Bytes enter as a [`Frame`] and are understood by consuming views: [`Ethernet`], then [`Ipv4`]. A view exists only
-//! when its header has been checked, so later code asks for the view and never for the bytes. [`rewrite`] is the
-//! only editor of addresses and ports; [`segment`] cuts super-frames, [`coalesce`] joins them and [`partial`] tells
-//! them by their bytes; [`shares`] says who makes room where things wait. Nothing here reads a clock, allocates per frame
-//! or knows of a port's name.
+//! Bytes enter as a [`Frame`] and are understood by consuming views: [`Ethernet`], then [`Ipv4`]. A
+//! view exists only when its header has been checked, so later code asks for the view and never for
+//! the bytes. [`rewrite`] is the only editor of addresses and ports; [`segment`] cuts super-frames,
+//! [`coalesce`] joins them and [`partial`] tells them by their bytes; [`shares`] says who makes
+//! room where things wait. Nothing here reads a clock, allocates per frame or knows of a port's
+//! name.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 

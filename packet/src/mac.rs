@@ -33,8 +33,8 @@ impl Mac {
         !self.is_group() && self != Self::ZERO
     }
 
-    /// The last nibble of an address in 01:80:C2:00:00:00-0F, which IEEE 802.1Q-2018 table 8-1 keeps from being
-    /// forwarded by bridges; `None` for every other address.
+    /// The last nibble of an address in 01:80:C2:00:00:00-0F, which IEEE 802.1Q-2018 table 8-1
+    /// keeps from being forwarded by bridges; `None` for every other address.
     #[inline]
     pub const fn reserved(self) -> Option<u8> {
         match self.0 {

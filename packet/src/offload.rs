@@ -1,8 +1,9 @@
 //! What a frame still owes: nothing, a checksum, or being cut into segments.
 //!
-//! Frames come from a kernel that may leave the transport checksum to us, and may hand over one super-frame of up to
-//! 64 KiB in place of many segments. Both travel through the switch untouched and are settled by whoever takes them:
-//! the receiving kernel when it can, `segment` when it cannot.
+//! Frames come from a kernel that may leave the transport checksum to us, and may hand over one
+//! super-frame of up to 64 KiB in place of many segments. Both travel through the switch untouched
+//! and are settled by whoever takes them: the receiving kernel when it can, `segment` when it
+//! cannot.
 
 use core::num::NonZeroU16;
 
@@ -71,8 +72,8 @@ impl Offload {
         }
     }
 
-    /// The same duty after the frame grew (`by > 0`) or shrank by bytes ahead of the network header.
-    /// Saturates, which no frame within the buffer's bounds reaches.
+    /// The same duty after the frame grew (`by > 0`) or shrank by bytes ahead of the network
+    /// header. Saturates, which no frame within the buffer's bounds reaches.
     #[must_use]
     pub const fn shifted(self, by: i16) -> Self {
         match self {

@@ -1,17 +1,20 @@
-//! Frames out of tunnels whose checksum or cut another kernel has left open, though nothing beside them says so.
+//! Frames out of tunnels whose checksum or cut another kernel has left open, though nothing beside
+//! them says so.
 //!
-//! A VXLAN device leaves both to the network card below it, and on a wire both are done. Between namespaces of one
-//! machine there is no card: a veth passes the datagram as it stands, and the UDP socket that takes it tells of its
-//! bytes and of nothing else. So the bytes are asked.
+//! A VXLAN device leaves both to the network card below it, and on a wire both are done. Between
+//! namespaces of one machine there is no card: a veth passes the datagram as it stands, and the UDP
+//! socket that takes it tells of its bytes and of nothing else. So the bytes are asked.
 //!
 //! # Theory of operation
-//! A TCP or UDP checksum that equals the pseudo-header's sum is partial. A complete one may equal it by chance, once in
-//! 65,535 frames, and is not harmed: completing it adds up what it was made of, and gives the same value again.
+//! A TCP or UDP checksum that equals the pseudo-header's sum is partial. A complete one may equal
+//! it by chance, once in 65,535 frames, and is not harmed: completing it adds up what it was made
+//! of, and gives the same value again.
 //!
-//! A partial checksum in a TCP packet that is larger than the tunnel is a super-frame's. How it was to be cut is not
-//! known; the largest segments that fit the tunnel are what its sender's own device would have sent. Of a UDP
-//! super-frame the socket does tell the size, but as if the whole were a train of datagrams of that size: it is none
-//! when the packet inside does not end where the first of them would.
+//! A partial checksum in a TCP packet that is larger than the tunnel is a super-frame's. How it was
+//! to be cut is not known; the largest segments that fit the tunnel are what its sender's own
+//! device would have sent. Of a UDP super-frame the socket does tell the size, but as if the whole
+//! were a train of datagrams of that size: it is none when the packet inside does not end where the
+//! first of them would.
 
 use core::num::NonZeroU16;
 
@@ -21,8 +24,9 @@ use crate::ip::{Ip, Protocol};
 use crate::offload::{Offload, SegmentKind, Span};
 use crate::transport::{TcpFlags, TcpHeader, UdpHeader};
 
-/// Notes what `frame` owes, out of a tunnel that carries IP packets of `mtu` bytes. Changes no byte, and nothing at all
-/// where something is owed already or the checksum is not partial. A few nanoseconds: headers are read and no payload.
+/// Notes what `frame` owes, out of a tunnel that carries IP packets of `mtu` bytes. Changes no
+/// byte, and nothing at all where something is owed already or the checksum is not partial. A few
+/// nanoseconds: headers are read and no payload.
 pub fn recognize(frame: &mut Frame, mtu: u16) {
     if frame.offload() != Offload::Complete {
         return;
@@ -38,8 +42,9 @@ pub fn recognize(frame: &mut Frame, mtu: u16) {
     }
 }
 
-/// Whether what a socket tells to be a train of datagrams of `size` bytes is one datagram: `prefix` bytes of outer
-/// header and a UDP super-frame of payloads of `size` bytes. If so, that is noted; if not, nothing changes.
+/// Whether what a socket tells to be a train of datagrams of `size` bytes is one datagram: `prefix`
+/// bytes of outer header and a UDP super-frame of payloads of `size` bytes. If so, that is noted;
+/// if not, nothing changes.
 pub fn recognize_train(frame: &mut Frame, size: usize, prefix: usize) -> bool {
     let Some(inside) = frame.bytes().get(prefix..) else { return false };
     let Some(open) = Open::of(inside).filter(|open| open.kind == SegmentKind::Udp) else {
@@ -47,7 +52,8 @@ pub fn recognize_train(frame: &mut Frame, size: usize, prefix: usize) -> bool {
     };
     let shift = i16::try_from(prefix).ok();
     let size = u16::try_from(size).ok().and_then(NonZeroU16::new);
-    // `Open::of` takes packets that end with the frame, and a train goes on behind its first datagram.
+    // `Open::of` takes packets that end with the frame, and a train goes on behind its first
+    // datagram.
     let (Some(shift), Some(size)) = (shift, size) else { return false };
     if frame.len() <= usize::from(size.get()) {
         return false;
@@ -112,7 +118,8 @@ mod tests {
     use crate::segment::{complete_checksum, segment};
     use proptest::prelude::*;
 
-    /// Ethernet, perhaps a tag, IP, TCP or UDP, with the checksum that `finish` makes of the pseudo-header's sum.
+    /// Ethernet, perhaps a tag, IP, TCP or UDP, with the checksum that `finish` makes of the
+    /// pseudo-header's sum.
     fn frame(tags: usize, v6: bool, tcp: bool, payload: usize) -> Vec<u8> {
         let mut bytes = vec![2; 12];
         for _ in 0..tags {

@@ -2,7 +2,8 @@
 
 use crate::frame::{BUFFER_LEN, Frame, HEADROOM};
 
-/// A last-in-first-out store of frames, so that the buffer used next is the one the cache still holds.
+/// A last-in-first-out store of frames, so that the buffer used next is the one the cache still
+/// holds.
 ///
 /// Bounded: at most `limit` buffers (each [`BUFFER_LEN`] bytes) are kept; more are freed.
 #[derive(Debug)]

@@ -1,11 +1,12 @@
 //! The only editor of addresses and ports.
 //!
-//! Every change mends the IPv4 header checksum and the transport's, incrementally (RFC 1624 equation 3). A partial
-//! checksum (see [`crate::Offload`]) holds the *uncomplemented* sum of the pseudo-header: an address change edits it, a
-//! port change must not, because ports are outside the pseudo-header and will be summed later. That of a packet in a
-//! tunnel stays as it is, for the tunnel's addresses are none of its own.
-//! The two other fields that a box in the middle may change are its submodules': the ECN mark and TCP's MSS option.
-//! A UDP checksum of zero means none and stays zero; one that comes out as zero is sent as 0xFFFF (RFC 768).
+//! Every change mends the IPv4 header checksum and the transport's, incrementally (RFC 1624
+//! equation 3). A partial checksum (see [`crate::Offload`]) holds the *uncomplemented* sum of the
+//! pseudo-header: an address change edits it, a port change must not, because ports are outside the
+//! pseudo-header and will be summed later. That of a packet in a tunnel stays as it is, for the
+//! tunnel's addresses are none of its own. The two other fields that a box in the middle may change
+//! are its submodules': the ECN mark and TCP's MSS option. A UDP checksum of zero means none and
+//! stays zero; one that comes out as zero is sent as 0xFFFF (RFC 768).
 
 mod ecn;
 mod mss;
@@ -28,10 +29,11 @@ pub enum End {
     Destination,
 }
 
-/// Changes one end's address, and its port (or ICMP query identifier, at either end) where `port` says so.
+/// Changes one end's address, and its port (or ICMP query identifier, at either end) where `port`
+/// says so.
 ///
-/// Later fragments have no port; the call then edits the address alone. A packet whose transport header is too
-/// short for its checksum field keeps that header as it is.
+/// Later fragments have no port; the call then edits the address alone. A packet whose transport
+/// header is too short for its checksum field keeps that header as it is.
 pub fn endpoint(packet: &mut Ipv4, end: End, address: Ipv4Addr, port: Option<u16>) {
     let old = match end {
         End::Source => packet.source(),
@@ -48,8 +50,9 @@ pub fn endpoint(packet: &mut Ipv4, end: End, address: Ipv4Addr, port: Option<u16
     }
 }
 
-/// Changes both ends of a TCP or UDP packet that is no fragment and takes a hop away: what [`Ipv4::decrement_ttl`] and
-/// [`endpoint`] for either end do, with one update of each checksum. A packet of another protocol stays as it is.
+/// Changes both ends of a TCP or UDP packet that is no fragment and takes a hop away: what
+/// [`Ipv4::decrement_ttl`] and [`endpoint`] for either end do, with one update of each checksum. A
+/// packet of another protocol stays as it is.
 #[inline]
 pub fn forward(packet: &mut Ipv4, source: (Ipv4Addr, u16), destination: (Ipv4Addr, u16)) {
     let partial = packet.is_partial();
@@ -93,9 +96,9 @@ const fn words(of: u64) -> u32 {
     (halves >> 32) as u32 + halves as u32
 }
 
-/// Edits the packet that an ICMP error quotes: `quoted` starts at its IPv4 header and may end anywhere behind it.
-/// The quoted header checksum and, where it is present, the quoted transport checksum are mended. The ICMP checksum
-/// around it is the caller's: [`crate::icmp::recompute`].
+/// Edits the packet that an ICMP error quotes: `quoted` starts at its IPv4 header and may end
+/// anywhere behind it. The quoted header checksum and, where it is present, the quoted transport
+/// checksum are mended. The ICMP checksum around it is the caller's: [`crate::icmp::recompute`].
 pub fn quoted(quoted: &mut [u8], end: End, address: Ipv4Addr, port: Option<u16>) {
     let Some(ip) = V4::of(quoted) else { return };
     let (protocol, is_first) = (ip.protocol(), ip.fragment_offset() == 0);
@@ -113,7 +116,8 @@ pub fn quoted(quoted: &mut [u8], end: End, address: Ipv4Addr, port: Option<u16>)
     }
 }
 
-/// Where a transport header of `protocol` has its checksum; `None` when it is not one that is edited.
+/// Where a transport header of `protocol` has its checksum; `None` when it is not one that is
+/// edited.
 const fn checksum_position(protocol: Protocol) -> Option<usize> {
     match protocol {
         Protocol::TCP => Some(16),

@@ -1,13 +1,15 @@
-//! Settling in software what a frame still owes: completing its checksum, or cutting it into segments.
+//! Settling in software what a frame still owes: completing its checksum, or cutting it into
+//! segments.
 //!
-//! Runs only towards what cannot take a partial checksum or a super-frame: a tunnel, a port without offload, an MTU
-//! below the segment's size. It believes no header of a super-frame that it has not compared with the others, since
-//! bridged frames come here unparsed.
+//! Runs only towards what cannot take a partial checksum or a super-frame: a tunnel, a port without
+//! offload, an MTU below the segment's size. It believes no header of a super-frame that it has not
+//! compared with the others, since bridged frames come here unparsed.
 //!
 //! # Theory of operation
-//! [`Pieces`] reads a super-frame's headers once into a [`Cut`]; a frame whose headers contradict each other or its
-//! duty is refused before anything is emitted. Piece *i* is the headers, copied and finished, and payload bytes
-//! `i * size` on. Who can send headers and payload from two places takes a [`Cut`] and copies no payload.
+//! [`Pieces`] reads a super-frame's headers once into a [`Cut`]; a frame whose headers contradict
+//! each other or its duty is refused before anything is emitted. Piece *i* is the headers, copied
+//! and finished, and payload bytes `i * size` on. Who can send headers and payload from two places
+//! takes a [`Cut`] and copies no payload.
 
 mod cut;
 mod seams;
@@ -30,15 +32,16 @@ use crate::vnet::transport_header_len;
 
 /// The most pieces one frame is cut into; more are refused.
 ///
-/// 64 KiB in segments of 36 bytes are 1,820: Linux's smallest MSS (48) less its usual 12 bytes of options. A guest that
-/// asks for segments of one byte would otherwise turn one frame into 65,000. Whoever holds all pieces at once holds
-/// up to 2,048 buffers, 134 MB; [`Pieces`] needs one at a time.
+/// 64 KiB in segments of 36 bytes are 1,820: Linux's smallest MSS (48) less its usual 12 bytes of
+/// options. A guest that asks for segments of one byte would otherwise turn one frame into 65,000.
+/// Whoever holds all pieces at once holds up to 2,048 buffers, 134 MB; [`Pieces`] needs one at a
+/// time.
 pub const MAX_PIECES: usize = 2048;
 
 /// Turns a partial checksum into a whole one, after which the frame is [`Offload::Complete`].
 ///
-/// A complete frame and a super-frame, which has no checksum as a whole, stay as they are. A span beyond the frame's
-/// end leaves the bytes alone.
+/// A complete frame and a super-frame, which has no checksum as a whole, stay as they are. A span
+/// beyond the frame's end leaves the bytes alone.
 pub fn complete_checksum(frame: &mut Frame) {
     let Offload::Checksum(span) = frame.offload() else {
         return;
@@ -51,8 +54,8 @@ pub fn complete_checksum(frame: &mut Frame) {
     }
 }
 
-/// The checksum that belongs at `span.field()` of a frame of `bytes`, where it is partial; `None` when that is beyond
-/// the frame's end.
+/// The checksum that belongs at `span.field()` of a frame of `bytes`, where it is partial; `None`
+/// when that is beyond the frame's end.
 pub fn completed_checksum(bytes: &[u8], span: Span) -> Option<u16> {
     let covered = bytes.get(usize::from(span.start)..)?;
     let offset = usize::from(span.offset);
@@ -64,14 +67,16 @@ pub fn completed_checksum(bytes: &[u8], span: Span) -> Option<u16> {
 /// What a frame owes to a packet that another one carries in a tunnel.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Inside {
-    /// Its checksum. [`complete_checksum`] pays it, and the checksums around it are right then: whoever left it open has
-    /// counted it as complete.
+    /// Its checksum. [`complete_checksum`] pays it, and the checksums around it are right then:
+    /// whoever left it open has counted it as complete.
     Checksum,
-    /// To be cut. No kernel can be told: it would take the tunnel's header for the one to be cut behind.
+    /// To be cut. No kernel can be told: it would take the tunnel's header for the one to be cut
+    /// behind.
     Segments,
 }
 
-/// Whether [`segment`] takes `frame`: it is no super-frame, or its headers agree with each other and with what it owes.
+/// Whether [`segment`] takes `frame`: it is no super-frame, or its headers agree with each other
+/// and with what it owes.
 pub fn may_be_cut(frame: &Frame) -> bool {
     match frame.offload() {
         Offload::Complete | Offload::Checksum(_) => true,
@@ -82,7 +87,8 @@ pub fn may_be_cut(frame: &Frame) -> bool {
     }
 }
 
-/// What `frame` owes further inside than in its outermost IP packet; `None` when it owes nothing, or not that.
+/// What `frame` owes further inside than in its outermost IP packet; `None` when it owes nothing,
+/// or not that.
 #[inline]
 pub fn owed_inside(frame: &Frame) -> Option<Inside> {
     let span = frame.offload().span()?;
@@ -111,12 +117,12 @@ fn owed_deep(frame: &Frame, span: Span) -> Option<Inside> {
     }
 }
 
-/// Cuts a super-frame into complete frames, in order, each in a buffer from `pool`; its own buffer goes back there.
-/// Any other frame is emitted itself, its checksum completed.
+/// Cuts a super-frame into complete frames, in order, each in a buffer from `pool`; its own buffer
+/// goes back there. Any other frame is emitted itself, its checksum completed.
 ///
 /// # Errors
-/// [`DropReason::BadOffload`], with the frame as it was and nothing emitted: headers that contradict each other or the
-/// frame's duty, or more than [`MAX_PIECES`] pieces.
+/// [`DropReason::BadOffload`], with the frame as it was and nothing emitted: headers that
+/// contradict each other or the frame's duty, or more than [`MAX_PIECES`] pieces.
 pub fn segment(frame: Frame, pool: &mut Pool, emit: &mut impl FnMut(Frame)) -> Result<(), Dropped> {
     let mut pieces = Pieces::of(frame)?;
     while let Some(piece) = pieces.next(pool) {
@@ -125,12 +131,12 @@ pub fn segment(frame: Frame, pool: &mut Pool, emit: &mut impl FnMut(Frame)) -> R
     Ok(())
 }
 
-/// Lowers a TCP super-frame's segment size so that every segment fits an IP MTU of `mtu` bytes. Whether
-/// [`segment_ip_len`] is within `mtu` afterwards; when `false`, the frame is as it was.
+/// Lowers a TCP super-frame's segment size so that every segment fits an IP MTU of `mtu` bytes.
+/// Whether [`segment_ip_len`] is within `mtu` afterwards; when `false`, the frame is as it was.
 ///
-/// It is to TCP over IPv4 what fragmentation is to the rest: only for packets whose DF is clear, which the caller has
-/// looked at. Datagrams keep their boundaries: a UDP super-frame is never resized, nor is what a tunnel carries, nor
-/// one that would fall into more than [`MAX_PIECES`].
+/// It is to TCP over IPv4 what fragmentation is to the rest: only for packets whose DF is clear,
+/// which the caller has looked at. Datagrams keep their boundaries: a UDP super-frame is never
+/// resized, nor is what a tunnel carries, nor one that would fall into more than [`MAX_PIECES`].
 #[must_use]
 pub fn resized(frame: &mut Frame, mtu: u16) -> bool {
     if segment_ip_len(frame) <= usize::from(mtu) {
@@ -161,8 +167,8 @@ pub fn resized(frame: &mut Frame, mtu: u16) -> bool {
     true
 }
 
-/// Length from the IP header on of the largest packet that the frame stands for, to compare with an MTU. Tags that
-/// are left in the bytes count as well, as does Ethernet padding.
+/// Length from the IP header on of the largest packet that the frame stands for, to compare with an
+/// MTU. Tags that are left in the bytes count as well, as does Ethernet padding.
 #[inline]
 pub fn segment_ip_len(frame: &Frame) -> usize {
     let whole = frame.len().saturating_sub(ETHERNET);
@@ -173,8 +179,8 @@ pub fn segment_ip_len(frame: &Frame) -> usize {
         .map_or(whole, |headers| whole.min(headers + usize::from(size.get())))
 }
 
-/// Length of the headers behind Ethernet that every piece has; `None` when the transport header is cut off or lies inside
-/// Ethernet's.
+/// Length of the headers behind Ethernet that every piece has; `None` when the transport header is
+/// cut off or lies inside Ethernet's.
 fn ip_and_transport_len(frame: &Frame, kind: SegmentKind, span: Span) -> Option<usize> {
     let transport = match kind {
         SegmentKind::Fragments => 0,
@@ -183,8 +189,8 @@ fn ip_and_transport_len(frame: &Frame, kind: SegmentKind, span: Span) -> Option<
     Some(usize::from(span.start).checked_sub(ETHERNET)? + transport)
 }
 
-/// The complete frames that a frame stands for, one by one, so that each can be sent and its buffer given back before
-/// the next is made.
+/// The complete frames that a frame stands for, one by one, so that each can be sent and its buffer
+/// given back before the next is made.
 #[derive(Debug)]
 pub struct Pieces {
     frame: Frame,
@@ -232,7 +238,8 @@ impl Pieces {
         Ok(Self { frame, plan, made: 0 })
     }
 
-    /// The next piece; `None` after the last. The original's buffer is in `pool`, or is the last piece's, by then.
+    /// The next piece; `None` after the last. The original's buffer is in `pool`, or is the last
+    /// piece's, by then.
     pub fn next(&mut self, pool: &mut Pool) -> Option<Frame> {
         let (headers, size, pieces) = match self.plan {
             Plan::Whole => {
@@ -260,8 +267,9 @@ impl Pieces {
     }
 }
 
-/// A frame of `parts` one after the other, with `tag` beside it. Together they are at most [`MAX_FRAME`] bytes, which
-/// callers have checked; what did not fit a pool's buffer would be left out.
+/// A frame of `parts` one after the other, with `tag` beside it. Together they are at most
+/// [`MAX_FRAME`] bytes, which callers have checked; what did not fit a pool's buffer would be left
+/// out.
 pub(crate) fn joined<const N: usize>(
     pool: &mut Pool,
     parts: [&[u8]; N],

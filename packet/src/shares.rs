@@ -1,12 +1,13 @@
 //! Who holds how much of a bounded room, and what each has held longest.
 //!
-//! A table of things that wait is full sooner or later. Whoever holds the most then makes room, by what it has held
-//! longest, so nobody takes the room of another that holds less. The table itself keeps the things; here they are
-//! numbers, which rise with time, and whatever finds them there.
+//! A table of things that wait is full sooner or later. Whoever holds the most then makes room, by
+//! what it has held longest, so nobody takes the room of another that holds less. The table itself
+//! keeps the things; here they are numbers, which rise with time, and whatever finds them there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The room of each holder `H`, in bytes; `T` finds one thing. Every call costs a logarithm of how many there are.
+/// The room of each holder `H`, in bytes; `T` finds one thing. Every call costs a logarithm of how
+/// many there are.
 #[derive(Clone, Debug)]
 pub struct Shares<H, T> {
     shares: BTreeMap<H, Share<T>>,

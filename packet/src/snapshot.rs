@@ -1,8 +1,9 @@
-//! Values as bytes and back, for whoever keeps a switch's state: what serde's derives cannot say of our types.
+//! Values as bytes and back, for whoever keeps a switch's state: what serde's derives cannot say of
+//! our types.
 //!
-//! Bytes that are read may have been written by anybody. A value whose doc names legal values is checked as it is
-//! read; what only several values together can contradict is found by the tables that hold them, and told as
-//! [`Damaged`].
+//! Bytes that are read may have been written by anybody. A value whose doc names legal values is
+//! checked as it is read; what only several values together can contradict is found by the tables
+//! that hold them, and told as [`Damaged`].
 
 use core::fmt;
 use core::time::Duration;
@@ -75,7 +76,8 @@ pub fn read_sparse<'de, const N: usize, D: Deserializer<'de>>(
     Ok(words)
 }
 
-/// Reads a number of a port, bridge or interface, which stands for a position in a table: at most 65,535.
+/// Reads a number of a port, bridge or interface, which stands for a position in a table: at most
+/// 65,535.
 pub(crate) fn position<'de, T, D>(reader: D) -> Result<T, D::Error>
 where
     T: Deserialize<'de> + Copy + Into<u64>,

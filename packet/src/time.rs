@@ -1,7 +1,7 @@
 //! Time as an argument: a point on a monotonic clock that the caller reads.
 //!
-//! The pure crates never ask for the time; whoever calls them says what time it is, so that a test or a replay can
-//! decide. Durations are [`core::time::Duration`].
+//! The pure crates never ask for the time; whoever calls them says what time it is, so that a test
+//! or a replay can decide. Durations are [`core::time::Duration`].
 
 use core::fmt;
 use core::ops::{Add, AddAssign, Sub};

@@ -1,4 +1,5 @@
-//! Transport headers where they lie, as borrowed views, and as far as flows care: ports, identifiers, flags.
+//! Transport headers where they lie, as borrowed views, and as far as flows care: ports,
+//! identifiers, flags.
 
 use crate::icmp::IcmpHeader;
 use crate::ip::{Protocol, V4};
@@ -168,7 +169,8 @@ pub enum Transport {
         /// Destination port.
         destination: u16,
     },
-    /// An ICMP query that a reply can be matched to: echo, timestamp, information (RFC 792), address mask (RFC 950).
+    /// An ICMP query that a reply can be matched to: echo, timestamp, information (RFC 792),
+    /// address mask (RFC 950).
     Query {
         /// Identifier, which plays the part of a port.
         identifier: u16,

@@ -63,8 +63,8 @@ impl fmt::Debug for VlanId {
     }
 }
 
-/// A tag: 16 bits of control information (priority, drop eligibility, VLAN identifier, which may be 4095 here), and which
-/// of the two kinds it is.
+/// A tag: 16 bits of control information (priority, drop eligibility, VLAN identifier, which may be
+/// 4095 here), and which of the two kinds it is.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Tag {
     bits: u16,
@@ -90,7 +90,8 @@ impl Tag {
         if self.service { TPID_8021AD } else { TPID_8021Q }
     }
 
-    /// A tag of the same kind that puts a frame in `vlan` with the priority and drop eligibility of `self`.
+    /// A tag of the same kind that puts a frame in `vlan` with the priority and drop eligibility of
+    /// `self`.
     #[inline]
     pub const fn in_vlan(self, vlan: VlanId) -> Self {
         Self { bits: self.bits & 0xf000 | vlan.0, ..self }

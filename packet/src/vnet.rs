@@ -1,7 +1,8 @@
-//! The virtio-net header between us and a kernel's TAP (virtio 1.2 section 5.1.6, legacy host byte order).
+//! The virtio-net header between us and a kernel's TAP (virtio 1.2 section 5.1.6, legacy host byte
+//! order).
 //!
-//! What comes from the kernel describes bytes that a guest chose: [`parse`] believes nothing that it has not compared
-//! with the frame.
+//! What comes from the kernel describes bytes that a guest chose: [`parse`] believes nothing that
+//! it has not compared with the frame.
 
 use core::num::NonZeroU16;
 
@@ -23,7 +24,8 @@ const GSO_ECN: u8 = 0x80;
 
 /// What the header says is left to do to `frame`; `None` when it contradicts the frame or itself.
 ///
-/// A header without NEEDS_CSUM on a frame to be segmented is refused: every segment would get a wrong checksum.
+/// A header without NEEDS_CSUM on a frame to be segmented is refused: every segment would get a
+/// wrong checksum.
 pub fn parse(header: &[u8; HEADER_LEN], frame: &[u8]) -> Option<Offload> {
     let [flags, gso, _, _, s0, s1, c0, c1, o0, o1, _, _] = *header;
     if flags & FLAG_NEEDS_CSUM == 0 {
@@ -51,8 +53,8 @@ pub fn parse(header: &[u8; HEADER_LEN], frame: &[u8]) -> Option<Offload> {
     })
 }
 
-/// The header that tells a kernel what is left to do to `frame`. A datagram in place of its fragments is only given to a
-/// kernel, and never taken from one.
+/// The header that tells a kernel what is left to do to `frame`. A datagram in place of its
+/// fragments is only given to a kernel, and never taken from one.
 pub fn emit(frame: &Frame) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
     let Some(span) = frame.offload().span() else {

@@ -1,16 +1,17 @@
 //! Putting a frame into a tunnel without copying what it carries.
 //!
-//! A super-frame becomes a train of VXLAN datagrams (RFC 7348 section 5) of equal size, which a socket sends in one go
-//! (UDP_SEGMENT). Headers are written here; payloads stay where they are in the frame, and the socket gathers both.
-//! Outer addresses and ports are the socket's; whether a datagram fits the tunnel's MTU was asked before
-//! ([`packet::segment::segment_ip_len`]).
+//! A super-frame becomes a train of VXLAN datagrams (RFC 7348 section 5) of equal size, which a
+//! socket sends in one go (UDP_SEGMENT). Headers are written here; payloads stay where they are in
+//! the frame, and the socket gathers both. Outer addresses and ports are the socket's; whether a
+//! datagram fits the tunnel's MTU was asked before ([`packet::segment::segment_ip_len`]).
 //!
 //! # Theory of operation
-//! [`Train::cut`] writes the headers of all datagrams into one arena, each of the same length: VXLAN, then the inner
-//! frame's headers as [`packet::segment`] would have finished them. The payload of datagram *i* is the *i*-th chunk of
-//! one range of the frame, so no list of parts is needed: [`Train::sends`] walks both in step. Both forget the frame;
-//! `sends` is to be given the one that was cut. A frame that is not cut is a train of one: its headers end where the
-//! last byte that has to change does, the checksum's, or right behind VXLAN when none has to.
+//! [`Train::cut`] writes the headers of all datagrams into one arena, each of the same length:
+//! VXLAN, then the inner frame's headers as [`packet::segment`] would have finished them. The
+//! payload of datagram *i* is the *i*-th chunk of one range of the frame, so no list of parts is
+//! needed: [`Train::sends`] walks both in step. Both forget the frame; `sends` is to be given the
+//! one that was cut. A frame that is not cut is a train of one: its headers end where the last byte
+//! that has to change does, the checksum's, or right behind VXLAN when none has to.
 
 use core::num::NonZeroU16;
 use core::ops::Range;
@@ -21,8 +22,9 @@ use packet::{DropReason, Frame, Offload, Span, Tag};
 use crate::header;
 use crate::vni::Vni;
 
-/// Longest headers of a frame that is cut: Ethernet with two tags, IPv6 and TCP with all options take 122 bytes, and
-/// the rest is for IPv6 extension headers. Caps the arena at 2,048 pieces of them, 1 MiB.
+/// Longest headers of a frame that is cut: Ethernet with two tags, IPv6 and TCP with all options
+/// take 122 bytes, and the rest is for IPv6 extension headers. Caps the arena at 2,048 pieces of
+/// them, 1 MiB.
 pub const MAX_HEADERS: usize = 512 - header::LEN - TAG_LEN;
 
 const TAG_LEN: usize = 4;
@@ -38,14 +40,15 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Linux's for UDP_SEGMENT: 64 datagrams (`UDP_MAX_SEGMENTS`, which newer kernels have raised to 128), and what
-    /// fits an IPv4 packet.
+    /// Linux's for UDP_SEGMENT: 64 datagrams (`UDP_MAX_SEGMENTS`, which newer kernels have raised
+    /// to 128), and what fits an IPv4 packet.
     pub const BATCH: Self = Self { datagrams: 64, bytes: 65_535 - 20 - 8 };
     /// Of a socket that sends one datagram at a time.
     pub const SINGLE: Self = Self { datagrams: 1, ..Self::BATCH };
 }
 
-/// The datagrams that carry one frame. Made to be used again: no memory is taken once the arena has grown.
+/// The datagrams that carry one frame. Made to be used again: no memory is taken once the arena has
+/// grown.
 #[derive(Debug, Default)]
 pub struct Train {
     /// The headers of all datagrams, each `header_len` bytes.
@@ -58,12 +61,13 @@ pub struct Train {
 }
 
 impl Train {
-    /// Cuts `frame` into datagrams of segment `vni`, with the tag beside it in their bytes. The frame is not changed: a
-    /// checksum that it owes is completed in the headers.
+    /// Cuts `frame` into datagrams of segment `vni`, with the tag beside it in their bytes. The
+    /// frame is not changed: a checksum that it owes is completed in the headers.
     ///
     /// # Errors
     /// The train is empty then.
-    /// - [`DropReason::BadOffload`]: as [`packet::segment::segment`], or more than [`MAX_HEADERS`] of headers.
+    /// - [`DropReason::BadOffload`]: as [`packet::segment::segment`], or more than [`MAX_HEADERS`]
+    ///   of headers.
     /// - [`DropReason::ExceedsTunnelMtu`]: a datagram would be longer than any may be.
     /// - [`DropReason::Runt`]: it has a tag, and is too short to hold it.
     pub fn cut(&mut self, vni: Vni, frame: &Frame) -> Result<(), DropReason> {
@@ -83,7 +87,8 @@ impl Train {
         }
     }
 
-    /// The sends, one system call each, that the datagrams of `frame` fit in, which is the frame that was cut.
+    /// The sends, one system call each, that the datagrams of `frame` fit in, which is the frame
+    /// that was cut.
     pub fn sends<'a>(&'a self, frame: &'a Frame, limits: Limits) -> Sends<'a> {
         let payload = frame.bytes().get(self.payload.clone()).unwrap_or(&[]);
         let fit = limits.bytes / (self.header_len + self.size).max(1);
@@ -138,7 +143,8 @@ impl Train {
         Ok(())
     }
 
-    /// Sets the shape of all datagrams: the payload lies in `payload` of the frame, behind copies of all before it.
+    /// Sets the shape of all datagrams: the payload lies in `payload` of the frame, behind copies
+    /// of all before it.
     fn begin(
         &mut self,
         payload: Range<usize>,
@@ -154,8 +160,8 @@ impl Train {
         Ok(())
     }
 
-    /// Puts the headers of one datagram into the arena: VXLAN, then a copy of the frame's as `finish` makes them, the
-    /// tag among them.
+    /// Puts the headers of one datagram into the arena: VXLAN, then a copy of the frame's as
+    /// `finish` makes them, the tag among them.
     #[inline]
     fn put(&mut self, vni: Vni, headers: &[u8], tag: Option<Tag>, finish: impl FnOnce(&mut [u8])) {
         self.headers.extend_from_slice(&header::emit(vni));

@@ -1,16 +1,18 @@
-//! A number that is the inner flow's, for the outer source port (RFC 7348 section 5) to be chosen by.
+//! A number that is the inner flow's, for the outer source port (RFC 7348 section 5) to be chosen
+//! by.
 //!
-//! Routers between the tunnel's ends spread flows over equal paths by the outer ports alone, so one flow has to keep to
-//! one port and different flows should not. It is no defence: whoever picks inner addresses can pick collisions, and
-//! gains one slow path.
+//! Routers between the tunnel's ends spread flows over equal paths by the outer ports alone, so one
+//! flow has to keep to one port and different flows should not. It is no defence: whoever picks
+//! inner addresses can pick collisions, and gains one slow path.
 
 use packet::{Ip, Protocol};
 
-/// The inner flow of a frame of `bytes`: equal for all frames of a flow, spread evenly over all 32 bits.
+/// The inner flow of a frame of `bytes`: equal for all frames of a flow, spread evenly over all 32
+/// bits.
 ///
-/// IPv4 and IPv6: addresses, protocol, and ports where TCP, UDP or SCTP follows at once. All fragments of a datagram
-/// are one flow, without ports. Anything else: both stations and the EtherType. Tags in the bytes are looked behind. Costs
-/// about 5 ns.
+/// IPv4 and IPv6: addresses, protocol, and ports where TCP, UDP or SCTP follows at once. All
+/// fragments of a datagram are one flow, without ports. Anything else: both stations and the
+/// EtherType. Tags in the bytes are looked behind. Costs about 5 ns.
 #[inline]
 pub fn flow_hash(bytes: &[u8]) -> u32 {
     match Ip::in_frame(bytes) {
@@ -52,7 +54,8 @@ fn stations(bytes: &[u8]) -> u32 {
 /// One wide multiplication a word, its halves folded: every bit of the input reaches the low ones.
 #[inline]
 fn mix<const N: usize>(words: [u64; N]) -> u32 {
-    // The fractions of pi, which have no pattern (as in Blowfish); the second is odd and far from a power of two.
+    // The fractions of pi, which have no pattern (as in Blowfish); the second is odd and far from a
+    // power of two.
     const SEED: u64 = 0x243f_6a88_85a3_08d3;
     const FACTOR: u64 = 0x1319_8a2e_0370_7345;
     let hash = words.iter().fold(SEED, |hash, word| {

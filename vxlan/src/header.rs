@@ -25,8 +25,8 @@ pub const fn emit(vni: Vni) -> [u8; LEN] {
     [VALID, 0, 0, 0, a, b, c, 0]
 }
 
-/// Splits a datagram into the segment it belongs to and the frame it carries; `None` when it is cut off, does not
-/// say that its VNI is valid, or sets reserved bits that matter.
+/// Splits a datagram into the segment it belongs to and the frame it carries; `None` when it is cut
+/// off, does not say that its VNI is valid, or sets reserved bits that matter.
 pub fn parse(datagram: &[u8], reserved: Reserved) -> Option<(Vni, &[u8])> {
     let (header, frame) = datagram.split_first_chunk::<LEN>()?;
     let [flags, r0, r1, r2, a, b, c, r3] = *header;

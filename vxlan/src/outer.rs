@@ -1,7 +1,9 @@
-//! What the outer IP header says of the frame inside, and what it has to say to it at the other end.
+//! What the outer IP header says of the frame inside, and what it has to say to it at the other
+//! end.
 //!
-//! Hops and class of service are the tunnel's own or the inner packet's; congestion marks always travel (RFC 6040
-//! section 4.1, normal mode), so that a flow through a tunnel slows down as one beside it does.
+//! Hops and class of service are the tunnel's own or the inner packet's; congestion marks always
+//! travel (RFC 6040 section 4.1, normal mode), so that a flow through a tunnel slows down as one
+//! beside it does.
 
 use core::num::NonZeroU8;
 
@@ -13,7 +15,8 @@ use packet::{DropReason, Frame, Ip};
 pub enum Ttl {
     /// Always as many.
     Fixed(NonZeroU8),
-    /// As many as the inner packet has left, but at least 1; [`Ttl::DEFAULT`] for what is no IP packet.
+    /// As many as the inner packet has left, but at least 1; [`Ttl::DEFAULT`] for what is no IP
+    /// packet.
     Inherit,
 }
 
@@ -70,7 +73,8 @@ pub fn outer(ttl: Ttl, dscp: Dscp, bytes: &[u8]) -> Outer {
     }
 }
 
-/// Tells the inner packet of the congestion that the outer one met, as RFC 6040 section 4.2, figure 4 has it:
+/// Tells the inner packet of the congestion that the outer one met, as RFC 6040 section 4.2, figure
+/// 4 has it:
 ///
 /// | inner \ outer | Not-ECT | ECT(0) | ECT(1) | CE |
 /// |---|---|---|---|---|

@@ -1,11 +1,12 @@
-//! Which tunnel a datagram belongs to: the far ends that we know, and a count of those that we do not.
+//! Which tunnel a datagram belongs to: the far ends that we know, and a count of those that we do
+//! not.
 //!
 //! # Theory of operation
-//! A far end is known by three things together: where the datagram came in (the underlay's port), its VNI and its
-//! outer source address. One sorted list holds them all; it changes only when somebody changes a tunnel, and a look-up
-//! is a binary search once per datagram (once per super-frame, where datagrams were joined). Whoever is not in the list
-//! is a stranger: refused before anything of the frame inside is read, and counted by VNI and address in a bounded
-//! table.
+//! A far end is known by three things together: where the datagram came in (the underlay's port),
+//! its VNI and its outer source address. One sorted list holds them all; it changes only when
+//! somebody changes a tunnel, and a look-up is a binary search once per datagram (once per
+//! super-frame, where datagrams were joined). Whoever is not in the list is a stranger: refused
+//! before anything of the frame inside is read, and counted by VNI and address in a bounded table.
 
 use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::vni::Vni;
 
-/// Strangers counted one by one; what comes from further ones is counted together. 1,024 entries take about 40 KB.
+/// Strangers counted one by one; what comes from further ones is counted together. 1,024 entries
+/// take about 40 KB.
 pub const MAX_STRANGERS: usize = 1024;
 
 /// Where a datagram came from, as far as tunnels care.

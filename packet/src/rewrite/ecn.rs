@@ -1,6 +1,7 @@
 //! The ECN mark of an IPv4 or IPv6 packet (RFC 3168 section 5), read and set.
 //!
-//! It lies in no pseudo-header, so of all checksums only IPv4's own is mended. What to set is the tunnel's to know.
+//! It lies in no pseudo-header, so of all checksums only IPv4's own is mended. What to set is the
+//! tunnel's to know.
 
 use crate::checksum;
 use crate::frame::Frame;
@@ -11,7 +12,8 @@ use crate::ip::Ip;
 pub enum Ecn {
     /// The sender does not understand marks.
     NotEct = 0b00,
-    /// ECN-capable, and what the sender means by this one is not what it means by the other (RFC 8311).
+    /// ECN-capable, and what the sender means by this one is not what it means by the other (RFC
+    /// 8311).
     Ect1 = 0b01,
     /// ECN-capable.
     Ect0 = 0b10,
@@ -32,7 +34,8 @@ impl Ecn {
     }
 }
 
-/// The mark of the IP packet in a frame of `bytes`; `None` when it carries something else, or too little of a header.
+/// The mark of the IP packet in a frame of `bytes`; `None` when it carries something else, or too
+/// little of a header.
 pub fn ecn(bytes: &[u8]) -> Option<Ecn> {
     Ip::in_frame(bytes).map(|(_, ip)| Ecn::of(ip.traffic_class()))
 }

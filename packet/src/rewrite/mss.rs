@@ -1,7 +1,7 @@
 //! TCP's maximum segment size (RFC 9293 section 3.7.1), lowered on its way past.
 //!
-//! For paths whose MTU the two ends cannot learn, such as a tunnel that drops what does not fit. It adds no option:
-//! without one the receiver assumes 536 bytes, which fit everywhere.
+//! For paths whose MTU the two ends cannot learn, such as a tunnel that drops what does not fit. It
+//! adds no option: without one the receiver assumes 536 bytes, which fit everywhere.
 
 use crate::checksum;
 use crate::frame::Frame;
@@ -10,11 +10,12 @@ use crate::transport::{TcpFlags, TcpHeader};
 
 const MAXIMUM_SEGMENT_SIZE: u8 = 2;
 
-/// Lowers the MSS that a TCP SYN announces to `most` bytes and mends the checksum; whether it changed.
+/// Lowers the MSS that a TCP SYN announces to `most` bytes and mends the checksum; whether it
+/// changed.
 ///
-/// A partial checksum is left alone: the option is summed later. So is everything that is no whole TCP header of a SYN
-/// behind an IPv4 header or right behind an IPv6 one, an MSS that is low enough, and all options when one ahead of the
-/// MSS has an impossible length.
+/// A partial checksum is left alone: the option is summed later. So is everything that is no whole
+/// TCP header of a SYN behind an IPv4 header or right behind an IPv6 one, an MSS that is low
+/// enough, and all options when one ahead of the MSS has an impossible length.
 pub fn clamp_mss(frame: &mut Frame, most: u16) -> bool {
     let Some((start, at, old)) = find(frame.bytes()).filter(|&(_, _, old)| old > most) else {
         return false;
@@ -23,8 +24,8 @@ pub fn clamp_mss(frame: &mut Frame, most: u16) -> bool {
     let segment = frame.bytes_mut().get_mut(start..).unwrap_or_default();
     super::edit_word(segment, at, |_| most);
     if !is_partial {
-        // At an odd position its bytes are halves of two words, which sum as its swapped bytes do (RFC 1071 section
-        // 2 B).
+        // At an odd position its bytes are halves of two words, which sum as its swapped bytes do
+        // (RFC 1071 section 2 B).
         let swap = |value: u16| if at % 2 == 0 { value } else { value.swap_bytes() };
         super::edit_word(segment, 16, |sum| checksum::update(sum, swap(old), swap(most)));
     }

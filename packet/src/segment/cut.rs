@@ -1,19 +1,21 @@
 //! Where a super-frame is cut, and the headers of each piece.
 //!
-//! It writes headers and reads payloads; where the two come to lie is its user's business: in one buffer, or in two
-//! that a socket sends together.
+//! It writes headers and reads payloads; where the two come to lie is its user's business: in one
+//! buffer, or in two that a socket sends together.
 //!
 //! # Theory of operation
-//! A [`Cut`] is made once a super-frame, from headers that have been compared with each other and with the frame's
-//! duty. Lengths, IPv4 identification, TCP sequence number and checksums are each piece's own, all else is as it was.
-//! The partial checksum less the old length is the part of the pseudo-header that all pieces share, so it is right
-//! behind IPv6 routing headers too, where the destination address is not the one that is summed (RFC 8200 section 8.1).
+//! A [`Cut`] is made once a super-frame, from headers that have been compared with each other and
+//! with the frame's duty. Lengths, IPv4 identification, TCP sequence number and checksums are each
+//! piece's own, all else is as it was. The partial checksum less the old length is the part of the
+//! pseudo-header that all pieces share, so it is right behind IPv6 routing headers too, where the
+//! destination address is not the one that is summed (RFC 8200 section 8.1).
 //!
-//! Where the transport header is that of a packet in a tunnel, the headers of the tunnel are each piece's own as well, as
-//! they would be had each segment been put into it alone: lengths and identifications at every level, and the outer
-//! checksum where there is one (RFC 768's zero stays). What that held ahead of the cut does not matter: kernels leave
-//! the pseudo-header's sum there. Headers are finished from the inside out, and no payload is summed twice: a segment
-//! that is finished sums, with its pseudo-header, to all ones.
+//! Where the transport header is that of a packet in a tunnel, the headers of the tunnel are each
+//! piece's own as well, as they would be had each segment been put into it alone: lengths and
+//! identifications at every level, and the outer checksum where there is one (RFC 768's zero
+//! stays). What that held ahead of the cut does not matter: kernels leave the pseudo-header's sum
+//! there. Headers are finished from the inside out, and no payload is summed twice: a segment that
+//! is finished sums, with its pseudo-header, to all ones.
 
 use core::num::NonZeroU16;
 use core::ops::Range;
@@ -46,8 +48,9 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// How to cut the super-frame `bytes`, whose [`crate::Offload`] is made of the rest; `None` when its headers
-    /// contradict each other or that duty, or when there would be more than [`MAX_PIECES`].
+    /// How to cut the super-frame `bytes`, whose [`crate::Offload`] is made of the rest; `None`
+    /// when its headers contradict each other or that duty, or when there would be more than
+    /// [`MAX_PIECES`].
     pub fn of(bytes: &[u8], kind: SegmentKind, size: NonZeroU16, span: Span) -> Option<Self> {
         let transport = usize::from(span.start);
         let (protocol, offset) = match kind {
@@ -100,14 +103,14 @@ impl Cut {
         self.layers.is_tunnelled()
     }
 
-    /// Whether the frame needs its checksum completed and no cutting. What is in a tunnel is cut even into one piece,
-    /// for the checksum of the tunnel's own header.
+    /// Whether the frame needs its checksum completed and no cutting. What is in a tunnel is cut
+    /// even into one piece, for the checksum of the tunnel's own header.
     pub const fn is_whole(&self) -> bool {
         self.pieces() <= 1 && !self.layers.is_tunnelled()
     }
 
-    /// Length of the headers that each piece starts with, from the frame's first byte on; an even number more than
-    /// `span.start`.
+    /// Length of the headers that each piece starts with, from the frame's first byte on; an even
+    /// number more than `span.start`.
     pub const fn headers(&self) -> usize {
         self.payload
     }
@@ -122,8 +125,8 @@ impl Cut {
         self.payload..self.end
     }
 
-    /// Makes `headers`, a copy of the frame's first [`Cut::headers`] bytes, those of piece `index`, checksums included.
-    /// `payload` is what the piece carries, and is only read.
+    /// Makes `headers`, a copy of the frame's first [`Cut::headers`] bytes, those of piece `index`,
+    /// checksums included. `payload` is what the piece carries, and is only read.
     #[inline]
     pub fn finish(&self, headers: &mut [u8], payload: &[u8], index: usize) {
         let Some((ahead, transport)) = headers.split_at_mut_checked(self.transport) else {
@@ -144,7 +147,8 @@ impl Cut {
                 UdpHeader::CHECKSUM
             }
         };
-        // A transport header is an even number of bytes long, so that the payload's words are the segment's.
+        // A transport header is an even number of bytes long, so that the payload's words are the
+        // segment's.
         let sum = checksum::sum(transport, checksum::add(self.pseudo, length));
         let checksum = stored(checksum::sum(payload, sum), offset);
         let offset = usize::from(offset);
@@ -160,7 +164,8 @@ impl Cut {
         let (mut behind, mut from) = (!checksum::add(self.pseudo, length as u16), self.transport);
         for layer in self.layers.iter().rev() {
             let Some((before, header)) = ahead.split_at_mut_checked(layer.at()) else { return };
-            // Where the next layer's header starts, this one's and what has no name between them ends.
+            // Where the next layer's header starts, this one's and what has no name between them
+            // ends.
             let own = header.get_mut(..from - layer.at()).unwrap_or_default();
             from = layer.at();
             let total = self.transport - from + length;
@@ -203,7 +208,8 @@ impl Cut {
         }
     }
 
-    /// The pseudo-header's sum, without its length, of a tunnel's UDP header that all that is `before` leads up to.
+    /// The pseudo-header's sum, without its length, of a tunnel's UDP header that all that is
+    /// `before` leads up to.
     fn addresses(&self, before: &[u8]) -> u16 {
         let ip = self.layers.iter().take_while(|layer| layer.at() < before.len()).last();
         let header = |at| before.get(usize::from(at)..);
@@ -216,7 +222,8 @@ impl Cut {
     }
 }
 
-/// Writes length and checksum of an IPv4 header with `segment_len` bytes behind it, its identification `index` on.
+/// Writes length and checksum of an IPv4 header with `segment_len` bytes behind it, its
+/// identification `index` on.
 #[inline]
 pub(crate) fn finish_ipv4(header: &mut [u8], segment_len: usize, index: usize) {
     let total = (header.len() + segment_len) as u16; // At most the super-frame's own total length.
@@ -241,8 +248,8 @@ pub(crate) fn finish_ipv6(header: &mut [u8], segment_len: usize) {
     }
 }
 
-/// FIN and PSH are the last segment's. Without `clear_cwr` CWR is every segment's: a sender that has not asked for
-/// ECN-aware cutting may count with it (Accurate ECN).
+/// FIN and PSH are the last segment's. Without `clear_cwr` CWR is every segment's: a sender that
+/// has not asked for ECN-aware cutting may count with it (Accurate ECN).
 #[inline]
 fn finish_tcp(segment: &mut [u8], position: u32, clear_cwr: bool, last: bool) {
     if let Some(header) = segment.first_chunk_mut::<20>() {
@@ -267,7 +274,8 @@ pub(crate) fn finish_udp(segment: &mut [u8], length: u16) {
     }
 }
 
-/// The checksum that stands for `sum`: its complement. UDP's zero means "none", so it is sent as 0xFFFF (RFC 768).
+/// The checksum that stands for `sum`: its complement. UDP's zero means "none", so it is sent as
+/// 0xFFFF (RFC 768).
 pub(super) const fn stored(sum: u16, offset: u16) -> u16 {
     match !sum {
         0 if offset == UdpHeader::CHECKSUM => 0xffff,
