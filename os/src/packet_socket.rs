@@ -9,7 +9,7 @@
 //! Every frame has a virtio-net header ahead of it, as on a [`tap`](crate::tap): the kernel hands over partial
 //! checksums and super-frames as they came, and takes them likewise. Where an outgoing super-frame exceeds the
 //! interface's own limit (`gso_max_size`), the kernel cuts it. A super-frame of a tunnel that the guest runs itself comes
-//! with a header that says nothing of the tunnel, and cannot be given back ([`packet::segment::owed_inside`]): whoever
+//! with a header that says nothing of the tunnel, and cannot be given back ([`packet::segment::inner_offload`]): whoever
 //! sends it cuts it first.
 //!
 //! The kernel takes the outermost tag out of a frame before we see it and tells it beside the bytes. An 802.1Q tag

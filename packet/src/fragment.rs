@@ -75,7 +75,9 @@ fn cut(
     {
         return Err(DropReason::BadFragment);
     }
-    let (Some(mut header), Some(later)) = (Header::first(packet), Header::later(packet)) else {
+    let (Some(mut header), Some(later)) =
+        (FragmentHeader::first(packet), FragmentHeader::later(packet))
+    else {
         return Err(DropReason::BadHeaderLength);
     };
     let mtu = usize::from(mtu);
@@ -101,12 +103,12 @@ fn cut(
 
 /// A fragment's IPv4 header with its options.
 #[derive(Copy, Clone)]
-struct Header {
+struct FragmentHeader {
     bytes: [u8; V4_HEADER + MAX_OPTIONS],
     len: usize,
 }
 
-impl Header {
+impl FragmentHeader {
     /// The packet's own, with all its options.
     fn first(packet: &Ipv4) -> Option<Self> {
         let mut bytes = [0; V4_HEADER + MAX_OPTIONS];

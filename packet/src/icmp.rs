@@ -7,7 +7,7 @@ use crate::checksum;
 use crate::ethernet::{EtherType, Ethernet, HEADER_LEN as ETHERNET};
 use crate::frame::Frame;
 use crate::ip::{Protocol, V4, V4_HEADER};
-use crate::ipv4::Header;
+use crate::ipv4::Fields;
 use crate::mac::Mac;
 
 /// An error datagram carries as much of its cause as fits in this many bytes of IP (RFC 1812
@@ -84,7 +84,7 @@ impl IcmpError {
         body.copy_from_slice(quote);
         recompute(message);
         Ethernet::emit(frame, Mac::ZERO, Mac::ZERO, EtherType::IPV4);
-        let header = Header {
+        let header = Fields {
             source,
             destination: ip.source(),
             protocol: Protocol::ICMP,

@@ -8,7 +8,7 @@ use crate::ethernet::{Ethernet, HEADER_LEN as ETHERNET};
 use crate::frame::Frame;
 use crate::ip::{Protocol, V4, V4_HEADER};
 use crate::offload::{Offload, SegmentKind};
-use crate::segment::{self, Inside};
+use crate::segment::{self, InnerOffload};
 use crate::transport::{Transport, UdpHeader};
 
 /// An IPv4 packet whose header is whole, of version 4, with a right checksum, and whose frame ends
@@ -50,7 +50,7 @@ impl Ipv4 {
         };
         frame.truncate(ETHERNET + total);
         let mut packet = Self { frame, header_len };
-        if packet.offload_fits() || packet.settles_inside() {
+        if packet.offload_fits() || packet.completes_inner() {
             Ok(packet)
         } else {
             Err(packet.refuse(DropReason::BadOffload))
@@ -61,14 +61,14 @@ impl Ipv4 {
     /// checksum in there is completed: nobody behind here has to know of it, and whatever sums this
     /// packet sums what will arrive. A super-frame stays one.
     #[cold]
-    fn settles_inside(&mut self) -> bool {
+    fn completes_inner(&mut self) -> bool {
         !self.is_fragment()
-            && match segment::owed_inside(&self.frame) {
-                Some(Inside::Checksum) => {
+            && match segment::inner_offload(&self.frame) {
+                Some(InnerOffload::Checksum) => {
                     segment::complete_checksum(&mut self.frame);
                     true
                 }
-                Some(Inside::Segments) => true,
+                Some(InnerOffload::Segments) => true,
                 None => false,
             }
     }
@@ -278,7 +278,7 @@ impl Ipv4 {
 
 /// The fields of a header that the switch writes itself.
 #[derive(Copy, Clone, Debug)]
-pub struct Header {
+pub struct Fields {
     /// Our own address.
     pub source: Ipv4Addr,
     /// Whom it is for.
@@ -295,7 +295,7 @@ pub struct Header {
     pub dont_fragment: bool,
 }
 
-impl Header {
+impl Fields {
     /// Writes the 20 bytes behind the Ethernet header of a frame that has its final length,
     /// checksum included. `false` when the frame is too short or beyond 65,535 bytes.
     #[must_use]

@@ -27,7 +27,7 @@ use crate::transport::{TcpFlags, TcpHeader, UdpHeader};
 /// Notes what `frame` owes, out of a tunnel that carries IP packets of `mtu` bytes. Changes no
 /// byte, and nothing at all where something is owed already or the checksum is not partial. A few
 /// nanoseconds: headers are read and no payload.
-pub fn recognize(frame: &mut Frame, mtu: u16) {
+pub fn detect(frame: &mut Frame, mtu: u16) {
     if frame.offload() != Offload::Complete {
         return;
     }
@@ -45,7 +45,7 @@ pub fn recognize(frame: &mut Frame, mtu: u16) {
 /// Whether what a socket tells to be a train of datagrams of `size` bytes is one datagram: `prefix`
 /// bytes of outer header and a UDP super-frame of payloads of `size` bytes. If so, that is noted;
 /// if not, nothing changes.
-pub fn recognize_train(frame: &mut Frame, size: usize, prefix: usize) -> bool {
+pub fn detect_train(frame: &mut Frame, size: usize, prefix: usize) -> bool {
     let Some(inside) = frame.bytes().get(prefix..) else { return false };
     let Some(open) = Open::of(inside).filter(|open| open.kind == SegmentKind::Udp) else {
         return false;
@@ -163,7 +163,7 @@ mod tests {
         each(|tags, v6, tcp| {
             let bytes = frame(tags, v6, tcp, 101);
             let mut partial = Frame::copied_from(&bytes);
-            recognize(&mut partial, 1450);
+            detect(&mut partial, 1450);
             let Offload::Checksum(span) = partial.offload() else { panic!("{tags} {v6} {tcp}") };
             assert_eq!(partial.bytes(), bytes, "no byte changes");
             complete_checksum(&mut partial);
@@ -171,7 +171,7 @@ mod tests {
             let start = usize::from(span.start);
             assert_eq!(checksum::sum(&partial.bytes()[start..], pseudo), 0xffff);
             // And is left alone from then on.
-            recognize(&mut partial, 1450);
+            detect(&mut partial, 1450);
             assert_eq!(partial.offload(), Offload::Complete);
         });
     }
@@ -180,7 +180,7 @@ mod tests {
     fn a_tcp_super_frame_is_cut_to_what_the_tunnel_carries() {
         each(|tags, v6, tcp| {
             let mut whole = Frame::copied_from(&frame(tags, v6, tcp, 9000));
-            recognize(&mut whole, 1450);
+            detect(&mut whole, 1450);
             if !tcp {
                 assert!(matches!(whole.offload(), Offload::Checksum(_)), "a datagram is not cut");
                 return;
@@ -199,7 +199,7 @@ mod tests {
             let inside = frame(tags, v6, tcp, 3000);
             let bytes = [&[9; PREFIX][..], &inside].concat();
             let mut whole = Frame::copied_from(&bytes);
-            assert_eq!(recognize_train(&mut whole, 1000, PREFIX), !tcp);
+            assert_eq!(detect_train(&mut whole, 1000, PREFIX), !tcp);
             if !tcp {
                 assert!(whole.strip(PREFIX));
                 let mut count = 0;
@@ -207,7 +207,7 @@ mod tests {
                 assert_eq!(count, 3);
             }
             let mut train = Frame::copied_from(&[&bytes[..], &bytes].concat());
-            assert!(!recognize_train(&mut train, bytes.len(), PREFIX));
+            assert!(!detect_train(&mut train, bytes.len(), PREFIX));
             assert_eq!(train.offload(), Offload::Complete);
         });
     }
@@ -217,14 +217,14 @@ mod tests {
         let bytes = frame(0, false, false, 100);
         for end in 0..bytes.len() {
             let mut cut = Frame::copied_from(&bytes[..end]);
-            recognize(&mut cut, 1450);
+            detect(&mut cut, 1450);
             assert_eq!(cut.offload(), Offload::Complete);
         }
         for flags in [[0x20, 0], [0, 1]] {
             let mut fragment = bytes.clone();
             fragment[20..22].copy_from_slice(&flags);
             let mut fragment = Frame::copied_from(&fragment);
-            recognize(&mut fragment, 1450);
+            detect(&mut fragment, 1450);
             assert_eq!(fragment.offload(), Offload::Complete);
         }
     }
@@ -235,7 +235,7 @@ mod tests {
         each(|tags, v6, tcp| {
             let mut bytes = frame(tags, v6, tcp, 100);
             let mut partial = Frame::copied_from(&bytes);
-            recognize(&mut partial, 1450);
+            detect(&mut partial, 1450);
             let span = partial.offload().span().unwrap();
             let (start, field) = (usize::from(span.start), span.field());
             let pseudo = u16::from_be_bytes([bytes[field], bytes[field + 1]]);
@@ -245,7 +245,7 @@ mod tests {
             bytes[word..word + 2].copy_from_slice(&checksum::add(!pseudo, !rest).to_be_bytes());
             assert_eq!(checksum::sum(&bytes[start..], pseudo), 0xffff, "it is right");
             let mut complete = Frame::copied_from(&bytes);
-            recognize(&mut complete, 1450);
+            detect(&mut complete, 1450);
             assert_eq!(complete.offload(), Offload::Checksum(span));
             complete_checksum(&mut complete);
             assert_eq!(complete.bytes(), bytes);
@@ -260,8 +260,8 @@ mod tests {
             for head in [vec![], frame(0, false, true, 40), frame(1, true, false, 40)] {
                 let bytes = [&head[..at.min(head.len())], &noise].concat();
                 let (mut single, mut train) = (Frame::copied_from(&bytes), Frame::copied_from(&bytes));
-                recognize(&mut single, size);
-                recognize_train(&mut train, usize::from(size), prefix);
+                detect(&mut single, size);
+                detect_train(&mut train, usize::from(size), prefix);
                 for span in [single, train].iter().filter_map(|frame| frame.offload().span()) {
                     prop_assert!(span.field() + 2 <= bytes.len());
                 }

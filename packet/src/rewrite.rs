@@ -45,7 +45,7 @@ pub fn endpoint(packet: &mut Ipv4, end: End, address: Ipv4Addr, port: Option<u16
         && checksum_position(protocol).is_some_and(|at| packet.payload().len() >= at + 2);
     ip_address(packet.header_mut(), end, address);
     if has_transport {
-        let change = Change { protocol, end, old, new: address, port, partial };
+        let change = ChecksumEdit { protocol, end, old, new: address, port, partial };
         change.apply(packet.payload_mut());
     }
 }
@@ -112,7 +112,7 @@ pub fn quoted(quoted: &mut [u8], end: End, address: Ipv4Addr, port: Option<u16>)
     };
     ip_address(header, end, address);
     if is_first {
-        Change { protocol, end, old, new: address, port, partial: false }.apply(payload);
+        ChecksumEdit { protocol, end, old, new: address, port, partial: false }.apply(payload);
     }
 }
 
@@ -157,7 +157,7 @@ fn edit_word(bytes: &mut [u8], at: usize, edit: impl FnOnce(u16) -> u16) -> Opti
     Some(old)
 }
 
-struct Change {
+struct ChecksumEdit {
     protocol: Protocol,
     end: End,
     old: Ipv4Addr,
@@ -166,7 +166,7 @@ struct Change {
     partial: bool,
 }
 
-impl Change {
+impl ChecksumEdit {
     fn apply(&self, transport: &mut [u8]) {
         let Some(checksum_at) = checksum_position(self.protocol) else {
             return;

@@ -66,7 +66,7 @@ pub fn completed_checksum(bytes: &[u8], span: Span) -> Option<u16> {
 
 /// What a frame owes to a packet that another one carries in a tunnel.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Inside {
+pub enum InnerOffload {
     /// Its checksum. [`complete_checksum`] pays it, and the checksums around it are right then:
     /// whoever left it open has counted it as complete.
     Checksum,
@@ -90,14 +90,14 @@ pub fn may_be_cut(frame: &Frame) -> bool {
 /// What `frame` owes further inside than in its outermost IP packet; `None` when it owes nothing,
 /// or not that.
 #[inline]
-pub fn owed_inside(frame: &Frame) -> Option<Inside> {
+pub fn inner_offload(frame: &Frame) -> Option<InnerOffload> {
     let span = frame.offload().span()?;
     // Where the usual frame has its transport header, without a walk through headers.
     let usual = Ip::in_frame(frame.bytes()).map(|(at, ip)| at + ip.header_len());
-    if usual == Some(usize::from(span.start)) { None } else { owed_deep(frame, span) }
+    if usual == Some(usize::from(span.start)) { None } else { tunnelled_offload(frame, span) }
 }
 
-fn owed_deep(frame: &Frame, span: Span) -> Option<Inside> {
+fn tunnelled_offload(frame: &Frame, span: Span) -> Option<InnerOffload> {
     match frame.offload() {
         Offload::Complete => None,
         Offload::Checksum(_) => {
@@ -108,11 +108,11 @@ fn owed_deep(frame: &Frame, span: Span) -> Option<Inside> {
             };
             let layers = Layers::to(frame.bytes(), usize::from(span.start), protocol)?;
             let fits = span.field() + 2 <= layers.end() && layers.end() <= frame.len();
-            (fits && layers.is_tunnelled()).then_some(Inside::Checksum)
+            (fits && layers.is_tunnelled()).then_some(InnerOffload::Checksum)
         }
         Offload::Segment { kind, size, .. } => {
             let cut = Cut::of(frame.bytes(), kind, size, span)?;
-            cut.is_tunnelled().then_some(Inside::Segments)
+            cut.is_tunnelled().then_some(InnerOffload::Segments)
         }
     }
 }
@@ -148,7 +148,7 @@ pub fn resized(frame: &mut Frame, mtu: u16) -> bool {
     let (SegmentKind::Tcp4 { .. } | SegmentKind::Tcp6 { .. }) = kind else {
         return false;
     };
-    if owed_inside(frame).is_some() {
+    if inner_offload(frame).is_some() {
         return false;
     }
     let Some(headers) = ip_and_transport_len(frame, kind, span) else {

@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 use std::collections::BTreeSet;
 
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
-use vxlan::FarEnd;
+use vxlan::RemoteVtep;
 
 use crate::bridge::{Bridge, BridgeSettings};
 use crate::change::{Change, ChangeError};
@@ -252,10 +252,10 @@ fn set_far_ends(switch: &mut Switch, id: PortId, tunnel: &Tunnel) -> Result<(), 
     }
     let ends = || {
         let (underlay, vni) = (tunnel.underlay, tunnel.vni);
-        tunnel.remotes.iter().map(move |&remote| FarEnd { underlay, vni, remote })
+        tunnel.remotes.iter().map(move |&remote| RemoteVtep { underlay, vni, remote })
     };
     if let Some((far, owner)) = switch.tunnels.taken(id, ends()) {
-        return Err(ChangeError::FarEndTaken(far, owner));
+        return Err(ChangeError::VtepTaken(far, owner));
     }
     switch.tunnels.set(id, ends());
     Ok(())

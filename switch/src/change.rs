@@ -7,7 +7,7 @@ use core::time::Duration;
 use nat::{Lifetimes, Limits, Rules};
 use packet::{BridgeId, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
 use serde::{Deserialize, Serialize};
-use vxlan::FarEnd;
+use vxlan::RemoteVtep;
 
 pub use crate::bridge::BridgeSettings;
 pub use crate::flows::{Behind, FlowFilter, FlowRule};
@@ -108,7 +108,7 @@ pub enum ChangeError {
     /// The port is not one that datagrams come in on.
     NotUnderlay(PortId),
     /// Another tunnel has this far end already.
-    FarEndTaken(FarEnd, PortId),
+    VtepTaken(RemoteVtep, PortId),
     /// A tunnel's datagrams come in on the port.
     UnderlayInUse(PortId, PortId),
     /// The address is not a station's.
@@ -132,7 +132,7 @@ impl fmt::Display for ChangeError {
             Self::TooSmall => f.write_str("an MTU is at least 68 and a capacity at least 1"),
             Self::NotAMember(place, bridge) => write!(f, "{place:?} is no place on {bridge}"),
             Self::NotUnderlay(port) => write!(f, "no datagrams come in on {port}"),
-            Self::FarEndTaken(FarEnd { vni, remote, .. }, tunnel) => {
+            Self::VtepTaken(RemoteVtep { vni, remote, .. }, tunnel) => {
                 write!(f, "{tunnel} has the remote {remote} with VNI {vni} already")
             }
             Self::UnderlayInUse(port, tunnel) => {

@@ -8,7 +8,7 @@ use packet::checksum;
 use packet::ethernet::HEADER_LEN as ETHERNET;
 use packet::icmp::{self, IcmpError};
 use packet::ip::{V4, V4_HEADER};
-use packet::ipv4::Header;
+use packet::ipv4::Fields;
 use packet::rewrite::{self, End};
 use packet::transport::TcpFlags;
 use packet::{DropReason, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol};
@@ -118,7 +118,7 @@ impl Switch {
         if let Some(place) = frame.bytes_mut().get_mut(ETHERNET + V4_HEADER..) {
             place.copy_from_slice(&segment);
         }
-        let header = Header {
+        let header = Fields {
             source: own,
             destination: peer,
             protocol: Protocol::TCP,
@@ -204,7 +204,7 @@ impl Switch {
         }
     }
 
-    fn finish(&mut self, now: Instant, header: Header, mut frame: Frame, out: &mut Outbox) {
+    fn finish(&mut self, now: Instant, header: Fields, mut frame: Frame, out: &mut Outbox) {
         Ethernet::emit(&mut frame, Mac::ZERO, Mac::ZERO, EtherType::IPV4);
         if !header.emit(&mut frame) {
             return out.pool.give(frame);

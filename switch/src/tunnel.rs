@@ -11,7 +11,7 @@ use packet::{
     partial, rewrite,
 };
 use vxlan::header::{self, Reserved};
-use vxlan::{FarEnd, outer};
+use vxlan::{RemoteVtep, outer};
 
 use crate::bridge::Way;
 use crate::interface::InterfaceSettings;
@@ -79,7 +79,7 @@ impl Switch {
         let Some((vni, _)) = header::parse(datagram.bytes(), Reserved::Ignored) else {
             return Err((underlay, datagram.refuse(DropReason::BadVxlan)));
         };
-        let id = match self.tunnels.find(FarEnd { underlay, vni, remote: outer.remote }) {
+        let id = match self.tunnels.find(RemoteVtep { underlay, vni, remote: outer.remote }) {
             Ok(id) => id,
             Err(reason) => return Err((underlay, datagram.refuse(reason))),
         };
@@ -94,7 +94,7 @@ impl Switch {
             return refuse(datagram, DropReason::BadVxlan);
         }
         let mut frame = datagram;
-        partial::recognize(&mut frame, port.settings.mtu);
+        partial::detect(&mut frame, port.settings.mtu);
         let tagged = frame.bytes().get(12..14) == Some(&TPID_8021Q);
         if tagged && matches!(vlans, VlanMode::Access(_)) {
             return refuse(frame, DropReason::TaggedInTunnel);

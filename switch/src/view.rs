@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 
 use nat::FlowView;
 use packet::{BridgeId, DropReason, Instant, Ipv4Net, PortId};
-use vxlan::Stranger;
+use vxlan::UnknownVtep;
 
 pub use crate::fdb::FdbCounts;
 pub use crate::neighbors::{NeighborState, NeighborView};
@@ -69,8 +69,8 @@ impl Switch {
     }
 
     /// Datagrams refused for their VNI or their sender: by both, and of further strangers together.
-    pub fn strangers(&self) -> (Vec<Stranger>, u64) {
-        let (counted, more) = self.tunnels.strangers();
+    pub fn unknown_vteps(&self) -> (Vec<UnknownVtep>, u64) {
+        let (counted, more) = self.tunnels.unknown_vteps();
         (counted.collect(), more)
     }
 

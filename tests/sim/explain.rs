@@ -234,7 +234,7 @@ fn tunnels_tell_who_opened_and_where_frames_go() {
         let refused = from(&lab, remote, vni, Mac::BROADCAST, stranger(5));
         assert_eq!((refused.outcome, refused.last), (Some((underlay, Err(reason))), Step::Open));
     }
-    assert!(lab.switch().strangers().0.is_empty(), "nobody was counted by asking");
+    assert!(lab.switch().unknown_vteps().0.is_empty(), "nobody was counted by asking");
     far_hello(&mut lab, FAR, Mac::BROADCAST, stranger(5));
     let out = lab.explain("red", &hello(stranger(5), stranger(1)));
     let to = Location::Peer { tunnel, remote: far };

@@ -4,13 +4,13 @@ use lab::{Lab, Port, Tunnel};
 use packet::{DropReason, Mac};
 use switch::change::{PortSettings, Role};
 use switch::{Change, ChangeError};
-use vxlan::{FarEnd, Vni};
+use vxlan::{RemoteVtep, Vni};
 
 use crate::common::{FAR, FARTHER, far_hello, sent_to, shout, stranger, tunnelled};
 
-fn far_end(lab: &Lab, vni: u32, remote: &str) -> FarEnd {
+fn far_end(lab: &Lab, vni: u32, remote: &str) -> RemoteVtep {
     let underlay = lab.port_id("udp");
-    FarEnd { underlay, vni: Vni::new(vni).unwrap(), remote: remote.parse().unwrap() }
+    RemoteVtep { underlay, vni: Vni::new(vni).unwrap(), remote: remote.parse().unwrap() }
 }
 
 /// VX14.
@@ -20,7 +20,7 @@ fn a_far_end_that_another_tunnel_has_is_refused_and_nothing_changes() {
     lab.bridge("br1");
     lab.station("green", Port::on("br1"));
     let second = lab.tunnel_change("vx1", &Tunnel::on("br1", 42).to("192.0.2.50").to(FARTHER));
-    let taken = ChangeError::FarEndTaken(far_end(&lab, 42, FARTHER), lab.port_id("vx0"));
+    let taken = ChangeError::VtepTaken(far_end(&lab, 42, FARTHER), lab.port_id("vx0"));
     assert_eq!(lab.try_change(second), Err(taken));
     let text = taken.to_string();
     assert!(text.contains(FARTHER) && text.contains("42"), "{text}");

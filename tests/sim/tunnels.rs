@@ -239,12 +239,12 @@ fn strangers_are_dropped_and_counted_by_vni_and_address() {
 #[test]
 fn the_count_of_strangers_is_bounded() {
     let mut lab = tunnelled();
-    let some = vxlan::tunnels::MAX_STRANGERS as u32;
+    let some = vxlan::tunnels::MAX_UNKNOWN_VTEPS as u32;
     for number in 0..some + 500 {
         let remote = core::net::Ipv4Addr::from(0x0a00_0000 + number);
         lab.from_peer(remote, &encapsulated(42, &[]));
     }
-    let (counted, more) = lab.switch().strangers();
+    let (counted, more) = lab.switch().unknown_vteps();
     assert_eq!((counted.len() as u32, more), (some, 500));
     assert_eq!(lab.drops(), [("udp", DropReason::UnknownPeer, u64::from(some) + 500)]);
 }

@@ -105,7 +105,8 @@ impl Foretold {
 
 /// All that can be seen of a switch, in words.
 fn everything(switch: &Switch, now: Instant) -> String {
-    let mut words = format!("{:?} {:?} {:?}", switch.totals(), switch.drops(), switch.strangers());
+    let mut words =
+        format!("{:?} {:?} {:?}", switch.totals(), switch.drops(), switch.unknown_vteps());
     let tables = (switch.neighbors(), switch.routes(), switch.flows(now), switch.nat_stats());
     let _ = write!(words, "{tables:?} {:?}", switch.next_timeout());
     for bridge in (0..MOST).map(BridgeId::new) {

@@ -6,7 +6,7 @@
 use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, VecDeque};
 
-use packet::segment::{Inside, complete_checksum, owed_inside, segment};
+use packet::segment::{InnerOffload, complete_checksum, inner_offload, segment};
 use packet::{Frame, Instant, Mac, PortId};
 use switch::{Change, ChangeError, Egress, Event, Notice, Outbox, Switch};
 
@@ -355,11 +355,11 @@ impl Lab {
         let mut frame = frame.clone();
         frame.set_tag(copy.tag);
         // As a daemon does ahead of a device: none takes what is owed to a packet inside a tunnel.
-        let inside = owed_inside(&frame);
-        if inside == Some(Inside::Checksum) {
+        let inside = inner_offload(&frame);
+        if inside == Some(InnerOffload::Checksum) {
             complete_checksum(&mut frame);
         }
-        if offload && inside != Some(Inside::Segments) {
+        if offload && inside != Some(InnerOffload::Segments) {
             assert!(frame.push_tag(), "a tag always fits");
             return self.fly(copy.port, false, frame);
         }

@@ -8,7 +8,7 @@ use switch::change::{self, Membership, PortSettings, Role};
 use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 use switch::{Change, Egress, Event};
 use vxlan::Vni;
-use vxlan::encap::{Limits, Train};
+use vxlan::encap::{SendLimits, Train};
 use vxlan::header::{self, Reserved};
 
 use crate::beyond::mark;
@@ -203,8 +203,8 @@ impl Lab {
 
     /// Who sent datagrams that no tunnel wanted: VNI, address and how many.
     pub fn strangers(&self) -> Vec<(u32, Ipv4Addr, u64)> {
-        let (strangers, _) = self.switch().strangers();
-        let line = |stranger: vxlan::Stranger| {
+        let (strangers, _) = self.switch().unknown_vteps();
+        let line = |stranger: vxlan::UnknownVtep| {
             (stranger.far.vni.number(), stranger.far.remote, stranger.count)
         };
         strangers.into_iter().map(line).collect()
@@ -229,7 +229,7 @@ impl Lab {
             return None;
         }
         // Whether it owes what it seems to owe is shown by tests of its own.
-        packet::partial::recognize(&mut frame, settings.mtu);
+        packet::partial::detect(&mut frame, settings.mtu);
         if !frame.pop_tag() {
             return None;
         }
@@ -248,7 +248,7 @@ impl Lab {
         let tunnel = self.names.port_name(copy.port).to_owned();
         let mut train = Train::default();
         let cut = train.cut(vni, &frame);
-        let batches = train.sends(&frame, Limits::BATCH);
+        let batches = train.sends(&frame, SendLimits::BATCH);
         let parts = batches.flat_map(|batch| batch.parts());
         let sent: Vec<Vec<u8>> = parts.map(|(headers, body)| [headers, body].concat()).collect();
         let mut pieces = Vec::new();
@@ -258,7 +258,7 @@ impl Lab {
             pieces.push([&header::emit(vni)[..], piece.bytes()].concat());
         });
         if cut == Err(DropReason::ExceedsTunnelMtu) {
-            return assert!(pieces[0].len() > Limits::BATCH.bytes, "a datagram had fitted");
+            return assert!(pieces[0].len() > SendLimits::BATCH.bytes, "a datagram had fitted");
         }
         assert_eq!(cut.is_ok(), whole.is_ok(), "one of two ways to cut refuses");
         assert_eq!(sent, pieces, "the two ways to cut a frame differ");

@@ -32,14 +32,14 @@ const ADDRESSES_LEN: usize = 12;
 
 /// What one send may hold.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Limits {
+pub struct SendLimits {
     /// Datagrams; at least 1 are sent.
     pub datagrams: usize,
     /// Bytes of UDP payload.
     pub bytes: usize,
 }
 
-impl Limits {
+impl SendLimits {
     /// Linux's for UDP_SEGMENT: 64 datagrams (`UDP_MAX_SEGMENTS`, which newer kernels have raised
     /// to 128), and what fits an IPv4 packet.
     pub const BATCH: Self = Self { datagrams: 64, bytes: 65_535 - 20 - 8 };
@@ -89,7 +89,7 @@ impl Train {
 
     /// The sends, one system call each, that the datagrams of `frame` fit in, which is the frame
     /// that was cut.
-    pub fn sends<'a>(&'a self, frame: &'a Frame, limits: Limits) -> Sends<'a> {
+    pub fn sends<'a>(&'a self, frame: &'a Frame, limits: SendLimits) -> Sends<'a> {
         let payload = frame.bytes().get(self.payload.clone()).unwrap_or(&[]);
         let fit = limits.bytes / (self.header_len + self.size).max(1);
         let rest =
@@ -152,7 +152,7 @@ impl Train {
         tag: Option<Tag>,
     ) -> Result<(), DropReason> {
         self.header_len = header::LEN + if tag.is_some() { TAG_LEN } else { 0 } + payload.start;
-        if self.header_len + size > Limits::BATCH.bytes {
+        if self.header_len + size > SendLimits::BATCH.bytes {
             return Err(DropReason::ExceedsTunnelMtu);
         }
         self.payload = payload;

@@ -106,7 +106,7 @@ fn expected(frame: Frame) -> Vec<Vec<u8>> {
     datagrams
 }
 
-fn sent(train: &Train, frame: &Frame, limits: Limits) -> Vec<Vec<u8>> {
+fn sent(train: &Train, frame: &Frame, limits: SendLimits) -> Vec<Vec<u8>> {
     let mut datagrams = Vec::new();
     for batch in train.sends(frame, limits) {
         let parts: Vec<Vec<u8>> =
@@ -143,9 +143,9 @@ proptest! {
         let mut train = Train::default();
         prop_assert_eq!(train.cut(vni(), &frame), Ok(()));
         let expected = expected(frame.clone());
-        prop_assert_eq!(&sent(&train, &frame, Limits::BATCH), &expected);
-        prop_assert_eq!(&sent(&train, &frame, Limits::SINGLE), &expected);
-        prop_assert_eq!(&sent(&train, &frame, Limits { datagrams, bytes }), &expected);
+        prop_assert_eq!(&sent(&train, &frame, SendLimits::BATCH), &expected);
+        prop_assert_eq!(&sent(&train, &frame, SendLimits::SINGLE), &expected);
+        prop_assert_eq!(&sent(&train, &frame, SendLimits { datagrams, bytes }), &expected);
         prop_assert_eq!(frame, before);
     }
 
@@ -159,7 +159,7 @@ proptest! {
         }
         let mut train = Train::default();
         prop_assert_eq!(train.cut(vni(), &frame), Ok(()));
-        prop_assert_eq!(sent(&train, &frame, Limits::BATCH), expected(frame));
+        prop_assert_eq!(sent(&train, &frame, SendLimits::BATCH), expected(frame));
     }
 
     #[test]
@@ -179,7 +179,7 @@ proptest! {
         });
         let mut train = Train::default();
         if train.cut(vni(), &frame).is_ok() && bytes.len() >= 14 {
-            prop_assert_eq!(sent(&train, &frame, Limits::BATCH), expected(frame));
+            prop_assert_eq!(sent(&train, &frame, SendLimits::BATCH), expected(frame));
         }
     }
 }
@@ -198,11 +198,11 @@ fn a_train_is_used_again_without_growing() {
     let grown = train.headers.capacity();
     for frame in [&small, &large, &small] {
         train.cut(vni(), frame).unwrap();
-        assert_eq!(sent(&train, frame, Limits::BATCH), expected(frame.clone()));
+        assert_eq!(sent(&train, frame, SendLimits::BATCH), expected(frame.clone()));
         assert_eq!(train.headers.capacity(), grown);
     }
     train.clear();
-    assert_eq!(train.sends(&small, Limits::BATCH).count(), 0);
+    assert_eq!(train.sends(&small, SendLimits::BATCH).count(), 0);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn what_no_datagram_can_carry_is_refused_and_leaves_the_train_empty() {
         (broken, DropReason::BadOffload),
     ] {
         assert_eq!(train.cut(vni(), &frame), Err(reason));
-        assert_eq!(train.sends(&frame, Limits::BATCH).count(), 0);
+        assert_eq!(train.sends(&frame, SendLimits::BATCH).count(), 0);
     }
     assert_eq!(train.cut(vni(), &Frame::copied_from(&[0; 65_499])), Ok(()));
 }

@@ -14,5 +14,5 @@ pub mod outer;
 pub mod tunnels;
 mod vni;
 
-pub use tunnels::{FarEnd, Stranger, Tunnels};
+pub use tunnels::{RemoteVtep, Tunnels, UnknownVtep};
 pub use vni::Vni;

@@ -1,10 +1,10 @@
-//! Which tunnel a datagram belongs to: the far ends that we know, and a count of those that we do
-//! not.
+//! Which tunnel a datagram belongs to: the remote VTEPs that we know, and a count of those that we
+//! do not.
 //!
 //! # Theory of operation
-//! A far end is known by three things together: where the datagram came in (the underlay's port),
-//! its VNI and its outer source address. One sorted list holds them all; it changes only when
-//! somebody changes a tunnel, and a look-up is a binary search once per datagram (once per
+//! A remote VTEP is known by three things together: where the datagram came in (the underlay's
+//! port), its VNI and its outer source address. One sorted list holds them all; it changes only
+//! when somebody changes a tunnel, and a look-up is a binary search once per datagram (once per
 //! super-frame, where datagrams were joined). Whoever is not in the list is a stranger: refused
 //! before anything of the frame inside is read, and counted by VNI and address in a bounded table.
 
@@ -19,11 +19,11 @@ use crate::vni::Vni;
 
 /// Strangers counted one by one; what comes from further ones is counted together. 1,024 entries
 /// take about 40 KB.
-pub const MAX_STRANGERS: usize = 1024;
+pub const MAX_UNKNOWN_VTEPS: usize = 1024;
 
 /// Where a datagram came from, as far as tunnels care.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct FarEnd {
+pub struct RemoteVtep {
     /// Where it came in: the port that stands for one UDP port of ours.
     pub underlay: PortId,
     /// Its segment.
@@ -32,21 +32,21 @@ pub struct FarEnd {
     pub remote: Ipv4Addr,
 }
 
-/// All far ends, and the strangers.
+/// All remote VTEPs, and the unknown.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tunnels {
-    known: Vec<(FarEnd, PortId)>,
+    known: Vec<(RemoteVtep, PortId)>,
     /// Those of them that nothing has come from yet.
-    silent: BTreeSet<FarEnd>,
-    strangers: BTreeMap<FarEnd, (DropReason, u64)>,
-    more_strangers: u64,
+    silent: BTreeSet<RemoteVtep>,
+    unknown: BTreeMap<RemoteVtep, (DropReason, u64)>,
+    more_unknown: u64,
 }
 
 /// Datagrams that no tunnel wanted.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Stranger {
+pub struct UnknownVtep {
     /// Whose.
-    pub far: FarEnd,
+    pub far: RemoteVtep,
     /// Why, at last: [`DropReason::UnknownVni`] or [`DropReason::UnknownPeer`].
     pub reason: DropReason,
     /// How many.
@@ -54,11 +54,11 @@ pub struct Stranger {
 }
 
 impl Tunnels {
-    /// The tunnel that a far end belongs to.
+    /// The tunnel that a remote VTEP belongs to.
     ///
     /// # Errors
     /// [`DropReason::UnknownVni`] or [`DropReason::UnknownPeer`]; the stranger has been counted.
-    pub fn find(&mut self, far: FarEnd) -> Result<PortId, DropReason> {
+    pub fn find(&mut self, far: RemoteVtep) -> Result<PortId, DropReason> {
         match self.known.binary_search_by_key(&far, |(known, _)| *known) {
             Ok(at) => {
                 if !self.silent.is_empty() {
@@ -67,7 +67,7 @@ impl Tunnels {
                 self.known.get(at).map(|(_, tunnel)| *tunnel).ok_or(DropReason::UnknownPeer)
             }
             Err(at) => {
-                let same_segment = |known: Option<&(FarEnd, PortId)>| {
+                let same_segment = |known: Option<&(RemoteVtep, PortId)>| {
                     known.is_some_and(|(known, _)| {
                         (known.underlay, known.vni) == (far.underlay, far.vni)
                     })
@@ -77,27 +77,27 @@ impl Tunnels {
                     true => DropReason::UnknownPeer,
                     false => DropReason::UnknownVni,
                 };
-                self.count_stranger(far, reason);
+                self.count_unknown(far, reason);
                 Err(reason)
             }
         }
     }
 
-    /// The tunnel other than `tunnel` that has one of these far ends already.
+    /// The tunnel other than `tunnel` that has one of these remote VTEPs already.
     pub fn taken(
         &self,
         tunnel: PortId,
-        mut ends: impl Iterator<Item = FarEnd>,
-    ) -> Option<(FarEnd, PortId)> {
+        mut ends: impl Iterator<Item = RemoteVtep>,
+    ) -> Option<(RemoteVtep, PortId)> {
         ends.find_map(|far| {
             let at = self.known.binary_search_by_key(&far, |(known, _)| *known).ok()?;
             self.known.get(at).copied().filter(|(_, owner)| *owner != tunnel)
         })
     }
 
-    /// Gives `tunnel` exactly these far ends, none of which another tunnel has.
-    pub fn set(&mut self, tunnel: PortId, ends: impl Iterator<Item = FarEnd>) {
-        let ends: Vec<FarEnd> = ends.collect();
+    /// Gives `tunnel` exactly these remote VTEPs, none of which another tunnel has.
+    pub fn set(&mut self, tunnel: PortId, ends: impl Iterator<Item = RemoteVtep>) {
+        let ends: Vec<RemoteVtep> = ends.collect();
         let new = ends.iter().copied().filter(|far| !self.knows(far));
         self.silent.extend(new.collect::<Vec<_>>());
         self.known.retain(|(_, owner)| *owner != tunnel);
@@ -113,13 +113,13 @@ impl Tunnels {
         self.forget_silent();
     }
 
-    /// The far ends of a tunnel that no datagram has come from.
-    pub fn silent(&self, tunnel: PortId) -> impl Iterator<Item = FarEnd> {
+    /// The remote VTEPs of a tunnel that no datagram has come from.
+    pub fn silent(&self, tunnel: PortId) -> impl Iterator<Item = RemoteVtep> {
         let own = self.known.iter().filter(move |(_, owner)| *owner == tunnel);
         own.map(|(far, _)| *far).filter(|far| self.silent.contains(far))
     }
 
-    fn knows(&self, far: &FarEnd) -> bool {
+    fn knows(&self, far: &RemoteVtep) -> bool {
         self.known.binary_search_by_key(far, |(known, _)| *known).is_ok()
     }
 
@@ -130,14 +130,14 @@ impl Tunnels {
     }
 
     /// Datagrams refused for their VNI or sender, by both, and those of further strangers together.
-    pub fn strangers(&self) -> (impl Iterator<Item = Stranger>, u64) {
-        let counted = self.strangers.iter();
-        let counted = counted.map(|(far, (reason, count))| Stranger {
+    pub fn unknown_vteps(&self) -> (impl Iterator<Item = UnknownVtep>, u64) {
+        let counted = self.unknown.iter();
+        let counted = counted.map(|(far, (reason, count))| UnknownVtep {
             far: *far,
             reason: *reason,
             count: *count,
         });
-        (counted, self.more_strangers)
+        (counted, self.more_unknown)
     }
 
     /// Finds what is wrong with tunnels that were read.
@@ -145,19 +145,22 @@ impl Tunnels {
     /// # Errors
     /// They are not in order, or a count is out of range.
     pub fn check(&self) -> Result<(), Damaged> {
-        ensure(self.known.is_sorted_by_key(|(far, _)| *far), "far ends are not in order")?;
-        ensure(self.silent.iter().all(|far| self.knows(far)), "a far end is silent and unknown")?;
-        let mut counts = self.strangers.values().map(|(_, count)| *count);
-        let counted = counts.all(is_count) && is_count(self.more_strangers);
+        ensure(self.known.is_sorted_by_key(|(far, _)| *far), "remote VTEPs are not in order")?;
+        ensure(
+            self.silent.iter().all(|far| self.knows(far)),
+            "a remote VTEP is silent and unknown",
+        )?;
+        let mut counts = self.unknown.values().map(|(_, count)| *count);
+        let counted = counts.all(is_count) && is_count(self.more_unknown);
         ensure(counted, "a count of strangers is out of range")
     }
 
-    fn count_stranger(&mut self, far: FarEnd, reason: DropReason) {
-        let full = self.strangers.len() >= MAX_STRANGERS;
-        match self.strangers.get_mut(&far) {
-            Some(stranger) => *stranger = (reason, stranger.1 + 1),
-            None if full => self.more_strangers += 1,
-            None => drop(self.strangers.insert(far, (reason, 1))),
+    fn count_unknown(&mut self, far: RemoteVtep, reason: DropReason) {
+        let full = self.unknown.len() >= MAX_UNKNOWN_VTEPS;
+        match self.unknown.get_mut(&far) {
+            Some(vtep) => *vtep = (reason, vtep.1 + 1),
+            None if full => self.more_unknown += 1,
+            None => drop(self.unknown.insert(far, (reason, 1))),
         }
     }
 }
@@ -166,8 +169,8 @@ impl Tunnels {
 mod tests {
     use super::*;
 
-    fn far(vni: u32, last: u8) -> FarEnd {
-        FarEnd {
+    fn far(vni: u32, last: u8) -> RemoteVtep {
+        RemoteVtep {
             underlay: PortId::new(9),
             vni: Vni::new(vni).unwrap(),
             remote: Ipv4Addr::new(192, 0, 2, last),
@@ -185,7 +188,7 @@ mod tests {
         assert_eq!(tunnels.find(far(43, 2)), Err(DropReason::UnknownPeer));
         assert_eq!(tunnels.find(far(42, 0)), Err(DropReason::UnknownPeer));
         assert_eq!(tunnels.find(far(44, 1)), Err(DropReason::UnknownVni));
-        let elsewhere = FarEnd { underlay: PortId::new(8), ..far(42, 1) };
+        let elsewhere = RemoteVtep { underlay: PortId::new(8), ..far(42, 1) };
         assert_eq!(tunnels.find(elsewhere), Err(DropReason::UnknownVni));
         tunnels.remove(PortId::new(1));
         assert_eq!(tunnels.find(far(42, 2)), Err(DropReason::UnknownVni));
@@ -217,11 +220,11 @@ mod tests {
             assert!(tunnels.find(far(vni, 1)).is_err());
         }
         assert!(tunnels.find(far(7, 1)).is_err());
-        let (counted, more) = tunnels.strangers();
+        let (counted, more) = tunnels.unknown_vteps();
         let counted: Vec<_> = counted.collect();
-        assert_eq!(counted.len(), MAX_STRANGERS);
-        assert_eq!(more, 2000 - MAX_STRANGERS as u64);
-        let expected = Stranger { far: far(7, 1), reason: DropReason::UnknownVni, count: 2 };
+        assert_eq!(counted.len(), MAX_UNKNOWN_VTEPS);
+        assert_eq!(more, 2000 - MAX_UNKNOWN_VTEPS as u64);
+        let expected = UnknownVtep { far: far(7, 1), reason: DropReason::UnknownVni, count: 2 };
         assert_eq!(counted[7], expected);
     }
 

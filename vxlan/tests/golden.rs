@@ -7,7 +7,7 @@ extern crate tapswitch_vxlan as vxlan;
 use core::num::NonZeroU16;
 
 use packet::{Frame, Offload, SegmentKind, Span, Tag};
-use vxlan::encap::{Limits, Train};
+use vxlan::encap::{SendLimits, Train};
 use vxlan::header::{self, Reserved};
 use vxlan::{Vni, encap};
 
@@ -29,7 +29,7 @@ fn vni() -> Vni {
 fn datagrams(frame: &Frame) -> Vec<Vec<u8>> {
     let mut train = Train::default();
     train.cut(vni(), frame).unwrap();
-    let batches: Vec<encap::Batch<'_>> = train.sends(frame, Limits::BATCH).collect();
+    let batches: Vec<encap::Batch<'_>> = train.sends(frame, SendLimits::BATCH).collect();
     batches
         .iter()
         .flat_map(|batch| batch.parts())

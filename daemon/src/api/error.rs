@@ -88,7 +88,7 @@ const fn of_switch(refusal: ChangeError) -> StatusCode {
         | ChangeError::Overlap(_, _)
         | ChangeError::NotAMember(_, _)
         | ChangeError::NotUnderlay(_)
-        | ChangeError::FarEndTaken(_, _)
+        | ChangeError::VtepTaken(_, _)
         | ChangeError::UnderlayInUse(_, _)
         | ChangeError::Full => StatusCode::CONFLICT,
     }

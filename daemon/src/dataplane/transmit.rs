@@ -4,7 +4,7 @@
 //! packet, and a checksum is completed because a kernel that passes such a frame on, through NAT or to a card that
 //! reads headers by itself, may take it for the tunnel's own.
 
-use packet::segment::{Inside, Pieces, complete_checksum, owed_inside};
+use packet::segment::{InnerOffload, Pieces, complete_checksum, inner_offload};
 use packet::{Frame, Offload, Pool, PortId, SegmentKind};
 use switch::{Egress, Outbox};
 
@@ -84,7 +84,7 @@ impl Sending {
         joining.begin(out.len());
         out.hand_over(|mut frame, copies, pool| {
             at += 1;
-            if owed_inside(&frame) == Some(Inside::Checksum) {
+            if inner_offload(&frame) == Some(InnerOffload::Checksum) {
                 complete_checksum(&mut frame);
             }
             if let [egress] = copies
@@ -145,7 +145,7 @@ fn write_all(
     (table, number): (&Table, usize),
     pieces: &mut Pool,
 ) {
-    let is_cut = owed_inside(frame) == Some(Inside::Segments);
+    let is_cut = inner_offload(frame) == Some(InnerOffload::Segments);
     for (at, egress) in copies.iter().enumerate() {
         if let Some(Entry::Cable(cable)) = table.get(egress.port) {
             let last = takes_frame && at + 1 == copies.len();

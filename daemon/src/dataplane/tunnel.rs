@@ -15,7 +15,7 @@ use packet::segment::Pieces;
 use packet::{Frame, Offload, Pool, PortId, SegmentKind, coalesce, partial};
 use switch::{Egress, Event};
 use vxlan::Vni;
-use vxlan::encap::{Limits, Train};
+use vxlan::encap::{SendLimits, Train};
 use vxlan::entropy::flow_hash;
 use vxlan::header;
 use vxlan::outer::{Dscp, Outer, Ttl, outer};
@@ -90,7 +90,7 @@ fn take_apart(port: PortId, datagrams: Datagrams, pool: &mut Pool, batch: &mut V
     let mut each = |datagram| {
         batch.push(Event::Datagram { port, remote: *from.ip(), traffic_class: tos, datagram });
     };
-    if partial::recognize_train(&mut frame, size, header::LEN) {
+    if partial::detect_train(&mut frame, size, header::LEN) {
         return each(frame);
     }
     coalesce::join_train(frame, size, header::LEN, pool, &mut each);
@@ -192,7 +192,7 @@ impl Departures {
                 let frame = frames.get(departure.frame);
                 let pairs = far.iter().flat_map(move |remote| frame.map(|frame| (remote, frame)));
                 pairs.flat_map(move |(remote, frame)| {
-                    departure.train.sends(frame, Limits::BATCH).map(move |batch| Outbound {
+                    departure.train.sends(frame, SendLimits::BATCH).map(move |batch| Outbound {
                         lane: departure.hash as usize,
                         to: SocketAddrV4::new(*remote, departure.tunnel.exit.udp_port),
                         ttl: departure.outer.ttl,

@@ -122,7 +122,7 @@ impl Engine {
     /// Who sends datagrams that no tunnel wants, by VNI and address.
     pub async fn strangers(&self) -> Vec<StrangerView> {
         let running = self.running.lock().await;
-        let (strangers, more) = self.plane.look(|_, switch| switch.strangers());
+        let (strangers, more) = self.plane.look(|_, switch| switch.unknown_vteps());
         rows::strangers(&running.ids, strangers, more)
     }
 

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::num::{NonZeroU8, NonZeroU16};
 
 use packet::VlanId;
-use vxlan::encap::Limits;
+use vxlan::encap::SendLimits;
 use vxlan::{Vni, outer};
 
 use super::name::Name;
@@ -71,7 +71,7 @@ impl Tunnel {
         /// What the kernel sets aside for headers, whatever they take (`MAX_TCP_HEADER`, some 320), and less than a segment.
         const MARGIN: usize = 512;
         let segment = usize::from(self.mtu).saturating_sub(TCP);
-        let Limits { datagrams, bytes } = Limits::BATCH;
+        let SendLimits { datagrams, bytes } = SendLimits::BATCH;
         let segments = (bytes / (usize::from(self.mtu) + HEADERS)).clamp(1, datagrams);
         u32::try_from(segments * segment + MARGIN).map_or(SUPER_FRAME, |size| size.min(SUPER_FRAME))
     }

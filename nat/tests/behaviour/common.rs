@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use packet::ipv4::Header;
+use packet::ipv4::Fields;
 use packet::transport::{self, TcpFlags};
 use packet::{
     DropReason, Dropped, EtherType, Ethernet, Frame, IcmpHeader, Instant, InterfaceId, Ipv4,
@@ -237,7 +237,7 @@ pub(crate) fn raw(
 ) -> Ipv4 {
     let mut frame = Frame::copied_from(&[&[0; 34], payload].concat());
     Ethernet::emit(&mut frame, Mac::ZERO, Mac::ZERO, EtherType::IPV4);
-    let header = Header {
+    let header = Fields {
         source,
         destination,
         protocol,

@@ -5,7 +5,7 @@
 use packet::{DropReason, PortId};
 use switch::stats::Totals;
 use switch::view::{Location, NeighborState, NeighborView, Origin, Station};
-use vxlan::Stranger;
+use vxlan::UnknownVtep;
 
 use crate::listing::counts::{PortCounts, WorkerCounts};
 use control::view::{
@@ -142,8 +142,8 @@ pub fn drop(ids: &Ids, (port, reason, frames): Drops) -> DropView {
 }
 
 /// Who sent datagrams that no tunnel wanted; `more` came from further ones.
-pub fn strangers(ids: &Ids, strangers: Vec<Stranger>, more: u64) -> Vec<StrangerView> {
-    let row = |stranger: Stranger| StrangerView {
+pub fn strangers(ids: &Ids, strangers: Vec<UnknownVtep>, more: u64) -> Vec<StrangerView> {
+    let row = |stranger: UnknownVtep| StrangerView {
         port: ids.port_label(stranger.far.underlay).unwrap_or_default(),
         vni: Some(stranger.far.vni.number()),
         peer: Some(stranger.far.remote),

@@ -7,10 +7,10 @@ use std::net::Ipv4Addr;
 
 use packet::ethernet::HEADER_LEN as ETHERNET;
 use packet::ip::V4_HEADER;
-use packet::ipv4::Header;
+use packet::ipv4::Fields;
 use packet::{Frame, Protocol, checksum};
 use vxlan::Vni;
-use vxlan::encap::{Limits, Train};
+use vxlan::encap::{SendLimits, Train};
 use vxlan::entropy::flow_hash;
 use vxlan::outer::{Dscp, Ttl, outer};
 
@@ -53,7 +53,7 @@ impl Outer {
             return false;
         }
         let fields = outer(self.ttl, self.dscp, frame.bytes());
-        let header = Header {
+        let header = Fields {
             source: self.local,
             destination: remote,
             protocol: Protocol::UDP,
@@ -64,7 +64,7 @@ impl Outer {
         };
         let source_port = FIRST_PORT + (flow_hash(frame.bytes()) % PORTS) as u16;
         let ports = [source_port.to_be_bytes(), self.port.to_be_bytes()].concat();
-        for send in self.train.sends(frame, Limits::SINGLE) {
+        for send in self.train.sends(frame, SendLimits::SINGLE) {
             for (headers, payload) in send.parts() {
                 let Some(datagram) = udp(&ports, headers, payload) else { return false };
                 let Some(packet) = packet(&header, datagram, self.checksum) else { return false };
@@ -82,7 +82,7 @@ fn udp(ports: &[u8], headers: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// An IPv4 packet behind room for an Ethernet header.
-fn packet(header: &Header, mut datagram: Vec<u8>, checksummed: bool) -> Option<Frame> {
+fn packet(header: &Fields, mut datagram: Vec<u8>, checksummed: bool) -> Option<Frame> {
     if checksummed {
         let length = u16::try_from(datagram.len()).ok()?;
         let (source, destination) = (header.source, header.destination);

@@ -83,7 +83,7 @@ impl Summary {
         let Stage { switch, ids, now, .. } = stage;
         let From { start, epoch, inputs, record, warnings, is_cut_off } = from;
         let drops = switch.drops();
-        let (strangers, more) = switch.strangers();
+        let (strangers, more) = switch.unknown_vteps();
         let fdb = ids.bridges().flat_map(|(name, bridge)| {
             let stations = switch.stations(*now, bridge).into_iter();
             stations.map(|station| rows::station(ids, name, station))

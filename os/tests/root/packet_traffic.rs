@@ -9,7 +9,7 @@ use os::netns::Netns;
 use os::packet_socket::PacketSocket;
 use os::poller::{Events, Poller, Waker};
 use os::tap::Received;
-use packet::segment::{Inside, owed_inside};
+use packet::segment::{InnerOffload, inner_offload};
 use packet::{Offload, Pool};
 use rtnetlink::LinkVxlan;
 
@@ -85,7 +85,7 @@ fn a_super_frame_inside_a_guests_tunnel_is_known_as_such() {
     poller.add(&red, 0).unwrap();
     let mut frame = Pool::new(1).take();
     let deadline = Instant::now() + Duration::from_secs(10);
-    while owed_inside(&frame) != Some(Inside::Segments) {
+    while inner_offload(&frame) != Some(InnerOffload::Segments) {
         assert!(Instant::now() < deadline, "no super-frame came");
         if red.read(&mut frame).unwrap() == Received::Empty {
             poller.wait(&mut events, Some(Duration::from_secs(1))).unwrap();

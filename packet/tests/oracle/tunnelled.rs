@@ -3,7 +3,7 @@
 
 use packet::ethernet::Ethernet;
 use packet::rewrite::{self, End};
-use packet::segment::{self, Inside, owed_inside};
+use packet::segment::{self, InnerOffload, inner_offload};
 use packet::{DropReason, Frame, Ipv4, Offload, Pool, vnet};
 use proptest::prelude::*;
 
@@ -69,7 +69,7 @@ proptest! {
     ) {
         sample.payload.push(1);
         let frame = carrying(&tunnels, &sample.super_frame(size, ecn), tags);
-        prop_assert_eq!(owed_inside(&frame), Some(Inside::Segments));
+        prop_assert_eq!(inner_offload(&frame), Some(InnerOffload::Segments));
         let largest = segment::segment_ip_len(&frame);
         let pieces = cut(frame);
         let size = usize::from(size);
@@ -97,7 +97,7 @@ proptest! {
         let field = frame.offload().span().unwrap().field();
         let partial = &inner.bytes()[sample.span().field()..];
         frame.bytes_mut()[field..field + 2].copy_from_slice(&partial[..2]);
-        prop_assert_eq!(owed_inside(&frame), Some(Inside::Checksum));
+        prop_assert_eq!(inner_offload(&frame), Some(InnerOffload::Checksum));
         prop_assert_eq!(vnet::parse(&vnet::emit(&frame), frame.bytes()), Some(frame.offload()));
         segment::complete_checksum(&mut frame);
         prop_assert_eq!(frame.bytes(), whole);
@@ -197,7 +197,7 @@ fn a_fragment_owes_nothing_to_what_it_carries() {
         let mut frame = carrying(&[tunnel], &inner, 0);
         frame.bytes_mut()[20] = 0x20;
         mend_header(frame.bytes_mut());
-        assert_eq!(owed_inside(&frame), None);
+        assert_eq!(inner_offload(&frame), None);
         let dropped = Ipv4::parse(Ethernet::parse(frame).unwrap()).unwrap_err();
         assert_eq!(dropped.reason, DropReason::BadOffload);
     }
@@ -208,14 +208,14 @@ fn a_fragment_owes_nothing_to_what_it_carries() {
 fn numbered_gre_is_not_cut() {
     let tunnel = Tunnel { carrier: Carrier::GreKeyed, ipv6: false, summed: false, id: 1 };
     let sample = sample();
-    for (flags, result) in [(0x20, Some(Inside::Segments)), (0x10, None)] {
+    for (flags, result) in [(0x20, Some(InnerOffload::Segments)), (0x10, None)] {
         let mut frame = carrying(&[tunnel], &sample.super_frame(100, false), 0);
         frame.bytes_mut()[34] = flags;
-        assert_eq!(owed_inside(&frame), result);
+        assert_eq!(inner_offload(&frame), result);
     }
     let mut frame = carrying(&[tunnel], &sample.partial(), 0);
     frame.bytes_mut()[34] = 0x10;
-    assert_eq!(owed_inside(&frame), Some(Inside::Checksum));
+    assert_eq!(inner_offload(&frame), Some(InnerOffload::Checksum));
 }
 
 #[test]

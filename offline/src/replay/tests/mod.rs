@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use packet::arp::{Arp, Operation};
-use packet::ipv4::Header;
+use packet::ipv4::Fields;
 use packet::{EtherType, Ethernet, Frame, Mac, Protocol, checksum};
 use tempfile::TempDir;
 
@@ -73,7 +73,7 @@ fn ipv4(
 ) -> Vec<u8> {
     let mut frame = Frame::copied_from(&[&[0; 34][..], body].concat());
     Ethernet::emit(&mut frame, macs.1, macs.0, EtherType::IPV4);
-    let header = Header {
+    let header = Fields {
         source: from,
         destination: to,
         protocol,
