@@ -10,8 +10,8 @@ use switch::{Change, Event, Outbox, Switch};
 use super::error::CompareError;
 use super::scenario::{Scenario, Step};
 use super::side::{Copy, Counts, Forget, Known, Observed, Side};
-use labfile::changes;
 use labfile::ids::Ids;
+use labfile::plan::Plan;
 use labfile::{Lab, Name};
 
 /// The switch, its clock, and the lab it is now.
@@ -45,7 +45,8 @@ impl Ours {
     fn match_lab(&mut self) -> Result<(), CompareError> {
         let Some(scenario) = &self.scenario else { return Ok(()) };
         let new = scenario.lab_with(|port| self.plugged.contains(port));
-        for change in changes::between(&self.lab, &new, &mut self.ids) {
+        let plan = Plan::between(&self.lab, &new);
+        for change in plan.changes(&self.lab, &new, &mut self.ids) {
             self.apply(change)?;
         }
         self.lab = new;

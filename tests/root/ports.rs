@@ -35,6 +35,28 @@ fn a_named_namespace_is_made_when_absent_and_removed_at_the_end() {
 }
 
 #[test]
+fn a_port_that_moves_to_another_bridge_keeps_its_device() {
+    let Some(world) = world() else { return };
+    let second = "[bridge.br1]\nrouter = \"10.1.0.1/24\"\n";
+    let lab = [BRIDGE, second, &port("red", "netns = \"red\"", 2)].concat();
+    let _daemon = Daemon::with(&world, &lab);
+    let red = world.host("red");
+    let before = red.link("eth0");
+    let said = world.tapswitch(&["port", "set", "red", "--bridge", "br1"]).ok();
+    assert_eq!(said, "~ port red: bridge br0 -> br1\n");
+    assert_eq!(red.link("eth0"), before);
+    world.tapswitch(&["port", "set", "red", "--address", "10.1.0.2/24", "--unset", "gateway"]).ok();
+    red.ping("10.1.0.1");
+    let said = world.tapswitch(&["port", "set", "red", "--device", "eth7"]).ok();
+    assert!(
+        said.contains("~ port red: made anew, far end netns red, eth0 -> netns red, eth7"),
+        "{said}"
+    );
+    assert_eq!(red.links().len(), 2);
+    red.ping("10.1.0.1");
+}
+
+#[test]
 fn a_process_leads_to_its_namespace() {
     let Some(world) = world() else { return };
     let inside = Host::new("a container", Netns::anonymous().unwrap());

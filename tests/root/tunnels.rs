@@ -51,6 +51,20 @@ fn a_tunnel_is_added_changed_and_deleted_while_the_lab_runs() {
     assert!(said.contains("vx0"), "{said}");
 }
 
+/// A port's super-frames follow the tunnel, also where its MTU is written.
+#[test]
+fn a_change_that_is_printed_is_made() {
+    let Some(worlds) = pair(1500) else { return };
+    let lab = LAB.replacen("netns = \"c1\"", "netns = \"c1\"\nmtu = 1400", 1);
+    let _daemon = Daemon::with(&worlds[0], &lab);
+    let c1 = worlds[0].host("c1");
+    assert_eq!((c1.link("eth0").mtu, c1.link("eth0").super_frame), (1400, 65_536));
+    let add = "tunnel add vx0 --bridge sw0 --vni 42 --remote 192.168.10.2";
+    let said = worlds[0].tapswitch(&add.split(' ').collect::<Vec<_>>()).ok();
+    assert!(said.contains("~ port c1: super-frames 65536 -> 62024\n"), "{said}");
+    assert_eq!((c1.link("eth0").mtu, c1.link("eth0").super_frame), (1400, 62_024));
+}
+
 #[test]
 fn stations_behind_a_tunnel_are_listed_with_their_peer() {
     let Some(worlds) = pair(1500) else { return };

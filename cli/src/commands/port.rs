@@ -29,7 +29,7 @@ pub(crate) enum Port {
     },
     /// Change keys of a port: `tapswitch port set red --mtu 9000`
     ///
-    /// Addresses, gateway, MAC address, MTU and VLANs change in place; another namespace, device, link, bridge or
+    /// Addresses, gateway, MAC address, MTU, bridge and VLANs change in place; another namespace, device, link or
     /// offload makes the device anew.
     Set {
         /// Its name

@@ -4,9 +4,9 @@
 //! [`Engine::apply`] is the one way to change a lab; every verb is an edit of the running [`LabSpec`] followed by it.
 //! It works in three stages, so that a failure leaves the running lab as it was:
 //!
-//! 1. *prepare*: everything that the kernel may refuse (namespaces, devices, addresses) is made beside what runs; on
-//!    an error it is undone and nothing else has happened;
-//! 2. *switch*: all changes to the switch are made under one taking of its lock, so no packet sees half a lab;
+//! 1. *prepare*: what the plan's steps ask of the kernel (namespaces, devices, addresses) is made beside what runs; on an
+//!    error it is undone and nothing else has happened;
+//! 2. *switch*: what they ask of the switch is changed under one taking of its lock, so no packet sees half a lab;
 //! 3. *settle*: new cables are plugged in, old ones are unplugged and their namespaces removed if they were made here.
 //!
 //! A port whose device or namespace vanishes is unplugged and shown as lost; the next apply makes it anew.
@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 
 use crate::dataplane::Dataplane;
 use crate::panics::caught;
-use labfile::plan::Plan;
+use labfile::plan::{Device, Plan};
 use labfile::printable;
 use labfile::{self, Attach, ConfigError, Lab, LabSpec, Name, left_behind};
 
@@ -335,7 +335,7 @@ impl Engine {
             return Ok(lines);
         }
         let opened = self.open_sockets(running, &lab)?;
-        let prepared = match self.prepare(running, &lab).await {
+        let prepared = match self.prepare(running, &lab, &plan).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.close_again(running, opened);
@@ -349,12 +349,15 @@ impl Engine {
             _ => format!("+ port {name} again, which was lost"),
         }));
         let mut ids = running.ids.clone();
-        let changes = changes::between(&running.lab, &lab, &mut ids);
-        let news = news(&running.lab, &lab, &prepared);
-        let gone = running.lab.ports.keys().filter(|name| !lab.ports.contains_key(*name));
-        let gone: Vec<Name> = gone.cloned().collect();
+        let changes = plan.changes(&running.lab, &lab, &mut ids);
+        let news = news(running, &plan, &prepared);
+        let gone = plan.steps().iter().filter_map(|step| match step.device()? {
+            Device::Remove(port) => Some(port.name.clone()),
+            Device::Make(_) | Device::Alter { .. } => None,
+        });
+        let gone: Vec<Name> = gone.collect();
         self.unplug(running, &gone).await;
-        self.close_unused(running, &lab);
+        self.close_unused(running, &lab, &plan);
         running.places.leave(&gone.into_iter().collect()).await;
         if let Err(refusal) = self.plane.apply(changes) {
             // The lab was checked, so this is a fault of ours; what was made beside the running lab goes again.
@@ -363,7 +366,7 @@ impl Engine {
             return Err(refusal.into());
         }
         running.ids = ids;
-        running.note_tunnels(&lab);
+        running.note_tunnels(&plan);
         running.lab = lab;
         // It says what it was for: parts that are added later do not contradict it.
         running.spec = LabSpec { empty: None, ..wanted };
@@ -400,16 +403,18 @@ impl Engine {
 }
 
 /// The ports whose far end is another station than before, for somebody who may remember: none when a daemon starts.
-fn news(old: &Lab, new: &Lab, prepared: &[Prepared]) -> Vec<Name> {
-    if *old == Lab::default() {
+fn news(running: &Running, plan: &Plan, prepared: &[Prepared]) -> Vec<Name> {
+    if running.lab == Lab::default() {
         return Vec::new();
     }
     let made = prepared.iter().map(|made| made.name.clone());
-    let altered = new.ports.iter().filter(|(name, port)| {
-        let old = old.ports.get(*name);
-        old.is_some_and(|old| (old.mac, &old.address) != (port.mac, &port.address))
+    let altered = plan.steps().iter().filter_map(|step| match step.device()? {
+        Device::Alter { from, to } if (from.mac, &from.address) != (to.mac, &to.address) => {
+            Some(to.name.clone())
+        }
+        _ => None,
     });
-    let mut news: Vec<Name> = made.chain(altered.map(|(name, _)| name.clone())).collect();
+    let mut news: Vec<Name> = made.chain(altered).collect();
     news.sort_unstable();
     news.dedup();
     news

@@ -1,10 +1,12 @@
 //! The first stage of a change: everything that the kernel may refuse is made beside what runs, or undone.
 
+use std::collections::BTreeMap;
 use std::slice;
 
 use super::cable::{CableError, FarEnd};
 use super::{Engine, EngineError, Running, State};
 use crate::dataplane::{self, Queue};
+use labfile::plan::{Device, Plan};
 use labfile::{Lab, Name, Port};
 
 /// A far end that is made and not plugged in yet.
@@ -14,28 +16,40 @@ pub(super) struct Prepared {
     pub(super) queues: Vec<Queue>,
 }
 
+/// What was done until now, to be undone when the rest cannot be.
+#[derive(Default)]
+struct Undo {
+    prepared: Vec<Prepared>,
+    /// Ports as they were, and as their devices are now.
+    altered: Vec<(Port, Port)>,
+    unplugged: Vec<Name>,
+}
+
+fn failed(port: &Name, error: CableError) -> EngineError {
+    EngineError::Port { port: port.clone(), error }
+}
+
 impl Engine {
-    /// Makes the far ends of new and re-made ports, and alters those that stay.
+    /// Carries out what the steps of a plan ask of devices that are made or altered, and tries again those that were
+    /// lost.
     pub(super) async fn prepare(
         &self,
         running: &mut Running,
         lab: &Lab,
+        plan: &Plan,
     ) -> Result<Vec<Prepared>, EngineError> {
-        let mut prepared = Vec::new();
-        let mut altered: Vec<(Name, Port)> = Vec::new();
-        let mut unplugged: Vec<Name> = Vec::new();
-        let outcome =
-            self.prepare_all(running, lab, &mut prepared, &mut altered, &mut unplugged).await;
+        let mut undo = Undo::default();
+        let outcome = self.prepare_all(running, lab, plan, &mut undo).await;
+        let Undo { prepared, altered, unplugged } = undo;
         if let Err(error) = outcome {
             self.discard(running, prepared).await;
             let new = lab.ports.keys().filter(|name| !running.lab.ports.contains_key(*name));
             running.places.leave(&new.cloned().collect()).await;
-            for (name, new) in altered.into_iter().rev() {
-                if let (Some(State::Up(end)), Some(old)) =
-                    (running.ends.get_mut(&name), running.lab.ports.get(&name))
-                    && let Err(error) = end.alter(&new, old).await
+            for (from, to) in altered.into_iter().rev() {
+                if let Some(State::Up(end)) = running.ends.get_mut(&to.name)
+                    && let Err(error) = end.alter(&to, &from).await
                 {
-                    tracing::warn!("port {name} cannot be put back as it was: {error}");
+                    tracing::warn!("port {} cannot be put back as it was: {error}", to.name);
                 }
             }
             for name in unplugged {
@@ -52,31 +66,30 @@ impl Engine {
         &self,
         running: &mut Running,
         lab: &Lab,
-        prepared: &mut Vec<Prepared>,
-        altered: &mut Vec<(Name, Port)>,
-        unplugged: &mut Vec<Name>,
+        plan: &Plan,
+        undo: &mut Undo,
     ) -> Result<(), EngineError> {
-        for (name, port) in &lab.ports {
+        let lost = running.ends.iter().filter(|(_, state)| matches!(state, State::Lost(_)));
+        let mut made: BTreeMap<&Name, &Port> =
+            lost.filter_map(|(name, _)| lab.ports.get_key_value(name)).collect();
+        for step in plan.steps() {
+            match step.device() {
+                Some(Device::Make(port)) => drop(made.insert(&port.name, port)),
+                Some(Device::Alter { from, to }) => {
+                    self.goes_on()?;
+                    let Some(State::Up(end)) = running.ends.get_mut(&to.name) else { continue };
+                    undo.altered.push((from.clone(), to.clone()));
+                    end.alter(from, to).await.map_err(|error| failed(&to.name, error))?;
+                }
+                Some(Device::Remove(_)) | None => {}
+            }
+        }
+        for (name, port) in made {
             self.goes_on()?;
-            let old = running.lab.ports.get(name).cloned();
-            let failed = |error| EngineError::Port { port: name.clone(), error };
-            let up = matches!(running.ends.get(name), Some(State::Up(_)));
-            match old {
-                Some(old) if up && !is_remade(&old, port) => {
-                    if is_altered(&old, port)
-                        && let Some(State::Up(end)) = running.ends.get_mut(name)
-                    {
-                        altered.push((name.clone(), port.clone()));
-                        end.alter(&old, port).await.map_err(failed)?;
-                    }
-                    continue;
-                }
-                // The old device may have the name that the new one needs.
-                Some(_) if up => {
-                    self.unplug(running, slice::from_ref(name)).await;
-                    unplugged.push(name.clone());
-                }
-                Some(_) | None => {}
+            // The old device may have the name that the new one needs.
+            if matches!(running.ends.get(name), Some(State::Up(_))) {
+                self.unplug(running, slice::from_ref(name)).await;
+                undo.unplugged.push(name.clone());
             }
             let made = self.make(running, name, port, self.queues(lab)).await;
             // A port that was lost and that nobody changed may stay lost: other changes do not wait for it.
@@ -87,8 +100,8 @@ impl Engine {
                 *why = error.to_string();
                 continue;
             }
-            let (end, queues) = made.map_err(failed)?;
-            prepared.push(Prepared { name: name.clone(), end, queues });
+            let (end, queues) = made.map_err(|error| failed(name, error))?;
+            undo.prepared.push(Prepared { name: name.clone(), end, queues });
         }
         Ok(())
     }
@@ -151,16 +164,3 @@ impl Engine {
 
 /// Ports beyond which a new one gets a single queue: up to here the kernel's memory for queues is at most 400 MB.
 const MANY_PORTS: usize = 64;
-
-/// Whether a port's device must be made anew to become `new`.
-fn is_remade(old: &Port, new: &Port) -> bool {
-    old.attach != new.attach || old.device != new.device || old.offload != new.offload
-}
-
-/// Whether a port's device must be changed in place to become `new`.
-fn is_altered(old: &Port, new: &Port) -> bool {
-    old.mac != new.mac
-        || old.mtu != new.mtu
-        || old.address != new.address
-        || old.gateway != new.gateway
-}

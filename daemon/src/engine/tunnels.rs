@@ -16,8 +16,8 @@ use os::underlay::{self, Listener, Sender, SenderOptions, UnderlayError};
 
 use super::{Engine, EngineError, LEAST_INNER, Running};
 use crate::dataplane::Exit;
-use labfile::changes::is_reopened;
 use labfile::ids::{UdpPort, udp_ports};
+use labfile::plan::{Plan, Step};
 use labfile::{Attach, Lab, Name, Tunnel};
 
 /// Source ports of a set of sending sockets: enough to spread flows over the queues of a network card, and few enough
@@ -191,13 +191,12 @@ impl Engine {
         }
     }
 
-    /// Closes tunnels that are not in `lab` as they are now, and UDP ports that it does not need.
-    pub(super) fn close_unused(&self, running: &Running, lab: &Lab) {
-        let gone =
-            running.lab.tunnels.iter().filter(|(name, old)| {
-                lab.tunnels.get(*name).is_none_or(|new| is_reopened(old, new))
-            });
-        let gone = gone.filter_map(|(name, _)| running.ids.known_port(name.as_str()));
+    /// Closes the tunnels that end, and UDP ports that `lab` does not need.
+    pub(super) fn close_unused(&self, running: &Running, lab: &Lab, plan: &Plan) {
+        let gone = plan.steps().iter().filter_map(|step| match step {
+            Step::RemoveTunnel(tunnel) => running.ids.known_port(tunnel.name.as_str()),
+            _ => None,
+        });
         self.plane.detach(&gone.collect::<Vec<_>>());
         for udp in udp_ports(&running.lab).difference(&udp_ports(lab)) {
             self.close(running, *udp);
@@ -236,14 +235,14 @@ impl Engine {
 }
 
 impl Running {
-    /// Notes when the tunnels of `lab` were made that are not there yet, or begin again.
-    pub(super) fn note_tunnels(&mut self, lab: &Lab) {
+    /// Notes when the tunnels that begin were made.
+    pub(super) fn note_tunnels(&mut self, plan: &Plan) {
         let now = os::clock::now();
-        self.tunnels_made.retain(|name, _| lab.tunnels.contains_key(name));
-        for (name, tunnel) in &lab.tunnels {
-            let goes_on = self.lab.tunnels.get(name).is_some_and(|old| !is_reopened(old, tunnel));
-            if !goes_on {
-                self.tunnels_made.insert(name.clone(), now);
+        for step in plan.steps() {
+            match step {
+                Step::AddTunnel(tunnel) => drop(self.tunnels_made.insert(tunnel.name.clone(), now)),
+                Step::RemoveTunnel(tunnel) => drop(self.tunnels_made.remove(&tunnel.name)),
+                _ => {}
             }
         }
     }

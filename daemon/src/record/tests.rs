@@ -7,7 +7,8 @@ use std::time::Duration;
 use control::record::{RecordSpec, RecordState};
 use lab::wire::{Packet, arp_reply, arp_request, frame};
 use labfile::ids::Ids;
-use labfile::{Lab, LabSpec, changes};
+use labfile::plan::Plan;
+use labfile::{Lab, LabSpec};
 use offline::record::{Head, Names};
 use offline::replay::{
     Account, Moment, Part, RecordOptions, ReplayError, Summary, is_record, run_record,
@@ -95,7 +96,8 @@ impl Live {
     fn new() -> Self {
         let (spec, lab) = labfile::parse_spec(labfile::demo().as_bytes(), "lab.toml").unwrap();
         let mut ids = Ids::default();
-        let changes = changes::between(&Lab::default(), &lab, &mut ids);
+        let empty = Lab::default();
+        let changes = Plan::between(&empty, &lab).changes(&empty, &lab, &mut ids);
         let recorder = Recorder::default();
         let mut live =
             Self { switch: Switch::new(9), ids, spec, lab, out: Outbox::new(8), recorder };

@@ -45,6 +45,12 @@ impl Bridge {
         }
     }
 
+    /// The VLANs where the switch has addresses of its own, [`VlanId::UNTAGGED`] ahead of the others.
+    pub fn segments(&self) -> impl Iterator<Item = VlanId> {
+        let untagged = (!self.router.is_empty()).then_some(VlanId::UNTAGGED);
+        untagged.into_iter().chain(self.vlans.keys().copied())
+    }
+
     /// From whom packets are taken in `vlan`.
     pub fn rp_filter(&self, vlan: VlanId) -> RpFilter {
         self.rp_filters.get(&vlan).copied().unwrap_or_default()

@@ -57,18 +57,16 @@ impl Lab {
         let mut interfaces = Vec::new();
         for bridge in self.bridges.values() {
             let mtu = self.bridge_mtu(bridge);
-            let untagged = (VlanId::UNTAGGED, &bridge.router);
-            let vlans = bridge.vlans.iter().map(|(vlan, addresses)| (*vlan, addresses));
-            for (vlan, addresses) in std::iter::once(untagged).chain(vlans) {
-                if !addresses.is_empty() {
-                    let name = InterfaceName { owner: bridge.name.clone(), vlan };
-                    let rp_filter = bridge.rp_filter(vlan);
-                    interfaces.push(Interface { name, addresses, mac: bridge.mac, mtu, rp_filter });
-                }
+            for vlan in bridge.segments() {
+                let name = InterfaceName { owner: bridge.name.clone(), vlan };
+                let (addresses, rp_filter) = (bridge.addresses(vlan), bridge.rp_filter(vlan));
+                interfaces.push(Interface { name, addresses, mac: bridge.mac, mtu, rp_filter });
             }
         }
         for port in self.ports.values() {
-            if let Segment::Routed { router, router_mac, rp_filter } = &port.segment {
+            if let Segment::Routed { router, router_mac, rp_filter } = &port.segment
+                && !router.is_empty()
+            {
                 let name = InterfaceName { owner: port.name.clone(), vlan: VlanId::UNTAGGED };
                 interfaces.push(Interface {
                     name,

@@ -63,6 +63,14 @@ impl Port {
         }
     }
 
+    /// The router's own addresses on it; none on a port of a bridge.
+    pub fn router(&self) -> &[Ipv4Net] {
+        match &self.segment {
+            Segment::Routed { router, .. } => router,
+            Segment::Bridged(_) => &[],
+        }
+    }
+
     /// How it is plugged into its bridge.
     pub fn membership(&self) -> Option<&Membership> {
         match &self.segment {

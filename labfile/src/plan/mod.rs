@@ -2,41 +2,45 @@
 //!
 //! # Theory of operation
 //!
-//! Steps run in this order, so that whoever refers to something comes after it and goes before it:
+//! A plan is what is executed, and what is printed is its steps. Each says what it asks of the machine
+//! ([`Step::device`]) and of the switch ([`Plan::changes`]). Steps stand in this order, so that whoever refers to
+//! something comes after it and goes before it:
 //!
 //! | | steps | why there |
 //! |---|---|---|
 //! | 1 | `-` publish, route, static entry | they refer to ports and interfaces |
 //! | 2 | `+` masquerade | before any new source can reach its way out |
 //! | 3 | `-` tunnel, `-` port, then `-` bridge | sockets, devices and subnets become free |
-//! | 4 | `~` settings, bridge, port, tunnel | in place: devices stay, flows stay |
-//! | 5 | `+` bridge, `+` port, then `+` tunnel | into the free place |
-//! | 6 | `-` masquerade | when no old source is left |
-//! | 7 | `+` static entry, `+` `~` route, `+` `~` publish | everything they refer to is there |
+//! | 4 | `~` settings; what moves from one to another is given up | no two have it between two steps |
+//! | 5 | `~` bridge, `+` bridge, `~` port, `~` tunnel | in place: flows stay, and devices if they can |
+//! | 6 | `-` bridge | those that ports of step 5 have left |
+//! | 7 | `+` port, then `+` tunnel | into the free place |
+//! | 8 | `-` masquerade | when no old source is left |
+//! | 9 | `+` static entry, `+` `~` route, `+` `~` publish | everything they refer to is there |
 //!
 //! A masquerade rule may thus name an interface that is not there yet or no longer; it rests. Whoever brings an
 //! interface up makes its rules work in the same breath, or an inside address could slip out untranslated.
 //!
-//! A port keeps its device unless its namespace, device, offload or bridge changes; then it is removed and added. So is
-//! a tunnel whose bridge, UDP port or local address changes, or that takes over a remote and VNI of another tunnel: no
-//! two tunnels claim one peer's segment between two steps.
-//! A subnet that moves from one interface to another in place is first cleared from the old one, so that no two
-//! interfaces overlap between two steps.
+//! A port stays what it is in the switch whatever changes; its device is made anew when its namespace, its name, its
+//! offload or what kind it is changes. A tunnel whose bridge, UDP port or local address changes ends and begins again.
 
+mod changes;
 mod edits;
 mod moves;
 mod show;
 mod step;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use crate::{Bridge, InterfaceName, Lab, ListenScope, Listener, Name, NextHop};
+use crate::{InterfaceName, Lab, ListenScope, Listener, Name, NextHop, Port};
 
-pub use step::Step;
+pub use moves::is_reopened;
+pub use step::{Device, Step};
 
 use edits::Edit;
+use moves::Cleared;
 
 /// Steps in the order to execute them; empty when nothing differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +57,7 @@ impl Plan {
         comparison.add_masquerades(&mut steps);
         comparison.remove_members_and_bridges(&mut steps);
         comparison.set_in_place(&mut steps);
-        comparison.add_bridges_and_members(&mut steps);
+        comparison.add_members(&mut steps);
         comparison.remove_masquerades(&mut steps);
         comparison.add_rules(&mut steps);
         Self { steps }
@@ -89,10 +93,13 @@ impl fmt::Display for Plan {
 struct Comparison<'a> {
     current: &'a Lab,
     wanted: &'a Lab,
-    /// Ports and tunnels that are removed and added again.
-    recreated: BTreeSet<&'a Name>,
-    /// Bridges that lose moving subnets before anything else is set, as they are in between.
-    cleared: Vec<Bridge>,
+    /// Tunnels that end and begin again.
+    reopened: BTreeSet<&'a Name>,
+    /// Bridges that go when ports that stay have left them.
+    left: BTreeSet<&'a Name>,
+    /// Ports and tunnels, there before and after, that lose what is bound to them in between.
+    unbound: BTreeSet<&'a Name>,
+    cleared: Cleared,
     /// Interfaces that are away for a while, or for good.
     unsettled: BTreeSet<InterfaceName>,
     /// Own addresses whose interface stays what it is throughout.
@@ -102,37 +109,41 @@ struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     fn new(current: &'a Lab, wanted: &'a Lab) -> Self {
-        let mut recreated: BTreeSet<&Name> = BTreeSet::new();
-        for (name, port) in &current.ports {
-            if wanted.ports.get(name).is_some_and(|wanted| !moves::same_device(port, wanted)) {
-                recreated.insert(name);
-            }
-        }
-        recreated.extend(moves::remade_tunnels(current, wanted));
-        let moving = moves::moving(current, wanted);
-        for (name, _) in &moving {
-            if let Some((port, _)) = current.ports.get_key_value(&name.owner) {
-                recreated.insert(port);
-            }
-        }
-        let cleared = moves::cleared(current, &moving);
+        let ports = || both(&current.ports, &wanted.ports);
+        let tunnels = || both(&current.tunnels, &wanted.tunnels);
+        let reopened = tunnels().filter(|(from, to)| is_reopened(from, to));
+        let reopened: BTreeSet<&Name> = reopened.map(|(from, _)| &from.name).collect();
+        let left = ports().filter_map(|(from, _)| from.bridge());
+        let left: BTreeSet<&Name> =
+            left.filter(|bridge| !wanted.bridges.contains_key(*bridge)).collect();
+        let goes_early = |owner: &Name| match current.ports.contains_key(owner) {
+            true => !wanted.ports.contains_key(owner),
+            false => !wanted.bridges.contains_key(owner) && !left.contains(owner),
+        };
+        let moving = moves::moving(current, wanted, goes_early);
+        let cleared = Cleared::new(current, wanted, &moving);
+        let unbound_ports = ports().filter(|(from, to)| is_unbound_port(from, to));
+        let unbound_tunnels = tunnels().filter(|(from, to)| {
+            is_reopened(from, to)
+                || (from.vni, from.vlans) != (to.vni, to.vlans)
+                || cleared.tunnels.contains_key(&from.name)
+        });
+        let unbound = unbound_ports.map(|(from, _)| &from.name);
+        let unbound = unbound.chain(unbound_tunnels.map(|(from, _)| &from.name)).collect();
         let unsettled = current
             .interfaces()
             .into_iter()
             .map(|interface| interface.name)
             .filter(|name| {
-                let port_away = recreated.contains(&name.owner)
-                    || current.ports.contains_key(&name.owner)
-                        != wanted.ports.contains_key(&name.owner);
-                let emptied = cleared.iter().any(|bridge| {
-                    bridge.name == name.owner && bridge.addresses(name.vlan).is_empty()
-                });
-                port_away || emptied || wanted.addresses(name).is_empty()
+                let is_port = |lab: &Lab| lab.ports.contains_key(&name.owner);
+                is_port(current) != is_port(wanted)
+                    || cleared.addresses(current, name).is_empty()
+                    || wanted.addresses(name).is_empty()
             })
             .collect();
         let settled = moves::settled(current, wanted, &cleared, &unsettled);
         let masquerade = edits::between(&current.masquerade, &wanted.masquerade);
-        Self { current, wanted, recreated, cleared, unsettled, settled, masquerade }
+        Self { current, wanted, reopened, left, unbound, cleared, unsettled, settled, masquerade }
     }
 
     fn remove_rules(&self, steps: &mut Vec<Step>) {
@@ -147,7 +158,7 @@ impl<'a> Comparison<'a> {
             }
         }
         for entry in &self.current.statics {
-            if !self.wanted.statics.contains(entry) || self.recreated.contains(&entry.port) {
+            if !self.wanted.statics.contains(entry) || self.unbound.contains(&entry.port) {
                 steps.push(Step::RemoveStatic(entry.clone()));
             }
         }
@@ -165,68 +176,68 @@ impl<'a> Comparison<'a> {
 
     fn remove_members_and_bridges(&self, steps: &mut Vec<Step>) {
         for (name, tunnel) in &self.current.tunnels {
-            if !self.wanted.tunnels.contains_key(name) || self.recreated.contains(name) {
+            if !self.wanted.tunnels.contains_key(name) || self.reopened.contains(name) {
                 steps.push(Step::RemoveTunnel(tunnel.clone()));
             }
         }
         for (name, port) in &self.current.ports {
-            if !self.wanted.ports.contains_key(name) || self.recreated.contains(name) {
+            if !self.wanted.ports.contains_key(name) {
                 steps.push(Step::RemovePort(port.clone()));
             }
         }
+        self.remove_bridges(steps, |name| !self.left.contains(name));
+    }
+
+    fn remove_bridges(&self, steps: &mut Vec<Step>, which: impl Fn(&Name) -> bool) {
         for (name, bridge) in &self.current.bridges {
-            if !self.wanted.bridges.contains_key(name) {
-                steps.push(Step::RemoveBridge(bridge.clone()));
+            if !self.wanted.bridges.contains_key(name) && which(name) {
+                let between = self.cleared.bridges.get(name).unwrap_or(bridge);
+                steps.push(Step::RemoveBridge(between.clone()));
             }
         }
     }
 
     fn set_in_place(&self, steps: &mut Vec<Step>) {
-        if self.current.settings != self.wanted.settings {
-            let (from, to) = (self.current.settings.clone(), self.wanted.settings.clone());
+        let (current, wanted, cleared) = (self.current, self.wanted, &self.cleared);
+        if current.settings != wanted.settings {
+            let (from, to) = (current.settings.clone(), wanted.settings.clone());
             steps.push(Step::SetSettings { from, to });
         }
-        for to in &self.cleared {
-            if let Some(from) = self.current.bridges.get(&to.name) {
+        steps.extend(cleared.steps(current));
+        for (from, to) in both(&current.bridges, &wanted.bridges) {
+            let from = cleared.bridges.get(&from.name).unwrap_or(from);
+            if from != to {
                 steps.push(Step::SetBridge { from: from.clone(), to: to.clone() });
             }
         }
-        for (name, current) in &self.current.bridges {
-            let between = self.cleared.iter().find(|bridge| bridge.name == *name);
-            let from = between.unwrap_or(current);
-            if let Some(to) = self.wanted.bridges.get(name).filter(|to| *to != from) {
-                steps.push(Step::SetBridge { from: from.clone(), to: to.clone() });
-            }
-        }
-        for (name, from) in &self.current.ports {
-            if let Some(to) = self.wanted.ports.get(name).filter(|to| *to != from)
-                && !self.recreated.contains(name)
-            {
-                steps.push(Step::SetPort { from: from.clone(), to: to.clone() });
-            }
-        }
-        for (name, from) in &self.current.tunnels {
-            if let Some(to) = self.wanted.tunnels.get(name).filter(|to| *to != from)
-                && !self.recreated.contains(name)
-            {
-                steps.push(Step::SetTunnel { from: from.clone(), to: to.clone() });
-            }
-        }
-    }
-
-    fn add_bridges_and_members(&self, steps: &mut Vec<Step>) {
-        for (name, bridge) in &self.wanted.bridges {
-            if !self.current.bridges.contains_key(name) {
+        for (name, bridge) in &wanted.bridges {
+            if !current.bridges.contains_key(name) {
                 steps.push(Step::AddBridge(bridge.clone()));
             }
         }
+        for (from, to) in both(&current.ports, &wanted.ports) {
+            let from = cleared.ports.get(&from.name).unwrap_or(from);
+            if from != to {
+                steps.push(Step::SetPort { from: from.clone(), to: to.clone() });
+            }
+        }
+        for (from, to) in both(&current.tunnels, &wanted.tunnels) {
+            let from = cleared.tunnels.get(&from.name).unwrap_or(from);
+            if from != to && !self.reopened.contains(&from.name) {
+                steps.push(Step::SetTunnel { from: from.clone(), to: to.clone() });
+            }
+        }
+        self.remove_bridges(steps, |name| self.left.contains(name));
+    }
+
+    fn add_members(&self, steps: &mut Vec<Step>) {
         for (name, port) in &self.wanted.ports {
-            if !self.current.ports.contains_key(name) || self.recreated.contains(name) {
+            if !self.current.ports.contains_key(name) {
                 steps.push(Step::AddPort(port.clone()));
             }
         }
         for (name, tunnel) in &self.wanted.tunnels {
-            if !self.current.tunnels.contains_key(name) || self.recreated.contains(name) {
+            if !self.current.tunnels.contains_key(name) || self.reopened.contains(name) {
                 steps.push(Step::AddTunnel(tunnel.clone()));
             }
         }
@@ -244,7 +255,7 @@ impl<'a> Comparison<'a> {
 
     fn add_rules(&self, steps: &mut Vec<Step>) {
         for entry in &self.wanted.statics {
-            if !self.current.statics.contains(entry) || self.recreated.contains(&entry.port) {
+            if !self.current.statics.contains(entry) || self.unbound.contains(&entry.port) {
                 steps.push(Step::AddStatic(entry.clone()));
             }
         }
@@ -290,6 +301,23 @@ impl<'a> Comparison<'a> {
             ListenScope::Address(address) => !self.settled.contains(address),
         }
     }
+}
+
+/// Whether what is bound to a port of a bridge is lost when it changes so.
+fn is_unbound_port(from: &Port, to: &Port) -> bool {
+    let place = |port: &Port| {
+        let member = port.membership()?;
+        Some((member.bridge.clone(), member.vlan_mode.clone()))
+    };
+    place(from) != place(to)
+}
+
+/// What is there before and after, as it is and as it will be.
+fn both<'a, T>(
+    current: &'a BTreeMap<Name, T>,
+    wanted: &'a BTreeMap<Name, T>,
+) -> impl Iterator<Item = (&'a T, &'a T)> {
+    current.iter().filter_map(|(name, from)| Some((from, wanted.get(name)?)))
 }
 
 #[cfg(test)]

@@ -1,64 +1,28 @@
-//! What cannot stay while the rest changes: devices and tunnels to be made anew, addresses that move between interfaces.
+//! What has to give way before something else can take its place: subnets that move between interfaces, and far ends
+//! that move between tunnels.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use packet::Ipv4Net;
 
+use super::Step;
+use crate::ids::UdpPort;
 use crate::{Bridge, Interface, InterfaceName, Lab, Name, Port, Segment, Tunnel};
 
-/// Whether a port can become `wanted` without a new device.
-pub(super) fn same_device(current: &Port, wanted: &Port) -> bool {
-    current.attach == wanted.attach
-        && current.device == wanted.device
-        && current.offload == wanted.offload
-        && match (&current.segment, &wanted.segment) {
-            (Segment::Bridged(current), Segment::Bridged(wanted)) => {
-                current.bridge == wanted.bridge
-            }
-            (Segment::Routed { .. }, Segment::Routed { .. }) => true,
-            (Segment::Bridged(_), Segment::Routed { .. })
-            | (Segment::Routed { .. }, Segment::Bridged(_)) => false,
-        }
-}
-
-/// The tunnels, there before and after, that cannot become what is wanted in place: another socket, another bridge, or
-/// a peer's segment that another tunnel still has.
-pub(super) fn remade_tunnels<'a>(current: &'a Lab, wanted: &Lab) -> Vec<&'a Name> {
-    let mut owners: BTreeMap<_, &Name> = BTreeMap::new();
-    for tunnel in current.tunnels.values() {
-        owners.extend(segments(tunnel).map(|segment| (segment, &tunnel.name)));
-    }
-    let is_remade = |from: &Tunnel, to: &Tunnel| {
-        let taken = |segment| owners.get(&segment).is_some_and(|owner| **owner != from.name);
-        (&from.bridge, from.port, from.local) != (&to.bridge, to.port, to.local)
-            || segments(to).any(taken)
-    };
-    let both = current.tunnels.iter().filter_map(|(name, from)| {
-        let to = wanted.tunnels.get(name)?;
-        is_remade(from, to).then_some(name)
-    });
-    both.collect()
-}
-
-/// By what datagrams are known to be a tunnel's.
-fn segments(tunnel: &Tunnel) -> impl Iterator<Item = (Ipv4Addr, u32, u16)> + '_ {
-    let of_tunnel = (tunnel.vni.number(), tunnel.port.get());
-    tunnel.remotes.iter().map(move |remote| (*remote, of_tunnel.0, of_tunnel.1))
-}
-
-/// Addresses that an interface gives up while another one, there before and after, gets an overlapping subnet.
-pub(super) fn moving(current: &Lab, wanted: &Lab) -> Vec<(InterfaceName, Ipv4Net)> {
-    let stays = |owner: &Name| {
-        wanted.bridges.contains_key(owner) && current.bridges.contains_key(owner)
-            || wanted.ports.contains_key(owner) && current.ports.contains_key(owner)
-    };
+/// Subnets that an interface gives up while another one gets an overlapping one. Interfaces that go with the first
+/// removals, as `goes_early` says, stand in nobody's way.
+pub(super) fn moving(
+    current: &Lab,
+    wanted: &Lab,
+    goes_early: impl Fn(&Name) -> bool,
+) -> Vec<(InterfaceName, Ipv4Net)> {
     let mut subnets = Subnets::default();
-    for after in wanted.interfaces().iter().filter(|after| stays(&after.name.owner)) {
+    for after in &wanted.interfaces() {
         subnets.insert(after);
     }
     let mut moving = Vec::new();
-    for before in current.interfaces().iter().filter(|before| stays(&before.name.owner)) {
+    for before in current.interfaces().iter().filter(|before| !goes_early(&before.name.owner)) {
         let kept = wanted.addresses(&before.name);
         for net in before.addresses.iter().filter(|net| !kept.contains(net)) {
             if subnets.overlaps_another(*net, &before.name) {
@@ -91,36 +55,105 @@ impl Subnets {
     }
 }
 
-/// The bridges of `current` without the moving addresses.
-pub(super) fn cleared(current: &Lab, moving: &[(InterfaceName, Ipv4Net)]) -> Vec<Bridge> {
-    let mut cleared: Vec<Bridge> = Vec::new();
-    for (name, net) in moving {
-        let Some(bridge) = current.bridges.get(&name.owner) else {
-            continue;
-        };
-        if cleared.last().is_none_or(|last| last.name != bridge.name) {
-            cleared.push(bridge.clone());
-        }
-        let Some(bridge) = cleared.last_mut() else {
-            continue;
-        };
-        if name.vlan.is_untagged() {
-            bridge.router.retain(|own| own != net);
-        } else if let Some(addresses) = bridge.vlans.get_mut(&name.vlan) {
-            addresses.retain(|own| own != net);
-            if addresses.is_empty() {
-                bridge.vlans.remove(&name.vlan);
+/// What gives something up ahead of everything that is set.
+#[derive(Debug, Default)]
+pub(super) struct Cleared {
+    /// Without the subnets that move.
+    pub(super) bridges: BTreeMap<Name, Bridge>,
+    /// Routed ones, without the subnets that move.
+    pub(super) ports: BTreeMap<Name, Port>,
+    /// Without the far ends that move.
+    pub(super) tunnels: BTreeMap<Name, Tunnel>,
+}
+
+impl Cleared {
+    pub(super) fn new(current: &Lab, wanted: &Lab, moving: &[(InterfaceName, Ipv4Net)]) -> Self {
+        let mut cleared = Self { tunnels: emptied(current, wanted), ..Self::default() };
+        for (InterfaceName { owner, vlan }, net) in moving {
+            if let Some(bridge) = current.bridges.get(owner) {
+                let bridge = cleared.bridges.entry(owner.clone()).or_insert_with(|| bridge.clone());
+                if vlan.is_untagged() {
+                    bridge.router.retain(|own| own != net);
+                } else if let Some(addresses) = bridge.vlans.get_mut(vlan) {
+                    addresses.retain(|own| own != net);
+                    if addresses.is_empty() {
+                        bridge.vlans.remove(vlan);
+                    }
+                }
+            } else if let Some(port) = current.ports.get(owner) {
+                let port = cleared.ports.entry(owner.clone()).or_insert_with(|| port.clone());
+                if let Segment::Routed { router, .. } = &mut port.segment {
+                    router.retain(|own| own != net);
+                }
             }
         }
+        cleared
     }
-    cleared
+
+    /// The steps that clear.
+    pub(super) fn steps(&self, current: &Lab) -> impl Iterator<Item = Step> {
+        let bridges = self.bridges.values().filter_map(|to| {
+            let from = current.bridges.get(&to.name)?.clone();
+            Some(Step::SetBridge { from, to: to.clone() })
+        });
+        let ports = self.ports.values().filter_map(|to| {
+            let from = current.ports.get(&to.name)?.clone();
+            Some(Step::SetPort { from, to: to.clone() })
+        });
+        let tunnels = self.tunnels.values().filter_map(|to| {
+            let from = current.tunnels.get(&to.name)?.clone();
+            Some(Step::SetTunnel { from, to: to.clone() })
+        });
+        bridges.chain(ports).chain(tunnels)
+    }
+
+    /// The addresses that an interface has between clearing and setting.
+    pub(super) fn addresses<'a>(&'a self, current: &'a Lab, name: &InterfaceName) -> &'a [Ipv4Net] {
+        if let Some(bridge) = self.bridges.get(&name.owner) {
+            return bridge.addresses(name.vlan);
+        }
+        match self.ports.get(&name.owner) {
+            Some(port) => port.router(),
+            None => current.addresses(name),
+        }
+    }
+}
+
+/// The tunnels, there before and after, that have a far end which another tunnel gets, without any.
+fn emptied(current: &Lab, wanted: &Lab) -> BTreeMap<Name, Tunnel> {
+    let mut owners: BTreeMap<_, &Name> = BTreeMap::new();
+    for tunnel in wanted.tunnels.values() {
+        owners.extend(far_ends(tunnel).map(|far_end| (far_end, &tunnel.name)));
+    }
+    let stays = |tunnel: &&Tunnel| {
+        wanted.tunnels.get(&tunnel.name).is_some_and(|wanted| !is_reopened(tunnel, wanted))
+    };
+    let gives_up = |tunnel: &&Tunnel| {
+        let owner = |far_end| owners.get(&far_end).copied();
+        far_ends(tunnel).filter_map(owner).any(|owner| *owner != tunnel.name)
+    };
+    let giving = current.tunnels.values().filter(stays).filter(gives_up);
+    giving
+        .map(|tunnel| (tunnel.name.clone(), Tunnel { remotes: Vec::new(), ..tunnel.clone() }))
+        .collect()
+}
+
+/// By what datagrams are known to be a tunnel's.
+fn far_ends(tunnel: &Tunnel) -> impl Iterator<Item = (Ipv4Addr, u32, UdpPort)> + '_ {
+    let (vni, udp) = (tunnel.vni.number(), UdpPort::of(tunnel));
+    tunnel.remotes.iter().map(move |remote| (*remote, vni, udp))
+}
+
+/// Whether a tunnel changes so much that it ends and begins again.
+pub fn is_reopened(old: &Tunnel, new: &Tunnel) -> bool {
+    old.bridge != new.bridge || UdpPort::of(old) != UdpPort::of(new)
 }
 
 /// Own addresses that one interface has before, after and in between.
 pub(super) fn settled(
     current: &Lab,
     wanted: &Lab,
-    cleared: &[Bridge],
+    cleared: &Cleared,
     unsettled: &BTreeSet<InterfaceName>,
 ) -> BTreeSet<Ipv4Addr> {
     let mut settled = BTreeSet::new();
@@ -128,10 +161,7 @@ pub(super) fn settled(
         if unsettled.contains(&interface.name) {
             continue;
         }
-        let between = match cleared.iter().find(|bridge| bridge.name == interface.name.owner) {
-            Some(bridge) => bridge.addresses(interface.name.vlan),
-            None => interface.addresses,
-        };
+        let between = cleared.addresses(current, &interface.name);
         let after = wanted.addresses(&interface.name);
         let there = |nets: &[Ipv4Net], own| nets.iter().any(|net: &Ipv4Net| net.addr() == own);
         let own = between.iter().map(Ipv4Net::addr);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use packet::{Ipv4Net, VlanId};
 
 use super::Step;
+use super::step::is_remade;
 use crate::{Attach, Bridge, Port, Segment, Settings, Tunnel, TunnelVlans};
 
 impl Display for Step {
@@ -45,16 +46,27 @@ impl Display for Step {
 
 /// "red (netns red, eth0, 192.168.0.2/24) on br0", or "wan (interface eth1) routed by 203.0.113.1/24"
 fn whole_port(port: &Port) -> String {
-    let mut far = match &port.attach {
+    let mut far = far_end(port);
+    if !port.address.is_empty() {
+        far += &format!(", {}", nets(&port.address));
+    }
+    let guarded = if port.guard { ", guarded" } else { "" };
+    format!("{} ({far}) {}{guarded}", port.name, near_end(port))
+}
+
+/// "netns red, eth0", or "interface eth1"
+fn far_end(port: &Port) -> String {
+    match &port.attach {
         Attach::Interface(_) => port.attach.to_string(),
         Attach::Netns(_) | Attach::Veth(_) | Attach::Host { .. } => {
             format!("{}, {}", port.attach, port.device)
         }
-    };
-    if !port.address.is_empty() {
-        far += &format!(", {}", nets(&port.address));
     }
-    let near = match &port.segment {
+}
+
+/// "on br0, access 10", or "routed by 203.0.113.1/24"
+fn near_end(port: &Port) -> String {
+    match &port.segment {
         Segment::Routed { router, .. } => format!("routed by {}", nets(router)),
         Segment::Bridged(membership) => {
             let mut near = format!("on {}", membership.bridge);
@@ -67,9 +79,7 @@ fn whole_port(port: &Port) -> String {
             }
             near
         }
-    };
-    let guarded = if port.guard { ", guarded" } else { "" };
-    format!("{} ({far}) {near}{guarded}", port.name)
+    }
 }
 
 /// "br0, router 192.168.0.1/24, VLAN 10 router 10.0.10.1/24"
@@ -130,6 +140,11 @@ fn changed_bridge(from: &Bridge, to: &Bridge) -> String {
 
 fn changed_port(from: &Port, to: &Port) -> String {
     let mut changes = Changes::default();
+    if is_remade(from, to) {
+        changes.0.push("made anew".to_owned());
+        changes.add("far end", far_end(from), far_end(to));
+        changes.add("offload", from.offload, to.offload);
+    }
     changes.add("address", nets(&from.address), nets(&to.address));
     changes.add("gateway", optional(from.gateway, "none"), optional(to.gateway, "none"));
     changes.mtu((from.mtu, from.mtu_written), (to.mtu, to.mtu_written));
@@ -138,6 +153,7 @@ fn changed_port(from: &Port, to: &Port) -> String {
     changes.add("guard", from.guard, to.guard);
     match (&from.segment, &to.segment) {
         (Segment::Bridged(from), Segment::Bridged(to)) => {
+            changes.add("bridge", &from.bridge, &to.bridge);
             changes.add("vlan_mode", &from.vlan_mode, &to.vlan_mode);
             changes.add("priority_tags", from.priority_tags, to.priority_tags);
             changes.add("isolated", from.isolated, to.isolated);
@@ -151,7 +167,9 @@ fn changed_port(from: &Port, to: &Port) -> String {
             changes.add("rp_filter", from_filter, to_filter);
         }
         (Segment::Bridged(_), Segment::Routed { .. })
-        | (Segment::Routed { .. }, Segment::Bridged(_)) => {}
+        | (Segment::Routed { .. }, Segment::Bridged(_)) => {
+            changes.add("near end", near_end(from), near_end(to));
+        }
     }
     changes.text()
 }

@@ -1,4 +1,4 @@
-//! One change of a running lab.
+//! One change of a running lab, and what it asks of the machine.
 
 use packet::Ipv4Net;
 
@@ -40,11 +40,11 @@ pub enum Step {
         /// As it will be; the same name.
         to: Bridge,
     },
-    /// A port changes in place; its device stays.
+    /// A port changes; in the switch it stays, and so does its device unless [`Step::device`] says otherwise.
     SetPort {
         /// As it is.
         from: Port,
-        /// As it will be; the same name, namespace, device, offload and bridge.
+        /// As it will be; the same name.
         to: Port,
     },
     /// A tunnel changes in place; its socket stays.
@@ -93,7 +93,34 @@ pub enum Step {
     AddPublish(Listener, Target),
 }
 
+/// What a step asks of the machine for a port's far end.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Device<'a> {
+    /// A device is made, in place of the port's old one if it has one.
+    Make(&'a Port),
+    /// The port's device changes in place.
+    Alter {
+        /// As it is.
+        from: &'a Port,
+        /// As it will be.
+        to: &'a Port,
+    },
+    /// The port's device is removed.
+    Remove(&'a Port),
+}
+
 impl Step {
+    /// What becomes of a port's device.
+    pub fn device(&self) -> Option<Device<'_>> {
+        match self {
+            Self::AddPort(port) => Some(Device::Make(port)),
+            Self::RemovePort(port) => Some(Device::Remove(port)),
+            Self::SetPort { from, to } if is_remade(from, to) => Some(Device::Make(to)),
+            Self::SetPort { from, to } if is_altered(from, to) => Some(Device::Alter { from, to }),
+            _ => None,
+        }
+    }
+
     /// Makes the change in a description of the lab; what the machine does is somebody else's.
     ///
     /// An index beyond the list of rules counts as its end.
@@ -132,4 +159,31 @@ impl Step {
             }
         }
     }
+}
+
+/// Whether a port's device must be made anew.
+pub(super) fn is_remade(from: &Port, to: &Port) -> bool {
+    (&from.attach, &from.device, from.offload) != (&to.attach, &to.device, to.offload)
+}
+
+/// Whether a port's device changes in place. Every key is looked at here: of the device, of the switch's side, or of both.
+fn is_altered(from: &Port, to: &Port) -> bool {
+    let device = |port: &Port| {
+        let Port {
+            name: _,
+            attach: _,
+            device: _,
+            offload: _,
+            mac,
+            mtu,
+            mtu_written: _,
+            super_frame,
+            address,
+            gateway,
+            guard: _,
+            segment: _,
+        } = port.clone();
+        (mac, mtu, super_frame, address, gateway)
+    };
+    device(from) != device(to)
 }

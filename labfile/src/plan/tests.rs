@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::{Plan, Step};
+use crate::fuzz::Machine;
 use crate::{Lab, LabSpec, ListenScope, parse};
 
 mod tunnels;
@@ -72,16 +73,24 @@ fn a_network_moves_in_place_and_is_masqueraded_throughout() {
 }
 
 #[test]
-fn a_port_with_another_device_is_made_anew_with_all_that_stands_on_it() {
+fn a_port_with_another_device_is_made_anew_and_all_that_stands_on_it_stays() {
     let after = DOCKER.replace("netns = \"world\"", "netns = \"world\"\ndevice = \"net0\"");
     assert_eq!(
         Plan::between(&lab(DOCKER), &lab(&after)).to_string(),
-        "- publish 203.0.113.1:8080/tcp to 172.17.0.2:80\n\
-         - route 0.0.0.0/0 via 203.0.113.254 out wan\n\
-         - port wan (netns world, eth0, 203.0.113.254/24) routed by 203.0.113.1/24\n\
-         + port wan (netns world, net0, 203.0.113.254/24) routed by 203.0.113.1/24\n\
-         + route 0.0.0.0/0 via 203.0.113.254 out wan\n\
-         + publish 203.0.113.1:8080/tcp to 172.17.0.2:80"
+        "~ port wan: made anew, far end netns world, eth0 -> netns world, net0"
+    );
+}
+
+#[test]
+fn a_port_that_moves_to_another_bridge_keeps_its_device() {
+    let text = |bridge: &str| {
+        lab(&format!("[bridge.a]\n[bridge.b]\n[port.p]\nbridge = \"{bridge}\"\nnetns = \"p\"\n"))
+    };
+    assert_eq!(Plan::between(&text("a"), &text("b")).to_string(), "~ port p: bridge a -> b");
+    let routed = lab("[port.p]\nrouter = \"10.0.0.1/24\"\nnetns = \"p\"\n");
+    assert_eq!(
+        Plan::between(&text("a"), &routed).to_string(),
+        "- bridge b\n~ port p: near end on a -> routed by 10.0.0.1/24\n- bridge a"
     );
 }
 
@@ -137,13 +146,16 @@ proptest! {
     #[test]
     fn a_plan_leads_where_it_should_and_never_dangles(current in labs(), wanted in labs()) {
         let plan = Plan::between(&current, &wanted);
-        let mut lab = current;
+        let mut lab = current.clone();
         for step in plan.steps() {
             prop_assert!(!step.to_string().contains('\n'));
             step.apply_to(&mut lab);
             consistent(&lab, step)?;
         }
         prop_assert_eq!(&lab, &wanted);
+        let mut machine = Machine::default();
+        machine.become_lab(&current);
+        machine.become_lab(&wanted);
         prop_assert!(Plan::between(&lab, &wanted).is_empty());
     }
 }

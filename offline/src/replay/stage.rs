@@ -11,9 +11,9 @@ use crate::listing::counts::PortCounts;
 use crate::listing::rows::Drops;
 use crate::record::Head;
 use labfile::Lab;
-use labfile::changes;
 use labfile::ids::Ids;
 use labfile::ids::udp_ports;
+use labfile::plan::Plan;
 
 /// The switch, its clock, and what each port has carried.
 pub(crate) struct Stage {
@@ -46,7 +46,10 @@ impl Stage {
     /// The switch that `lab` asks for, not begun yet.
     pub(crate) fn new(lab: &Lab, seed: u64) -> Self {
         let mut ids = Ids::default();
-        let changes = changes::between(&Lab::default(), lab, &mut ids);
+        let changes = {
+            let empty = Lab::default();
+            Plan::between(&empty, lab).changes(&empty, lab, &mut ids)
+        };
         // In the order in which a daemon takes them up.
         let tunnels = lab.tunnels.keys().filter_map(|name| ids.known_port(name.as_str()));
         let underlays = udp_ports(lab).into_iter().filter_map(|udp| ids.known_udp_port(udp));

@@ -78,10 +78,10 @@ fn tunnels_that_swap_their_vnis_never_claim_the_same() {
     let after = tunnel("a", &other) + &tunnel("b", VX0);
     assert_eq!(
         plan(&before, &after),
-        "- tunnel a vni 42 on br0 to 192.0.2.1\n\
-         - tunnel b vni 43 on br0 to 192.0.2.1\n\
-         + tunnel a vni 43 on br0 to 192.0.2.1\n\
-         + tunnel b vni 42 on br0 to 192.0.2.1"
+        "~ tunnel a: remotes 192.0.2.1 -> none\n\
+         ~ tunnel b: remotes 192.0.2.1 -> none\n\
+         ~ tunnel a: vni 42 -> 43, remotes none -> 192.0.2.1\n\
+         ~ tunnel b: vni 43 -> 42, remotes none -> 192.0.2.1"
     );
 }
 
@@ -111,7 +111,7 @@ fn other_far_ends_have_their_words() {
     let port = |lines: &str| format!("[port.p]\nbridge = \"br0\"\n{lines}\n");
     assert_eq!(
         plan(&port("netns = \"red\""), &port("netns = \"red\"\nlink = \"veth\"")),
-        "- port p (netns red, eth0) on br0\n+ port p (netns red, veth, eth0) on br0"
+        "~ port p: made anew, far end netns red, eth0 -> netns red, veth, eth0"
     );
     assert_eq!(plan("", &port("interface = \"eth1\"")), "+ port p (interface eth1) on br0");
 }
