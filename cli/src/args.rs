@@ -89,7 +89,7 @@ pub(crate) enum Verb {
     },
     /// Be the daemon, in the foreground, until Ctrl-C (needs root)
     ///
-    /// Prints `ready` when every port of the lab is up. SIGHUP applies the lab file anew; Ctrl-C, SIGTERM and the end of
+    /// Prints `ready` when the ports of the lab are up. SIGHUP applies the lab file anew; Ctrl-C, SIGTERM and the end of
     /// the terminal end the daemon, whatever changes wait. At the end everything that was made is removed, and what was
     /// found is left as it was; a namespace that was made stays, and is named in the log, while a process, a device of
     /// somebody else's or another daemon is in it.
@@ -99,6 +99,11 @@ pub(crate) enum Verb {
         /// What to log on standard error: a level, or tracing's directives [default: info]
         #[arg(long, value_name = "FILTER")]
         log: Option<String>,
+        /// End where one port of the lab cannot be brought up
+        ///
+        /// Without it that port is lost, and the line says so: `ready, 14 of 15 ports: two is lost: ...`.
+        #[arg(long)]
+        strict: bool,
         #[command(flatten)]
         threads: ThreadArgs,
     },
@@ -115,6 +120,11 @@ pub(crate) enum Verb {
         /// Print what would be done, and do nothing
         #[arg(long)]
         dry_run: bool,
+        /// Refuse the whole file where one port cannot be brought up
+        ///
+        /// Without it everything else is brought up, that port is lost, and the exit status is 1.
+        #[arg(long)]
+        strict: bool,
     },
     /// Validate a lab file, without root and without a daemon
     Check {

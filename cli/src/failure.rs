@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use compare::CompareError;
+use control::message::LostPort;
 use daemon::run::RunError;
 use daemon::run::log::LogError;
 use labfile::ConfigError;
@@ -47,6 +48,20 @@ impl fmt::Display for WouldDrop {
 
 impl std::error::Error for WouldDrop {}
 
+/// Ports of a lab that was applied could not be brought up.
+#[derive(Debug)]
+pub(crate) struct PortsLost(pub(crate) Vec<LostPort>);
+
+/// `port two is lost: there is no process 10946`
+impl fmt::Display for PortsLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lost: Vec<String> = self.0.iter().map(|lost| format!("port {lost}")).collect();
+        f.write_str(&lost.join("; "))
+    }
+}
+
+impl std::error::Error for PortsLost {}
+
 /// No flow was such as was to be ended; the count has said so.
 #[derive(Debug)]
 pub(crate) struct NothingMatched;
@@ -71,7 +86,7 @@ impl fmt::Display for Untold {
 
 impl std::error::Error for Untold {}
 
-/// The daemon refused, a step failed, two switches differ, a frame would be dropped, or no flow matched.
+/// The daemon refused, a step failed, a port is lost, two switches differ, a frame would be dropped, or no flow matched.
 const REFUSED: u8 = 1;
 /// Wrong usage (as clap has it), a wrong lab file, no comparison, or no explanation.
 const WRONG: u8 = 2;

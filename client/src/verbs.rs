@@ -10,7 +10,7 @@ use super::{Client, ClientError, JSON};
 use control::explain::{Question, Story};
 use control::message::FlowQuery;
 use control::message::{
-    Changes, Ended, LabBody, NeighborSpec, RenumberSpec, Show, StationSpec, Version,
+    Changes, Ended, HowToApply, LabBody, NeighborSpec, RenumberSpec, Show, StationSpec, Version,
 };
 use control::record::{RecordSpec, RecordStatus};
 use control::view::{
@@ -39,23 +39,16 @@ impl Client {
     }
 
     /// Makes the running lab `wanted`, or only says what that would take.
-    pub async fn apply(&self, wanted: LabBody, dry_run: bool) -> Answer<Changes> {
-        self.put_lab(wanted, &format!("/v1/lab?dry_run={dry_run}")).await
-    }
-
-    /// As [`Client::apply`], where nothing in `wanted` means that the lab shall be empty.
-    pub async fn apply_or_empty(&self, wanted: LabBody, dry_run: bool) -> Answer<Changes> {
-        self.put_lab(wanted, &format!("/v1/lab?dry_run={dry_run}&empty=true")).await
-    }
-
-    async fn put_lab(&self, wanted: LabBody, path: &str) -> Answer<Changes> {
+    pub async fn apply(&self, wanted: LabBody, how: HowToApply) -> Answer<Changes> {
+        let HowToApply { dry_run, empty, strict } = how;
+        let path = format!("/v1/lab?dry_run={dry_run}&empty={empty}&strict={strict}");
         let body = match wanted {
             LabBody::Toml(text) => (TOML, text),
             LabBody::Json(spec) => {
                 (JSON, serde_json::to_vec(&spec).map_err(|error| self.broken(error))?)
             }
         };
-        self.exchange(Method::PUT, path, Some(body)).await
+        self.exchange(Method::PUT, &path, Some(body)).await
     }
 
     /// Every bridge.

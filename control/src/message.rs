@@ -1,5 +1,6 @@
 //! What travels over the control socket beside the lab's own words and the engine's views.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,43 @@ use labfile::{LabSpec, MasqueradeSpec, PublishSpec};
 pub struct Changes {
     /// `+` comes, `-` goes, `~` changes.
     pub changes: Vec<String>,
+    /// The ports that could not be brought up; of a whole lab that was applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostPort>,
+}
+
+impl From<Vec<String>> for Changes {
+    fn from(changes: Vec<String>) -> Self {
+        Self { changes, lost: Vec::new() }
+    }
+}
+
+/// A port that has no device, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostPort {
+    /// The port.
+    pub port: String,
+    /// What stands in its way.
+    pub why: String,
+}
+
+/// `two is lost: there is no process 10946`
+impl fmt::Display for LostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is lost: {}", self.port, self.why)
+    }
+}
+
+/// How a whole lab is applied: `?dry_run=true&empty=true&strict=true`.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HowToApply {
+    /// Tell what would be done, and do nothing.
+    pub dry_run: bool,
+    /// A body that has nothing in it is meant.
+    pub empty: bool,
+    /// Refuse the whole where one port cannot be brought up.
+    pub strict: bool,
 }
 
 /// A bridge's subnet to be moved with all that belongs to it.

@@ -21,6 +21,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use control::message::{Changes, HowToApply};
+
 use crate::api;
 use crate::dataplane::{Dataplane, Threads};
 use crate::engine::{Engine, EngineError};
@@ -49,6 +51,8 @@ pub struct RunOptions {
     pub socket: PathBuf,
     /// How packet threads work, whatever the lab says.
     pub threads: ThreadOptions,
+    /// End where one port of the lab cannot be brought up.
+    pub strict: bool,
 }
 
 /// Why a daemon did not start, or ended of itself.
@@ -111,7 +115,7 @@ impl RunError {
 }
 
 /// Runs the daemon until SIGINT or SIGTERM. Prints `ready` on standard output, alone on its line, when every port of
-/// the lab is up and the API answers. SIGHUP applies the lab file anew, unless it tells of a terminal that was closed.
+/// the lab is up and the API answers, or `ready, 14 of 15 ports: two is lost: ...` where one is not. SIGHUP applies the lab file anew, unless it tells of a terminal that was closed.
 ///
 /// # Errors
 /// See [`RunError`]; whatever was made is gone again.
@@ -126,15 +130,16 @@ pub fn run(options: &RunOptions) -> Result<(), RunError> {
     open_files::raise_limit().map_err(RunError::Process)?;
     warn_of_hidden_names();
     let again = Arc::new(Notify::new());
+    let how = HowToApply { strict: options.strict, ..HowToApply::default() };
     let while_up = async |engine: &Arc<Engine>| {
-        say_ready();
-        file::follow(engine, options.lab.as_deref(), &again).await;
+        say_ready(readiness(engine).await);
+        file::follow(engine, options.lab.as_deref(), how, &again).await;
     };
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let stop = Stop::listen().map_err(RunError::Process)?.reloading(Arc::clone(&again));
         let socket = ControlSocket::claim(&options.socket)?;
-        serve(socket, stop, threads, spec, while_up).await
+        serve(socket, stop, threads, (spec, how), while_up).await
     });
     // What still blocks a thread has nothing to do with the lab.
     runtime.shutdown_background();
@@ -199,14 +204,14 @@ pub async fn serve(
     socket: ControlSocket,
     stop: Stop,
     threads: Threads,
-    spec: LabSpec,
+    lab: (LabSpec, HowToApply),
     while_up: impl AsyncFnOnce(&Arc<Engine>),
 ) -> Result<(), RunError> {
     let mut ends = Ends { stop, panics: panics::watch() };
     let (sender, reports) = mpsc::unbounded_channel();
     let plane = Dataplane::start(&threads, entropy::seed(), sender).map_err(RunError::Process)?;
     let engine = Arc::new(Engine::new(plane));
-    let (server, ended) = begin(&engine, spec, &socket, &mut ends).await;
+    let (server, ended) = begin(&engine, lab, &socket, &mut ends).await;
     let Some(mut server) = server else {
         engine.shut_down().await;
         return ended.unwrap_or(Ok(()));
@@ -233,11 +238,11 @@ pub async fn serve(
 /// Brings the lab up and serves the API; what ended the daemon meanwhile, or kept the API from being served.
 async fn begin(
     engine: &Arc<Engine>,
-    spec: LabSpec,
+    lab: (LabSpec, HowToApply),
     socket: &ControlSocket,
     ends: &mut Ends,
 ) -> (Option<Server>, Option<Result<(), RunError>>) {
-    let mut up = pin!(caught(bring_up(engine, spec, socket)));
+    let mut up = pin!(caught(bring_up(engine, lab, socket)));
     let (up, ended) = tokio::select! {
         biased;
         ended = ends.next() => {
@@ -270,10 +275,10 @@ impl Ends {
 
 async fn bring_up(
     engine: &Arc<Engine>,
-    spec: LabSpec,
+    (spec, how): (LabSpec, HowToApply),
     socket: &ControlSocket,
 ) -> Result<Server, RunError> {
-    let changes = engine.apply(spec, false).await?;
+    let Changes { changes, .. } = engine.apply(spec, how).await?;
     tracing::info!(
         "{} packet threads, {} steps to the lab",
         engine.plane().queues(),
@@ -326,10 +331,22 @@ impl Server {
 }
 
 /// Says so on a thread of its own: the reader of standard output may have stopped.
-fn say_ready() {
-    let say = || {
+/// `ready`, and what is not.
+async fn readiness(engine: &Engine) -> String {
+    let (lost, ports) = engine.lost().await;
+    if lost.is_empty() {
+        return "ready".to_owned();
+    }
+    let up = ports - lost.len();
+    let lost: Vec<String> =
+        lost.iter().map(|lost| printable::line(&lost.to_string()).into_owned()).collect();
+    format!("ready, {up} of {ports} ports: {}", lost.join("; "))
+}
+
+fn say_ready(line: String) {
+    let say = move || {
         let mut out = io::stdout().lock();
-        if let Err(error) = writeln!(out, "ready").and_then(|()| out.flush()) {
+        if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
             tracing::warn!("nobody hears that the lab is ready: {error}");
         }
     };
@@ -358,6 +375,7 @@ mod tests {
             lab: Some(lab),
             socket: socket.clone(),
             threads: ThreadOptions::default(),
+            strict: false,
         };
         let error = run(&options).unwrap_err();
         assert!(error.is_bad_lab());
@@ -374,7 +392,7 @@ mod tests {
         let client = Client::new(&path);
         let mut answered = false;
         let while_up = async |_: &Arc<Engine>| answered = client.version().await.is_ok();
-        serve(socket, stop, Threads::default(), LabSpec::default(), while_up).await.unwrap();
+        serve(socket, stop, Threads::default(), Default::default(), while_up).await.unwrap();
         assert!(answered);
         assert!(matches!(client.version().await, Err(ClientError::NoDaemon(_))));
         assert_eq!(fs::read_dir(room.path()).unwrap().count(), 0);

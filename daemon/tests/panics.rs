@@ -32,7 +32,7 @@ fn outcome(spec: LabSpec, plant: impl FnOnce(&Arc<Engine>)) -> Result<(), RunErr
             pending::<()>().await;
         };
         let threads = Threads { workers: 2, ..Threads::default() };
-        let served = serve(socket, stop, threads, spec, while_up);
+        let served = serve(socket, stop, threads, (spec, Default::default()), while_up);
         tokio::time::timeout(Duration::from_secs(60), served).await
     });
     runtime.shutdown_background();

@@ -2,6 +2,7 @@
 #![cfg(debug_assertions)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use control::message::HowToApply;
 use labfile::{LabSpec, parse_spec};
 use os::links::Links;
 use os::netns::{self, Netns, Place};
@@ -9,6 +10,8 @@ use os::privileges;
 use tapswitch_daemon::dataplane::{Dataplane, Threads};
 use tapswitch_daemon::engine::Engine;
 use tapswitch_daemon::run::runtime;
+
+const STRICT: HowToApply = HowToApply { dry_run: false, empty: false, strict: true };
 
 fn spec(text: &str) -> LabSpec {
     parse_spec(text.as_bytes(), "lab.toml").unwrap().0
@@ -40,13 +43,13 @@ fn refused_and_mended(
         links.add_route("192.0.2.0/24".parse().unwrap(), None, lo.index).await.unwrap();
         let engine = engine();
         engine.plane().refuse_next_watch();
-        let error = engine.apply(spec(lab), false).await.unwrap_err().to_string();
+        let error = engine.apply(spec(lab), STRICT).await.unwrap_err().to_string();
         assert!(error.contains(told) && error.contains("cannot be watched"), "{error}");
         for port in engine.ports().await {
             assert!(port.state.starts_with("lost: it cannot be watched"), "{}", port.state);
         }
         refused();
-        engine.apply(spec(lab), false).await.unwrap();
+        engine.apply(spec(lab), STRICT).await.unwrap();
         mended(&engine).await;
         engine.shut_down().await;
     };

@@ -19,6 +19,7 @@ use os::{netns, privileges};
 use switch::change::FlowFilter;
 
 use client::ClientError;
+use control::message::HowToApply;
 use control::view::{FlowEntry, NeighborEntry, StationView, TunnelView};
 use daemon::engine::{Engine, FlowNames};
 use daemon::run::{ControlSocket, RunError, Stop, ThreadOptions, runtime, serve};
@@ -169,7 +170,9 @@ async fn build_and_tell(options: &DemoOptions, spec: LabSpec, lab: &Lab) -> Resu
     };
     let threads = ThreadOptions { workers: options.workers, ..ThreadOptions::default() };
     let threads = threads.over(&lab.settings);
-    serve(socket, stop, threads, spec, while_up).await?;
+    // A proof wants all of it.
+    let how = HowToApply { strict: true, ..HowToApply::default() };
+    serve(socket, stop, threads, (spec, how), while_up).await?;
     say("\nThe lab is gone, and its namespaces with it.");
     outcome
 }

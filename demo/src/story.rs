@@ -10,6 +10,22 @@ pub(super) fn say(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
+/// A step of a plan, within 80 columns.
+pub(super) fn step(line: &str) {
+    let mut folded = String::new();
+    let mut column = 0;
+    for part in line.split_inclusive(", ") {
+        if column > 0 && column + part.trim_end().len() > 80 {
+            folded.truncate(folded.trim_end().len());
+            folded += "\n    ";
+            column = 4;
+        }
+        folded += part;
+        column += part.len();
+    }
+    say(&folded);
+}
+
 /// The lab file's own words on what it is: the comment at its head.
 pub(super) fn introduction(lab_file: &str) {
     for line in lab_file.lines().map_while(|line| line.strip_prefix('#')) {

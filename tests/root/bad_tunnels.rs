@@ -124,7 +124,7 @@ fn a_tunnel_whose_new_port_is_taken_goes_on_at_the_old_one() {
     let before = daemon.lab_and_tunnels();
     for keys in ["port = 4791", "port = 4791\nlocal = \"192.168.10.1\""] {
         let file = worlds[0].file(lab(1, &[2], keys));
-        let said = worlds[0].tapswitch_on(&["apply"], &file).sentence();
+        let said = worlds[0].tapswitch_on(&["apply", "--strict"], &file).sentence();
         assert!(said.contains("UDP port 4791 is taken"), "{said}");
         assert_eq!(daemon.lab_and_tunnels(), before);
         c1.ping("10.1.0.2");
@@ -137,7 +137,7 @@ fn a_tunnel_whose_new_port_is_taken_goes_on_at_the_old_one() {
     // And a change that fails after they have made room.
     let bad = lab(1, &[2], "local = \"192.168.10.1\"")
         + "[port.x]\nbridge = \"sw0\"\ninterface = \"nobody\"\n";
-    let said = worlds[0].tapswitch_on(&["apply"], &worlds[0].file(bad)).sentence();
+    let said = worlds[0].tapswitch_on(&["apply", "--strict"], &worlds[0].file(bad)).sentence();
     assert!(said.contains("no interface `nobody`"), "{said}");
     assert_eq!(daemon.lab_and_tunnels(), before);
     c1.ping("10.1.0.2");
@@ -191,7 +191,7 @@ fn by_run(world: &World, head: &str, case: &Wrong) {
     let lines = case.keys.iter().map(|(key, value)| format!("{key} = {value}\n"));
     let text = head.to_owned() + &lines.collect::<String>();
     let file = world.file(&text);
-    let run = world.tapswitch_on(&["run", "--socket", "/run/second.sock"], &file);
+    let run = world.tapswitch_on(&["run", "--strict", "--socket", "/run/second.sock"], &file);
     let code = run.status.code();
     let said = run.refusal();
     let last = said.lines().last().unwrap_or_default();

@@ -150,12 +150,12 @@ fn a_found_namespace_is_left_as_it_was_by_a_lab_that_fails() {
     let before = [old.host.state(), taken.host.state()];
     let ports = [port("a", "netns = \"old\"", 2), port("b", "netns = \"taken\"", 3)].concat();
     let file = world.file([BRIDGE, &ports].concat());
-    let said = world.tapswitch_on(&["run"], &file).refusal();
+    let said = world.tapswitch_on(&["run", "--strict"], &file).refusal();
     assert!(said.contains("port b"), "{said}");
     assert_eq!([old.host.state(), taken.host.state()], before);
     // The same when it is a change of a running lab that fails.
     let daemon = Daemon::with(&world, BRIDGE);
-    world.tapswitch_on(&["apply"], &file).refusal();
+    world.tapswitch_on(&["apply", "--strict"], &file).refusal();
     assert_eq!([old.host.state(), taken.host.state()], before);
     daemon.stop(Signal::SIGTERM);
 }
@@ -169,7 +169,8 @@ fn a_port_that_fails_at_its_last_step_leaves_nothing() {
     let far_away = "host = true\nmaster = \"nobody\"";
     let ports =
         [port("a", "netns = \"old\"", 2), format!("[port.b]\nbridge = \"br0\"\n{far_away}\n")];
-    let said = world.tapswitch_on(&["run"], &world.file([BRIDGE, &ports.concat()].concat()));
+    let said =
+        world.tapswitch_on(&["run", "--strict"], &world.file([BRIDGE, &ports.concat()].concat()));
     assert!(said.refusal().contains("port b"));
     assert_eq!(old.host.state(), before);
 }

@@ -93,14 +93,14 @@ fn a_device_name_that_is_taken_is_refused_and_the_lab_stays() {
                 [port.late]\nbridge = \"br0\"\nnetns = \"taken\"\naddress = \"192.168.0.9/24\"\n";
     let text = lab(true, 1500);
     let wrong = world.file([&*text, more].concat());
-    let said = world.tapswitch_on(&["run"], &wrong).refusal();
+    let said = world.tapswitch_on(&["run", "--strict"], &wrong).refusal();
     assert!(said.contains("port late") && said.contains("`eth0` already"), "{said}");
     assert_eq!(world.names(), ["taken"], "what was made ahead of it is gone");
     assert_eq!(taken.host.state(), before);
 
     let daemon = Daemon::with(&world, &text);
     let lab_before = daemon.lab();
-    let said = world.tapswitch_on(&["apply"], &wrong).sentence();
+    let said = world.tapswitch_on(&["apply", "--strict"], &wrong).sentence();
     assert!(said.contains("port late") && said.contains("`eth0` already"), "{said}");
     assert_eq!(daemon.lab(), lab_before);
     assert_eq!(world.names(), ["blue", "green", "net", "red", "taken"]);
@@ -123,7 +123,9 @@ fn a_change_that_fails_halfway_is_undone() {
         "netns = \"red\"\nmac = \"02:00:00:00:00:99\"",
         1,
     );
-    let said = world.tapswitch_on(&["apply"], &world.file([&*changed, late].concat())).sentence();
+    let said = world
+        .tapswitch_on(&["apply", "--strict"], &world.file([&*changed, late].concat()))
+        .sentence();
     assert!(said.contains("port zz"), "{said}");
     let after = (daemon.lab(), world.host("blue").state(), world.host("red").state());
     assert_eq!(after, before);
@@ -154,7 +156,7 @@ fn without_the_driver_it_says_so() {
     assert!(said.contains("/dev/net/tun") && said.contains("modprobe tun"), "{said}");
     assert_eq!(world.names(), [""; 0]);
     world.run(|| fs::write("/dev/net/tun", "")).unwrap();
-    let said = world.tapswitch_on(&["run"], &file).refusal();
+    let said = world.tapswitch_on(&["run", "--strict"], &file).refusal();
     assert!(said.contains("/dev/net/tun") || said.contains("device"), "{said}");
     assert_eq!(world.names(), [""; 0]);
 }

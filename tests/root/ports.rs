@@ -1,12 +1,16 @@
 //! Every way for a port to be attached, and what is left behind when it goes: nothing.
 
+use std::process::Command;
+
 use nix::sys::signal::Signal;
 use os::netns::{Netns, Place};
 
+use crate::binary;
 use crate::daemon::Daemon;
 use crate::host::Host;
 use crate::scenery::{Container, Found, linux_bridge};
 use crate::transfer;
+use crate::wait;
 use crate::world::world;
 
 /// A bridge to plug ports into.
@@ -43,7 +47,7 @@ fn a_port_that_moves_to_another_bridge_keeps_its_device() {
     let red = world.host("red");
     let before = red.link("eth0");
     let said = world.tapswitch(&["port", "set", "red", "--bridge", "br1"]).ok();
-    assert_eq!(said, "~ port red: bridge br0 -> br1\n");
+    assert_eq!(said, "~ port red: gateway 192.168.0.1 -> none, bridge br0 -> br1\n");
     assert_eq!(red.link("eth0"), before);
     world.tapswitch(&["port", "set", "red", "--address", "10.1.0.2/24", "--unset", "gateway"]).ok();
     red.ping("10.1.0.1");
@@ -73,8 +77,10 @@ fn a_process_leads_to_its_namespace() {
     daemon.until_port("box", |state| state.starts_with("lost"));
     world.host("red").ping("192.168.0.1");
     // It stands in nobody's way: other changes are made without it.
-    let more = daemon.apply(&format!("{lab}{}", port("blue", "netns = \"blue\"", 4)));
-    assert!(more.contains("port box stays lost") && more.contains("+ port blue"), "{more}");
+    let more = world.file(format!("{lab}{}", port("blue", "netns = \"blue\"", 4)));
+    let more = world.tapswitch_on(&["apply"], &more);
+    assert_eq!(more.out, "+ port blue (netns blue, eth0, 192.168.0.4/24) on br0\n");
+    assert!(more.status.code() == Some(1) && more.err.contains("port box is lost"), "{}", more.err);
     world.host("red").ping("192.168.0.4");
     daemon.stop(Signal::SIGTERM);
 }
@@ -150,11 +156,41 @@ fn a_master_that_is_none_is_refused_and_leaves_nothing() {
     for (master, expected) in [("nobody", "no device `nobody`"), ("other0", "not a Linux bridge")] {
         let uplink = format!("[port.up]\nbridge = \"br0\"\nhost = true\nmaster = \"{master}\"\n");
         let lab = world.file([BRIDGE, &red, &uplink].concat());
-        let said = world.tapswitch_on(&["run"], &lab).refusal();
+        let said = world.tapswitch_on(&["run", "--strict"], &lab).refusal();
         assert!(said.contains("port up") && said.contains(expected), "{said}");
         assert_eq!(here.state(), before);
         assert_eq!(world.names(), [""; 0]);
     }
+}
+
+#[test]
+fn a_port_that_cannot_be_made_is_lost_and_the_others_come_up() {
+    let Some(world) = world() else { return };
+    let two = port("two", "pid = 4194304", 3);
+    let lab = world.file([BRIDGE, &port("red", "netns = \"red\"", 2), &two].concat());
+    let daemon = world.start(Command::new(binary::path()).arg("run").arg(&lab));
+    let ready = wait::until("ready", || daemon.printed().first().cloned());
+    let lost = "two is lost: there is no process 4194304";
+    assert!(ready.starts_with(&format!("ready, 1 of 2 ports: {lost}")), "{ready}");
+    world.host("red").ping("192.168.0.1");
+    let applied = world.tapswitch_on(&["apply"], &lab);
+    assert_eq!((applied.status.code(), &*applied.out), (Some(1), "no changes\n"));
+    assert!(applied.err.starts_with(&format!("tapswitch: port {lost}")), "{}", applied.err);
+    let state = world.rows(&["port", "list"])[1]["state"].clone();
+    assert!(state.as_str().unwrap().starts_with("lost: there is no process 4194304"), "{state}");
+    // What has nothing to do with it does not speak of it, and is not kept from anything.
+    let said = world.tapswitch(&["port", "set", "red", "--mtu", "1400"]).ok();
+    assert_eq!(said, "~ port red: mtu 1500 -> 1400\n");
+    // All or nothing, where that is asked for, and where one port alone is.
+    let more = world.file([BRIDGE, &port("red", "pid = 4194303", 2), &two].concat());
+    let said = world.tapswitch_on(&["apply", "--strict"], &more).sentence();
+    assert!(said.contains("port red: there is no process 4194303"), "{said}");
+    world.host("red").ping("192.168.0.1");
+    let said = world.tapswitch(&["port", "add", "x", "--bridge", "br0", "--pid", "4194303"]);
+    assert!(said.sentence().contains("port x: there is no process 4194303"));
+    daemon.signal(Signal::SIGTERM);
+    daemon.finish(wait::PATIENCE).ok();
+    assert_eq!(world.names(), [""; 0]);
 }
 
 /// A plain device has one queue and finishes its frames itself.
@@ -207,7 +243,7 @@ fn a_place_that_is_no_namespace_is_refused() {
     for (attach, expected) in cases {
         let made = port("red", "netns = \"red\"", 2);
         let lab = world.file([BRIDGE, &made, &port("x", attach, 3)].concat());
-        let said = world.tapswitch_on(&["run"], &lab).refusal();
+        let said = world.tapswitch_on(&["run", "--strict"], &lab).refusal();
         assert!(said.contains("port x") && said.contains(expected), "{said}");
         assert_eq!(world.names(), ["broken"], "what was made for the rest is gone again");
     }

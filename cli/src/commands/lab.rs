@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use control::message::LabBody;
+use control::message::{HowToApply, LabBody};
 use daemon::run::RunError;
 use labfile::printable;
 use labfile::{self, ConfigError, Lab, LabSpec};
 
 use crate::context::Context;
+use crate::failure::PortsLost;
 use crate::output;
 
 /// `tapswitch check FILE`
@@ -19,20 +20,13 @@ pub(crate) fn check(file: &Path) -> Result<()> {
 }
 
 /// `tapswitch apply FILE`: the file's problems are found here, where its name is known.
-pub(crate) async fn apply(
-    context: &Context,
-    file: Option<&Path>,
-    empty: bool,
-    dry_run: bool,
-) -> Result<()> {
-    let parse = if empty { labfile::parse_or_empty } else { labfile::parse_spec };
+pub(crate) async fn apply(context: &Context, file: Option<&Path>, how: HowToApply) -> Result<()> {
+    let parse = if how.empty { labfile::parse_or_empty } else { labfile::parse_spec };
     let text = file.map(|file| read(file, parse)).transpose()?;
     let body = LabBody::Toml(text.map(|(text, _)| text).unwrap_or_default());
-    let client = &context.client;
-    match empty {
-        true => context.change(client.apply_or_empty(body, dry_run)).await,
-        false => context.change(client.apply(body, dry_run)).await,
-    }
+    let changes = context.client.apply(body, how).await?;
+    context.list(&changes, output::changes)?;
+    if changes.lost.is_empty() { Ok(()) } else { Err(PortsLost(changes.lost).into()) }
 }
 
 type Parse = fn(&[u8], &str) -> Result<(LabSpec, Lab), ConfigError>;

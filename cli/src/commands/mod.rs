@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use client::Client;
+use control::message::HowToApply;
 use daemon::run::{self, RunOptions, log};
 use demo::{self, DemoOptions, Tables};
 use labfile::printable;
@@ -42,9 +43,14 @@ pub(crate) fn run(args: Args) -> Result<()> {
             let options = DemoOptions { once, socket, workers, log, tables };
             Ok(if two_hosts { demo::two_hosts(&options) } else { demo::run(&options) }?)
         }
-        Verb::Run { lab, log, threads } => {
+        Verb::Run { lab, log, strict, threads } => {
             log::start(log.as_deref(), "info")?;
-            Ok(run::run(&RunOptions { lab, socket: socket(SOCKET), threads: threads.into() })?)
+            Ok(run::run(&RunOptions {
+                lab,
+                socket: socket(SOCKET),
+                threads: threads.into(),
+                strict,
+            })?)
         }
         Verb::Check { file } => lab::check(&file),
         Verb::Replay(replay) => replay.run(args.json),
@@ -57,8 +63,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
 /// The verbs that need a daemon.
 async fn ask(verb: Verb, context: &Context) -> Result<()> {
     match verb {
-        Verb::Apply { file, empty, dry_run } => {
-            lab::apply(context, file.as_deref(), empty, dry_run).await
+        Verb::Apply { file, empty, dry_run, strict } => {
+            let how = HowToApply { dry_run, empty, strict };
+            lab::apply(context, file.as_deref(), how).await
         }
         Verb::Show { toml: true } => output::text(&context.client.lab().await?.to_toml()?),
         Verb::Show { toml: false } => context.list(&context.client.show().await?, tree::show),

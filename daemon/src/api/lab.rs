@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use super::body::{Whole, parse};
 use super::error::ApiError;
-use super::query::{Asked, HowToApply};
+use super::query::Asked;
 use crate::engine::Engine;
-use control::message::{Changes, Show, Version};
+use control::message::{Changes, HowToApply, Show, Version};
 use labfile::{self, LabSpec};
 
 #[derive(Deserialize)]
@@ -52,15 +52,14 @@ pub(super) async fn written(
 /// `PUT /v1/lab`. A body is a lab file unless it says that it is JSON: `curl -T lab.toml` says nothing.
 pub(super) async fn replace(
     State(engine): State<Arc<Engine>>,
-    Asked(HowToApply { dry_run, empty }): Asked<HowToApply>,
+    Asked(how): Asked<HowToApply>,
     body: Whole,
 ) -> Result<Json<Changes>, ApiError> {
-    let mut wanted = wanted(&body, empty)?;
-    if empty && wanted.is_bare() {
+    let mut wanted = wanted(&body, how.empty)?;
+    if how.empty && wanted.is_bare() {
         wanted.empty = Some(true);
     }
-    let changes = engine.apply(wanted, dry_run).await?;
-    Ok(Json(Changes { changes }))
+    Ok(Json(engine.apply(wanted, how).await?))
 }
 
 /// The lab of a body. One that says nothing is a misspelt file name more often than the empty lab, so that takes a word
@@ -87,17 +86,7 @@ fn wanted(body: &Whole, may_be_empty: bool) -> Result<LabSpec, ApiError> {
 
 /// `GET /v1/show`
 pub(super) async fn show(State(engine): State<Arc<Engine>>) -> Json<Show> {
-    let spec = engine.spec().await;
-    Json(Show {
-        version: VERSION.to_owned(),
-        bridges: engine.bridges().await,
-        ports: engine.ports().await,
-        tunnels: engine.tunnels().await,
-        routes: engine.routes().await,
-        masquerade: spec.masquerade,
-        publish: spec.publish,
-        warnings: engine.warnings().await,
-    })
+    Json(engine.show().await)
 }
 
 /// `GET /v1/version`

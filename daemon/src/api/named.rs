@@ -140,7 +140,7 @@ async fn add<T: Table>(
         all.insert(name, wanted);
         Ok(())
     });
-    Ok(Json(Changes { changes: changes.await? }))
+    Ok(Json(Changes::from(changes.await?)))
 }
 
 async fn put<T: Table>(
@@ -152,7 +152,7 @@ async fn put<T: Table>(
         T::all(spec).insert(name, wanted);
         Ok(())
     });
-    Ok(Json(Changes { changes: changes.await? }))
+    Ok(Json(Changes::from(changes.await?)))
 }
 
 async fn alter<T: Table>(
@@ -184,7 +184,7 @@ async fn alter<T: Table>(
                 None => told,
             })
         }
-        (None, outcome) => Ok(Json(Changes { changes: outcome? })),
+        (None, outcome) => Ok(Json(Changes::from(outcome?))),
     }
 }
 
@@ -197,7 +197,7 @@ async fn delete<T: Table>(
         T::all(spec).remove(&name).map(drop).ok_or_else(|| unknown::<T>(&name))
     });
     let changes = changes.await.map_err(|error| ApiError::of_removal(&what, error))?;
-    Ok(Json(Changes { changes }))
+    Ok(Json(Changes::from(changes)))
 }
 
 /// `?dry_run=true`
@@ -223,7 +223,7 @@ async fn renumber(
     let from = wanted.from.as_deref().map(|text| address("from", text)).transpose()?;
     let vlan = query::vlan(wanted.vlan.unwrap_or(0))?;
     let changes = engine.renumber(&name, to, from, vlan, dry_run).await?;
-    Ok(Json(Changes { changes }))
+    Ok(Json(Changes::from(changes)))
 }
 
 /// `?ports=true`
@@ -263,7 +263,7 @@ async fn delete_bridge(
         Err(EngineError::Conflict(sentence))
     });
     let changes = changes.await.map_err(|error| ApiError::of_removal(&what, error))?;
-    Ok(Json(Changes { changes }))
+    Ok(Json(Changes::from(changes)))
 }
 
 fn unknown<T: Table>(name: &str) -> EngineError {

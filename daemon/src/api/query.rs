@@ -5,7 +5,6 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use packet::VlanId;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
@@ -40,17 +39,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
         let Path(name) = Path::from_request_parts(parts, state).await.map_err(told)?;
         Ok(Self(name))
     }
-}
-
-/// `?dry_run=true&empty=true`
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HowToApply {
-    #[serde(default)]
-    pub(super) dry_run: bool,
-    /// A body that has nothing in it is meant.
-    #[serde(default)]
-    pub(super) empty: bool,
 }
 
 /// A VLAN of the request; 0 for frames without one.

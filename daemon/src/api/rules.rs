@@ -40,7 +40,7 @@ pub(super) async fn add_route(
         spec.route.push(wanted);
         Ok(())
     });
-    Ok(Json(Changes { changes: changes.await? }))
+    Ok(Json(Changes::from(changes.await?)))
 }
 
 /// `PUT /v1/routes`
@@ -56,7 +56,7 @@ pub(super) async fn set_route(
         }
         Ok(())
     });
-    Ok(Json(Changes { changes: changes.await? }))
+    Ok(Json(Changes::from(changes.await?)))
 }
 
 /// `?to=` or `?index=`
@@ -82,7 +82,7 @@ pub(super) async fn delete_route(State(engine): Shared, Asked(asked): Asked<Whic
         Ok(())
     });
     let changes = changes.await.map_err(|error| ApiError::of_removal("the route", error))?;
-    Ok(Json(Changes { changes }))
+    Ok(Json(Changes::from(changes)))
 }
 
 /// `GET /v1/masquerade`
@@ -112,7 +112,7 @@ pub(super) async fn add_masquerade(
         spec.masquerade.insert(at, wanted);
         Ok(())
     });
-    Ok(Json(Changes { changes: changes.await? }))
+    Ok(Json(Changes::from(changes.await?)))
 }
 
 /// `?index=`, or `?source=&out=`
@@ -163,7 +163,7 @@ pub(super) async fn set_masquerade(
         }
         Ok(())
     });
-    Ok(Json(Changes { changes: changes.await? }))
+    Ok(Json(Changes::from(changes.await?)))
 }
 
 /// `DELETE /v1/masquerade`
@@ -178,7 +178,7 @@ pub(super) async fn delete_masquerade(
         Ok(())
     });
     let changes = changes.await.map_err(|error| ApiError::of_removal("the rule", error))?;
-    Ok(Json(Changes { changes }))
+    Ok(Json(Changes::from(changes)))
 }
 
 /// `GET /v1/publish`
@@ -200,7 +200,7 @@ pub(super) async fn add_publish(
         spec.publish.push(wanted);
         Ok(())
     });
-    Ok(Json(Changes { changes: changes.await? }))
+    Ok(Json(Changes::from(changes.await?)))
 }
 
 /// `PUT /v1/publish`
@@ -216,7 +216,7 @@ pub(super) async fn set_publish(
         }
         Ok(())
     });
-    Ok(Json(Changes { changes: changes.await? }))
+    Ok(Json(Changes::from(changes.await?)))
 }
 
 /// `?listen=` or `?index=`
@@ -246,7 +246,7 @@ pub(super) async fn delete_publish(
     });
     let changes =
         changes.await.map_err(|error| ApiError::of_removal("the published port", error))?;
-    Ok(Json(Changes { changes }))
+    Ok(Json(Changes::from(changes)))
 }
 
 /// Refuses a request that does not say which rule it means.

@@ -64,7 +64,7 @@ pub(super) async fn bind_station(
         bridge.statics.push(entry);
         Ok(())
     });
-    Ok(Json(Changes { changes: changes.await? }))
+    Ok(Json(Changes::from(changes.await?)))
 }
 
 /// `?bridge=&port=`
@@ -116,7 +116,7 @@ pub(super) async fn forget_station(
         Ok(())
     });
     let changes = changes.await?;
-    Ok(Json(Changes { changes }))
+    Ok(Json(Changes::from(changes)))
 }
 
 /// `GET /v1/neighbors`

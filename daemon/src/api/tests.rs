@@ -14,7 +14,7 @@ use super::*;
 use crate::dataplane::{Dataplane, Threads};
 use client::{Client, ClientError};
 use control::message::FlowQuery;
-use control::message::{Ended, LabBody, NeighborSpec, RenumberSpec, StationSpec};
+use control::message::{Ended, HowToApply, LabBody, NeighborSpec, RenumberSpec, StationSpec};
 use labfile::{BridgeSpec, MasqueradeSpec, PublishSpec, RouteSpec};
 
 mod empty;
@@ -88,20 +88,29 @@ const LAB: &str = "[bridge.br0]\nrouter = \"192.168.0.1/24\"\n[bridge.out]\nrout
 
 async fn with_lab() -> Running {
     let running = running();
-    running.client.apply(LabBody::Toml(LAB.into()), false).await.unwrap();
+    running.client.apply(LabBody::Toml(LAB.into()), HowToApply::default()).await.unwrap();
     running
 }
 
 #[tokio::test]
 async fn applying_the_same_file_twice_changes_nothing() {
     let Running { client, _room, .. } = running();
-    let plan = client.apply(LabBody::Toml(LAB.into()), true).await.unwrap();
+    let plan = client
+        .apply(LabBody::Toml(LAB.into()), HowToApply { dry_run: true, ..HowToApply::default() })
+        .await
+        .unwrap();
     assert_eq!(plan.changes.len(), 5);
     assert!(client.lab().await.unwrap().is_bare(), "a dry run changes nothing");
-    assert_eq!(client.apply(LabBody::Toml(LAB.into()), false).await.unwrap(), plan);
-    assert_eq!(client.apply(LabBody::Toml(LAB.into()), false).await.unwrap().changes, [""; 0]);
+    assert_eq!(client.apply(LabBody::Toml(LAB.into()), HowToApply::default()).await.unwrap(), plan);
+    assert_eq!(
+        client.apply(LabBody::Toml(LAB.into()), HowToApply::default()).await.unwrap().changes,
+        [""; 0]
+    );
     let spec = client.lab().await.unwrap();
-    assert_eq!(client.apply(LabBody::Json(spec), false).await.unwrap().changes, [""; 0]);
+    assert_eq!(
+        client.apply(LabBody::Json(spec), HowToApply::default()).await.unwrap().changes,
+        [""; 0]
+    );
 }
 
 #[tokio::test]
@@ -264,11 +273,11 @@ async fn ten_megabytes_are_refused_with_a_sentence_and_the_daemon_goes_on() {
     let (status, sentence) = running.ask("PUT", "/v1/lab", "application/toml", &body).await;
     assert_eq!(status, 413);
     assert!(sentence.contains("larger than 4194304 bytes"), "{sentence}");
-    let refused = running.client.apply(LabBody::Toml(body), false).await;
+    let refused = running.client.apply(LabBody::Toml(body), HowToApply::default()).await;
     assert_eq!(refusal(refused).0, 413);
     let mut exact = LAB.as_bytes().to_vec();
     exact.resize(MAX_BODY, b'\n');
-    running.client.apply(LabBody::Toml(exact), false).await.unwrap();
+    running.client.apply(LabBody::Toml(exact), HowToApply::default()).await.unwrap();
 }
 
 #[tokio::test]

@@ -120,6 +120,13 @@ pub enum CableError {
 }
 
 impl CableError {
+    /// Whether no port could be made on this machine, not this one alone.
+    pub(super) const fn is_of_the_machine(&self) -> bool {
+        matches!(self, Self::Tap(TapError::NoTun | TapError::Denied { .. }))
+    }
+}
+
+impl CableError {
     /// Whether the lab asks for what this machine is not, has not, or has otherwise; else something failed here.
     pub(crate) const fn is_contradiction(&self) -> bool {
         match self {

@@ -24,6 +24,7 @@ use tokio::sync::Mutex;
 
 use crate::dataplane::Dataplane;
 use crate::panics::caught;
+use control::message::{Changes, HowToApply, LostPort};
 use labfile::plan::{Device, Plan};
 use labfile::printable;
 use labfile::{self, Attach, ConfigError, Lab, LabSpec, Name, left_behind};
@@ -133,6 +134,17 @@ struct Running {
     tunnels_made: BTreeMap<Name, Instant>,
 }
 
+impl Running {
+    /// The ports that are lost, and why.
+    fn lost(&self) -> Vec<LostPort> {
+        let lost = self.ends.iter().filter_map(|(name, state)| match state {
+            State::Lost(why) => Some(LostPort { port: name.to_string(), why: why.clone() }),
+            State::Up(_) => None,
+        });
+        lost.collect()
+    }
+}
+
 /// What became of a port's far end.
 #[derive(Debug)]
 enum State {
@@ -172,18 +184,27 @@ impl Engine {
         self.running.lock().await.spec.clone().explicit()
     }
 
-    /// Makes the running lab what `wanted` says, and returns the plan that did it; with `dry_run`, only the plan. A lab
-    /// that is not empty is emptied only by one that says so.
+    /// Makes the running lab what `wanted` says, and returns the plan that did it; with `dry_run`, only the plan. A port
+    /// whose device cannot be made is lost, unless all or nothing is asked for. A lab that is not empty is emptied only
+    /// by one that says so.
     ///
     /// # Errors
     /// See [`EngineError`].
-    pub async fn apply(&self, wanted: LabSpec, dry_run: bool) -> Result<Vec<String>, EngineError> {
+    pub async fn apply(&self, wanted: LabSpec, how: HowToApply) -> Result<Changes, EngineError> {
         let mut running = self.running.lock().await;
         self.goes_on()?;
         if wanted.is_bare() && !wanted.says_empty() && !running.spec.is_bare() {
             return Err(EngineError::Empties(running.lab.summary()));
         }
-        self.converge(&mut running, wanted, dry_run).await
+        let changes = self.converge(&mut running, wanted, how).await?;
+        let lost = if how.dry_run { Vec::new() } else { running.lost() };
+        Ok(Changes { changes, lost })
+    }
+
+    /// The ports of the running lab that are lost, and how many it has in all.
+    pub async fn lost(&self) -> (Vec<LostPort>, usize) {
+        let running = self.running.lock().await;
+        (running.lost(), running.lab.ports.len())
     }
 
     /// Edits what the running lab was written as, and applies the result.
@@ -199,7 +220,8 @@ impl Engine {
         self.goes_on()?;
         let mut wanted = running.spec.clone();
         edit(&mut wanted)?;
-        self.converge(&mut running, wanted, dry_run).await
+        self.converge(&mut running, wanted, HowToApply { dry_run, strict: true, empty: false })
+            .await
     }
 
     /// Ends a record, takes everything away that was made, and leaves what was found as it was. Where a part of the
@@ -210,7 +232,7 @@ impl Engine {
         let in_order = async {
             // There need not be one.
             let _ = blocking(|| self.plane.stop_record("the daemon ended"));
-            self.converge(&mut running, LabSpec::default(), false).await
+            self.converge(&mut running, LabSpec::default(), HowToApply::default()).await
         };
         match caught(in_order).await {
             Ok(Ok(_)) => {}
@@ -277,7 +299,7 @@ impl Engine {
         let judged = outside::judge(running, &wanted, &mut lab).await;
         let outcome = match judged {
             Ok(()) if lab == running.lab => return,
-            Ok(()) => self.converge(running, wanted, false).await.map(drop),
+            Ok(()) => self.converge(running, wanted, HowToApply::default()).await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(error) = outcome {
@@ -315,7 +337,7 @@ impl Engine {
         &self,
         running: &mut Running,
         wanted: LabSpec,
-        dry_run: bool,
+        how: HowToApply,
     ) -> Result<Vec<String>, EngineError> {
         let mut lab = labfile::changed(&running.spec, &wanted)?;
         self.measure(running, &mut lab).await?;
@@ -330,24 +352,21 @@ impl Engine {
         if running.lab != Lab::default() {
             lines.extend(rows::at_restart(&running.lab.settings, &lab.settings));
         }
-        if dry_run {
+        if how.dry_run {
             lines.extend(lost.iter().map(|name| format!("+ port {name} again, which was lost")));
             return Ok(lines);
         }
         let opened = self.open_sockets(running, &lab)?;
-        let prepared = match self.prepare(running, &lab, &plan).await {
+        let prepared = match self.prepare(running, &lab, &plan, how.strict).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.close_again(running, opened);
                 return Err(error);
             }
         };
-        lines.extend(lost.iter().map(|name| match running.ends.get(name) {
-            Some(State::Lost(why)) if !prepared.iter().any(|made| made.name == *name) => {
-                format!("! port {name} stays lost: {why}")
-            }
-            _ => format!("+ port {name} again, which was lost"),
-        }));
+        let is_back = |name: &&Name| prepared.iter().any(|made| made.name == **name);
+        let back = lost.iter().filter(is_back);
+        lines.extend(back.map(|name| format!("+ port {name} again, which was lost")));
         let mut ids = running.ids.clone();
         let changes = plan.changes(&running.lab, &lab, &mut ids);
         let news = news(running, &plan, &prepared);
@@ -383,7 +402,9 @@ impl Engine {
             if let Some(State::Up(end)) = running.ends.insert(name.clone(), lost) {
                 end.remove().await;
             }
-            outcome = Err(EngineError::Attach { port: name, error });
+            if how.strict {
+                outcome = Err(EngineError::Attach { port: name, error });
+            }
         }
         self.plane.apply(changes::announcements(&running.lab, &news, &running.ids))?;
         outcome

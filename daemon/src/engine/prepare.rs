@@ -23,6 +23,8 @@ struct Undo {
     /// Ports as they were, and as their devices are now.
     altered: Vec<(Port, Port)>,
     unplugged: Vec<Name>,
+    /// Ports whose device could not be made.
+    lost: Vec<Name>,
 }
 
 fn failed(port: &Name, error: CableError) -> EngineError {
@@ -37,12 +39,14 @@ impl Engine {
         running: &mut Running,
         lab: &Lab,
         plan: &Plan,
+        strict: bool,
     ) -> Result<Vec<Prepared>, EngineError> {
         let mut undo = Undo::default();
-        let outcome = self.prepare_all(running, lab, plan, &mut undo).await;
-        let Undo { prepared, altered, unplugged } = undo;
+        let outcome = self.prepare_all(running, lab, plan, strict, &mut undo).await;
+        let Undo { prepared, altered, unplugged, lost } = undo;
         if let Err(error) = outcome {
             self.discard(running, prepared).await;
+            running.ends.retain(|name, _| !lost.contains(name));
             let new = lab.ports.keys().filter(|name| !running.lab.ports.contains_key(*name));
             running.places.leave(&new.cloned().collect()).await;
             for (from, to) in altered.into_iter().rev() {
@@ -67,6 +71,7 @@ impl Engine {
         running: &mut Running,
         lab: &Lab,
         plan: &Plan,
+        strict: bool,
         undo: &mut Undo,
     ) -> Result<(), EngineError> {
         let lost = running.ends.iter().filter(|(_, state)| matches!(state, State::Lost(_)));
@@ -100,8 +105,19 @@ impl Engine {
                 *why = error.to_string();
                 continue;
             }
-            let (end, queues) = made.map_err(|error| failed(name, error))?;
-            undo.prepared.push(Prepared { name: name.clone(), end, queues });
+            match made {
+                Ok((end, queues)) => {
+                    undo.prepared.push(Prepared { name: name.clone(), end, queues });
+                }
+                Err(error) if strict || error.is_of_the_machine() => {
+                    return Err(failed(name, error));
+                }
+                Err(error) => {
+                    tracing::warn!("port {name} is lost: {error}");
+                    running.ends.insert(name.clone(), State::Lost(error.to_string()));
+                    undo.lost.push(name.clone());
+                }
+            }
         }
         Ok(())
     }

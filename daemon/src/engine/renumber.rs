@@ -8,6 +8,7 @@ use switch::Change;
 use switch::view::NeighborState;
 
 use super::{Engine, EngineError, Running};
+use control::message::HowToApply;
 use labfile::{InterfaceName, Renumbering, Unmovable, Wanted, renumber};
 
 impl Engine {
@@ -35,7 +36,9 @@ impl Engine {
             }
         })?;
         let bound = self.bound(&running, bridge, vlan, &moved)?;
-        let mut lines = self.converge(&mut running, spec, dry_run).await?;
+        let mut lines = self
+            .converge(&mut running, spec, HowToApply { dry_run, strict: true, empty: false })
+            .await?;
         for (old, new, mac) in bound {
             lines.push(format!("~ neighbour {old} -> {new}, which is bound to {mac}"));
             if !dry_run && let Some(interface) = running.interface_on(bridge, vlan) {

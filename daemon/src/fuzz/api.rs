@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::api::router;
 use crate::dataplane::{Dataplane, Threads};
 use crate::engine::Engine;
+use control::message::HowToApply;
 use labfile::{Lab, LabSpec, PortSpec, TunnelSpec, parse_spec};
 
 /// Requests of one input: a longer one says nothing new.
@@ -38,7 +39,7 @@ pub fn api(data: &[u8]) {
         Dataplane::start(&Threads::default(), 7, reports).expect("a dataplane without devices");
     let engine = Arc::new(Engine::new(plane));
     let (spec, _) = parse_spec(LAB.as_bytes(), "lab.toml").expect("a lab");
-    runtime.block_on(engine.apply(spec, false)).expect("bridges need no machine");
+    runtime.block_on(engine.apply(spec, HowToApply::default())).expect("bridges need no machine");
     for request in data.split(|byte| *byte == 0).take(MOST) {
         let head = request.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let body = request.get(head.len() + 1..).unwrap_or_default();

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::RunError;
 use crate::engine::Engine;
+use control::message::{Changes, HowToApply};
 use labfile::{self, ConfigError, Lab, LabSpec};
 
 /// A lab file, read once: it may be a pipe.
@@ -31,7 +32,12 @@ impl LabFile {
 
 /// Applies the file anew each time that `asked` says so. A change that has begun is made to its end, also when this is
 /// dropped; what stands in its way is logged, and the lab stays as it was.
-pub(super) async fn follow(engine: &Arc<Engine>, path: Option<&Path>, asked: &Notify) {
+pub(super) async fn follow(
+    engine: &Arc<Engine>,
+    path: Option<&Path>,
+    how: HowToApply,
+    asked: &Notify,
+) {
     loop {
         asked.notified().await;
         let Some(path) = path else {
@@ -40,11 +46,11 @@ pub(super) async fn follow(engine: &Arc<Engine>, path: Option<&Path>, asked: &No
         };
         let (engine, path) = (Arc::clone(engine), path.to_owned());
         // Fails when it has panicked, which is told.
-        let _ = tokio::spawn(async move { apply(&engine, &path).await }).await;
+        let _ = tokio::spawn(async move { apply(&engine, &path, how).await }).await;
     }
 }
 
-async fn apply(engine: &Engine, path: &Path) {
+async fn apply(engine: &Engine, path: &Path, how: HowToApply) {
     let shown = path.display();
     let refuse = |why: String| {
         tracing::error!("SIGHUP: {shown} is not applied, and the lab stays as it was");
@@ -59,8 +65,8 @@ async fn apply(engine: &Engine, path: &Path) {
         // It has panicked, which is told.
         Err(_) => return,
     };
-    match engine.apply(spec, false).await {
-        Ok(changes) => {
+    match engine.apply(spec, how).await {
+        Ok(Changes { changes, .. }) => {
             tracing::info!("SIGHUP: {shown} is applied anew, in {} steps", changes.len());
             // As `apply` would print them.
             changes.iter().for_each(|change| tracing::info!("{change}"));

@@ -19,7 +19,7 @@ use super::story::{self, say};
 use super::{DemoError, DemoOptions, names, names_are_free};
 use ::daemon::run::{RunError, Stop, runtime};
 use client::Client;
-use control::message::LabBody;
+use control::message::{HowToApply, LabBody};
 use labfile::{self, Lab};
 
 mod daemon;
@@ -244,8 +244,9 @@ async fn apply(client: &Client, file: LabFile) -> Result<(), DemoError> {
     let command = format!("tapswitch apply {}", file.name);
     story::command(&command, &format!("--socket {}", client.socket().display()));
     let body = LabBody::Toml(file.text.as_bytes().to_vec());
-    for line in client.apply(body, false).await?.changes {
-        say(&line);
+    let how = HowToApply { strict: true, ..HowToApply::default() };
+    for line in client.apply(body, how).await?.changes {
+        story::step(&line);
     }
     Ok(())
 }

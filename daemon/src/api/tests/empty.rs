@@ -85,7 +85,10 @@ async fn an_empty_lab_can_be_written_and_applied_again() {
     let text = spec.to_toml().unwrap();
     assert_eq!(text, "empty = true\n");
     for body in [LabBody::Toml(text.into()), LabBody::Json(spec)] {
-        assert_eq!(running.client.apply(body, false).await.unwrap().changes, [""; 0]);
+        assert_eq!(
+            running.client.apply(body, HowToApply::default()).await.unwrap().changes,
+            [""; 0]
+        );
     }
     running.client.add_bridge("br0", &bridge("10.0.0.1/8")).await.unwrap();
     running.client.delete_bridge("br0").await.unwrap();

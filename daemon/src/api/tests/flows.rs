@@ -11,7 +11,7 @@ const LAB: &str = "\
 #[tokio::test]
 async fn flows_are_asked_for_and_ended_in_conntrack_s_words() {
     let running = running();
-    running.client.apply(LabBody::Toml(LAB.into()), false).await.unwrap();
+    running.client.apply(LabBody::Toml(LAB.into()), HowToApply::default()).await.unwrap();
     for query in [
         "",
         "?proto=tcp&src=192.168.0.0/24&dst=8.8.8.8&sport=1&dport=53",
@@ -34,7 +34,7 @@ async fn flows_are_asked_for_and_ended_in_conntrack_s_words() {
 #[tokio::test]
 async fn a_wrong_question_about_flows_ends_none_and_says_what_to_write() {
     let running = running();
-    running.client.apply(LabBody::Toml(LAB.into()), false).await.unwrap();
+    running.client.apply(LabBody::Toml(LAB.into()), HowToApply::default()).await.unwrap();
     for (query, status, sentence) in [
         ("proto=tpc", 400, "proto \"tpc\": write tcp, udp, icmp, gre, or a number up to 255"),
         ("src=192.168.0", 400, "src \"192.168.0\": write an IPv4 address"),

@@ -12,7 +12,7 @@ const LAB: &str = "\
 async fn a_bridge_moves_with_its_rules_and_neighbours_or_only_says_so() {
     let running = running();
     let client = &running.client;
-    client.apply(LabBody::Toml(LAB.into()), false).await.unwrap();
+    client.apply(LabBody::Toml(LAB.into()), HowToApply::default()).await.unwrap();
     let bound = NeighborSpec {
         address: Ipv4Addr::new(10, 1, 0, 9),
         mac: "02:00:00:00:00:09".into(),
@@ -40,7 +40,7 @@ async fn a_bridge_moves_with_its_rules_and_neighbours_or_only_says_so() {
 #[tokio::test]
 async fn a_wrong_move_is_a_status_and_a_sentence() {
     let running = running();
-    running.client.apply(LabBody::Toml(LAB.into()), false).await.unwrap();
+    running.client.apply(LabBody::Toml(LAB.into()), HowToApply::default()).await.unwrap();
     for (name, body, status, sentence) in [
         ("br9", r#"{"to": "10.2.0.1/16"}"#, 404, "there is no bridge \"br9\""),
         ("br0", r#"{"to": "10.2.0.1"}"#, 400, "write an address with its prefix length"),
@@ -63,7 +63,7 @@ async fn a_wrong_move_is_a_status_and_a_sentence() {
 #[tokio::test]
 async fn a_bridge_that_cannot_leave_alone_is_refused_with_how_it_could() {
     let running = running();
-    running.client.apply(LabBody::Toml(LAB.into()), false).await.unwrap();
+    running.client.apply(LabBody::Toml(LAB.into()), HowToApply::default()).await.unwrap();
     let patch = json!({ "router": "192.168.225.1/24" });
     let (status, said) = refusal(running.client.set_bridge("br0", &patch).await);
     assert_eq!(status, 400);

@@ -6,6 +6,8 @@ use os::links::Links;
 use os::netns::Netns;
 use serde_json::json;
 
+use control::message::HowToApply;
+
 use super::{Running, refusal, running, with_lab};
 use control::message::{LabBody, StationSpec};
 use labfile::TunnelSpec;
@@ -92,7 +94,7 @@ fn what_will_not_work_as_written_is_shown() {
     apart(async || {
         let Running { client, _room, .. } = running();
         let lab = "[bridge.br0]\nmtu = 1500\n[tunnel.vx0]\nbridge = \"br0\"\nvni = 42\nremotes = \"192.0.2.1\"\n";
-        client.apply(LabBody::Toml(lab.into()), false).await.unwrap();
+        client.apply(LabBody::Toml(lab.into()), HowToApply::default()).await.unwrap();
         let show = client.show().await.unwrap();
         assert_eq!(show.tunnels.len(), 1);
         assert_eq!(show.warnings.len(), 1);
