@@ -1,6 +1,7 @@
 //! The running lab read out: every listing takes the engine's lock, looks at the switch once, and formats outside.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use os::{blocking, clock, underlay};
 use packet::DropReason;
@@ -9,6 +10,7 @@ use super::devices;
 use super::tunnels::inner_mtus;
 use super::{Engine, Running, State};
 use control::explain::{Question, Story};
+use control::message::Show;
 use control::view::{
     BridgeView, DropView, NeighborEntry, PortView, RouteView, StationView, StatsView, StrangerView,
     TunnelView,
@@ -19,31 +21,48 @@ use offline::listing::outline::{self, Standing};
 use offline::listing::rows;
 
 impl Engine {
+    /// All of it as it is at one moment: no change and no packet comes between two parts.
+    pub async fn show(&self) -> Show {
+        let running = self.running.lock().await;
+        let Running { lab, ids, spec, .. } = &*running;
+        let known = |tunnel: &Tunnel| ids.known_port(tunnel.name.as_str());
+        let (routes, counts, silent) = self.plane.look(|_, switch| {
+            let counts = ids.bridges().map(|(_, id)| (id, switch.fdb_counts(id)));
+            let silent = lab.tunnels.values().filter_map(known).map(|id| (id, switch.silent(id)));
+            (
+                switch.routes(),
+                counts.collect::<BTreeMap<_, _>>(),
+                silent.collect::<BTreeMap<_, _>>(),
+            )
+        });
+        let silent = |tunnel: &Tunnel| known(tunnel).and_then(|id| silent.get(&id).cloned());
+        Show {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            bridges: outline::bridges(lab, ids, |id| counts.get(&id).copied().flatten()),
+            ports: ports_of(&running),
+            tunnels: outline::tunnels(lab, |tunnel| {
+                running.state_of(tunnel, &silent(tunnel).unwrap_or_default())
+            }),
+            routes: outline::routes(lab, ids, routes),
+            masquerade: spec.masquerade.clone(),
+            publish: spec.publish.clone(),
+            warnings: warnings_of(&running).await,
+        }
+    }
+
     /// Every port, by name.
     pub async fn ports(&self) -> Vec<PortView> {
-        let running = self.running.lock().await;
-        let place = |name: &Name| match running.ends.get(name) {
-            Some(State::Up(end)) => {
-                Standing { state: "up".to_owned(), nsid: end.nsid, ifindex: Some(end.index) }
-            }
-            Some(State::Lost(why)) => Standing::without_device(format!("lost: {why}")),
-            None => Standing::without_device("lost".to_owned()),
-        };
-        outline::ports(&running.lab, &running.ids, place)
+        ports_of(&*self.running.lock().await)
     }
 
     /// Every tunnel, by name.
     pub async fn tunnels(&self) -> Vec<TunnelView> {
         let running = self.running.lock().await;
-        outline::tunnels(&running.lab, |tunnel| self.state_of(&running, tunnel))
-    }
-
-    /// What the running lab asks for and cannot have, a sentence each.
-    pub async fn warnings(&self) -> Vec<String> {
-        let running = self.running.lock().await;
-        let mut warnings = running.lab.mtu_warnings(&inner_mtus(&running.lab));
-        warnings.extend(devices::warnings(&running).await);
-        warnings
+        outline::tunnels(&running.lab, |tunnel| {
+            let id = running.ids.known_port(tunnel.name.as_str());
+            let silent = id.map(|id| self.plane.look(|_, switch| switch.silent(id)));
+            running.state_of(tunnel, &silent.unwrap_or_default())
+        })
     }
 
     /// Every bridge, by name.
@@ -151,21 +170,20 @@ impl Engine {
             .map(|(name, port)| (name.to_string(), port.attach.clone()))
             .collect()
     }
+}
 
+impl Running {
     /// Whether every far end can be reached, as far as routes tell, and has been heard: any datagram counts.
-    fn state_of(&self, running: &Running, tunnel: &Tunnel) -> String {
+    fn state_of(&self, tunnel: &Tunnel, silent: &[Ipv4Addr]) -> String {
         let mut paths = tunnel.remotes.iter().map(|remote| underlay::path(*remote, tunnel.local));
         if let Some(error) = paths.find_map(Result::err) {
             return format!("down: {error}");
         }
-        let id = running.ids.known_port(tunnel.name.as_str());
-        let silent = id.map(|id| self.plane.look(|_, switch| switch.silent(id)));
-        let silent = silent.unwrap_or_default();
         if silent.is_empty() {
             return "up".to_owned();
         }
         let now = clock::now();
-        let made = running.tunnels_made.get(&tunnel.name).copied().unwrap_or(now);
+        let made = self.tunnels_made.get(&tunnel.name).copied().unwrap_or(now);
         let age = now.since(made).as_secs();
         let remotes: Vec<String> = silent.iter().map(ToString::to_string).collect();
         format!(
@@ -173,4 +191,22 @@ impl Engine {
             remotes.join(" or ")
         )
     }
+}
+
+fn ports_of(running: &Running) -> Vec<PortView> {
+    let place = |name: &Name| match running.ends.get(name) {
+        Some(State::Up(end)) => {
+            Standing { state: "up".to_owned(), nsid: end.nsid, ifindex: Some(end.index) }
+        }
+        Some(State::Lost(why)) => Standing::without_device(format!("lost: {why}")),
+        None => Standing::without_device("lost".to_owned()),
+    };
+    outline::ports(&running.lab, &running.ids, place)
+}
+
+/// What the lab asks for and cannot have, a sentence each.
+async fn warnings_of(running: &Running) -> Vec<String> {
+    let mut warnings = running.lab.mtu_warnings(&inner_mtus(&running.lab));
+    warnings.extend(devices::warnings(running).await);
+    warnings
 }

@@ -1,6 +1,8 @@
 //! What `show` tells of a lab: its written parts with what the switch makes of them. A running lab and a replay show
 //! the same.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use packet::{BridgeId, Ipv4Net};
 use switch::view::{FdbCounts, Target};
 
@@ -70,17 +72,32 @@ pub fn bridges(
     ids: &Ids,
     counts: impl Fn(BridgeId) -> Option<(usize, usize, FdbCounts)>,
 ) -> Vec<BridgeView> {
+    let mut members: BTreeMap<&Name, Members> = BTreeMap::new();
+    for port in lab.ports.values() {
+        if let Some(bridge) = port.bridge() {
+            members.entry(bridge).or_default().ports.push(port.name.to_string());
+        }
+    }
+    for tunnel in lab.tunnels.values() {
+        members.entry(&tunnel.bridge).or_default().tunnels.push(tunnel.name.to_string());
+    }
     let view = |(name, written): (&Name, &Bridge)| {
         let counts = ids.known_bridge(name.as_str()).and_then(&counts);
-        bridge(lab, name, written, counts.unwrap_or_default())
+        bridge(written, members.remove(name).unwrap_or_default(), counts.unwrap_or_default())
     };
     lab.bridges.iter().map(view).collect()
 }
 
+/// What is plugged into a bridge, by name.
+#[derive(Default)]
+struct Members {
+    ports: Vec<String>,
+    tunnels: Vec<String>,
+}
+
 fn bridge(
-    lab: &Lab,
-    name: &Name,
     bridge: &Bridge,
+    Members { ports, tunnels }: Members,
     (stations, fdb_size, counts): (usize, usize, FdbCounts),
 ) -> BridgeView {
     let vlans = bridge
@@ -91,15 +108,13 @@ fn bridge(
         true => filter.to_string(),
         false => format!("vlan {vlan}: {filter}"),
     });
-    let ports = lab.ports.values().filter(|port| port.bridge() == Some(name));
-    let tunnels = lab.tunnels.values().filter(|tunnel| tunnel.bridge == *name);
     BridgeView {
-        name: name.to_string(),
+        name: bridge.name.to_string(),
         mac: bridge.mac.to_string(),
         router: bridge.router.iter().map(ToString::to_string).chain(vlans).collect(),
         rp_filter: rp_filters.collect(),
-        ports: ports.map(|port| port.name.to_string()).collect(),
-        tunnels: tunnels.map(|tunnel| tunnel.name.to_string()).collect(),
+        ports,
+        tunnels,
         ageing: bridge.ageing.as_secs(),
         stations,
         fdb_size,
@@ -129,10 +144,11 @@ pub fn routes(lab: &Lab, ids: &Ids, routes: Vec<(Ipv4Net, Target)>) -> Vec<Route
         let kind = if written.is_some() { "static" } else { "connected" };
         RouteView { to: to.to_string(), via, out, kind: kind.to_owned(), reject }
     };
+    let in_force: BTreeSet<Ipv4Net> = routes.iter().map(|(to, _)| *to).collect();
     let mut views: Vec<RouteView> = routes.into_iter().map(view).collect();
     // A written route that a connected subnet overrides is not in force, but is still there.
     for (to, hop) in &lab.routes {
-        if !views.iter().any(|view| view.to == to.to_string()) {
+        if !in_force.contains(to) {
             let via = match hop {
                 NextHop::Via { gateway, .. } => Some(*gateway),
                 NextHop::Out(_) | NextHop::Reject(_) => None,
