@@ -141,20 +141,24 @@ mod tests {
 
     /// What makes a flow, read by hand: what kind of flow it is, then its fields.
     fn flow_of(bytes: &[u8]) -> Vec<u8> {
-        let tagged = |at: usize| matches!(bytes.get(at..at + 2), Some([0x81, 0] | [0x88, 0xa8]));
+        let tagged = |at: usize| {
+            matches!(bytes.get(at..at + 2), Some([0x81 | 0x91..=0x93, 0] | [0x88, 0xa8]))
+        };
         let at = [12, 16, 20].into_iter().find(|at| !tagged(*at)).unwrap_or(12);
         let packet = bytes.get(at + 2..).unwrap_or(&[]);
         let ports = |protocol: u8, from: usize| match packet.get(from..from + 4) {
             Some(ports) if [6, 17, 132].contains(&protocol) => ports.to_vec(),
             _ => vec![0; 4],
         };
-        match (bytes.get(at..at + 2), packet.len()) {
-            (Some([8, 0]), 20..) => {
+        let first = packet.first().copied().unwrap_or(0);
+        let header = usize::from(first & 15) * 4;
+        match (bytes.get(at..at + 2), first >> 4) {
+            (Some([8, 0]), 4) if (20..=packet.len()).contains(&header) => {
                 let whole = packet[6] & 0x3f == 0 && packet[7] == 0;
-                let from = if whole { usize::from(packet[0] & 15) * 4 } else { packet.len() };
+                let from = if whole { header } else { packet.len() };
                 [&[4, packet[9]], &packet[12..20], &ports(packet[9], from)].concat()
             }
-            (Some([0x86, 0xdd]), 40..) => {
+            (Some([0x86, 0xdd]), 6) if packet.len() >= 40 => {
                 [&[6, packet[6]], &packet[8..40], &ports(packet[6], 40)].concat()
             }
             _ => [&[0], &bytes[..bytes.len().min(14)]].concat(),
