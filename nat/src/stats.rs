@@ -74,3 +74,31 @@ impl Refused {
         *counter += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_counts_under_its_own_reason() {
+        let count = |reason| {
+            let mut refused = Refused::default();
+            refused.count(reason);
+            refused.count(reason);
+            refused
+        };
+        let none = Refused::default();
+        for (reason, expected) in [
+            (DropReason::NatNoFlow, Refused { no_flow: 2, ..none }),
+            (DropReason::NatFiltered, Refused { filtered: 2, ..none }),
+            (DropReason::NatNoPort, Refused { no_port: 2, ..none }),
+            (DropReason::NatTableFull, Refused { table_full: 2, ..none }),
+            (DropReason::NatHostLimit, Refused { host_limit: 2, ..none }),
+            (DropReason::NatNoAddress, Refused { no_address: 2, ..none }),
+            (DropReason::NatBadError, Refused { bad_error: 2, ..none }),
+            (DropReason::FragmentLimit, Refused { other: 2, ..none }),
+        ] {
+            assert_eq!(count(reason), expected, "{reason:?}");
+        }
+    }
+}

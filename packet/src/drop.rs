@@ -196,3 +196,24 @@ impl fmt::Display for DropReason {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_name_of_its_own_and_a_sentence() {
+        let names: BTreeSet<String> = DropReason::ALL.iter().map(ToString::to_string).collect();
+        assert_eq!(names.len(), DropReason::COUNT);
+        for (number, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, number);
+            assert_eq!(reason.to_string(), reason.name());
+            let is_plain = |sign: char| matches!(sign, 'a'..='z' | '0'..='9' | '-');
+            assert!(reason.name().chars().all(is_plain), "{reason}");
+            assert!(reason.describe().ends_with('.'), "{reason}");
+        }
+        assert_eq!(DropReason::Runt.name(), "runt");
+    }
+}

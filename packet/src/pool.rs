@@ -43,3 +43,32 @@ impl Pool {
         self.free.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_come_back_last_in_first_out_and_within_the_limit() {
+        let mut pool = Pool::new(2);
+        assert!(pool.is_empty());
+        let frames = [1, 2, 3].map(|len| {
+            let mut frame = pool.take();
+            assert!(frame.append(&[len; 9]));
+            frame
+        });
+        let places = [&frames[0], &frames[1]].map(|frame| frame.bytes().as_ptr());
+        for (given, frame) in frames.into_iter().enumerate() {
+            assert_eq!(pool.len(), given.min(2));
+            pool.give(frame);
+        }
+        pool.give(Frame::copied_from(&[0; 60]).compact());
+        assert_eq!((pool.len(), pool.is_empty()), (2, false));
+        for place in places.into_iter().rev() {
+            let frame = pool.take();
+            assert!(frame.is_empty());
+            assert_eq!(frame.bytes().as_ptr(), place);
+        }
+        assert!(pool.is_empty());
+    }
+}

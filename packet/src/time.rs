@@ -77,3 +77,23 @@ impl fmt::Debug for Instant {
         write!(f, "{}.{:09}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_counted_in_nanoseconds_and_stops_at_both_ends() {
+        let at = Instant::from_millis(12_345);
+        assert_eq!(at, Instant::from_nanos(12_345_000_000));
+        assert_eq!((at.as_secs(), at.as_nanos()), (12, 12_345_000_000));
+        assert_eq!(format!("{:?}", at + Duration::from_nanos(7)), "12.345000007s");
+        let (second, mut later) = (Duration::from_secs(1), at);
+        later += second;
+        assert_eq!(later.since(at), second);
+        assert_eq!((later - second, at.since(later)), (at, Duration::ZERO));
+        assert_eq!(Instant::from_secs(u64::MAX), Instant::MAX);
+        assert_eq!((Instant::MAX + second, Instant::ZERO - second), (Instant::MAX, Instant::ZERO));
+        assert_eq!((at + Duration::MAX, at - Duration::MAX), (Instant::MAX, Instant::ZERO));
+    }
+}

@@ -161,3 +161,70 @@ impl Stats {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_of_a_frame_is_counted_once() {
+        let (first, second) = (PortId::new(0), PortId::new(3));
+        let mut stats = Stats::default();
+        stats.totals = Totals { received: 20, held: 15, ..Totals::default() };
+        for fate in [Fate::Sent, Fate::Consumed, Fate::Consumed, Fate::Held] {
+            stats.count(fate);
+        }
+        stats.drop(second, DropReason::Runt);
+        stats.drop(second, DropReason::Runt);
+        stats.drop_copy(first, DropReason::PortDown);
+        stats.drop_held(second, DropReason::NoNeighbor, 4);
+        stats.release(Fate::Sent, 5);
+        stats.release(Fate::Consumed, 2);
+        stats.release(Fate::Held, 3);
+        let expected = Totals {
+            received: 20,
+            sent: 1 + 5,
+            consumed: 2 + 2,
+            held: 15 - 4 - 5 - 2,
+            dropped: 2 + 4,
+            copies_dropped: 1,
+            ..Totals::default()
+        };
+        assert_eq!(stats.totals, expected);
+        assert!(expected.balance() && !Totals { sent: 7, ..expected }.balance());
+        let rows = [
+            (first, DropReason::PortDown, 1),
+            (second, DropReason::Runt, 2),
+            (second, DropReason::NoNeighbor, 4),
+        ];
+        assert_eq!(stats.drops().collect::<Vec<_>>(), rows);
+        stats.forget(second);
+        assert_eq!(stats.drops().collect::<Vec<_>>(), rows[..1]);
+        assert_eq!(stats.totals, expected);
+    }
+
+    #[test]
+    fn counts_without_room_are_damage() {
+        let with = |set: fn(&mut Totals, u64), count| {
+            let mut totals = Totals::default();
+            set(&mut totals, count);
+            totals.is_sound()
+        };
+        let counts: [fn(&mut Totals, u64); 10] = [
+            |totals, count| totals.received = count,
+            |totals, count| totals.sent = count,
+            |totals, count| totals.held = count,
+            |totals, count| totals.consumed = count,
+            |totals, count| totals.dropped = count,
+            |totals, count| totals.spoken = count,
+            |totals, count| totals.copies_dropped = count,
+            |totals, count| totals.errors_suppressed = count,
+            |totals, count| totals.arp_suspicious = count,
+            |totals, count| totals.arp_conflicts = count,
+        ];
+        for set in counts {
+            assert!(with(set, (1 << 61) - 1));
+            assert!(!with(set, 1 << 61));
+        }
+    }
+}

@@ -44,3 +44,21 @@ impl fmt::Debug for Vni {
         write!(f, "vni{}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vni_has_24_bits_and_reads_as_its_number() {
+        let vni = Vni::new(0xff_ffff).unwrap();
+        assert_eq!(
+            (vni.to_string(), format!("{vni:?}")),
+            ("16777215".into(), "vni16777215".into())
+        );
+        assert_eq!(Vni::new(0x100_0000), None);
+        assert_eq!(Vni::try_from(7), Ok(Vni::new(7).unwrap()));
+        let refused = Vni::try_from(0x100_0000).unwrap_err();
+        assert_eq!(refused.to_string(), "the state contradicts itself: a VNI is above 16,777,215");
+    }
+}
