@@ -1,7 +1,7 @@
 //! Joining is the inverse of cutting, and never makes a wrong checksum right.
 
 use packet::coalesce::{self, Joiner, MAX_DATAGRAMS, join_train};
-use packet::segment::segment;
+use packet::segment::{MAX_PIECES, segment};
 use packet::vlan::Tag;
 use packet::{Frame, Offload, Pool};
 use proptest::prelude::*;
@@ -320,6 +320,22 @@ fn a_run_stays_within_an_ip_packet() {
         second[18..20].copy_from_slice(&identification.to_be_bytes());
         mend(&mut second);
         assert_eq!(chained([roomy(&first), roomy(&second)]).len(), expected, "{payload}");
+    }
+}
+
+#[test]
+fn a_splice_is_of_no_more_pieces_than_a_frame_may_be_cut_into() {
+    for (pieces, fits) in [(MAX_PIECES, true), (MAX_PIECES + 1, false), (MAX_PIECES + 9, false)] {
+        let mut first = Sample { ipv6: true, flags: 0, ..plain(Carried::Tcp, 20 * pieces) };
+        let mut next = first.clone();
+        next.payload = first.payload.split_off(20 * 1000);
+        next.sequence = first.sequence.wrapping_add(20 * 1000);
+        let (first, next) = (first.super_frame(20, false), next.super_frame(20, false));
+        let mut whole = roomy(first.bytes());
+        whole.set_offload(first.offload());
+        assert_eq!(coalesce::splice(&mut whole, &next, 0), fits, "{pieces}");
+        let grown = if fits { 20 * (pieces - 1000) } else { 0 };
+        assert_eq!(whole.len(), first.len() + grown);
     }
 }
 

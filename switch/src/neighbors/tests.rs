@@ -144,3 +144,24 @@ fn who_no_longer_answers_for_a_claimed_address_is_forgotten_within_two_seconds()
         assert!(now.since(claimed) <= 2 * SECOND, "{:?}", now.since(claimed));
     }
 }
+
+#[test]
+fn a_neighbor_is_what_it_is_until_its_time_is_over_and_not_after() {
+    let (last, over) = (Duration::from_nanos(1), Instant::from_secs(130));
+    let at = |now| reachable().resolve(now, key(1), account(1));
+    assert!(matches!(at(over - last), Resolution::Known(_)));
+    assert!(matches!(at(over), Resolution::KnownAsk(_)));
+    let silent = || {
+        let mut neighbors = neighbors(6);
+        neighbors.resolve(Instant::from_secs(100), key(1), account(1));
+        while neighbors.one(key(1)).unwrap().state != NeighborState::Failed {
+            let now = neighbors.next_timeout().unwrap();
+            neighbors.due(now);
+        }
+        neighbors
+    };
+    let over = silent().next_timeout().unwrap();
+    let at = |now| silent().resolve(now, key(1), account(1));
+    assert!(matches!(at(over - last), Resolution::Unreachable));
+    assert!(matches!(at(over), Resolution::Ask { evicted: None }));
+}
