@@ -66,7 +66,7 @@ impl Tunnel {
                 self.udp(6081, &[&head, &ethernet[..]].concat(), index)
             }
             Carrier::Gue => {
-                self.udp(6080, &[&[1, ip_in_ip(is_v6), 0, 0, 5, 5, 5, 5], packet].concat(), index)
+                self.udp(6080, &[&[1, ip_in_ip(is_v6), 0, 0, 4, 4, 4, 4], packet].concat(), index)
             }
             Carrier::Fou => self.udp(5555, packet, index),
             Carrier::MplsInUdp => self.udp(6635, &label, index),
