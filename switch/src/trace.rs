@@ -380,3 +380,30 @@ impl Switch {
 
 /// Buffers kept while one event lives: a flood of released packets takes as many as it takes.
 const BUFFERS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_that_found_no_place_in_its_queue_is_dropped_though_it_was_held() {
+        let fate = |outcome, lost, is_own| {
+            let address = Ipv4Addr::new(10, 0, 0, 2);
+            let waits = Note::Waits { address, waiting: 1, lost, is_own };
+            let explanation = Explanation {
+                outcome: Some((PortId::new(1), outcome)),
+                notes: vec![(Step::Deliver, waits)],
+                last: Step::Deliver,
+                sent: Vec::new(),
+                notices: Vec::new(),
+            };
+            explanation.fate()
+        };
+        let (held, full) = (Ok(Fate::Held), Err(DropReason::NeighborQueueFull));
+        assert_eq!(fate(held, Some(Lost::Newest), false), Some(full));
+        assert_eq!(fate(held, Some(Lost::Newest), true), Some(held), "the router's own was lost");
+        assert_eq!(fate(held, Some(Lost::Oldest), false), Some(held));
+        assert_eq!(fate(held, None, false), Some(held));
+        assert_eq!(fate(Ok(Fate::Sent), Some(Lost::Newest), false), Some(Ok(Fate::Sent)));
+    }
+}
