@@ -301,7 +301,11 @@ fn padding_tags_prefixes_and_small_buffers_keep_frames_apart() {
     let mut tagged: Vec<Frame> = pieces.iter().map(|piece| roomy(piece)).collect();
     tagged[0].set_tag(Some(Tag::from_bits(1)));
     assert_eq!(chained(tagged).len(), 2);
-    assert_eq!(chained(pieces.iter().map(|piece| Frame::copied_from(piece))).len(), 2);
+    for (room, expected) in [(10, 1), (9, 2), (0, 2)] {
+        let mut first = Frame::copied_from(&[&pieces[0][..], &[0; 10][..room]].concat());
+        first.truncate(pieces[0].len());
+        assert_eq!(chained([first, roomy(&pieces[1])]).len(), expected, "room for {room}");
+    }
     let mut bytes = train(&PREFIX, &pieces).bytes().to_vec();
     bytes[6] = 43;
     assert_eq!(joined(Frame::copied_from(&bytes), pieces[0].len() + 8, 8).len(), 2);
