@@ -76,6 +76,16 @@ fn when_the_range_is_used_up_the_next_is_refused_and_nobody_shares() {
     assert_eq!(router.nat.stats().refused.no_port, 1);
 }
 
+#[test]
+fn a_range_of_one_port_serves_one_flow() {
+    let rule = Masquerade { ports: PortRange::new(5001, 5001), ..inside_rule() };
+    let mut router = Router::with(vec![rule], vec![]);
+    let to = (REMOTE, 53);
+    assert_eq!(router.exchange(s(0), (RED, 4001), to), 5001);
+    let refused = router.pass(s(0), udp((RED, 4003), to)).refused();
+    assert_eq!(refused, DropReason::NatNoPort);
+}
+
 /// NU3.
 #[test]
 fn all_ports_of_an_address_can_be_used() {
