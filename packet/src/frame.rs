@@ -388,4 +388,19 @@ mod tests {
         assert!(frame.is_empty());
         assert_eq!(frame.with_prefix(12).map(|bytes| bytes.len()), Some(12));
     }
+
+    #[test]
+    fn frames_are_equal_by_bytes_tag_and_duties_and_show_them() {
+        let frame = Frame::copied_from(&[0xab; 70]);
+        let shown = format!("Frame(70 bytes, None, Complete, {})", "ab".repeat(64));
+        assert_eq!(format!("{frame:?}"), shown);
+        assert_eq!(frame, frame.compact());
+        let mut other = frame.clone();
+        other.set_tag(Some(Tag::new(VlanId::new(7).unwrap())));
+        assert_ne!(frame, other);
+        let mut other = frame.clone();
+        other.set_offload(Offload::Checksum(Span { start: 34, offset: 16 }));
+        assert_ne!(frame, other);
+        assert_ne!(frame, Frame::copied_from(&[0xac; 70]));
+    }
 }

@@ -141,3 +141,16 @@ impl<'de> Deserialize<'de> for Bytes<'de> {
         reader.deserialize_bytes(Whole)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_a_sentence_and_counts_have_room() {
+        assert_eq!(ensure(true, "nothing"), Ok(()));
+        let damaged = ensure(false, "two flows are one").unwrap_err();
+        assert_eq!(damaged.to_string(), "the state contradicts itself: two flows are one");
+        assert!(is_count((1 << 63) - 1) && !is_count(1 << 63));
+    }
+}

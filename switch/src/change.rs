@@ -145,3 +145,42 @@ impl fmt::Display for ChangeError {
 }
 
 impl core::error::Error for ChangeError {}
+
+#[cfg(test)]
+mod tests {
+    use vxlan::Vni;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_a_sentence() {
+        let (bridge, port, interface) = (BridgeId::new(1), PortId::new(2), InterfaceId::new(3));
+        let (net, address) = ("10.0.0.0/8".parse().unwrap(), Ipv4Addr::new(10, 0, 0, 9));
+        let (vni, mac) = (Vni::new(42).unwrap(), Mac([2, 0, 0, 0, 0, 1]));
+        let vtep = RemoteVtep { underlay: port, vni, remote: address };
+        for (error, sentence) in [
+            (ChangeError::NoBridge(bridge), "there is no bridge1"),
+            (ChangeError::NoPort(port), "there is no port2"),
+            (ChangeError::NoInterface(interface), "there is no interface3"),
+            (ChangeError::NoRoute(net), "there is no route to 10.0.0.0/8"),
+            (ChangeError::NoStation(mac), "no station 02:00:00:00:00:01 is known there"),
+            (ChangeError::NoNeighbor(address), "no neighbour 10.0.0.9 is known there"),
+            (ChangeError::BridgeInUse(bridge), "bridge1 still has ports or router addresses"),
+            (ChangeError::SegmentTaken(interface), "interface3 is on that segment already"),
+            (ChangeError::Overlap(net, net), "10.0.0.0/8 overlaps 10.0.0.0/8"),
+            (ChangeError::NotUnderlay(port), "no datagrams come in on port2"),
+            (
+                ChangeError::VtepTaken(vtep, port),
+                "port2 has the remote 10.0.0.9 with VNI 42 already",
+            ),
+            (
+                ChangeError::UnderlayInUse(port, PortId::new(4)),
+                "datagrams of port4 come in on port2",
+            ),
+            (ChangeError::NotAStation(mac), "02:00:00:00:00:01 cannot be a station's address"),
+            (ChangeError::Full, "the table is full"),
+        ] {
+            assert_eq!(error.to_string(), sentence);
+        }
+    }
+}
