@@ -169,8 +169,8 @@ mod tests {
     #[test]
     fn every_end_of_a_frame_is_counted_once() {
         let (first, second) = (PortId::new(0), PortId::new(3));
-        let mut stats = Stats::default();
-        stats.totals = Totals { received: 20, held: 15, ..Totals::default() };
+        let totals = Totals { received: 20, held: 15, ..Totals::default() };
+        let mut stats = Stats { totals, drops: Vec::new() };
         for fate in [Fate::Sent, Fate::Consumed, Fate::Consumed, Fate::Held] {
             stats.count(fate);
         }
