@@ -12,6 +12,7 @@ use crate::masquerade::{Mapping, PortPolicy};
 use crate::nat::Nat;
 use crate::revalidation::Path;
 use crate::rules::Listeners;
+use crate::sweep::WITH_A_FLOW;
 use crate::table::Holdings;
 use crate::tcp::Tcp;
 use crate::tuple::{Direction, Tuple};
@@ -85,6 +86,7 @@ impl Nat {
         let account = Account::new(&original, new.port);
         // What is closed takes no room and no port.
         self.collect(now);
+        self.sweep_places(WITH_A_FLOW);
         if new.mapping.is_some_and(|id| !self.leads(id, &new)) {
             return Err(DropReason::NatNoFlow);
         }

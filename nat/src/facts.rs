@@ -97,7 +97,7 @@ impl Nat {
     /// The living flow of a packet, if there is one.
     pub fn flow_of(&self, now: Instant, sent: &SentPacket) -> Option<FlowMatch> {
         let (id, direction) = self.table.find(&self.hashes, &sent.key?)?;
-        let flow = self.table.get(id).filter(|flow| flow.is_living(now))?;
+        let flow = self.table.get(id).filter(|flow| flow.is_living(now) && !self.has_ended(id))?;
         if self.is_reopened(id, sent.transport) {
             return None;
         }

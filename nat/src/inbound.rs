@@ -121,7 +121,9 @@ impl Nat {
             PortOwner::Nobody => Ok(None),
             PortOwner::Flows => Err(DropReason::NatFiltered),
             PortOwner::Mapping(id, entry) => {
-                if !self.admits(transport, tuple, id, &entry, arrival, owner) {
+                // The mapping's flows may all be of those that a change has ended.
+                if self.is_sweeping() || !self.admits(transport, tuple, id, &entry, arrival, owner)
+                {
                     return Err(DropReason::NatFiltered);
                 }
                 Ok(Some(Redirection {

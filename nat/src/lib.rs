@@ -41,6 +41,7 @@ mod revalidation;
 pub mod rules;
 mod slab;
 pub mod stats;
+mod sweep;
 mod table;
 mod tcp;
 pub mod translated;

@@ -10,7 +10,7 @@
 
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packet::snapshot::{Damaged, ensure};
 use packet::{DropReason, Instant, InterfaceId, Protocol};
@@ -162,9 +162,9 @@ impl Mappings {
         }
     }
 
-    /// Forgets the ports of an external address; its flows must be gone.
-    pub(crate) fn forget_address(&mut self, external: Ipv4Addr) {
-        self.pools.retain(|pool| pool.address != external);
+    /// Forgets the ports of external addresses that no flow has. One that came back meanwhile has some.
+    pub(crate) fn forget_addresses(&mut self, gone: &BTreeSet<Ipv4Addr>) {
+        self.pools.retain(|pool| !gone.contains(&pool.address) || pool.in_use() > 0);
     }
 
     pub(crate) fn owner_of(&self, protocol: Protocol, external: Ipv4Addr, port: u16) -> PortOwner {

@@ -15,6 +15,8 @@
 use core::fmt;
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
+use core::ops::Range;
+use std::collections::VecDeque;
 
 use packet::snapshot::{Damaged, ensure};
 use packet::{DropReason, Instant, InterfaceId, Transport};
@@ -28,6 +30,7 @@ use crate::mapping::Mappings;
 use crate::revalidation::Path;
 use crate::rules::{Listeners, Rules};
 use crate::stats::Stats;
+use crate::sweep::Sweep;
 use crate::table::{Due, FlowId, Table};
 use crate::tcp::Tcp;
 use crate::tuple::{Direction, Tuple};
@@ -54,6 +57,8 @@ pub struct Nat {
     pub(crate) mappings: Mappings,
     /// The counts that no table keeps; the others are zero here.
     pub(crate) counts: Stats,
+    /// Changes that have ended flows which are still in the table.
+    pub(crate) sweeps: VecDeque<Sweep>,
     /// The latest time that a packet or a timer told.
     pub(crate) latest: Instant,
     seed: u64,
@@ -73,6 +78,7 @@ impl Nat {
             accounts: Accounts::new(),
             mappings: Mappings::new(),
             counts: Stats::default(),
+            sweeps: VecDeque::new(),
             latest: Instant::ZERO,
             seed: mix(!seed),
             draws: 0,
@@ -80,19 +86,17 @@ impl Nat {
     }
 
     /// Replaces the rules. Flows that the new rules would translate otherwise end, except those
-    /// that `keep` and connections that are established. Looks at every flow, unless the rules are
-    /// the ones in force.
+    /// that `keep` and connections that are established. Their places are free after some rounds of
+    /// [`Nat::sweep`].
     pub fn set_rules(&mut self, rules: Rules) {
         if rules == self.rules {
             return;
         }
         let listeners = Listeners::new(&rules.publish);
-        let before = (
-            core::mem::replace(&mut self.rules, rules),
-            core::mem::replace(&mut self.listeners, listeners),
-        );
+        let before = core::mem::replace(&mut self.rules, rules);
+        let heard_before = core::mem::replace(&mut self.listeners, listeners);
         self.mappings.publish(&self.listeners);
-        self.revalidate((&before.0, &before.1));
+        self.sweep_rules(before, heard_before);
         self.reserve();
     }
 
@@ -162,35 +166,47 @@ impl Nat {
     pub fn expire(&mut self, now: Instant) {
         self.table.settle();
         self.collect(now);
+        self.sweep();
     }
 
     /// When [`Nat::expire`] has something to do, if ever. May turn out early.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.table.next_timeout()
+        if self.is_sweeping() { Some(self.latest) } else { self.table.next_timeout() }
     }
 
     /// Living flows, in the order of their places in the table.
     pub fn flows(&self, now: Instant) -> impl Iterator<Item = FlowView> {
-        let living = self.table.iter().filter(move |flow| flow.is_living(now));
-        living.map(move |flow| FlowView::of(now, flow))
+        self.flows_at(now, 0..u32::MAX)
     }
 
-    /// Ends the flows that `keep` does not want, seen as of the latest time told; returns how many.
-    pub fn flush(&mut self, mut keep: impl FnMut(&FlowView) -> bool) -> usize {
-        let now = self.latest;
-        self.flush_where(|flow| !keep(&FlowView::of(now, flow)))
+    /// Living flows in these places of the table, in order.
+    pub fn flows_at(&self, now: Instant, places: Range<u32>) -> impl Iterator<Item = FlowView> {
+        let places = places.start..places.end.min(self.places());
+        places.filter_map(move |number| {
+            let (flow, _) = self.table.held(number)?;
+            let lives = flow.is_living(now) && !(self.is_sweeping() && self.is_swept(number));
+            lives.then(|| FlowView::of(now, flow))
+        })
     }
 
-    /// Ends the flows that stand under an address that is no longer the router's, and forgets its
-    /// ports; returns how many flows.
-    pub fn forget_address(&mut self, external: Ipv4Addr) -> usize {
-        let ended = self.flush_where(|flow| {
-            let (original, reply) = (flow.tuple(Direction::Original), flow.tuple(Direction::Reply));
-            let stands_in = reply.destination == external && original.source != external;
-            let published = original.destination == external && reply.source != external;
-            stands_in || published
-        });
-        self.mappings.forget_address(external);
+    /// One more than the highest place that has ever held a flow.
+    pub const fn places(&self) -> u32 {
+        self.table.bound()
+    }
+
+    /// Ends the flows in these places that `keep` does not want, seen as of the latest time told; returns how many.
+    pub fn flush(&mut self, places: Range<u32>, mut keep: impl FnMut(&FlowView) -> bool) -> usize {
+        let before = self.table.len();
+        for number in places.start..places.end.min(self.places()) {
+            if let Some((flow, _)) = self.table.held(number)
+                && !keep(&FlowView::of(self.latest, flow))
+                && let Some(id) = self.table.id(number)
+            {
+                self.end(self.latest, id);
+            }
+        }
+        let ended = before - self.table.len();
+        self.counts.flushed += ended as u64;
         ended
     }
 
@@ -230,11 +246,12 @@ impl Nat {
     #[inline]
     pub(crate) fn find(&mut self, now: Instant, tuple: &Tuple) -> Option<(FlowId, Direction)> {
         let (id, direction) = self.table.find(&self.hashes, tuple)?;
-        if self.table.get(id)?.is_living(now) {
+        let is_living = self.table.get(id)?.is_living(now);
+        if is_living && !self.has_ended(id) {
             return Some((id, direction));
         }
         self.end(now, id);
-        self.counts.expired += 1;
+        *if is_living { &mut self.counts.flushed } else { &mut self.counts.expired } += 1;
         None
     }
 
@@ -249,10 +266,17 @@ impl Nat {
         if let Some(hint) = hint
             && let Some((id, direction)) = self.table.find_at(hint.get() - 1, tuple)
             && self.table.get(id)?.is_living(now)
+            && !self.has_ended(id)
         {
             return Some((id, direction));
         }
         self.find(now, tuple)
+    }
+
+    /// Whether a change has ended a flow that is still in the table.
+    #[inline]
+    pub(crate) fn has_ended(&self, id: FlowId) -> bool {
+        self.is_sweeping() && self.is_swept(id.number())
     }
 
     /// Whether a packet of this flow's tuple is not the flow's, but opens the connection anew (RFC
@@ -311,6 +335,7 @@ impl Nat {
         self.table.reindex(&self.hashes);
         self.accounts.reindex(&self.hashes);
         self.mappings.reindex(&self.hashes, self.table.len())?;
+        self.mend_sweeps()?;
         self.check_room()?;
         self.reserve();
         Ok(())
@@ -318,21 +343,6 @@ impl Nat {
 
     pub(crate) const fn count_refused(&mut self, reason: DropReason) {
         self.counts.refused.count(reason);
-    }
-
-    fn flush_where(&mut self, mut unwanted: impl FnMut(&Flow) -> bool) -> usize {
-        let before = self.table.len();
-        for number in 0..self.table.bound() {
-            let id = self.table.id(number);
-            if let Some(id) = id
-                && self.table.get(id).is_some_and(&mut unwanted)
-            {
-                self.end(self.latest, id);
-            }
-        }
-        let ended = before - self.table.len();
-        self.counts.flushed += ended as u64;
-        ended
     }
 
     /// Sets memory aside once there is a rule: 40 MB of addresses at the default limits, none of it

@@ -106,26 +106,6 @@ impl Rules {
 }
 
 impl Nat {
-    /// Ends the flows of which the rules say something else than `before`.
-    pub(crate) fn revalidate(&mut self, before: (&Rules, &Listeners)) {
-        let (rules, listeners) = (self.rules.clone(), self.listeners.clone());
-        let places = 0..self.table.bound();
-        let ends = |number: &u32| {
-            self.table.held(*number).is_some_and(|(flow, held)| {
-                let was = Verdict::of(flow, held.path, before);
-                let is = Verdict::of(flow, held.path, (&rules, &listeners));
-                !was.keep && !flow.is_established() && !was.is_same(&is, flow)
-            })
-        };
-        let changed: Vec<u32> = places.filter(ends).collect();
-        for number in changed {
-            if let Some(id) = self.table.id(number) {
-                self.end(self.latest, id);
-                self.counts.flushed += 1;
-            }
-        }
-    }
-
     /// Whether a packet of a flow may leave through `out` as its flow's packets do.
     pub(crate) fn may_egress(
         &mut self,
@@ -154,6 +134,17 @@ impl Nat {
             }
         }
     }
+}
+
+/// Whether a flow that was begun under the rules `before` goes on under those `after`.
+pub(crate) fn still_holds(
+    flow: &Flow,
+    path: Path,
+    before: (&Rules, &Listeners),
+    after: (&Rules, &Listeners),
+) -> bool {
+    let was = Verdict::of(flow, path, before);
+    was.keep || flow.is_established() || was.is_same(&Verdict::of(flow, path, after), flow)
 }
 
 impl Verdict {

@@ -23,6 +23,13 @@ pub(crate) struct FlowId {
     births: u32,
 }
 
+impl FlowId {
+    /// The place.
+    pub(crate) const fn number(self) -> u32 {
+        self.number
+    }
+}
+
 /// What a flow holds beside its place; only its birth and its end look here.
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Holdings {
@@ -280,9 +287,16 @@ impl Table {
         self.wheel.next()
     }
 
-    /// All flows, dead ones not yet collected included, in the order of their places.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Flow> {
-        self.flows.iter().map(|(_, flow)| flow)
+    /// How many flows have been born.
+    pub(crate) const fn births(&self) -> u32 {
+        self.births
+    }
+
+    /// Whether the flow in this place was there when so many had been born.
+    pub(crate) fn is_born_by(&self, number: u32, births: u32) -> bool {
+        let age = self.births.wrapping_sub(births);
+        let place = self.holdings.get(number as usize);
+        place.is_some_and(|(birth, _)| self.births.wrapping_sub(*birth) >= age)
     }
 
     /// One more than the highest place in use.

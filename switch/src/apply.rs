@@ -1,229 +1,416 @@
-//! How a change is made: checked first, so that it is all or nothing.
+//! How a change set is made: checked first, so that it is all or nothing.
+//!
+//! What the configuration alone can refuse is found in [`draft`](crate::draft). What depends on tables that packets fill is
+//! asked here, ahead of the first change and of the tables as they are then: a station or a neighbour that another
+//! change of the set happens to forget counts as known.
 
 use core::net::Ipv4Addr;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
-use vxlan::RemoteVtep;
 
 use crate::bridge::{Bridge, BridgeSettings};
 use crate::change::{Change, ChangeError};
+use crate::draft::{Draft, Prepared};
+use crate::flows::{ALL_FLOWS, FlowFilter};
 use crate::interface::{InterfaceSettings, Link};
 use crate::limiter::Limiter;
-use crate::neighbors::{Full, Key, NeighborView};
+use crate::neighbors::{Key, NeighborView};
 use crate::outbox::Outbox;
 use crate::port::{PortSettings, Role, Tunnel};
-use crate::routes::Hop;
+use crate::routes::Routes;
 use crate::station::{Location, Origin};
 use crate::switch::Switch;
 
-/// Checks a change, then makes it.
-pub(crate) fn apply(
-    switch: &mut Switch,
-    now: Instant,
-    change: Change,
-    out: &mut Outbox,
-) -> Result<(), ChangeError> {
-    match change {
-        Change::SetBridge(id, settings) => set_bridge(switch, id, settings),
-        Change::DeleteBridge(id) => delete_bridge(switch, id),
-        Change::SetPort(id, settings) => set_port(switch, now, id, settings, out),
-        Change::DeletePort(id) => delete_port(switch, now, id, out),
-        Change::AnnounceStation(id, mac, addresses) => {
-            announce_station(switch, now, id, mac, &addresses, out)
-        }
-        Change::SetInterface(id, settings) => set_interface(switch, now, id, settings, out),
-        Change::DeleteInterface(id) => delete_interface(switch, now, id, out),
-        Change::SetRoute(route) => {
-            if let Hop::Interface(id) = route.hop
-                && switch.router.interfaces.get(id).is_none()
-            {
-                return Err(ChangeError::NoInterface(id));
-            }
-            switch.router.routes.write(route);
-            switch.router.routes.rebuild(&switch.router.interfaces);
-            Ok(())
-        }
-        Change::DeleteRoute(to) => {
-            let known = switch.router.routes.erase(to);
-            switch.router.routes.rebuild(&switch.router.interfaces);
-            known.then_some(()).ok_or(ChangeError::NoRoute(to))
-        }
-        Change::SetRules(rules) => {
-            let before = switch.nat.rules().clone();
-            switch.nat.set_rules(rules);
-            switch.end_untranslated(&before, out);
-            Ok(())
-        }
-        Change::SetLimits(limits) => {
-            switch.nat.set_limits(limits);
-            Ok(())
-        }
-        Change::SetLifetimes(lifetimes) => {
-            switch.nat.set_lifetimes(lifetimes);
-            Ok(())
-        }
-        Change::SetNeighborLimits { capacity, reachable, stale } => {
-            let neighbors = &mut switch.router.neighbors;
-            neighbors.capacity = at_least(capacity, 1)?;
-            (neighbors.reachable, neighbors.stale) = (reachable, stale);
-            Ok(())
-        }
-        Change::SetErrorRate { rate, burst } => {
-            switch.router.errors = Limiter::new(rate, burst);
-            Ok(())
-        }
-        Change::PinStation(bridge, vlan, mac, to) => pin(switch, now, bridge, vlan, mac, to),
-        Change::DeleteStation(id, vlan, mac) => {
-            let bridge = switch.bridges.get_mut(id).ok_or(ChangeError::NoBridge(id))?;
-            let own = matches!(bridge.fdb.find(mac, vlan), Some(Location::Router(_)));
-            let removed = !own && bridge.fdb.remove(mac, vlan);
-            removed.then_some(()).ok_or(ChangeError::NoStation(mac))
-        }
-        Change::FlushStations(only, port) => {
-            if let Some(id) = only {
-                let bridge = switch.bridges.get_mut(id).ok_or(ChangeError::NoBridge(id))?;
-                bridge.fdb.flush(port);
-            } else {
-                switch.bridges.iter_mut().for_each(|bridge| {
-                    bridge.fdb.flush(port);
-                });
-            }
-            Ok(())
-        }
-        Change::PinNeighbor(id, address, mac) => {
-            switch.router.interfaces.get(id).ok_or(ChangeError::NoInterface(id))?;
-            station(mac)?;
-            let key = Key::new(id, address);
-            let evicted =
-                switch.router.neighbors.pin(key, mac).map_err(|Full| ChangeError::Full)?;
-            switch.end_evicted(evicted);
-            switch.release(now, key, mac, out);
-            Ok(())
-        }
-        Change::DeleteNeighbor(id, address) => {
-            let key = Key::new(id, address);
-            let known = switch.router.neighbors.remove(key);
-            switch.give_up(now, key, out);
-            known.then_some(()).ok_or(ChangeError::NoNeighbor(address))
-        }
-        Change::FlushNeighbors => {
-            forget_neighbors(switch, now, |neighbor| !neighbor.is_static(), out);
-            Ok(())
-        }
-        Change::FlushFlows => {
-            switch.nat.flush(|_| false);
-            Ok(())
-        }
-        Change::EndFlows(filter) => {
-            switch.end_flows(&filter);
-            Ok(())
-        }
+impl Switch {
+    /// Makes one change.
+    ///
+    /// # Errors
+    /// Says what the change contradicts; then nothing has changed.
+    pub fn apply(
+        &mut self,
+        now: Instant,
+        change: Change,
+        out: &mut Outbox,
+    ) -> Result<(), ChangeError> {
+        self.apply_all(now, vec![change], out)
     }
-}
 
-fn forget_neighbors(
-    switch: &mut Switch,
-    now: Instant,
-    forget: impl Fn(&NeighborView) -> bool,
-    out: &mut Outbox,
-) {
-    for key in switch.router.neighbors.flush(forget) {
-        switch.give_up(now, key, out);
+    /// Makes changes in order, all of them or none.
+    ///
+    /// # Errors
+    /// Says what the first change contradicts that cannot be made; then nothing has changed.
+    pub fn apply_all(
+        &mut self,
+        now: Instant,
+        changes: Vec<Change>,
+        out: &mut Outbox,
+    ) -> Result<(), ChangeError> {
+        let mut prepared = self.draft().prepare(changes)?;
+        self.commit(now, &mut prepared, out)
     }
-}
 
-fn at_least<T: PartialOrd>(value: T, least: T) -> Result<T, ChangeError> {
-    if value >= least { Ok(value) } else { Err(ChangeError::TooSmall) }
-}
+    /// What the switch is told to be, to prepare changes without it: whoever has the switch in a lock need not hold that
+    /// for longer than [`Switch::commit`] takes.
+    pub fn draft(&self) -> Draft {
+        Draft::of(self)
+    }
 
-fn station(mac: Mac) -> Result<(), ChangeError> {
-    mac.is_station().then_some(()).ok_or(ChangeError::NotAStation(mac))
-}
-
-fn set_bridge(
-    switch: &mut Switch,
-    id: BridgeId,
-    settings: BridgeSettings,
-) -> Result<(), ChangeError> {
-    at_least(settings.capacity, 1)?;
-    match switch.bridges.get_mut(id) {
-        Some(bridge) => {
-            bridge.fdb.resize(settings.capacity, settings.ageing);
-            if settings.hub {
-                bridge.fdb.flush(None);
-            }
-            bridge.settings = settings;
+    /// Makes changes that were prepared. Prepared for another configuration than there is now, they are prepared anew.
+    /// What they replace is left in `prepared`: dropping it takes time too.
+    ///
+    /// # Errors
+    /// Says what the first change contradicts that cannot be made; then nothing has changed.
+    pub fn commit(
+        &mut self,
+        now: Instant,
+        prepared: &mut Prepared,
+        out: &mut Outbox,
+    ) -> Result<(), ChangeError> {
+        if prepared.revision != self.revision {
+            *prepared = self.draft().prepare(core::mem::take(&mut prepared.changes))?;
         }
-        None => {
-            let hasher = switch.seeds.hasher();
-            switch.bridges.insert(id, Bridge::new(hasher, settings));
-        }
-    }
-    Ok(())
-}
-
-fn delete_bridge(switch: &mut Switch, id: BridgeId) -> Result<(), ChangeError> {
-    let bridge = switch.bridges.get(id).ok_or(ChangeError::NoBridge(id))?;
-    let mut interfaces = switch.router.interfaces.iter();
-    let has_interface =
-        interfaces.any(|(_, own)| matches!(own.link, Link::Vlan { bridge, .. } if bridge == id));
-    if !bridge.ports.is_empty() || has_interface {
-        return Err(ChangeError::BridgeInUse(id));
-    }
-    switch.bridges.remove(id);
-    Ok(())
-}
-
-fn set_port(
-    switch: &mut Switch,
-    now: Instant,
-    id: PortId,
-    mut settings: PortSettings,
-    out: &mut Outbox,
-) -> Result<(), ChangeError> {
-    at_least(settings.mtu, 68)?;
-    if let Role::Tunnel(_, Tunnel { remotes, .. }) = &mut settings.role {
-        let mut known = BTreeSet::new();
-        remotes.retain(|remote| known.insert(*remote));
-    }
-    let bridge = settings.role.membership().map(|member| member.bridge);
-    if let Some(bridge) = bridge {
-        switch.bridges.get(bridge).ok_or(ChangeError::NoBridge(bridge))?;
-    }
-    let old = switch.ports.get(id).map(|old| &old.settings.role);
-    if old == Some(&Role::Underlay) && settings.role != Role::Underlay {
-        no_tunnel_on(switch, id)?;
-    }
-    let same_segment = old.is_some_and(|old| is_same_segment(old, &settings.role));
-    match &settings.role {
-        Role::Tunnel(_, tunnel) => set_far_ends(switch, id, tunnel)?,
-        Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => switch.tunnels.remove(id),
-    }
-    if !same_segment {
-        leave_bridges(switch, now, id, out);
-    }
-    if let Role::Tunnel(_, Tunnel { remotes, .. }) = &settings.role {
-        let gone = |place| match place {
-            Location::Peer { tunnel, remote } => tunnel == id && !remotes.contains(&remote),
-            Location::Port(_) | Location::Router(_) => false,
+        self.check_known(&prepared.changes)?;
+        self.revision += 1;
+        let mut laying = Laying {
+            left: prepared.changes.iter().filter(|change| lays_routes(change)).count(),
+            routes: prepared.routes.as_mut(),
         };
-        switch.forget_neighbors_behind(now, id, gone, out);
-        if let Some(bridge) = bridge.and_then(|bridge| switch.bridges.get_mut(bridge)) {
-            bridge.fdb.forget(gone);
+        for change in prepared.changes.drain(..) {
+            self.forget_ways();
+            self.make(now, change, &mut laying, out);
+        }
+        self.nat.sweep();
+        Ok(())
+    }
+
+    /// Finds the first change that needs something known which is not, or room where there is none.
+    fn check_known(&self, changes: &[Change]) -> Result<(), ChangeError> {
+        let mut stations = BTreeMap::new();
+        let mut neighbors = BTreeMap::new();
+        let pins = changes.iter().any(|change| matches!(change, Change::PinNeighbor(..)));
+        let mut pinned = if pins { self.router.neighbors.pinned() } else { BTreeSet::new() };
+        let mut capacity = self.router.neighbors.capacity;
+        for change in changes {
+            match change {
+                Change::PinStation(id, vlan, mac, _) => {
+                    stations.insert((*id, *vlan, *mac), true);
+                }
+                Change::DeleteStation(id, vlan, mac) => {
+                    let known = stations.insert((*id, *vlan, *mac), false);
+                    if !known.unwrap_or_else(|| self.has_station(*id, *vlan, *mac)) {
+                        return Err(ChangeError::NoStation(*mac));
+                    }
+                }
+                Change::PinNeighbor(id, address, _) => {
+                    let key = Key::new(*id, *address);
+                    neighbors.insert(key, true);
+                    if pinned.len() >= capacity && !pinned.contains(&key) {
+                        return Err(ChangeError::Full);
+                    }
+                    pinned.insert(key);
+                }
+                Change::DeleteNeighbor(id, address) => {
+                    let key = Key::new(*id, *address);
+                    let known = neighbors.insert(key, false);
+                    if !known.unwrap_or_else(|| self.router.neighbors.one(key).is_some()) {
+                        return Err(ChangeError::NoNeighbor(*address));
+                    }
+                    pinned.remove(&key);
+                }
+                Change::SetInterface(id, settings) => {
+                    pinned.retain(|key| key.interface() != *id || settings.reaches(key.address()));
+                }
+                Change::DeleteInterface(id) => pinned.retain(|key| key.interface() != *id),
+                Change::SetNeighborLimits { capacity: new, .. } => capacity = *new,
+                Change::SetBridge(..)
+                | Change::DeleteBridge(_)
+                | Change::SetPort(..)
+                | Change::DeletePort(_)
+                | Change::AnnounceStation(..)
+                | Change::SetRoute(_)
+                | Change::DeleteRoute(_)
+                | Change::SetRules(_)
+                | Change::SetLimits(_)
+                | Change::SetLifetimes(_)
+                | Change::SetErrorRate { .. }
+                | Change::FlushStations(..)
+                | Change::FlushNeighbors
+                | Change::FlushFlows
+                | Change::EndFlows(..) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a station is known that is not the router itself.
+    fn has_station(&self, id: BridgeId, vlan: VlanId, mac: Mac) -> bool {
+        let place = self.bridges.get(id).and_then(|bridge| bridge.fdb.find(mac, vlan));
+        place.is_some_and(|place| !matches!(place, Location::Router(_)))
+    }
+
+    /// Makes a change that has been checked.
+    fn make(&mut self, now: Instant, change: Change, laying: &mut Laying<'_>, out: &mut Outbox) {
+        match change {
+            Change::SetBridge(id, settings) => self.set_bridge(id, settings),
+            Change::DeleteBridge(id) => drop(self.bridges.remove(id)),
+            Change::SetPort(id, settings) => self.set_port(now, id, settings, out),
+            Change::DeletePort(id) => self.delete_port(now, id, out),
+            Change::AnnounceStation(id, mac, addresses) => {
+                self.announce_station(now, id, mac, &addresses, out);
+            }
+            Change::SetInterface(id, settings) => {
+                self.set_interface(now, id, settings, laying, out);
+            }
+            Change::DeleteInterface(id) => self.delete_interface(now, id, laying, out),
+            Change::SetRoute(_) | Change::DeleteRoute(_) => laying.step(&mut self.router.routes),
+            Change::SetRules(rules) => {
+                let before = self.nat.rules().clone();
+                self.nat.set_rules(rules);
+                self.end_untranslated(&before, out);
+            }
+            Change::SetLimits(limits) => self.nat.set_limits(limits),
+            Change::SetLifetimes(lifetimes) => self.nat.set_lifetimes(lifetimes),
+            Change::SetNeighborLimits { capacity, reachable, stale } => {
+                let neighbors = &mut self.router.neighbors;
+                neighbors.capacity = capacity;
+                (neighbors.reachable, neighbors.stale) = (reachable, stale);
+            }
+            Change::SetErrorRate { rate, burst } => self.router.errors = Limiter::new(rate, burst),
+            Change::PinStation(id, vlan, mac, to) => {
+                if let Some(bridge) = self.bridges.get_mut(id) {
+                    bridge.fdb.pin(now, mac, vlan, to, Origin::Static);
+                }
+            }
+            Change::DeleteStation(id, vlan, mac) => {
+                if self.has_station(id, vlan, mac)
+                    && let Some(bridge) = self.bridges.get_mut(id)
+                {
+                    bridge.fdb.remove(mac, vlan);
+                }
+            }
+            Change::FlushStations(Some(id), port) => {
+                if let Some(bridge) = self.bridges.get_mut(id) {
+                    bridge.fdb.flush(port);
+                }
+            }
+            Change::FlushStations(None, port) => {
+                for bridge in self.bridges.iter_mut() {
+                    bridge.fdb.flush(port);
+                }
+            }
+            Change::PinNeighbor(id, address, mac) => {
+                let key = Key::new(id, address);
+                if let Ok(evicted) = self.router.neighbors.pin(key, mac) {
+                    self.end_evicted(evicted);
+                    self.release(now, key, mac, out);
+                }
+            }
+            Change::DeleteNeighbor(id, address) => {
+                let key = Key::new(id, address);
+                self.router.neighbors.remove(key);
+                self.give_up(now, key, out);
+            }
+            Change::FlushNeighbors => {
+                self.forget_neighbors(now, |neighbor| !neighbor.is_static(), out);
+            }
+            Change::FlushFlows => self.end_flows(&FlowFilter::default(), ALL_FLOWS),
+            Change::EndFlows(filter, places) => self.end_flows(&filter, places),
         }
     }
-    if let Some(bridge) = bridge.and_then(|bridge| switch.bridges.get_mut(bridge))
-        && !bridge.ports.contains(&id)
-    {
-        bridge.ports.push(id);
-        bridge.ports.sort_unstable();
+
+    fn forget_neighbors(
+        &mut self,
+        now: Instant,
+        forget: impl Fn(&NeighborView) -> bool,
+        out: &mut Outbox,
+    ) {
+        for key in self.router.neighbors.flush(forget) {
+            self.give_up(now, key, out);
+        }
     }
-    switch.ports.set(id, settings);
-    if !same_segment {
-        switch.announce_on(id, out);
+
+    fn set_bridge(&mut self, id: BridgeId, settings: BridgeSettings) {
+        match self.bridges.get_mut(id) {
+            Some(bridge) => {
+                bridge.fdb.resize(settings.capacity, settings.ageing);
+                if settings.hub {
+                    bridge.fdb.flush(None);
+                }
+                bridge.settings = settings;
+            }
+            None => {
+                let hasher = self.seeds.hasher();
+                self.bridges.insert(id, Bridge::new(hasher, settings));
+            }
+        }
     }
-    Ok(())
+
+    fn set_port(&mut self, now: Instant, id: PortId, mut settings: PortSettings, out: &mut Outbox) {
+        if let Role::Tunnel(_, Tunnel { remotes, .. }) = &mut settings.role {
+            let mut known = BTreeSet::new();
+            remotes.retain(|remote| known.insert(*remote));
+        }
+        let bridge = settings.role.membership().map(|member| member.bridge);
+        let old = self.ports.get(id).map(|old| &old.settings.role);
+        let same_segment = old.is_some_and(|old| is_same_segment(old, &settings.role));
+        match &settings.role {
+            Role::Tunnel(_, tunnel) => self.tunnels.set(id, tunnel.remote_vteps()),
+            Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => self.tunnels.remove(id),
+        }
+        if !same_segment {
+            self.leave_bridges(now, id, out);
+        }
+        if let Role::Tunnel(_, Tunnel { remotes, .. }) = &settings.role {
+            let gone = |place| match place {
+                Location::Peer { tunnel, remote } => tunnel == id && !remotes.contains(&remote),
+                Location::Port(_) | Location::Router(_) => false,
+            };
+            self.forget_neighbors_behind(now, id, gone, out);
+            if let Some(bridge) = bridge.and_then(|bridge| self.bridges.get_mut(bridge)) {
+                bridge.fdb.forget(gone);
+            }
+        }
+        if let Some(bridge) = bridge.and_then(|bridge| self.bridges.get_mut(bridge))
+            && let Err(at) = bridge.ports.binary_search(&id)
+        {
+            bridge.ports.insert(at, id);
+        }
+        self.ports.set(id, settings);
+        if !same_segment {
+            self.announce_on(id, out);
+        }
+    }
+
+    fn leave_bridges(&mut self, now: Instant, id: PortId, out: &mut Outbox) {
+        self.forget_neighbors_behind(now, id, |place| place.port() == Some(id), out);
+        for bridge in self.bridges.iter_mut() {
+            bridge.ports.retain(|port| *port != id);
+            bridge.fdb.remove_port(id);
+        }
+    }
+
+    fn delete_port(&mut self, now: Instant, id: PortId, out: &mut Outbox) {
+        self.ports.remove(id);
+        self.tunnels.remove(id);
+        self.leave_bridges(now, id, out);
+        self.stats.forget(id);
+    }
+
+    fn announce_station(
+        &mut self,
+        now: Instant,
+        id: PortId,
+        mac: Mac,
+        addresses: &[Ipv4Addr],
+        out: &mut Outbox,
+    ) {
+        let member = self.ports.get(id).and_then(|port| port.settings.role.membership());
+        let bridge = member.map(|member| member.bridge);
+        let vlan = member.and_then(|member| member.vlans.admit(None).ok());
+        let segment = bridge.zip(vlan);
+        let interface = segment.and_then(|(bridge, vlan)| self.router.interfaces.on(bridge, vlan));
+        self.forget_neighbors_behind(now, id, |place| place.port() == Some(id), out);
+        // Packets that wait for the address go on waiting: the announcement is what they wait for.
+        let elsewhere = |neighbor: &NeighborView| {
+            let here =
+                Some(neighbor.interface) == interface && addresses.contains(&neighbor.address);
+            here && !neighbor.is_static() && neighbor.mac.is_some_and(|known| known != mac)
+        };
+        self.forget_neighbors(now, elsewhere, out);
+        if let Some(bridge) = bridge.and_then(|bridge| self.bridges.get_mut(bridge)) {
+            bridge.fdb.flush(Some(id));
+        }
+        for address in addresses {
+            self.announce_for(now, id, mac, *address, out);
+        }
+    }
+
+    fn set_interface(
+        &mut self,
+        now: Instant,
+        id: InterfaceId,
+        settings: InterfaceSettings,
+        laying: &mut Laying<'_>,
+        out: &mut Outbox,
+    ) {
+        let old = self.router.interfaces.get(id).cloned();
+        if let Some(old) = &old {
+            self.unpin_own(old);
+            let gone = |net: &&Ipv4Net| !settings.owns(net.addr());
+            for net in old.addresses.iter().filter(gone) {
+                self.nat.forget_address(net.addr());
+            }
+        }
+        if let Link::Vlan { bridge, vlan } = settings.link
+            && let Some(bridge) = self.bridges.get_mut(bridge)
+        {
+            bridge.fdb.pin(now, settings.mac, vlan, Location::Router(id), Origin::Own);
+        }
+        self.router.interfaces.set(id, settings.clone());
+        laying.step(&mut self.router.routes);
+        if old.is_some() {
+            let gone = |n: &NeighborView| n.interface == id && !settings.reaches(n.address);
+            self.forget_neighbors(now, gone, out);
+        }
+        if old.as_ref() != Some(&settings) {
+            self.announce(id, out);
+        }
+    }
+
+    fn delete_interface(
+        &mut self,
+        now: Instant,
+        id: InterfaceId,
+        laying: &mut Laying<'_>,
+        out: &mut Outbox,
+    ) {
+        let Some(old) = self.router.interfaces.get(id).cloned() else { return };
+        self.forget_neighbors(now, |neighbor| neighbor.interface == id, out);
+        self.unpin_own(&old);
+        for net in &old.addresses {
+            self.nat.forget_address(net.addr());
+        }
+        self.router.interfaces.remove(id);
+        laying.step(&mut self.router.routes);
+        // Telling senders may have asked for a neighbour on the interface that goes.
+        self.forget_neighbors(now, |neighbor| neighbor.interface == id, out);
+    }
+
+    fn unpin_own(&mut self, old: &InterfaceSettings) {
+        if let Link::Vlan { bridge, vlan } = old.link
+            && let Some(bridge) = self.bridges.get_mut(bridge)
+        {
+            bridge.fdb.remove(old.mac, vlan);
+        }
+    }
+}
+
+/// The routes behind a change set, which come into force with the last change that they follow from.
+struct Laying<'a> {
+    /// Changes that routes follow from and that are still to be made.
+    left: usize,
+    routes: Option<&'a mut Routes>,
+}
+
+impl Laying<'_> {
+    /// One of those changes has been made.
+    fn step(&mut self, routes: &mut Routes) {
+        self.left = self.left.saturating_sub(1);
+        if let Some(new) = self.routes.take_if(|_| self.left == 0) {
+            core::mem::swap(routes, new);
+        }
+    }
+}
+
+const fn lays_routes(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::SetInterface(..)
+            | Change::DeleteInterface(_)
+            | Change::SetRoute(_)
+            | Change::DeleteRoute(_)
+    )
 }
 
 /// Whether what was learned on a port still holds when its role changes.
@@ -242,183 +429,4 @@ fn is_same_segment(old: &Role, new: &Role) -> bool {
         (Role::Underlay, Role::Underlay) => true,
         _ => false,
     }
-}
-
-/// Makes a tunnel's far ends known, or none of them.
-fn set_far_ends(switch: &mut Switch, id: PortId, tunnel: &Tunnel) -> Result<(), ChangeError> {
-    let underlay = switch.ports.get(tunnel.underlay).map(|port| &port.settings.role);
-    if underlay != Some(&Role::Underlay) || tunnel.underlay == id {
-        return Err(ChangeError::NotUnderlay(tunnel.underlay));
-    }
-    let ends = || {
-        let (underlay, vni) = (tunnel.underlay, tunnel.vni);
-        tunnel.remotes.iter().map(move |&remote| RemoteVtep { underlay, vni, remote })
-    };
-    if let Some((far, owner)) = switch.tunnels.taken(id, ends()) {
-        return Err(ChangeError::VtepTaken(far, owner));
-    }
-    switch.tunnels.set(id, ends());
-    Ok(())
-}
-
-/// An underlay that tunnels need cannot go.
-fn no_tunnel_on(switch: &Switch, underlay: PortId) -> Result<(), ChangeError> {
-    match switch.ports.tunnel_over(underlay) {
-        Some(tunnel) => Err(ChangeError::UnderlayInUse(underlay, tunnel)),
-        None => Ok(()),
-    }
-}
-
-fn leave_bridges(switch: &mut Switch, now: Instant, id: PortId, out: &mut Outbox) {
-    switch.forget_neighbors_behind(now, id, |place| place.port() == Some(id), out);
-    for bridge in switch.bridges.iter_mut() {
-        bridge.ports.retain(|port| *port != id);
-        bridge.fdb.remove_port(id);
-    }
-}
-
-fn delete_port(
-    switch: &mut Switch,
-    now: Instant,
-    id: PortId,
-    out: &mut Outbox,
-) -> Result<(), ChangeError> {
-    no_tunnel_on(switch, id)?;
-    switch.ports.remove(id).ok_or(ChangeError::NoPort(id))?;
-    switch.tunnels.remove(id);
-    leave_bridges(switch, now, id, out);
-    switch.stats.forget(id);
-    Ok(())
-}
-
-fn announce_station(
-    switch: &mut Switch,
-    now: Instant,
-    id: PortId,
-    mac: Mac,
-    addresses: &[Ipv4Addr],
-    out: &mut Outbox,
-) -> Result<(), ChangeError> {
-    station(mac)?;
-    let port = switch.ports.get(id).ok_or(ChangeError::NoPort(id))?;
-    let member = port.settings.role.membership();
-    let bridge = member.map(|member| member.bridge);
-    let vlan = member.and_then(|member| member.vlans.admit(None).ok());
-    let segment = bridge.zip(vlan);
-    let interface = segment.and_then(|(bridge, vlan)| switch.router.interfaces.on(bridge, vlan));
-    switch.forget_neighbors_behind(now, id, |place| place.port() == Some(id), out);
-    // Packets that wait for the address go on waiting: the announcement is what they wait for.
-    let elsewhere = |neighbor: &NeighborView| {
-        let here = Some(neighbor.interface) == interface && addresses.contains(&neighbor.address);
-        here && !neighbor.is_static() && neighbor.mac.is_some_and(|known| known != mac)
-    };
-    forget_neighbors(switch, now, elsewhere, out);
-    if let Some(bridge) = bridge.and_then(|bridge| switch.bridges.get_mut(bridge)) {
-        bridge.fdb.flush(Some(id));
-    }
-    for address in addresses {
-        switch.announce_for(now, id, mac, *address, out);
-    }
-    Ok(())
-}
-
-fn set_interface(
-    switch: &mut Switch,
-    now: Instant,
-    id: InterfaceId,
-    settings: InterfaceSettings,
-    out: &mut Outbox,
-) -> Result<(), ChangeError> {
-    at_least(settings.mtu, 68)?;
-    station(settings.mac)?;
-    if let Link::Vlan { bridge, .. } = settings.link {
-        switch.bridges.get(bridge).ok_or(ChangeError::NoBridge(bridge))?;
-    }
-    for (other, own) in switch.router.interfaces.iter().filter(|(other, _)| *other != id) {
-        if own.link == settings.link {
-            return Err(ChangeError::SegmentTaken(other));
-        }
-        for (new, old) in
-            settings.addresses.iter().flat_map(|n| own.addresses.iter().map(move |o| (n, o)))
-        {
-            if new.contains(&old.network()) || old.contains(&new.network()) {
-                return Err(ChangeError::Overlap(*new, *old));
-            }
-        }
-    }
-    let old = switch.router.interfaces.get(id).cloned();
-    if let Some(old) = &old {
-        unpin_own(switch, old);
-        let gone = |net: &&Ipv4Net| !settings.owns(net.addr());
-        for net in old.addresses.iter().filter(gone) {
-            switch.nat.forget_address(net.addr());
-        }
-    }
-    if let Link::Vlan { bridge, vlan } = settings.link
-        && let Some(bridge) = switch.bridges.get_mut(bridge)
-    {
-        bridge.fdb.pin(now, settings.mac, vlan, Location::Router(id), Origin::Own);
-    }
-    switch.router.interfaces.set(id, settings.clone());
-    switch.router.routes.rebuild(&switch.router.interfaces);
-    forget_neighbors(switch, now, |n| n.interface == id && !settings.reaches(n.address), out);
-    if old.as_ref() != Some(&settings) {
-        switch.announce(id, out);
-    }
-    Ok(())
-}
-
-fn delete_interface(
-    switch: &mut Switch,
-    now: Instant,
-    id: InterfaceId,
-    out: &mut Outbox,
-) -> Result<(), ChangeError> {
-    let old = switch.router.interfaces.get(id).cloned().ok_or(ChangeError::NoInterface(id))?;
-    forget_neighbors(switch, now, |neighbor| neighbor.interface == id, out);
-    unpin_own(switch, &old);
-    for net in &old.addresses {
-        switch.nat.forget_address(net.addr());
-    }
-    switch.router.interfaces.remove(id);
-    switch.router.routes.rebuild(&switch.router.interfaces);
-    // Telling senders may have asked for a neighbour on the interface that goes.
-    forget_neighbors(switch, now, |neighbor| neighbor.interface == id, out);
-    Ok(())
-}
-
-fn unpin_own(switch: &mut Switch, old: &InterfaceSettings) {
-    if let Link::Vlan { bridge, vlan } = old.link
-        && let Some(bridge) = switch.bridges.get_mut(bridge)
-    {
-        bridge.fdb.remove(old.mac, vlan);
-    }
-}
-
-fn pin(
-    switch: &mut Switch,
-    now: Instant,
-    id: BridgeId,
-    vlan: VlanId,
-    mac: Mac,
-    to: Location,
-) -> Result<(), ChangeError> {
-    station(mac)?;
-    let bridge = switch.bridges.get_mut(id).ok_or(ChangeError::NoBridge(id))?;
-    let role = to.port().and_then(|port| switch.ports.get(port)).map(|port| &port.settings.role);
-    let fits = match (to, role) {
-        (Location::Peer { remote, .. }, Some(Role::Tunnel(member, tunnel))) => {
-            member.bridge == id && tunnel.remotes.contains(&remote)
-        }
-        (Location::Port(_), Some(Role::Bridged(member))) => member.bridge == id,
-        _ => false,
-    };
-    if !fits {
-        return Err(ChangeError::NotAMember(to, id));
-    }
-    if matches!(bridge.fdb.find(mac, vlan), Some(Location::Router(_))) {
-        return Err(ChangeError::NotAStation(mac));
-    }
-    bridge.fdb.pin(now, mac, vlan, to, Origin::Static);
-    Ok(())
 }

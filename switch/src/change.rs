@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::Ipv4Addr;
+use core::ops::Range;
 use core::time::Duration;
 
 use nat::{Lifetimes, Limits, Rules};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use vxlan::RemoteVtep;
 
 pub use crate::bridge::BridgeSettings;
-pub use crate::flows::{Behind, FlowFilter, FlowRule};
+pub use crate::flows::{ALL_FLOWS, Behind, FlowFilter, FlowRule};
 pub use crate::guard::Guard;
 pub use crate::interface::{InterfaceSettings, Link, RpFilter};
 pub use crate::port::{Membership, PortSettings, Role, Tunnel};
@@ -76,8 +77,9 @@ pub enum Change {
     FlushNeighbors,
     /// All flows are forgotten.
     FlushFlows,
-    /// The flows that are meant are forgotten.
-    EndFlows(FlowFilter),
+    /// The flows that are meant are forgotten, of those in these places of NAT's table ([`ALL_FLOWS`], or a part where the
+    /// table is large).
+    EndFlows(FlowFilter, Range<u32>),
 }
 
 /// What a change contradicts.

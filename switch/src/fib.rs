@@ -8,8 +8,6 @@
 
 use core::net::Ipv4Addr;
 
-use packet::Ipv4Net;
-
 use crate::routes::Target;
 
 /// A cell with this bit names a block; otherwise it is 0, or a target's position and one.
@@ -24,19 +22,15 @@ pub(crate) struct Fib {
 }
 
 impl Fib {
-    pub(crate) fn new() -> Self {
-        Self { root: vec![0; ROOT].into_boxed_slice(), blocks: Vec::new(), targets: Vec::new() }
-    }
-
-    /// Lays in these prefixes in place of what was there. They must come shortest first.
-    pub(crate) fn rebuild(&mut self, routes: impl Iterator<Item = (Ipv4Net, Target)>) {
-        self.root.fill(0);
-        self.blocks.clear();
-        self.targets.clear();
-        for (net, target) in routes {
-            self.targets.push(target);
-            self.lay(net, self.targets.len() as u32);
+    /// Lays in these prefixes: first address, length and target, shortest first.
+    pub(crate) fn new(routes: impl Iterator<Item = (Ipv4Addr, u8, Target)>) -> Self {
+        let root = vec![0; ROOT].into_boxed_slice();
+        let mut fib = Self { root, blocks: Vec::new(), targets: Vec::new() };
+        for (first, len, target) in routes {
+            fib.targets.push(target);
+            fib.lay(first.to_bits(), u32::from(len), fib.targets.len() as u32);
         }
+        fib
     }
 
     #[inline]
@@ -57,8 +51,7 @@ impl Fib {
         self.blocks.get((block & !BLOCK) as usize).map_or(0, |cells| cells[usize::from(at)])
     }
 
-    fn lay(&mut self, net: Ipv4Net, target: u32) {
-        let (bits, len) = (net.network().to_bits(), u32::from(net.prefix_len()));
+    fn lay(&mut self, bits: u32, len: u32, target: u32) {
         let first = (bits >> 16) as usize;
         if len <= 16 {
             let count = 1 << (16 - len);
@@ -102,7 +95,7 @@ impl Fib {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use packet::InterfaceId;
+    use packet::{InterfaceId, Ipv4Net};
     use prefix_trie::PrefixMap;
     use proptest::prelude::*;
 
@@ -121,8 +114,8 @@ mod tests {
             }
             let mut routes: Vec<_> = trie.iter().map(|(net, target)| (net, *target)).collect();
             routes.sort_by_key(|(net, _)| net.prefix_len());
-            let mut fib = Fib::new();
-            fib.rebuild(routes.iter().copied());
+            let laid = routes.iter().map(|(net, to)| (net.network(), net.prefix_len(), *to));
+            let fib = Fib::new(laid);
             let near = routes.iter().flat_map(|(net, _)| {
                 let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
                 [first, last, first.wrapping_sub(1), last.wrapping_add(1)]

@@ -5,6 +5,7 @@
 //! behind. Nothing here is on a packet's path.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
+use core::ops::Range;
 
 use nat::view::Way;
 use nat::{FlowView, Publish, Rules};
@@ -16,6 +17,9 @@ use crate::interface::Link;
 use crate::neighbors::Key;
 use crate::router::Router;
 use crate::switch::Switch;
+
+/// All places of NAT's table.
+pub const ALL_FLOWS: Range<u32> = 0..u32::MAX;
 
 /// Which flows are meant.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -85,18 +89,28 @@ impl FlowFilter {
 }
 
 impl Switch {
-    /// The flows that live at `now` and are meant.
-    pub fn flows_of(&self, now: Instant, filter: &FlowFilter) -> Vec<FlowView> {
+    /// The flows that live at `now` and are meant, of those in these places of NAT's table.
+    pub fn flows_of(&self, now: Instant, filter: &FlowFilter, places: Range<u32>) -> Vec<FlowView> {
         let rules = self.nat.rules();
         let ground = Ground { rules, router: &self.router, bridges: &self.bridges };
-        self.nat.flows(now).filter(|flow| ground.means(filter, flow)).collect()
+        self.nat.flows_at(now, places).filter(|flow| ground.means(filter, flow)).collect()
     }
 
-    /// Ends the flows that are meant.
-    pub(crate) fn end_flows(&mut self, filter: &FlowFilter) {
+    /// Whether flows that a change has ended are still to be taken out, which [`Event::Timeout`](crate::Event) does.
+    pub fn is_sweeping(&self) -> bool {
+        self.nat.is_sweeping()
+    }
+
+    /// One more than the highest place of NAT's table that has ever held a flow.
+    pub const fn flow_places(&self) -> u32 {
+        self.nat.places()
+    }
+
+    /// Ends the flows that are meant, of those in these places.
+    pub(crate) fn end_flows(&mut self, filter: &FlowFilter, places: Range<u32>) {
         let rules = self.nat.rules().clone();
         let ground = Ground { rules: &rules, router: &self.router, bridges: &self.bridges };
-        self.nat.flush(|flow| !ground.means(filter, flow));
+        self.nat.flush(places, |flow| !ground.means(filter, flow));
     }
 }
 

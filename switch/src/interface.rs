@@ -2,12 +2,13 @@
 
 use core::fmt;
 use core::net::Ipv4Addr;
+use std::collections::BTreeMap;
 
 use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Where an interface is.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Link {
     /// On a VLAN of a bridge.
     Vlan {
@@ -105,41 +106,102 @@ pub(crate) struct Interface {
     pub(crate) defended: Option<Instant>,
 }
 
-/// All interfaces, by number.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Interfaces(Vec<Option<Interface>>);
+/// All interfaces, by number, by segment and by subnet. No two share a segment or an address.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "Vec<Option<Interface>>")]
+pub(crate) struct Interfaces {
+    list: Vec<Option<Interface>>,
+    links: BTreeMap<Link, InterfaceId>,
+    /// Subnets by their first address; of those of one interface that hold each other, the largest.
+    subnets: BTreeMap<Ipv4Addr, (Ipv4Net, InterfaceId)>,
+}
 
 impl Interfaces {
     pub(crate) fn get(&self, interface: InterfaceId) -> Option<&InterfaceSettings> {
-        Some(&self.0.get(interface.index())?.as_ref()?.settings)
+        Some(&self.list.get(interface.index())?.as_ref()?.settings)
     }
 
     pub(crate) fn state(&mut self, interface: InterfaceId) -> Option<&mut Interface> {
-        self.0.get_mut(interface.index())?.as_mut()
+        self.list.get_mut(interface.index())?.as_mut()
     }
 
-    pub(crate) fn set(&mut self, interface: InterfaceId, settings: InterfaceSettings) {
-        if self.0.len() <= interface.index() {
-            self.0.resize_with(interface.index() + 1, || None);
+    /// The interface other than `id` that is on this segment.
+    pub(crate) fn taken(&self, id: InterfaceId, link: Link) -> Option<InterfaceId> {
+        self.links.get(&link).copied().filter(|owner| *owner != id)
+    }
+
+    /// The subnet of an interface other than `id` that shares addresses with `net`.
+    pub(crate) fn overlapping(&self, id: InterfaceId, net: Ipv4Net) -> Option<Ipv4Net> {
+        let around = self.subnets.range(..net.network()).next_back();
+        let around = around.filter(|(_, (known, _))| known.contains(&net.network()));
+        let within = self.subnets.range(net.network()..=net.broadcast());
+        let mut known = around.into_iter().chain(within).map(|(_, known)| *known);
+        known.find(|(_, owner)| *owner != id).map(|(known, _)| known)
+    }
+
+    pub(crate) fn set(&mut self, id: InterfaceId, settings: InterfaceSettings) {
+        self.remove(id);
+        if self.list.len() <= id.index() {
+            self.list.resize_with(id.index() + 1, || None);
         }
-        if let Some(slot) = self.0.get_mut(interface.index()) {
+        self.enter(id, &settings);
+        if let Some(slot) = self.list.get_mut(id.index()) {
             *slot = Some(Interface { settings, defended: None });
         }
     }
 
-    pub(crate) fn remove(&mut self, interface: InterfaceId) -> Option<Interface> {
-        self.0.get_mut(interface.index())?.take()
+    pub(crate) fn remove(&mut self, id: InterfaceId) -> Option<Interface> {
+        let old = self.list.get_mut(id.index())?.take()?;
+        self.links.remove(&old.settings.link);
+        for net in &old.settings.addresses {
+            self.subnets.remove(&net.network());
+        }
+        Some(old)
+    }
+
+    fn enter(&mut self, id: InterfaceId, settings: &InterfaceSettings) {
+        self.links.insert(settings.link, id);
+        let mut nets = settings.addresses.clone();
+        nets.sort_unstable_by_key(Ipv4Net::prefix_len);
+        for net in nets {
+            if self.reaching(net.network()).is_none() {
+                self.subnets.insert(net.network(), (net, id));
+            }
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (InterfaceId, &InterfaceSettings)> {
-        let numbered = self.0.iter().enumerate();
+        let numbered = self.list.iter().enumerate();
         numbered
             .filter_map(|(at, slot)| Some((InterfaceId::new(at as u16), &slot.as_ref()?.settings)))
     }
 
     /// The interface on a VLAN of a bridge.
     pub(crate) fn on(&self, bridge: BridgeId, vlan: VlanId) -> Option<InterfaceId> {
-        let link = Link::Vlan { bridge, vlan };
-        self.iter().find(|(_, settings)| settings.link == link).map(|(id, _)| id)
+        self.links.get(&Link::Vlan { bridge, vlan }).copied()
+    }
+
+    /// The interface in one of whose subnets an address is.
+    pub(crate) fn reaching(&self, address: Ipv4Addr) -> Option<InterfaceId> {
+        let (_, (net, id)) = self.subnets.range(..=address).next_back()?;
+        net.contains(&address).then_some(*id)
+    }
+}
+
+impl From<Vec<Option<Interface>>> for Interfaces {
+    fn from(list: Vec<Option<Interface>>) -> Self {
+        let mut all = Self::default();
+        for (at, slot) in list.iter().enumerate() {
+            if let Some(interface) = slot {
+                all.enter(InterfaceId::new(at as u16), &interface.settings);
+            }
+        }
+        Self { list, ..all }
+    }
+}
+
+impl Serialize for Interfaces {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        self.list.serialize(writer)
     }
 }

@@ -1,13 +1,13 @@
 //! The whole switch as one value: bridges, ARP, router, NAT and their timers, without a clock or a socket.
 //!
 //! Two doors lead in. [`Switch::step`] takes what happened (a frame came, time passed) and cannot fail;
-//! [`Switch::apply`] takes what somebody wants changed and is all or nothing. Both are told the time and leave their
+//! [`Switch::apply_all`] takes what somebody wants changed and is all or nothing. Both are told the time and leave their
 //! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
 //! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router`
 //! with `routes` (and `fib`) and `local`, `crossing`, `shortcut` with `adjacency`, and `ahead` (what only saves time),
-//! [`change`], [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why
+//! [`change`] with `draft` and `apply`, [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why
 //! a frame became what it became),
 //! `snapshot` and `audit`.
 #![forbid(unsafe_code)]
@@ -22,6 +22,7 @@ pub mod change;
 mod crossing;
 mod datapath;
 mod delivery;
+mod draft;
 pub mod event;
 mod fdb;
 mod fib;
@@ -53,6 +54,7 @@ pub mod vlan;
 mod witness;
 
 pub use change::{Change, ChangeError};
+pub use draft::{Draft, Prepared};
 pub use event::Event;
 pub use outbox::{Egress, Notice, Outbox};
 pub use stats::Totals;

@@ -310,6 +310,12 @@ impl Neighbors {
         Ok(evicted)
     }
 
+    /// Those that somebody bound.
+    pub(crate) fn pinned(&self) -> BTreeSet<Key> {
+        let pinned = self.table.iter().filter(|(_, n)| n.state == NeighborState::Static);
+        pinned.map(|(key, _)| *key).collect()
+    }
+
     /// Forgets a neighbour; `false` when it was not known.
     pub(crate) fn remove(&mut self, key: Key) -> bool {
         let Some(old) = self.table.remove(&key) else {

@@ -5,8 +5,8 @@ use core::net::Ipv4Addr;
 use packet::vlan::TPID_8021AD;
 use packet::{BridgeId, Instant, InterfaceId, PortId};
 use serde::{Deserialize, Serialize};
-use vxlan::Vni;
 use vxlan::header::Reserved;
+use vxlan::{RemoteVtep, Vni};
 
 use crate::guard::Guard;
 use crate::vlan::{PriorityTags, VlanMode};
@@ -67,6 +67,14 @@ pub struct Tunnel {
     pub suppress_arp: bool,
     /// Whether the MSS of TCP connections through it is lowered to what fits.
     pub clamp_mss: bool,
+}
+
+impl Tunnel {
+    /// Its remote VTEPs, as datagrams show them.
+    pub(crate) fn remote_vteps(&self) -> impl Iterator<Item = RemoteVtep> {
+        let Self { underlay, vni, .. } = *self;
+        self.remotes.iter().map(move |&remote| RemoteVtep { underlay, vni, remote })
+    }
 }
 
 /// What somebody sets of a port.
@@ -131,16 +139,6 @@ impl Ports {
     /// The MTU of each.
     pub(crate) fn all_mtus(&self) -> impl Iterator<Item = u16> {
         self.0.iter().flatten().map(|port| port.settings.mtu)
-    }
-
-    /// A tunnel whose datagrams come in on `underlay`.
-    pub(crate) fn tunnel_over(&self, underlay: PortId) -> Option<PortId> {
-        let over = |port: &Port| match &port.settings.role {
-            Role::Tunnel(_, tunnel) => tunnel.underlay == underlay,
-            Role::Bridged(_) | Role::Routed { .. } | Role::Underlay => false,
-        };
-        let at = self.0.iter().position(|port| port.as_ref().is_some_and(over))?;
-        Some(PortId::new(at as u32))
     }
 
     /// Adds a port, down, or changes its settings and keeps its state.

@@ -1,6 +1,7 @@
 //! The IPv4 router (RFC 1812): what it refuses and which way it sends.
 
 use core::net::Ipv4Addr;
+use std::sync::Arc;
 
 use packet::icmp::IcmpError;
 use packet::ip::V4_HEADER;
@@ -46,7 +47,7 @@ impl Router {
     pub(crate) fn new(seeds: &mut Seeds) -> Self {
         Self {
             interfaces: Interfaces::default(),
-            routes: Routes::new(),
+            routes: Routes::new(Arc::default(), &Interfaces::default()),
             neighbors: Neighbors::new(seeds.hasher()),
             pending: Pending::new(seeds.hasher()),
             errors: error_limiter(),

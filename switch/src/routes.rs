@@ -4,9 +4,10 @@
 //! that one look-up answers both "is it for us?" and "which way?".
 
 use core::net::Ipv4Addr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use packet::{InterfaceId, Ipv4Net};
-use prefix_trie::PrefixMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fib::Fib;
@@ -71,18 +72,51 @@ impl Target {
     }
 }
 
-/// The table, with the routes it is made from.
+/// Where each prefix leads, shortest prefixes first, then by address.
+type Table = BTreeMap<(u8, Ipv4Addr), Target>;
+
+/// The table, with the routes it is made from. Never changed in place: [`Routes::new`] lays out another.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
-    table: PrefixMap<Ipv4Net, Target>,
-    written: Vec<Route>,
+    /// What somebody wrote, by prefix. Shared with a [`Draft`](crate::draft::Draft), so that drafting costs no copy.
+    written: Arc<BTreeMap<Ipv4Net, Hop>>,
+    table: Table,
     /// The table, laid out for finding.
     fib: Fib,
 }
 
 impl Routes {
-    pub(crate) fn new() -> Self {
-        Self { table: PrefixMap::new(), written: Vec::new(), fib: Fib::new() }
+    /// The table that follows from the interfaces and the written routes. A written route whose gateway no subnet
+    /// holds, or whose interface is gone, waits until there is one.
+    pub(crate) fn new(written: Arc<BTreeMap<Ipv4Net, Hop>>, interfaces: &Interfaces) -> Self {
+        let mut table = Table::new();
+        for (to, hop) in written.iter() {
+            if let Some(target) = target(interfaces, *hop) {
+                table.insert((to.prefix_len(), to.network()), target);
+            }
+        }
+        let nets = || {
+            let all = interfaces.iter();
+            all.flat_map(|(id, own)| own.addresses.iter().map(move |net| (id, *net)))
+        };
+        for (interface, net) in nets() {
+            table.insert((net.prefix_len(), net.network()), Target::Connected(interface));
+        }
+        // RFC 3021: a /31 has no broadcast addresses.
+        for (interface, net) in nets().filter(|(_, net)| net.prefix_len() <= 30) {
+            table.insert((HOST, net.broadcast()), Target::Broadcast(interface));
+            table.insert((HOST, net.network()), Target::Broadcast(interface));
+        }
+        for (interface, net) in nets() {
+            table.insert((HOST, net.addr()), Target::Local(interface));
+        }
+        let fib = Fib::new(table.iter().map(|((len, first), target)| (*first, *len, *target)));
+        Self { written, table, fib }
+    }
+
+    /// What somebody wrote.
+    pub(crate) fn written(&self) -> Arc<BTreeMap<Ipv4Net, Hop>> {
+        Arc::clone(&self.written)
     }
 
     /// The interface that bears an address, if one does.
@@ -105,60 +139,21 @@ impl Routes {
 
     /// The longest prefix that holds `destination`, and what is known of the way there: what [`Routes::find`] finds.
     pub(crate) fn holding(&self, destination: Ipv4Addr) -> Option<(Ipv4Net, Target)> {
-        let (net, target) = self.table.get_lpm(&destination.into())?;
-        Some((net, *target))
-    }
-
-    /// Adds a written route, replacing one to the same prefix. Takes effect with [`Routes::rebuild`].
-    pub(crate) fn write(&mut self, route: Route) {
-        self.erase(route.to);
-        self.written.push(route);
-    }
-
-    /// Takes a written route out; `false` when there is none to that prefix.
-    pub(crate) fn erase(&mut self, to: Ipv4Net) -> bool {
-        let before = self.written.len();
-        self.written.retain(|route| route.to.trunc() != to.trunc());
-        self.written.len() != before
-    }
-
-    /// Makes the table anew from the interfaces and the written routes. A written route whose gateway no subnet
-    /// holds, or whose interface is gone, waits until there is one.
-    pub(crate) fn rebuild(&mut self, interfaces: &Interfaces) {
-        self.table.clear();
-        for route in &self.written {
-            if let Some(target) = target(interfaces, route.hop) {
-                self.table.insert(route.to.trunc(), target);
-            }
-        }
-        for (interface, settings) in interfaces.iter() {
-            for net in &settings.addresses {
-                self.table.insert(net.trunc(), Target::Connected(interface));
-            }
-        }
-        for (interface, settings) in interfaces.iter() {
-            // RFC 3021: a /31 has no broadcast addresses.
-            for net in settings.addresses.iter().filter(|net| net.prefix_len() <= 30) {
-                self.table.insert(net.broadcast().into(), Target::Broadcast(interface));
-                self.table.insert(net.network().into(), Target::Broadcast(interface));
-            }
-        }
-        for (interface, settings) in interfaces.iter() {
-            for net in &settings.addresses {
-                self.table.insert(net.addr().into(), Target::Local(interface));
-            }
-        }
-        let mut routes: Vec<_> = self.table.iter().map(|(net, target)| (net, *target)).collect();
-        routes.sort_by_key(|(net, _)| net.prefix_len());
-        self.fib.rebuild(routes.into_iter());
+        let nets = (0..=HOST).rev().filter_map(|len| Ipv4Net::new(destination, len).ok());
+        let mut found = nets.filter_map(|net| {
+            let net = net.trunc();
+            Some((net, *self.table.get(&(net.prefix_len(), net.addr()))?))
+        });
+        found.next()
     }
 
     /// Every prefix and where it leads, in order, without own and broadcast addresses.
     pub(crate) fn list(&self) -> Vec<(Ipv4Net, Target)> {
-        let routes = self.table.iter().map(|(net, target)| (net, *target));
-        let mut routes: Vec<_> = routes
-            .filter(|(_, target)| !matches!(target, Target::Local(_) | Target::Broadcast(_)))
-            .collect();
+        let routes = self.table.iter().filter_map(|((len, first), target)| {
+            let is_route = !matches!(target, Target::Local(_) | Target::Broadcast(_));
+            Some((Ipv4Net::new(*first, *len).ok()?, *target)).filter(|_| is_route)
+        });
+        let mut routes: Vec<_> = routes.collect();
         routes.sort_unstable_by_key(|(net, _)| (net.network(), net.prefix_len()));
         routes
     }
@@ -166,23 +161,24 @@ impl Routes {
 
 impl Serialize for Routes {
     fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
-        self.written.serialize(writer)
+        self.written.as_ref().serialize(writer)
     }
 }
 
 impl<'de> Deserialize<'de> for Routes {
-    /// Those that somebody wrote; [`Routes::rebuild`] makes the table.
+    /// Those that somebody wrote; [`Routes::new`] makes the table.
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        Ok(Self { written: Vec::deserialize(reader)?, ..Self::new() })
+        let written = Arc::new(BTreeMap::deserialize(reader)?);
+        Ok(Self { written, table: Table::new(), fib: Fib::new(core::iter::empty()) })
     }
 }
 
 /// Where a hop leads given these interfaces; nothing when its gateway is in no subnet.
-pub(crate) fn target(interfaces: &Interfaces, hop: Hop) -> Option<Target> {
+fn target(interfaces: &Interfaces, hop: Hop) -> Option<Target> {
     match hop {
         Hop::Via(gateway) => {
-            let near = interfaces.iter().find(|(_, settings)| settings.reaches(gateway));
-            near.map(|(interface, _)| Target::Via { interface, gateway })
+            let interface = interfaces.reaching(gateway)?;
+            Some(Target::Via { interface, gateway })
         }
         Hop::Interface(interface) => {
             interfaces.get(interface).map(|_| Target::Connected(interface))
@@ -192,3 +188,6 @@ pub(crate) fn target(interfaces: &Interfaces, hop: Hop) -> Option<Target> {
         Hop::Blackhole => Some(Target::Blackhole),
     }
 }
+
+/// The prefix length of one address.
+const HOST: u8 = 32;

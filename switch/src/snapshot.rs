@@ -14,6 +14,7 @@ use packet::snapshot::{Damaged, ensure};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::routes::Routes;
 use crate::switch::Switch;
 
 impl Serialize for Switch {
@@ -58,7 +59,8 @@ impl Switch {
         self.router.neighbors.rehash(seeds.hasher());
         self.router.pending.rehash(seeds.hasher());
         self.reassembly.rehash(seeds.hasher());
-        self.router.routes.rebuild(&self.router.interfaces);
+        let written = self.router.routes.written();
+        self.router.routes = Routes::new(written, &self.router.interfaces);
     }
 }
 

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use vxlan::Tunnels;
 
 use crate::adjacency::Adjacencies;
-use crate::apply;
 use crate::bridge::Bridges;
-use crate::change::{Change, ChangeError};
 use crate::crossing::PlainPorts;
 use crate::event::Event;
 use crate::limiter::Limiter;
@@ -31,6 +29,9 @@ use crate::witness::Witness;
 #[serde(remote = "Self")]
 pub struct Switch {
     pub(crate) seeds: Seeds,
+    /// Grows with every change set, so that one prepared for another configuration is found.
+    #[serde(skip)]
+    pub(crate) revision: u64,
     pub(crate) ports: Ports,
     pub(crate) bridges: Bridges,
     pub(crate) router: Router,
@@ -60,6 +61,7 @@ impl Switch {
     pub fn new(seed: u64) -> Self {
         let mut seeds = Seeds(seed);
         Self {
+            revision: 0,
             ports: Ports::default(),
             bridges: Bridges::default(),
             router: Router::new(&mut seeds),
@@ -133,20 +135,6 @@ impl Switch {
             Err(reason) => self.stats.drop(port, reason),
         }
         (port, outcome)
-    }
-
-    /// Changes what the switch is.
-    ///
-    /// # Errors
-    /// Says what the change contradicts; then nothing has changed.
-    pub fn apply(
-        &mut self,
-        now: Instant,
-        change: Change,
-        out: &mut Outbox,
-    ) -> Result<(), ChangeError> {
-        self.forget_ways();
-        apply::apply(self, now, change, out)
     }
 
     /// Forgets what only saves time: what it follows from may be another.

@@ -5,7 +5,7 @@ use lab::{Lab, Packet, Port};
 use nat::{FlowView, Mapping};
 use packet::{Ipv4Net, Protocol};
 use switch::Change;
-use switch::change::{Behind, FlowFilter, FlowRule};
+use switch::change::{ALL_FLOWS, Behind, FlowFilter, FlowRule};
 
 use crate::common::masqueraded;
 
@@ -49,9 +49,9 @@ fn meant(filter: &FlowFilter) -> Vec<&'static str> {
 }
 
 fn meant_in(mut lab: Lab, filter: &FlowFilter) -> Vec<&'static str> {
-    let listed = lab.switch().flows_of(lab.now(), filter);
+    let listed = lab.switch().flows_of(lab.now(), filter, ALL_FLOWS);
     let mut all = lab.flows();
-    lab.change(Change::EndFlows(filter.clone()));
+    lab.change(Change::EndFlows(filter.clone(), ALL_FLOWS));
     all.retain(|flow| !listed.contains(flow));
     assert_eq!(lab.flows(), all, "those that were not listed are left");
     kinds(&listed)
@@ -120,7 +120,7 @@ fn a_hairpin_is_translated_at_both_ends() {
     lab.ip("blue", &Packet::tcp("192.168.0.3:7000", LISTENER, SYN, b""));
     let everywhere = net("0.0.0.0/0");
     let both = FlowFilter { src_nat: everywhere, dst_nat: everywhere, ..any() };
-    let listed = lab.switch().flows_of(lab.now(), &both);
+    let listed = lab.switch().flows_of(lab.now(), &both, ALL_FLOWS);
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].original.source_port, 7000);
 }
@@ -141,7 +141,7 @@ fn flows_are_meant_by_the_rule_that_translates_them() {
     lab.masquerade("192.168.0.0/24", "wan");
     lab.ip("red", &Packet::udp("192.168.0.2:5000", "198.51.100.9:53", b"?"));
     lab.ip("blue", &Packet::tcp("192.168.0.3:6000", "198.51.100.7:443", SYN, b""));
-    let listed = |at| lab.switch().flows_of(lab.now(), &of(FlowRule::Masquerade(at)));
+    let listed = |at| lab.switch().flows_of(lab.now(), &of(FlowRule::Masquerade(at)), ALL_FLOWS);
     assert_eq!(kinds(&listed(0)), ["udp"]);
     assert_eq!(kinds(&listed(1)), ["out"], "the first rule excepts where it goes");
 }
@@ -156,7 +156,7 @@ fn what_came_in_to_a_mapping_is_of_the_rule_that_made_it() {
     lab.ip("wan", &Packet::udp("198.51.100.77:9", "203.0.113.1:5000", b"me too"));
     assert_eq!(lab.flows().len(), 2);
     let filter = FlowFilter { rule: Some(FlowRule::Masquerade(0)), ..any() };
-    assert_eq!(lab.switch().flows_of(lab.now(), &filter).len(), 2);
+    assert_eq!(lab.switch().flows_of(lab.now(), &filter, ALL_FLOWS).len(), 2);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn what_a_published_service_sends_by_itself_is_of_its_rule_too() {
         (FlowRule::Masquerade(0), &["icmp", "out", "out", "udp"]),
     ] {
         let filter = FlowFilter { rule: Some(rule), ..any() };
-        assert_eq!(kinds(&lab.switch().flows_of(lab.now(), &filter)), expected);
+        assert_eq!(kinds(&lab.switch().flows_of(lab.now(), &filter, ALL_FLOWS)), expected);
     }
 }
 
@@ -213,7 +213,7 @@ fn an_end_beyond_a_tunnel_is_behind_the_tunnel() {
         behind: Some(Behind { port: lab.port_id(port), addresses: Vec::new() }),
         ..any()
     };
-    let listed = |port| lab.switch().flows_of(lab.now(), &behind(port)).len();
+    let listed = |port| lab.switch().flows_of(lab.now(), &behind(port), ALL_FLOWS).len();
     assert_eq!((listed("red"), listed("wan"), listed("vx0")), (0, 1, 1));
 }
 
@@ -222,7 +222,7 @@ fn a_flow_that_was_ended_lets_no_answer_in_and_gives_its_port_back() {
     let mut lab = busy();
     let filter = FlowFilter { protocol: Some(Protocol::UDP), ..any() };
     let before = lab.switch().nat_stats().ports;
-    lab.change(Change::EndFlows(filter));
+    lab.change(Change::EndFlows(filter, ALL_FLOWS));
     lab.clear();
     lab.ip("wan", &Packet::udp("198.51.100.9:53", "203.0.113.1:5000", b"!"));
     assert!(lab.packets("red").is_empty());

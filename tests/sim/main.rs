@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod arp;
+mod change_sets;
 mod common;
 mod conformance;
 mod conservation;

@@ -83,16 +83,9 @@ impl Tunnels {
         }
     }
 
-    /// The tunnel other than `tunnel` that has one of these remote VTEPs already.
-    pub fn taken(
-        &self,
-        tunnel: PortId,
-        mut ends: impl Iterator<Item = RemoteVtep>,
-    ) -> Option<(RemoteVtep, PortId)> {
-        ends.find_map(|far| {
-            let at = self.known.binary_search_by_key(&far, |(known, _)| *known).ok()?;
-            self.known.get(at).copied().filter(|(_, owner)| *owner != tunnel)
-        })
+    /// Every remote VTEP and its tunnel.
+    pub fn remote_vteps(&self) -> impl Iterator<Item = (RemoteVtep, PortId)> {
+        self.known.iter().copied()
     }
 
     /// Gives `tunnel` exactly these remote VTEPs, none of which another tunnel has.
@@ -226,15 +219,5 @@ mod tests {
         assert_eq!(more, 2000 - MAX_UNKNOWN_VTEPS as u64);
         let expected = UnknownVtep { far: far(7, 1), reason: DropReason::UnknownVni, count: 2 };
         assert_eq!(counted[7], expected);
-    }
-
-    /// VX14.
-    #[test]
-    fn two_tunnels_cannot_have_the_same_far_end() {
-        let mut tunnels = Tunnels::default();
-        tunnels.set(PortId::new(1), [far(42, 1)].into_iter());
-        let taken = tunnels.taken(PortId::new(2), [far(42, 2), far(42, 1)].into_iter());
-        assert_eq!(taken, Some((far(42, 1), PortId::new(1))));
-        assert_eq!(tunnels.taken(PortId::new(1), [far(42, 1)].into_iter()), None);
     }
 }

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
@@ -23,7 +24,7 @@ use os::clock;
 use os::poller::{Poller, Waker};
 use packet::PortId;
 use switch::change::FlowFilter;
-use switch::{Change, ChangeError, Event, Notice, Outbox, Switch};
+use switch::{Change, ChangeError, Event, Notice, Outbox, Prepared, Switch};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::record::Recorder;
@@ -124,6 +125,8 @@ impl End {
 
 /// Token of a worker's waker; ports have their number.
 const WAKE: u64 = u64::MAX;
+/// Flows looked at, or ended, under one taking of the lock: three milliseconds.
+const FLOWS_AT_ONCE: usize = 2048;
 /// Buffers that the control plane's outbox keeps.
 const CONTROL_BUFFERS: usize = 8;
 
@@ -179,45 +182,56 @@ impl Dataplane {
         self.shared.ends.len()
     }
 
-    /// Makes changes in order, under one lock.
+    /// Makes changes in order, all of them or none. Packets wait only while what was prepared is made.
     ///
     /// # Errors
-    /// The first change that the switch refuses; those before it stay made.
-    pub fn apply(&self, changes: impl IntoIterator<Item = Change>) -> Result<(), ChangeError> {
-        self.apply_seen(changes, |_, _| ()).1
+    /// What the first change contradicts that cannot be made; then nothing has changed.
+    pub fn apply(&self, changes: Vec<Change>) -> Result<(), ChangeError> {
+        let mut out = lock(&self.control);
+        // Nobody else changes what the switch is told to be while `control` is held.
+        let draft = self.shared.switch().draft();
+        let mut prepared = draft.prepare(changes)?;
+        let made = self.shared.commit(&mut prepared, &mut out);
+        self.shared.send_from_control(&mut out);
+        drop(out);
+        while self.look(|_, switch| switch.is_sweeping()) {
+            self.events(std::iter::once(Event::Timeout));
+        }
+        made
     }
 
-    /// Ends the flows that are meant, and returns them as they were.
+    /// The flows that are meant. Looks at a part of them at a time, so that packets do not wait for all.
+    pub fn flows(&self, filter: &FlowFilter) -> Vec<FlowView> {
+        self.parts()
+            .flat_map(|part| self.look(|now, switch| switch.flows_of(now, filter, part)))
+            .collect()
+    }
+
+    /// Ends the flows that are meant, a part of them at a time, and returns them as they were.
     ///
     /// # Errors
     /// None that is known.
-    pub fn end_flows(&self, filter: FlowFilter) -> Result<Vec<FlowView>, ChangeError> {
-        let change = Change::EndFlows(filter.clone());
-        let (flows, outcome) =
-            self.apply_seen([change], |now, switch| switch.flows_of(now, &filter));
-        outcome.map(|()| flows)
-    }
-
-    /// Looks at the switch, then makes changes, under one lock.
-    fn apply_seen<T>(
-        &self,
-        changes: impl IntoIterator<Item = Change>,
-        look: impl FnOnce(packet::Instant, &Switch) -> T,
-    ) -> (T, Result<(), ChangeError>) {
-        let mut out = lock(&self.control);
-        let outcome = {
+    pub fn end_flows(&self, filter: &FlowFilter) -> Result<Vec<FlowView>, ChangeError> {
+        let mut ended = Vec::new();
+        for part in self.parts() {
+            let mut out = lock(&self.control);
             let mut switch = self.shared.switch();
             let now = clock::now();
-            let seen = look(now, &switch);
-            let made = changes.into_iter().try_for_each(|change| {
-                self.shared.recorder.change(now, &change, &switch);
-                switch.apply(now, change, &mut out)
-            });
+            ended.extend(switch.flows_of(now, filter, part.clone()));
+            let change = [Change::EndFlows(filter.clone(), part)];
+            self.shared.recorder.changes(now, &change, &switch);
+            switch.apply_all(now, change.into(), &mut out)?;
             self.shared.stepped(now);
-            (seen, made)
-        };
-        self.shared.send_from_control(&mut out);
-        outcome
+        }
+        Ok(ended)
+    }
+
+    /// All places of NAT's table, in parts.
+    fn parts(&self) -> impl Iterator<Item = Range<u32>> {
+        let places = self.look(|_, switch| switch.flow_places());
+        (0..places)
+            .step_by(FLOWS_AT_ONCE)
+            .map(|from| from..from.saturating_add(FLOWS_AT_ONCE as u32))
     }
 
     /// Looks at the switch. Workers wait meanwhile: collect, do not format.
@@ -321,6 +335,16 @@ impl Shared {
 
     fn table(&self) -> Arc<Table> {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes what was prepared, now.
+    fn commit(&self, prepared: &mut Prepared, out: &mut Outbox) -> Result<(), ChangeError> {
+        let mut switch = self.switch();
+        let now = clock::now();
+        self.recorder.changes(now, prepared.changes(), &switch);
+        let made = switch.commit(now, prepared, out);
+        self.stepped(now);
+        made
     }
 
     /// Replaces the table and wakes the workers to take it up; says which generation it is.

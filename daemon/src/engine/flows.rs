@@ -30,7 +30,7 @@ impl Engine {
     ) -> Result<Vec<FlowEntry>, EngineError> {
         let running = self.running.lock().await;
         let filter = running.flows(filter, names)?;
-        let flows = self.plane.look(|now, switch| switch.flows_of(now, &filter));
+        let flows = self.plane.flows(&filter);
         Ok(flows.into_iter().map(rows::flow).collect())
     }
 
@@ -45,7 +45,7 @@ impl Engine {
     ) -> Result<Vec<FlowEntry>, EngineError> {
         let running = self.running.lock().await;
         let filter = running.flows(filter, names)?;
-        let ended = self.plane.end_flows(filter)?;
+        let ended = self.plane.end_flows(&filter)?;
         Ok(ended.into_iter().map(rows::flow).collect())
     }
 }

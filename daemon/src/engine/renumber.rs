@@ -42,7 +42,7 @@ impl Engine {
         for (old, new, mac) in bound {
             lines.push(format!("~ neighbour {old} -> {new}, which is bound to {mac}"));
             if !dry_run && let Some(interface) = running.interface_on(bridge, vlan) {
-                self.plane.apply([Change::PinNeighbor(interface, new, mac)])?;
+                self.plane.apply(vec![Change::PinNeighbor(interface, new, mac)])?;
             }
         }
         Ok(lines)

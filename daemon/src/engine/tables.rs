@@ -23,7 +23,7 @@ impl Engine {
         let running = self.running.lock().await;
         let bridge = bridge.map(|name| running.bridge(name)).transpose()?;
         let port = port.map(|name| running.port(name)).transpose()?;
-        Ok(self.plane.apply([Change::FlushStations(bridge, port)])?)
+        Ok(self.plane.apply(vec![Change::FlushStations(bridge, port)])?)
     }
 
     /// Forgets one learned station.
@@ -38,7 +38,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let running = self.running.lock().await;
         let bridge = running.bridge(bridge)?;
-        Ok(self.plane.apply([Change::DeleteStation(bridge, vlan, mac)])?)
+        Ok(self.plane.apply(vec![Change::DeleteStation(bridge, vlan, mac)])?)
     }
 
     /// Binds a neighbour to a MAC address until it is forgotten by hand. The interface is the one whose subnet the
@@ -54,7 +54,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let running = self.running.lock().await;
         let interface = running.interface_of(interface, address)?;
-        Ok(self.plane.apply([Change::PinNeighbor(interface, address, mac)])?)
+        Ok(self.plane.apply(vec![Change::PinNeighbor(interface, address, mac)])?)
     }
 
     /// Forgets one neighbour, bound or not; the interface as in [`Engine::pin_neighbor`].
@@ -68,7 +68,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let running = self.running.lock().await;
         let interface = running.interface_of(interface, address)?;
-        Ok(self.plane.apply([Change::DeleteNeighbor(interface, address)])?)
+        Ok(self.plane.apply(vec![Change::DeleteNeighbor(interface, address)])?)
     }
 
     /// Forgets every neighbour that nobody bound.
@@ -76,7 +76,7 @@ impl Engine {
     /// # Errors
     /// None that is known.
     pub async fn flush_neighbors(&self) -> Result<(), EngineError> {
-        Ok(self.plane.apply([Change::FlushNeighbors])?)
+        Ok(self.plane.apply(vec![Change::FlushNeighbors])?)
     }
 }
 

@@ -156,10 +156,10 @@ impl Recorder {
         }
     }
 
-    /// Writes down a change that is about to be made to `switch`, whose lock the caller holds.
-    pub(crate) fn change(&self, now: Instant, change: &Change, switch: &Switch) {
+    /// Writes down a change set that is about to be made to `switch`, whose lock the caller holds.
+    pub(crate) fn changes(&self, now: Instant, changes: &[Change], switch: &Switch) {
         if self.is_on() {
-            self.write(now, switch, |tape| tape.change(now, change));
+            self.write(now, switch, |tape| tape.changes(now, changes));
         }
     }
 

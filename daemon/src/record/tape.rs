@@ -65,21 +65,21 @@ impl Tape {
     pub(super) fn batch(&mut self, now: Instant, batch: &[Event]) -> Result<(), Over> {
         self.make_room(now, batch.iter().map(length).sum())?;
         for event in batch {
-            self.write(now, &Entry::<_, &Change>::Event(now, event))?;
+            self.write(now, &Entry::<_, &[Change]>::Event(now, event))?;
         }
         self.hand_on_if_due(now)
     }
 
-    /// Writes down a change that is about to be made.
-    pub(super) fn change(&mut self, now: Instant, change: &Change) -> Result<(), Over> {
-        self.make_room(now, LARGEST_CHANGE)?;
-        self.write(now, &Entry::<&Event, _>::Change(now, change))?;
+    /// Writes down a change set that is about to be made.
+    pub(super) fn changes(&mut self, now: Instant, changes: &[Change]) -> Result<(), Over> {
+        self.make_room(now, changes.iter().map(largest).sum())?;
+        self.write(now, &Entry::<&Event, _>::Changes(now, changes))?;
         self.hand_on_if_due(now)
     }
 
     /// Writes down what things are called from now on.
     pub(super) fn names(&mut self, now: Instant, names: Names) -> Result<(), Over> {
-        self.write(now, &Entry::<&Event, &Change>::Names(Box::new(names)))
+        self.write(now, &Entry::<&Event, &[Change]>::Names(Box::new(names)))
     }
 
     /// Ends the record in order.
@@ -168,6 +168,14 @@ fn length(event: &Event) -> u64 {
     frame as u64 + 64
 }
 
+/// What a change takes at most.
+const fn largest(change: &Change) -> u64 {
+    match change {
+        Change::SetRoute(_) | Change::DeleteRoute(_) => LARGEST_ROUTE,
+        _ => LARGEST_CHANGE,
+    }
+}
+
 /// Bytes of a chunk when it is handed on.
 const CHUNK: usize = 1 << 20;
 /// How long an entry waits for others: what a daemon that is killed loses.
@@ -178,5 +186,7 @@ const MOST_WAITING: u64 = 64 << 20;
 const MOST_SPARE: usize = 16;
 /// What a change is taken to need: the rules of a large lab.
 const LARGEST_CHANGE: u64 = 64 << 10;
+/// What a route needs at most, of which a lab has tens of thousands.
+const LARGEST_ROUTE: u64 = 32;
 /// What is kept free for the end: every drop count of 500 ports.
 const ROOM_FOR_END: u64 = 128 << 10;

@@ -101,7 +101,7 @@ proptest! {
             prop_assert_eq!(router.nat.flows(s(0)).count(), stats.flows);
             prop_assert_eq!(stats.created - stats.expired - stats.evicted - stats.flushed, stats.flows as u64);
         }
-        router.nat.flush(|_| false);
+        router.nat.flush(0..u32::MAX, |_| false);
         let stats = router.nat.stats();
         prop_assert_eq!((stats.flows, stats.mappings, stats.ports, stats.hosts), (0, 0, 0, 0));
     }

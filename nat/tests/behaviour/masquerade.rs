@@ -135,7 +135,7 @@ fn address_and_port_dependent_mapping_shares_a_port_between_remotes() {
     let stranger = router.pass(s(1), udp((REMOTE, 54), (EXTERNAL, 4000))).refused();
     assert_eq!(stranger, DropReason::NatFiltered);
     assert_eq!(router.nat.stats().ports, 2);
-    assert_eq!(router.nat.flush(|_| false), 3);
+    assert_eq!(router.nat.flush(0..u32::MAX, |_| false), 3);
     assert_eq!(router.nat.stats().ports, 0);
 }
 
@@ -315,6 +315,7 @@ fn flows_end_with_their_rule_unless_it_says_keep() {
     let mut router = Router::new();
     router.map(s(1), (RED, 4000), (REMOTE, 53));
     router.nat.set_rules(Rules::default());
+    router.nat.sweep();
     assert!(!router.nat.is_configured());
     let keep = Masquerade { keep: true, ..inside_rule() };
     let mut router = Router::with(vec![keep], vec![]);
@@ -334,8 +335,10 @@ fn forgetting_an_address_ends_what_stood_under_it() {
     router.map(s(1), (RED, 4000), (REMOTE, 53));
     router.external = Some(OTHER);
     router.pass(s(1), udp((RED, 4000), (REMOTE, 54))).sent();
-    assert_eq!(router.nat.forget_address(EXTERNAL), 1);
-    assert_eq!(router.nat.forget_address(EXTERNAL), 0);
+    for _ in 0..2 {
+        router.nat.forget_address(EXTERNAL);
+        router.nat.sweep();
+    }
     assert_eq!(router.nat.stats().flows, 1);
     assert_eq!(router.nat.stats().flushed, 1);
 }

@@ -53,7 +53,7 @@ fn flows_that_are_not_kept_are_flushed() {
     for port in 1..=10 {
         router.map(s(1), (RED, port), (REMOTE, 53));
     }
-    let flushed = router.nat.flush(|flow| flow.original.source_port > 4);
+    let flushed = router.nat.flush(0..u32::MAX, |flow| flow.original.source_port > 4);
     assert_eq!(flushed, 4);
     assert_eq!(router.nat.flows(s(1)).count(), 6);
 }

@@ -52,11 +52,11 @@ pub struct Head {
 
 /// What entered the switch, in its order. Written by reference, read by value.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Entry<E = Event, C = Change> {
+pub enum Entry<E = Event, C = Vec<Change>> {
     /// Through the door for events.
     Event(Instant, E),
-    /// Through the door for changes; whether the switch refused it will be seen again.
-    Change(Instant, C),
+    /// A change set, through the door for changes; whether the switch refused it will be seen again.
+    Changes(Instant, C),
     /// Nothing entered, but other names hold from now on.
     Names(Box<Names>),
     /// The record was ended in order.

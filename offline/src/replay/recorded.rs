@@ -88,7 +88,7 @@ impl Rerun<'_> {
         let mut is_over = false;
         while let Some(entry) = self.record.next_entry()? {
             let at = match &entry {
-                Entry::Event(at, _) | Entry::Change(at, _) => Some(*at),
+                Entry::Event(at, _) | Entry::Changes(at, _) => Some(*at),
                 Entry::End(ending) => Some(ending.at),
                 Entry::Names(_) => None,
             };
@@ -123,9 +123,9 @@ impl Rerun<'_> {
                 let difference = self.replay.stage.enter(at, event);
                 self.replay.settle(step, &difference)
             }
-            Entry::Change(at, change) => {
-                let step = Step::Change(words_of(&change));
-                let difference = self.replay.stage.change(at, change);
+            Entry::Changes(at, changes) => {
+                let step = Step::Change(words_of(&changes));
+                let difference = self.replay.stage.change(at, changes);
                 self.replay.settle(step, &difference)
             }
             Entry::Names(names) => self.rename(*names),
@@ -232,8 +232,19 @@ fn tunnel_of(lab: &Lab, ids: &Ids, underlay: PortId, datagram: &[u8]) -> Option<
     found.map(|tunnel| tunnel.name.to_string())
 }
 
+/// A change set in words: `set port, 3 times set route`.
+fn words_of(changes: &[Change]) -> String {
+    let words: Vec<String> = changes.iter().map(word_of).collect();
+    let runs = words.chunk_by(|one, next| one == next).filter_map(|run| match run {
+        [] => None,
+        [one] => Some(one.clone()),
+        [one, ..] => Some(format!("{} times {one}", run.len())),
+    });
+    runs.collect::<Vec<_>>().join(", ")
+}
+
 /// `SetPort(...)` as `set port`.
-fn words_of(change: &Change) -> String {
+fn word_of(change: &Change) -> String {
     let told = format!("{change:?}");
     let name = told.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
     let mut words = String::new();

@@ -116,10 +116,10 @@ impl Stage {
         self.difference()
     }
 
-    /// Makes a change that was made at `at`, or is refused as it was then.
-    pub(super) fn change(&mut self, at: Instant, change: Change) -> Difference {
+    /// Makes changes that were made together at `at`, or are refused as they were then.
+    pub(super) fn change(&mut self, at: Instant, changes: Vec<Change>) -> Difference {
         self.now = self.now.max(at);
-        let _ = self.switch.apply(at, change, &mut self.out);
+        let _ = self.switch.apply_all(at, changes, &mut self.out);
         self.difference()
     }
 
@@ -142,9 +142,7 @@ impl Stage {
     /// Builds the lab at `start` and plugs every port in.
     pub(crate) fn begin(&mut self, start: Instant) -> Result<Difference, ChangeError> {
         self.now = start;
-        for change in self.changes.drain(..) {
-            self.switch.apply(start, change, &mut self.out)?;
-        }
+        self.switch.apply_all(start, core::mem::take(&mut self.changes), &mut self.out)?;
         for port in &self.ports {
             self.switch.step(start, Event::PortUp(*port), &mut self.out);
         }

@@ -17,6 +17,7 @@ use crate::tunnel::Tunnel;
 use crate::wire::Address;
 
 mod bytes;
+mod change_sets;
 mod corpus;
 mod nat;
 mod network;
@@ -25,6 +26,7 @@ mod speech;
 mod town;
 mod virtio;
 
+pub use change_sets::change_sets;
 pub use corpus::{corpus, replay};
 pub use nat::nat;
 pub use network::network;

@@ -78,9 +78,12 @@ impl Router {
         self.reference.begin(self.now);
         self.reference.change(self.now, &change);
         match change {
-            Change::SetRules(rules) => self.nat.set_rules(rules),
+            Change::SetRules(rules) => {
+                self.nat.set_rules(rules);
+                self.nat.sweep();
+            }
             Change::SetLimits(limits) => self.nat.set_limits(limits),
-            Change::FlushFlows => drop(self.nat.flush(|_| false)),
+            Change::FlushFlows => drop(self.nat.flush(0..u32::MAX, |_| false)),
             other => unreachable!("no matter of NAT's: {other:?}"),
         }
         self.confirm();

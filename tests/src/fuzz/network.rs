@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use packet::{Frame, PortId, Protocol, VlanId};
 use switch::Change;
-use switch::change::{Behind, FlowFilter, FlowRule, InterfaceSettings, PortSettings, RpFilter};
+use switch::change::{
+    ALL_FLOWS, Behind, FlowFilter, FlowRule, InterfaceSettings, PortSettings, RpFilter,
+};
 use switch::view::Location;
 
 use super::bytes::Bytes;
@@ -31,7 +33,7 @@ pub fn network(data: &[u8]) {
 }
 
 impl Town {
-    fn step(&mut self, bytes: &mut Bytes<'_>) {
+    pub(super) fn step(&mut self, bytes: &mut Bytes<'_>) {
         match bytes.below(16) {
             0..=2 => self.speak(bytes),
             3..=6 => {
@@ -88,7 +90,7 @@ impl Town {
         self.lab.from_peer_with("udp", remote, 0, Frame::copied_from(&payload));
     }
 
-    fn change(&mut self, bytes: &mut Bytes<'_>) -> Change {
+    pub(super) fn change(&mut self, bytes: &mut Bytes<'_>) -> Change {
         let bridge = self.lab.bridge_id(bytes.pick(&BRIDGES));
         let port = bytes.pick(&self.ports);
         let id = self.lab.port_id(port);
@@ -114,7 +116,7 @@ impl Town {
             ),
             14 => Change::PinNeighbor(interface, address(bytes), stranger(bytes)),
             15 => Change::DeleteNeighbor(interface, address(bytes)),
-            16 if bytes.one_in(2) => Change::EndFlows(filter(bytes, id)),
+            16 if bytes.one_in(2) => Change::EndFlows(filter(bytes, id), ALL_FLOWS),
             16 => Change::FlushNeighbors,
             17 if bytes.one_in(2) => {
                 Change::AnnounceStation(id, stranger(bytes), vec![address(bytes)])

@@ -115,7 +115,7 @@ impl Reference {
             | Change::DeleteNeighbor(..)
             | Change::FlushNeighbors
             | Change::FlushFlows
-            | Change::EndFlows(_) => {}
+            | Change::EndFlows(..) => {}
         }
     }
 

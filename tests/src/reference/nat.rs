@@ -200,7 +200,7 @@ impl Translator {
                 self.flows.iter_mut().for_each(|flow| flow.heard = None);
             }
             Change::FlushFlows => self.astray = true,
-            Change::EndFlows(filter) => self.end(now, filter),
+            Change::EndFlows(filter, _) => self.end(now, filter),
             // Which flows and ports stand under an address that goes is told by what is left.
             Change::SetInterface(..) | Change::DeleteInterface(_) => {
                 self.astray = true;
