@@ -4,7 +4,7 @@
 //! the figure stays, and where it is not the figure rises from decade to decade. Namespaces and the daemon go with the
 //! values that own them, also after an error, a panic or Ctrl-C.
 //!
-//! The code map: `curve` (figures and their growth), `frames` and `flows` (the pure switch), `ports` and `daemon` (the
+//! The code map: `curve` (figures and their growth), `frames`, `flows` and `changes` (the pure switch), `ports` and `daemon` (the
 //! real one, as root), `report` (table and JSON), `chart` (SVG).
 
 use std::env;
@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
+mod changes;
 mod chart;
 mod curve;
 mod daemon;
@@ -28,7 +29,8 @@ mod report;
 
 use curve::Panel;
 
-/// Measure how cost grows: a frame's with stations and flows, a flow's memory, a port's set-up, memory and end.
+/// Measure how cost grows: a frame's with stations and flows, a flow's memory, a change's with its routes,
+/// interfaces and flows, a port's set-up, memory and end.
 #[derive(Parser)]
 #[command(
     name = "growth",
@@ -67,7 +69,7 @@ enum Part {
     Flows { flows: u32 },
 }
 
-const PARTS: [&str; 4] = ["fdb", "flows", "memory", "ports"];
+const PARTS: [&str; 5] = ["changes", "fdb", "flows", "memory", "ports"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -97,6 +99,9 @@ fn run(options: &Options) -> Result<()> {
     let mut panels = vec![frames::panel(options.quick, wanted("fdb"), wanted("flows"))?];
     if wanted("memory") {
         panels.push(flows::panel(options.quick, &myself)?);
+    }
+    if wanted("changes") {
+        panels.push(changes::panel(options.quick)?);
     }
     if let Some(site) = ports {
         panels.extend(ports::panels(&site, options.quick)?);

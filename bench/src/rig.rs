@@ -41,6 +41,11 @@ impl<T: Traffic> Rig<T> {
         Self { switch, out, now, tick: TICK, batch, traffic, copies: 0 }
     }
 
+    /// The switch as traffic has left it, and when.
+    pub fn into_switch(self) -> (Switch, packet::Instant) {
+        (self.switch, self.now)
+    }
+
     /// Lets more virtual time pass with each batch, so that timers run often.
     #[must_use]
     pub const fn with_tick(mut self, tick: Duration) -> Self {
