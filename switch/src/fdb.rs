@@ -14,48 +14,35 @@ use core::time::Duration;
 use ahash::RandomState;
 use hashbrown::HashTable;
 use packet::{DropReason, Instant, Mac, PortId, VlanId};
+use serde::{Deserialize, Serialize};
 
-use crate::station::{Location, Origin};
+use crate::station::{Location, Origin, Station};
 use crate::tally::Tally;
 
-mod ahead;
-mod counts;
+mod entry;
 mod fresh;
 mod hash;
 mod kept;
-mod listing;
-mod place;
 
 /// How much older than said an entry may look when it ages out.
 const GRANULARITY: Duration = Duration::from_secs(1);
-const NONE: u32 = u32::MAX;
+/// Stations whose slots lie in the processor's nearer caches anyway: half a megabyte.
+const NEAR: usize = 32_768;
 
-/// As small as it can be, for frames of many stations wait for it: 100,000 of them take 2 MiB.
-#[derive(Copy, Clone, Debug)]
-#[repr(align(16))]
-struct Slot {
-    key: u64,
-    entry: u32,
-    place: Place,
+/// Counts since the bridge was made.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct FdbCounts {
+    /// Stations learned.
+    pub learned: u64,
+    /// Stations forgotten for silence.
+    pub expired: u64,
+    /// Stations forgotten for room.
+    pub evicted: u64,
+    /// Stations that changed port.
+    pub moved: u64,
+    /// Frames from a station that is bound elsewhere.
+    pub refused: u64,
 }
-
-#[derive(Copy, Clone, Debug)]
-struct Entry {
-    key: u64,
-    heard: Instant,
-    previous: u32,
-    next: u32,
-    origin: Origin,
-    location: Location,
-}
-
-#[derive(Copy, Clone, Debug)]
-struct List {
-    head: u32,
-    tail: u32,
-}
-
-const EMPTY: List = List { head: NONE, tail: NONE };
 
 /// See the module's own text.
 #[derive(Clone, Debug)]
@@ -74,10 +61,6 @@ pub(crate) struct Fdb {
     pub(crate) counts: FdbCounts,
     /// Grows when a station that was known is somewhere else, or is no longer.
     pub(crate) version: u32,
-}
-
-const fn key(mac: Mac, vlan: VlanId) -> u64 {
-    mac.to_u64() | (vlan.number() as u64) << 48
 }
 
 impl Fdb {
@@ -393,16 +376,48 @@ impl Fdb {
         }
     }
 
+    /// One entry.
+    pub(crate) fn station(&self, now: Instant, mac: Mac, vlan: VlanId) -> Option<Station> {
+        let key = key(mac, vlan);
+        let slot = self.index.find(self.hasher.of(key), |slot| slot.key == key)?;
+        self.entries.get(slot.entry as usize)?.view(now)
+    }
+
+    /// Every entry, ordered by VLAN and address.
+    pub(crate) fn stations(&self, now: Instant) -> Vec<Station> {
+        let mut slots: Vec<&Slot> = self.index.iter().collect();
+        slots.sort_unstable_by_key(|slot| slot.key);
+        let entries = slots.into_iter().filter_map(|slot| self.entries.get(slot.entry as usize));
+        entries.filter_map(|entry| entry.view(now)).collect()
+    }
+
+    /// Whether the stations are so many that reading ahead pays.
+    #[inline]
+    pub(crate) const fn is_far(&self) -> bool {
+        self.entries.len() > NEAR
+    }
+
+    /// What the look-up of a station begins with.
+    #[inline]
+    pub(crate) fn hash(&self, mac: Mac, vlan: VlanId) -> u64 {
+        self.hasher.of(key(mac, vlan))
+    }
+
+    /// Reads what lies under a hash. The number means nothing.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64) -> u64 {
+        self.index.find(hash, |_| true).map_or(0, |slot| slot.key)
+    }
+
     /// Stations that were learned.
     pub(crate) const fn len(&self) -> usize {
         self.learned
     }
 }
 
-pub use counts::FdbCounts;
+use entry::{EMPTY, Entry, List, NONE, Place, Slot, key};
 use fresh::Fresh;
 use hash::StationHash;
-use place::Place;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Entry, Fdb, FdbCounts, StationHash};
-use crate::snapshot::unkeyed;
+use crate::seeds::unkeyed;
 use crate::station::{Location, Origin};
 
 #[derive(Serialize, Deserialize)]
