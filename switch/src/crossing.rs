@@ -10,8 +10,7 @@ use crate::bridge::{Bridge, Bridges, Decision};
 use crate::interface::Origin;
 use crate::outbox::Egress;
 use crate::port::{Port, Ports, Role};
-use crate::station::Location;
-use crate::suppress::Segment;
+use crate::station::{Location, Segment};
 
 /// A port that is up, neither isolated nor guarded, and a member of a bridge that learns.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]

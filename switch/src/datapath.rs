@@ -14,12 +14,10 @@ use crate::inside;
 use crate::interface::Origin;
 use crate::outbox::Outbox;
 use crate::port::Role;
-use crate::refusal::Refusal;
-use crate::router;
+use crate::router::{self, Refusal};
 use crate::routes::Target;
-use crate::station::Location;
+use crate::station::{Location, Segment};
 use crate::stats::Fate;
-use crate::suppress::Segment;
 use crate::switch::Switch;
 use crate::trace::{Note, Step};
 

@@ -39,3 +39,10 @@ pub enum Event {
     /// Time passed: timers that are due run. Needed at [`Switch::next_timeout`](crate::Switch::next_timeout).
     Timeout,
 }
+
+/// What is kept of a datagram's outer headers.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Outer {
+    pub(crate) remote: Ipv4Addr,
+    pub(crate) traffic_class: u8,
+}

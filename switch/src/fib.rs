@@ -8,7 +8,42 @@
 
 use core::net::Ipv4Addr;
 
-use crate::routes::Target;
+use packet::InterfaceId;
+
+/// What the table says of a destination.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// It is the router's own.
+    Local(InterfaceId),
+    /// It is a subnet's broadcast (or all-zeros) address.
+    Broadcast(InterfaceId),
+    /// It is a neighbour on this segment.
+    Connected(InterfaceId),
+    /// It is behind this router.
+    Via {
+        /// The segment on which the router is.
+        interface: InterfaceId,
+        /// The router's address.
+        gateway: Ipv4Addr,
+    },
+    /// Told unreachable.
+    Unreachable,
+    /// Told prohibited.
+    Prohibit,
+    /// Told nothing.
+    Blackhole,
+}
+
+impl Target {
+    /// The interface that bears the address.
+    #[inline]
+    pub(crate) const fn owner(self) -> Option<InterfaceId> {
+        match self {
+            Self::Local(owner) => Some(owner),
+            _ => None,
+        }
+    }
+}
 
 /// A cell with this bit names a block; otherwise it is 0, or a target's position and one.
 const BLOCK: u32 = 1 << 31;

@@ -5,18 +5,17 @@
 //! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
-//! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel` with `suppress`, `arp` and `neighbors` with `pending`, `router`
+//! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel` with `suppress` and `arp_snoop`, `arp` and `neighbors` with `pending`, `router`
 //! with `routes` (and `fib`) and `local`, `crossing`, `shortcut` with `adjacency`, and `ahead` (what only saves time),
-//! [`change`] with `draft` and `apply`, [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` (why
-//! a frame became what it became),
-//! `snapshot` and `audit`.
+//! [`change`] with `draft` and `apply`, [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` and
+//! `explain` (why a frame became what it became), `timers`, and `snapshot`.
 #![forbid(unsafe_code)]
 
 mod adjacency;
 mod ahead;
 mod apply;
 mod arp;
-mod audit;
+mod arp_snoop;
 mod bridge;
 pub mod change;
 mod crossing;
@@ -24,6 +23,7 @@ mod datapath;
 mod delivery;
 mod draft;
 pub mod event;
+mod explain;
 mod fdb;
 mod fib;
 pub mod flows;
@@ -37,9 +37,9 @@ pub mod outbox;
 mod pending;
 mod pieces;
 pub mod port;
-mod refusal;
 mod router;
 mod routes;
+mod seeds;
 mod shortcut;
 mod snapshot;
 mod station;
@@ -47,6 +47,7 @@ pub mod stats;
 mod suppress;
 mod switch;
 mod tally;
+mod timers;
 pub mod trace;
 mod tunnel;
 pub mod view;

@@ -17,7 +17,7 @@ use packet::{TcpHeader, Transport, ip};
 use crate::inside;
 use crate::interface::Origin;
 use crate::outbox::Outbox;
-use crate::refusal::Refusal;
+use crate::router::Refusal;
 use crate::routes::Target;
 use crate::stats::Fate;
 use crate::switch::Switch;

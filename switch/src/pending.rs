@@ -17,7 +17,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::neighbors::Key;
-use crate::snapshot::unkeyed;
+use crate::seeds::unkeyed;
 use crate::trace::Lost;
 
 /// Memory of what waits for one neighbour: thirty datagrams of 64 KB, a thousand full frames (RFC 1122 section 2.3.2.2

@@ -13,9 +13,8 @@ use crate::interface::Interfaces;
 use crate::limiter::Limiter;
 use crate::neighbors::Neighbors;
 use crate::pending::Pending;
-use crate::refusal::Refusal;
 use crate::routes::{Routes, Target};
-use crate::switch::{Seeds, error_limiter};
+use crate::seeds::Seeds;
 
 /// The router's tables.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +39,35 @@ pub(crate) struct Hop {
     pub(crate) source: Option<Ipv4Addr>,
 }
 
+/// The end of a packet that the router took in.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Without a word.
+    Silent(Dropped),
+    /// With an ICMP error about the packet.
+    Tell(Dropped, IcmpError),
+}
+
+impl Refusal {
+    /// With a word about it, if there is one to say.
+    pub(crate) fn of(dropped: Dropped, error: Option<IcmpError>) -> Self {
+        match error {
+            Some(error) => Self::Tell(dropped, error),
+            None => Self::Silent(dropped),
+        }
+    }
+}
+
+impl From<Dropped> for Refusal {
+    fn from(dropped: Dropped) -> Self {
+        Self::Silent(dropped)
+    }
+}
+
+/// ICMP errors as the router starts: Linux's `icmp_msgs_per_sec` and `icmp_msgs_burst`.
+const ERROR_RATE: u32 = 1000;
+const ERROR_BURST: u32 = 50;
+
 /// Source-route options: loose (131) and strict (137) (RFC 791 section 3.1; to be dropped, RFC 7126 section 4.3).
 const SOURCE_ROUTES: [u8; 2] = [131, 137];
 
@@ -50,7 +78,7 @@ impl Router {
             routes: Routes::new(Arc::default(), &Interfaces::default()),
             neighbors: Neighbors::new(seeds.hasher()),
             pending: Pending::new(seeds.hasher()),
-            errors: error_limiter(),
+            errors: Limiter::new(ERROR_RATE, ERROR_BURST),
             told: Limiter::new(1, 10),
         }
     }

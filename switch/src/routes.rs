@@ -11,6 +11,7 @@ use packet::{InterfaceId, Ipv4Net};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fib::Fib;
+pub use crate::fib::Target;
 use crate::interface::Interfaces;
 
 /// A route that somebody wrote.
@@ -35,41 +36,6 @@ pub enum Hop {
     Prohibit,
     /// Nowhere, without a word.
     Blackhole,
-}
-
-/// What the table says of a destination.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Target {
-    /// It is the router's own.
-    Local(InterfaceId),
-    /// It is a subnet's broadcast (or all-zeros) address.
-    Broadcast(InterfaceId),
-    /// It is a neighbour on this segment.
-    Connected(InterfaceId),
-    /// It is behind this router.
-    Via {
-        /// The segment on which the router is.
-        interface: InterfaceId,
-        /// The router's address.
-        gateway: Ipv4Addr,
-    },
-    /// Told unreachable.
-    Unreachable,
-    /// Told prohibited.
-    Prohibit,
-    /// Told nothing.
-    Blackhole,
-}
-
-impl Target {
-    /// The interface that bears the address.
-    #[inline]
-    pub(crate) const fn owner(self) -> Option<InterfaceId> {
-        match self {
-            Self::Local(owner) => Some(owner),
-            _ => None,
-        }
-    }
 }
 
 /// Where each prefix leads, shortest prefixes first, then by address.

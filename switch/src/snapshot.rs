@@ -9,7 +9,6 @@
 //! Bytes may be anybody's. Reading finds what would make a table unsound (lists, places, sums), and the limits of all
 //! that memory is taken for; then the worst that wrong bytes can make is a switch in a state that none would reach.
 
-use ahash::RandomState;
 use packet::snapshot::{Damaged, ensure};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -49,6 +48,28 @@ impl Switch {
         self.tunnels.check()
     }
 
+    /// Compares tables that must agree, and their sizes with their limits.
+    ///
+    /// # Errors
+    /// Says what contradicts what.
+    #[doc(hidden)]
+    pub fn audit(&self) -> Result<(), &'static str> {
+        for (_, bridge) in self.bridges.iter() {
+            if bridge.fdb.len() > bridge.settings.capacity {
+                return Err("a bridge has learned more stations than it may");
+            }
+        }
+        let waiting = self.router.pending.keys();
+        if !waiting.into_iter().all(|key| self.router.neighbors.is_asked_for(key)) {
+            return Err("packets wait for a neighbour that nobody asks for");
+        }
+        if !self.router.pending.is_within_limits() {
+            return Err("more packets wait than may, or their count is wrong");
+        }
+        self.reassembly.audit()?;
+        self.nat.audit()
+    }
+
     /// Makes what is not written from what is.
     fn mend(&mut self) {
         // The stream goes on as it was: other keys than before harm nobody.
@@ -62,11 +83,6 @@ impl Switch {
         let written = self.router.routes.written();
         self.router.routes = Routes::new(written, &self.router.interfaces);
     }
-}
-
-/// What tables have while they are being read, until the switch's own keys are known.
-pub(crate) fn unkeyed() -> RandomState {
-    RandomState::with_seeds(0, 0, 0, 0)
 }
 
 /// Every link carries packets of 68 bytes (RFC 791 section 3.2).

@@ -3,8 +3,15 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use packet::{InterfaceId, Mac, PortId, VlanId};
+use packet::{BridgeId, InterfaceId, Mac, PortId, VlanId};
 use serde::{Deserialize, Serialize};
+
+/// A VLAN of a bridge: where a frame to a group goes everywhere.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(crate) struct Segment {
+    pub(crate) bridge: BridgeId,
+    pub(crate) vlan: VlanId,
+}
 
 /// Where a station is.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -4,46 +4,21 @@
 //! On bridges that ask for it, every ARP packet teaches who has which address. A request from a local port is answered
 //! here, in the name of the station asked for, when the forwarding database knows that station beyond a tunnel; the
 //! router's neighbour table is asked too. An answer is only as old as the station's own entry, since a station that
-//! the forwarding database has forgotten is asked for again. Nothing here ages by itself: when the table is full,
-//! entries of forgotten stations go first, and while there are none, new ones are not taken.
+//! the forwarding database has forgotten is asked for again.
 
 use core::net::Ipv4Addr;
-use core::time::Duration;
-use std::collections::BTreeMap;
 
 use packet::arp::{Arp, Operation};
-use packet::{BridgeId, Ethernet, Instant, Mac, VlanId};
-use serde::{Deserialize, Serialize};
+use packet::{BridgeId, Ethernet, Instant, Mac};
 
 use crate::bridge::Way;
 use crate::interface::Origin;
 use crate::neighbors::Key;
 use crate::outbox::Outbox;
 use crate::port::Role;
-use crate::station::Location;
+use crate::station::{Location, Segment};
 use crate::switch::Switch;
 use crate::trace::{Note, Part};
-
-/// Addresses remembered, about 64 bytes each.
-const CAPACITY: usize = 8192;
-
-/// A VLAN of a bridge.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub(crate) struct Segment {
-    pub(crate) bridge: BridgeId,
-    pub(crate) vlan: VlanId,
-}
-
-/// Who has which address, as heard.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Heard {
-    stations: BTreeMap<(Segment, Ipv4Addr), Mac>,
-    /// When a full table was last searched for entries of forgotten stations.
-    searched: Option<Instant>,
-}
-
-/// A full table is searched at most this often: whoever claims many addresses does not keep the switch busy.
-const BETWEEN_SEARCHES: Duration = Duration::from_secs(1);
 
 impl Switch {
     /// Hears an ARP packet on a bridge for the router, and where a tunnel asks for that, answers in the name of a station
@@ -66,7 +41,7 @@ impl Switch {
         let is_own = |arp: &Arp| arp.sender_mac == ethernet.source() && arp.sender_mac.is_station();
         let Some(arp) = arp.filter(is_own) else { return Some(heard) };
         if !arp.is_probe() {
-            self.remember(now, segment, arp.sender, arp.sender_mac);
+            self.arp_snoop.learn(now, (segment, arp.sender), arp.sender_mac, &self.bridges);
         }
         (!self.answers_for_another(&arp, segment, from, out)).then_some(heard)
     }
@@ -130,7 +105,7 @@ impl Switch {
     /// The MAC address of who has `address`, when that station is beyond a tunnel that asks for suppression and that
     /// `asker` may talk to.
     fn known_beyond(&self, segment: Segment, address: Ipv4Addr, asker: Location) -> Option<Mac> {
-        let heard = self.heard.stations.get(&(segment, address)).copied();
+        let heard = self.arp_snoop.find(segment, address);
         let neighbor = || {
             let interface = self.router.interfaces.on(segment.bridge, segment.vlan)?;
             self.router.neighbors.known(Key::new(interface, address))
@@ -143,24 +118,5 @@ impl Switch {
         };
         let suppresses = matches!(role(place), Some(Role::Tunnel(_, far)) if far.suppress_arp);
         (place.is_peer() && suppresses && !(isolated(place) && isolated(asker))).then_some(mac)
-    }
-
-    fn remember(&mut self, now: Instant, segment: Segment, address: Ipv4Addr, mac: Mac) {
-        let Heard { stations: heard, searched } = &mut self.heard;
-        if heard.len() >= CAPACITY && !heard.contains_key(&(segment, address)) {
-            if searched.is_some_and(|at| now.since(at) < BETWEEN_SEARCHES) {
-                return;
-            }
-            *searched = Some(now);
-            let bridges = &self.bridges;
-            heard.retain(|(segment, _), mac| {
-                let bridge = bridges.get(segment.bridge);
-                bridge.is_some_and(|bridge| bridge.fdb.find(*mac, segment.vlan).is_some())
-            });
-            if heard.len() >= CAPACITY {
-                return;
-            }
-        }
-        heard.insert((segment, address), mac);
     }
 }

@@ -1,23 +1,21 @@
 //! The switch as one value, and its two doors.
 
-use ahash::RandomState;
 use nat::{Nat, Reassembly};
 use packet::{DropReason, Dropped, Frame, Instant, PortId};
 use serde::{Deserialize, Serialize};
 use vxlan::Tunnels;
 
 use crate::adjacency::Adjacencies;
+use crate::arp_snoop::ArpSnoopTable;
 use crate::bridge::Bridges;
 use crate::crossing::PlainPorts;
-use crate::event::Event;
-use crate::limiter::Limiter;
+use crate::event::{Event, Outer};
 use crate::outbox::Outbox;
 use crate::port::Ports;
 use crate::router::Router;
+use crate::seeds::Seeds;
 use crate::station::Location;
 use crate::stats::{Fate, Stats};
-use crate::suppress::Heard;
-use crate::tunnel::Outer;
 use crate::witness::Witness;
 
 /// Everything between the cables: bridges, router and NAT.
@@ -42,8 +40,8 @@ pub struct Switch {
     pub(crate) adjacencies: Adjacencies,
     pub(crate) reassembly: Reassembly,
     pub(crate) tunnels: Tunnels,
-    /// Who has which address, as heard in ARP on bridges whose tunnels suppress it.
-    pub(crate) heard: Heard,
+    /// Who has which address on bridges whose tunnels suppress ARP.
+    pub(crate) arp_snoop: ArpSnoopTable,
     pub(crate) stats: Stats,
     /// Pieces of one packet on their way out; empty between packets.
     #[serde(skip)]
@@ -59,7 +57,7 @@ impl Switch {
     /// A switch without ports. `seed` keeps its tables from being attacked by chosen addresses; the same seed and the
     /// same events give the same effects, always.
     pub fn new(seed: u64) -> Self {
-        let mut seeds = Seeds(seed);
+        let mut seeds = Seeds::new(seed);
         Self {
             revision: 0,
             ports: Ports::default(),
@@ -70,7 +68,7 @@ impl Switch {
             adjacencies: Adjacencies::new(),
             reassembly: Reassembly::new(seeds.hasher()),
             tunnels: Tunnels::default(),
-            heard: Heard::default(),
+            arp_snoop: ArpSnoopTable::default(),
             stats: Stats::default(),
             pieces: Vec::new(),
             trace: Witness::default(),
@@ -143,18 +141,6 @@ impl Switch {
         self.adjacencies.begin_epoch();
     }
 
-    /// When [`Event::Timeout`] is needed next; never when no timer runs.
-    pub fn next_timeout(&self) -> Option<Instant> {
-        let fdb = self.bridges.iter().filter_map(|(_, bridge)| bridge.fdb.next_timeout()).min();
-        let others = [
-            fdb,
-            self.router.neighbors.next_timeout(),
-            self.nat.next_timeout(),
-            self.reassembly.next_timeout(),
-        ];
-        others.into_iter().flatten().min()
-    }
-
     fn set_up(&mut self, now: Instant, port: PortId, up: bool, out: &mut Outbox) {
         let Some(state) = self.ports.get_mut(port) else {
             return;
@@ -171,36 +157,4 @@ impl Switch {
             self.announce_on(port, out);
         }
     }
-
-    fn expire(&mut self, now: Instant, out: &mut Outbox) {
-        for bridge in self.bridges.iter_mut() {
-            bridge.fdb.expire(now);
-        }
-        self.expire_neighbors(now, out);
-        self.nat.expire(now);
-        self.expire_fragments(now, out);
-    }
-}
-
-/// A stream of seeds from one (splitmix64): each table gets its own.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Seeds(u64);
-
-impl Seeds {
-    pub(crate) const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    pub(crate) fn hasher(&mut self) -> RandomState {
-        RandomState::with_seeds(self.next(), self.next(), self.next(), self.next())
-    }
-}
-
-/// The limiter of ICMP errors as the router starts: Linux's `icmp_msgs_per_sec` and `icmp_msgs_burst`.
-pub(crate) const fn error_limiter() -> Limiter {
-    Limiter::new(1000, 50)
 }

@@ -14,13 +14,13 @@ use vxlan::header::{self, Reserved};
 use vxlan::{RemoteVtep, outer};
 
 use crate::bridge::Way;
+use crate::event::Outer;
 use crate::interface::InterfaceSettings;
 use crate::local::sender_to_tell;
 use crate::outbox::Outbox;
 use crate::port::{Port, Ports, Role, Tunnel};
-use crate::station::Location;
+use crate::station::{Location, Segment};
 use crate::stats::Fate;
-use crate::suppress::Segment;
 use crate::switch::{Outcome, Switch};
 use crate::trace::{Note, Part, Step, Untold};
 use crate::vlan::VlanMode;
@@ -30,13 +30,6 @@ const IPV4_TCP: u16 = 40;
 const IPV6_TCP: u16 = 60;
 /// IPv4 and ICMP header of an error.
 const QUOTED_AT: usize = 28;
-
-/// What is kept of a datagram's outer headers.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct Outer {
-    pub(crate) remote: Ipv4Addr,
-    pub(crate) traffic_class: u8,
-}
 
 impl Switch {
     /// Takes a datagram in and counts what became of its frame: under its tunnel, once that is known.

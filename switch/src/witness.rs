@@ -16,8 +16,7 @@ use crate::neighbors::{Key, Neighbors};
 use crate::pending::Pending;
 use crate::port::Ports;
 use crate::routes::Routes;
-use crate::station::Location;
-use crate::suppress::Segment;
+use crate::station::{Location, Segment};
 use crate::trace::{Learning, Lost, Note, Part, Step, Verdict};
 
 /// Frames of the outbox, and whose they are.

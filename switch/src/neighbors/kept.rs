@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Key, Neighbor, Neighbors};
-use crate::snapshot::unkeyed;
+use crate::seeds::unkeyed;
 
 /// The table in order.
 #[derive(Serialize, Deserialize)]

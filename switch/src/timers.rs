@@ -1,0 +1,61 @@
+//! What happens by itself when time passes: one name for each timer, its deadline and its work.
+//!
+//! A protocol that has a timer has its deadline in its own tables and two doors here. The compiler asks for both when a
+//! name is added.
+
+use packet::Instant;
+
+use crate::outbox::Outbox;
+use crate::switch::Switch;
+
+/// What a timer is for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+enum Timer {
+    /// Stations that have been silent for the ageing time.
+    Stations,
+    /// Neighbours that are asked for, trusted, or remembered for long enough.
+    Neighbors,
+    /// Flows that have been silent for their lifetime, or that a change has ended.
+    Flows,
+    /// Packets whose fragments did not all come.
+    Fragments,
+}
+
+impl Timer {
+    /// In the order in which those that are due run.
+    const ALL: [Self; 4] = [Self::Stations, Self::Neighbors, Self::Flows, Self::Fragments];
+}
+
+impl Switch {
+    /// When [`Event::Timeout`](crate::Event::Timeout) is needed next; never when no timer runs.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        Timer::ALL.into_iter().filter_map(|timer| self.deadline(timer)).min()
+    }
+
+    /// Runs what is due.
+    pub(crate) fn expire(&mut self, now: Instant, out: &mut Outbox) {
+        for timer in Timer::ALL {
+            self.run(now, timer, out);
+        }
+    }
+
+    fn deadline(&self, timer: Timer) -> Option<Instant> {
+        match timer {
+            Timer::Stations => {
+                self.bridges.iter().filter_map(|(_, bridge)| bridge.fdb.next_timeout()).min()
+            }
+            Timer::Neighbors => self.router.neighbors.next_timeout(),
+            Timer::Flows => self.nat.next_timeout(),
+            Timer::Fragments => self.reassembly.next_timeout(),
+        }
+    }
+
+    fn run(&mut self, now: Instant, timer: Timer, out: &mut Outbox) {
+        match timer {
+            Timer::Stations => self.bridges.iter_mut().for_each(|bridge| bridge.fdb.expire(now)),
+            Timer::Neighbors => self.expire_neighbors(now, out),
+            Timer::Flows => self.nat.expire(now),
+            Timer::Fragments => self.expire_fragments(now, out),
+        }
+    }
+}
