@@ -90,7 +90,7 @@ impl<T: Traffic> Rig<T> {
         }
         self.now += self.tick;
         let start = Instant::now();
-        self.switch.look_ahead(&mut self.batch);
+        self.switch.prefetch(&mut self.batch);
         for event in self.batch.drain(..) {
             self.switch.step(self.now, event, &mut self.out);
         }

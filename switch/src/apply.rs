@@ -77,7 +77,7 @@ impl Switch {
             routes: prepared.routes.as_mut(),
         };
         for change in prepared.changes.drain(..) {
-            self.forget_ways();
+            self.invalidate_caches();
             self.make(now, change, &mut laying, out);
         }
         self.nat.sweep();

@@ -23,7 +23,7 @@ const BETWEEN_TELLINGS: Duration = Duration::from_secs(60);
 
 /// What came of an ARP packet.
 #[derive(Debug, Default)]
-struct Hearing {
+struct ArpOutcome {
     /// What to answer, and to whom.
     answer: Option<(Arp, Mac)>,
     /// The sender, and what became of it in the neighbour table.
@@ -36,7 +36,7 @@ struct Hearing {
     claimed: bool,
 }
 
-impl Hearing {
+impl ArpOutcome {
     const fn view(&self) -> Heard {
         match self {
             Self { suspicious: true, .. } => Heard::Suspicious,
@@ -49,15 +49,15 @@ impl Hearing {
 }
 
 /// Takes in an ARP packet that came from `source` on an interface.
-fn hear(
+fn process(
     now: Instant,
     arp: &Arp,
     source: Mac,
     origin: Origin,
     interface: &mut Interface,
     neighbors: &mut Neighbors,
-) -> Hearing {
-    let mut hearing = Hearing::default();
+) -> ArpOutcome {
+    let mut hearing = ArpOutcome::default();
     if arp.sender_mac != source || !arp.sender_mac.is_station() {
         hearing.suspicious = true;
         return hearing;
@@ -80,7 +80,7 @@ fn hear(
         // A route onto the segment may lead beyond our subnets: whoever was asked there may answer.
         let adds = for_us && arp.operation == Operation::Request && own.reaches(arp.sender);
         let account = adds.then_some(Account::from(Some(origin.port)));
-        let merged = neighbors.hear(now, key, arp.sender_mac, answered, account);
+        let merged = neighbors.update(now, key, arp.sender_mac, answered, account);
         hearing.merged = Some((key, merged));
     }
     if for_us && arp.operation == Operation::Request {
@@ -109,7 +109,7 @@ const fn announcement(own: Mac, address: Ipv4Addr) -> Arp {
 
 impl Switch {
     /// Hears an ARP packet, and answers when it asks for us; `false` when it is none.
-    pub(crate) fn listen(
+    pub(crate) fn arp_input(
         &mut self,
         now: Instant,
         ethernet: &Ethernet,
@@ -126,7 +126,7 @@ impl Switch {
         let neighbors = &mut self.router.neighbors;
         let key = Key::new(id, packet.sender);
         let known = neighbors.one(key);
-        let hearing = hear(now, &packet, ethernet.source(), origin, interface, neighbors);
+        let hearing = process(now, &packet, ethernet.source(), origin, interface, neighbors);
         self.trace.note(|| {
             let (hearing, now) = (hearing.view(), neighbors.one(key));
             Note::Arp { interface: id, arp: packet, hearing, known, now }
@@ -141,7 +141,7 @@ impl Switch {
             });
         }
         if let Some((answer, to)) = hearing.answer {
-            self.say(id, &answer, to, out);
+            self.send_arp(id, &answer, to, out);
         }
         if let Some((key, merged)) = hearing.merged {
             self.follow(now, key, packet.sender_mac, merged, out);
@@ -174,7 +174,7 @@ impl Switch {
 
     /// Tells a person that somebody else uses the router's MAC address, or that its frames come back.
     #[cold]
-    pub(crate) fn tell_of_own_source(
+    pub(crate) fn notice_own_source(
         &mut self,
         now: Instant,
         interface: InterfaceId,
@@ -190,17 +190,17 @@ impl Switch {
     }
 
     /// Sends an ARP packet of our own.
-    fn say(&mut self, interface: InterfaceId, arp: &Arp, to: Mac, out: &mut Outbox) {
+    fn send_arp(&mut self, interface: InterfaceId, arp: &Arp, to: Mac, out: &mut Outbox) {
         let mut frame = out.pool.take();
         if arp.emit(&mut frame, to) {
-            self.spoken(interface, frame, out);
+            self.send_own(interface, frame, out);
         }
     }
 
     /// Sends a whole frame of our own on an interface, counted apart from frames that came in.
-    fn spoken(&mut self, interface: InterfaceId, frame: Frame, out: &mut Outbox) {
+    fn send_own(&mut self, interface: InterfaceId, frame: Frame, out: &mut Outbox) {
         let first = out.len();
-        match self.leave(interface, frame, out) {
+        match self.egress(interface, frame, out) {
             Ok(_) => self.stats.totals.spoken += 1,
             Err(dropped) => out.pool.give(dropped.frame),
         }
@@ -216,7 +216,7 @@ impl Switch {
             return;
         };
         let request = request(own.mac, sender, key.address());
-        self.say(key.interface(), &request, to.unwrap_or(Mac::BROADCAST), out);
+        self.send_arp(key.interface(), &request, to.unwrap_or(Mac::BROADCAST), out);
     }
 
     /// Tells everybody on a port that has come up which addresses are ours.
@@ -260,7 +260,7 @@ impl Switch {
         if !announcement(mac, address).emit(&mut frame, Mac::BROADCAST) {
             return out.pool.give(frame);
         }
-        match self.live(now, Location::Port(port), frame, out) {
+        match self.ingress(now, Location::Port(port), frame, out) {
             Ok(fate) => self.stats.totals.spoken += u64::from(fate == Fate::Sent),
             Err(unheard) => out.pool.give(unheard.frame),
         }
@@ -273,7 +273,7 @@ impl Switch {
         };
         let mac = own.mac;
         for net in own.addresses.clone() {
-            self.say(interface, &announcement(mac, net.addr()), Mac::BROADCAST, out);
+            self.send_arp(interface, &announcement(mac, net.addr()), Mac::BROADCAST, out);
         }
     }
 }

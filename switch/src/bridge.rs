@@ -64,7 +64,7 @@ impl Bridge {
 
     /// Notes that `source` speaks from `here`; where nothing is learned, sees only that it may.
     #[inline]
-    pub(crate) fn hear(
+    pub(crate) fn learn(
         &mut self,
         now: Instant,
         source: Mac,
@@ -126,19 +126,19 @@ impl Bridge {
     pub(crate) fn forward(
         &self,
         ports: &Ports,
-        route: Way,
+        ingress: Ingress,
         to: Location,
         frame: Frame,
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
-        let isolated = route.isolated(ports);
+        let isolated = ingress.isolated(ports);
         let (to, remote) = match to {
             Location::Port(port) => (port, None),
             Location::Peer { tunnel, remote } => (tunnel, Some(remote)),
             Location::Router(_) => return Err(frame.refuse(DropReason::NoEgress)),
         };
         let tag = match ports.get(to).map_or(Err(DropReason::PortDown), |port| {
-            admit(port, route.vlan, Shape::of(&frame), isolated)
+            admit(port, ingress.vlan, Shape::of(&frame), isolated)
         }) {
             Ok(tag) => tag,
             Err(reason) => return Err(frame.refuse(reason)),
@@ -152,14 +152,14 @@ impl Bridge {
     pub(crate) fn flood(
         &self,
         ports: &Ports,
-        route: Way,
+        ingress: Ingress,
         frame: Frame,
         stats: &mut Stats,
         out: &mut Outbox,
     ) -> Flooded {
         let copies = out.copies();
         let (mut lowering, mut narrowest) = (Vec::new(), None);
-        self.audience(ports, route, &frame, |to, role, verdict| match verdict {
+        self.audience(ports, ingress, &frame, |to, role, verdict| match verdict {
             Ok(tag) => match role {
                 Role::Tunnel(..) if ports.lowers(&frame, to, role) => lowering.push((to, tag)),
                 _ => out.copy_all(to, role, tag),
@@ -182,7 +182,7 @@ impl Bridge {
         let mut outcome = out.send(copies, frame);
         for (to, tag, mut own) in lowered {
             let Some(port) = ports.get(to) else { continue };
-            ports.fit(&mut own, to);
+            ports.clamp_mss(&mut own, to);
             let copies = out.copies();
             out.copy_all(to, &port.settings.role, tag);
             match (out.send(copies, own), outcome) {
@@ -206,12 +206,12 @@ impl Bridge {
     pub(crate) fn audience(
         &self,
         ports: &Ports,
-        route: Way,
+        ingress: Ingress,
         frame: &Frame,
         mut each: impl FnMut(PortId, &Role, Result<Option<Tag>, LeftOut>),
     ) {
-        let (isolated, shape) = (route.isolated(ports), Shape::of(frame));
-        let (came_on, from_peer) = (route.port(), route.from.is_some_and(Location::is_peer));
+        let (isolated, shape) = (ingress.isolated(ports), Shape::of(frame));
+        let (came_on, from_peer) = (ingress.port(), ingress.from.is_some_and(Location::is_peer));
         for &to in &self.ports {
             let Some(port) = ports.get(to) else { continue };
             let role = &port.settings.role;
@@ -220,7 +220,7 @@ impl Bridge {
             } else if from_peer && matches!(role, Role::Tunnel(..)) {
                 each(to, role, Err(LeftOut::SplitHorizon));
             } else {
-                match admit(port, route.vlan, shape, isolated) {
+                match admit(port, ingress.vlan, shape, isolated) {
                     Ok(tag) => each(to, role, Ok(tag)),
                     Err(reason) => each(to, role, Err(LeftOut::Refused(reason))),
                 }
@@ -238,14 +238,14 @@ pub(crate) struct Flooded {
     pub(crate) too_large: Option<(u16, Frame)>,
 }
 
-/// Where a frame is on its way through a bridge.
+/// The VLAN that a frame is in on a bridge, and where it came in: nowhere for the router's own.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Way {
+pub(crate) struct Ingress {
     pub(crate) vlan: VlanId,
     pub(crate) from: Option<Location>,
 }
 
-impl Way {
+impl Ingress {
     /// The port or tunnel that it came in on; none for the router's own.
     fn port(self) -> Option<PortId> {
         self.from.and_then(Location::port)
@@ -270,7 +270,7 @@ struct Shape {
 impl Shape {
     #[inline]
     fn of(frame: &Frame) -> Self {
-        Self { came: frame.tag(), inside: first_tag(frame.bytes()), len: footprint(frame) }
+        Self { came: frame.tag(), inside: first_tag(frame.bytes()), len: mtu_len(frame) }
     }
 }
 
@@ -306,7 +306,7 @@ fn admit(
 /// Bytes behind the Ethernet header of the largest frame that this one stands for. Tags still inside are not counted,
 /// as Linux does not count a tag against an MTU.
 #[inline]
-pub(crate) fn footprint(frame: &Frame) -> usize {
+pub(crate) fn mtu_len(frame: &Frame) -> usize {
     segment_ip_len(frame).saturating_sub(tags_len(frame.bytes()))
 }
 

@@ -8,10 +8,10 @@
 use nat::{AfterDnat, Arrival, Departure};
 use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, VlanId};
 
-use crate::bridge::{Decision, Way};
-use crate::crossing::Crossing;
+use crate::bridge::{Decision, Ingress};
 use crate::inside;
 use crate::interface::Origin;
+use crate::l2_fast_path::FastPath;
 use crate::outbox::Outbox;
 use crate::port::Role;
 use crate::router::{self, Refusal};
@@ -23,7 +23,7 @@ use crate::trace::{Note, Step};
 
 impl Switch {
     /// The life of a frame that came in on a port, or from a far end of a tunnel.
-    pub(crate) fn live(
+    pub(crate) fn ingress(
         &mut self,
         now: Instant,
         from: Location,
@@ -33,7 +33,7 @@ impl Switch {
         // 1 parse Ethernet and VLAN: is it a frame, and in which VLAN?
         self.trace.enter(Step::Parse);
         let ethernet = Ethernet::parse(frame)?;
-        if let Some(segment) = self.plain.segment(from, &ethernet) {
+        if let Some(segment) = self.fast_ports.segment(from, &ethernet) {
             return self.bridge(now, ethernet, segment, from, out);
         }
         let tag = ethernet.tag();
@@ -56,7 +56,7 @@ impl Switch {
             Role::Routed { interface } => {
                 let origin = Origin { port: id, interface: *interface };
                 self.trace.note(move || Note::routed(origin));
-                self.take(now, ethernet, origin, out)
+                self.router_input(now, ethernet, origin, out)
             }
             Role::Bridged(member) | Role::Tunnel(member, _) => {
                 let ethernet = match ethernet.ethertype() {
@@ -97,10 +97,10 @@ impl Switch {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
         // The usual frame, which teaches nobody anything, takes the steps from here in one.
-        let sighting = bridge.sight(now, &ethernet, vlan, from);
-        match self.plain.crossing(segment, from, sighting, &ethernet) {
-            Some(Crossing::Out(egress)) => return Ok(out.send_one(egress, ethernet.into_frame())),
-            Some(Crossing::In(origin)) => return self.take(now, ethernet, origin, out),
+        let hit = bridge.fdb_hit(now, &ethernet, vlan, from);
+        match self.fast_ports.fast_path(segment, from, hit, &ethernet) {
+            Some(FastPath::Out(egress)) => return Ok(out.send_one(egress, ethernet.into_frame())),
+            Some(FastPath::In(origin)) => return self.router_input(now, ethernet, origin, out),
             None => {}
         }
         // 2 learn: who speaks, from where. A reserved frame teaches nothing, forwarded or not: its sender may be a bridge's
@@ -109,21 +109,21 @@ impl Switch {
         let reserved = ethernet.destination().reserved().is_some();
         let (learns, speaker) = (self.ports.learns(from), (ethernet.source(), vlan));
         self.trace.note(|| Note::speaker(now, bridge, speaker, reserved, learns));
-        let is_news = sighting.is_none() && !bridge.is_reserved(ethernet.destination());
+        let is_news = hit.is_none() && !bridge.is_reserved(ethernet.destination());
         let learned = learns && !reserved;
-        if is_news && let Err(reason) = bridge.hear(now, ethernet.source(), vlan, from, learned) {
+        if is_news && let Err(reason) = bridge.learn(now, ethernet.source(), vlan, from, learned) {
             if let Some(Location::Router(interface)) = bridge.fdb.find(ethernet.source(), vlan) {
-                self.tell_of_own_source(now, interface, ethernet.source(), from, out);
+                self.notice_own_source(now, interface, ethernet.source(), from, out);
             }
             return Err(ethernet.refuse(reason));
         }
         // After learning: a frame from a station to itself is for the port that it came from.
-        let decision = bridge.decide_on(sighting, &ethernet, vlan, from);
+        let decision = bridge.decide_on(hit, &ethernet, vlan, from);
         // 3 listen: ARP, hear and answer for ourselves, or for who is known to be beyond a tunnel.
         let mut heard = false;
         if ethernet.ethertype() == EtherType::ARP && !reserved {
             self.trace.enter(Step::Listen);
-            match self.overhear(now, &ethernet, segment, from, out) {
+            match self.snoop_arp(now, &ethernet, segment, from, out) {
                 Some(ours) => heard = ours,
                 None => return Ok(self.consume(ethernet.into_frame(), out)),
             }
@@ -138,19 +138,20 @@ impl Switch {
         match decision {
             Err(reason) => Err(ethernet.refuse(reason)),
             Ok(Decision::Forward(to)) => {
-                let (way, mut frame) = (Way { vlan, from: Some(from) }, ethernet.into_frame());
+                let (ingress, mut frame) =
+                    (Ingress { vlan, from: Some(from) }, ethernet.into_frame());
                 if let Location::Peer { tunnel, .. } = to {
-                    self.ports.fit(&mut frame, tunnel);
+                    self.ports.clamp_mss(&mut frame, tunnel);
                 }
-                let outcome = bridge.forward(&self.ports, way, to, frame, out);
-                self.told_if_too_big(now, outcome, segment, from, to, out)
+                let outcome = bridge.forward(&self.ports, ingress, to, frame, out);
+                self.report_too_big(now, outcome, segment, from, to, out)
             }
             Ok(Decision::Flood) => {
-                let (way, frame) = (Way { vlan, from: Some(from) }, ethernet.into_frame());
-                self.trace.note(|| Note::audience(bridge, &self.ports, way, &frame));
-                let flooded = bridge.flood(&self.ports, way, frame, &mut self.stats, out);
+                let (ingress, frame) = (Ingress { vlan, from: Some(from) }, ethernet.into_frame());
+                self.trace.note(|| Note::audience(bridge, &self.ports, ingress, &frame));
+                let flooded = bridge.flood(&self.ports, ingress, frame, &mut self.stats, out);
                 if let Some((mtu, frame)) = flooded.too_large {
-                    self.tell_too_big(now, &frame, segment, from, mtu, out);
+                    self.send_too_big(now, &frame, segment, from, mtu, out);
                     out.pool.give(frame);
                 }
                 match flooded.outcome {
@@ -159,13 +160,13 @@ impl Switch {
                 }
             }
             Ok(Decision::Router(interface)) => {
-                self.take(now, ethernet, Origin { port, interface }, out)
+                self.router_input(now, ethernet, Origin { port, interface }, out)
             }
         }
     }
 
     /// A frame that reached the router's own end: on a routed port, or to its MAC address on a bridge.
-    fn take(
+    fn router_input(
         &mut self,
         now: Instant,
         ethernet: Ethernet,
@@ -179,7 +180,7 @@ impl Switch {
         let destination = ethernet.destination();
         if ethernet.source() == own.mac {
             let (interface, from) = (origin.interface, Location::Port(origin.port));
-            self.tell_of_own_source(now, interface, ethernet.source(), from, out);
+            self.notice_own_source(now, interface, ethernet.source(), from, out);
             return Err(ethernet.refuse(DropReason::SourceIsOurs));
         }
         if destination != own.mac && !destination.is_group() {
@@ -189,7 +190,8 @@ impl Switch {
             // 3 listen, on a routed port; on a bridge the ARP was heard on the way here.
             EtherType::ARP => {
                 self.trace.enter(Step::Listen);
-                match self.ports.is_member(origin.port) || self.listen(now, &ethernet, origin, out)
+                match self.ports.is_member(origin.port)
+                    || self.arp_input(now, &ethernet, origin, out)
                 {
                     true => Ok(self.consume(ethernet.into_frame(), out)),
                     false => Err(ethernet.refuse(DropReason::BadArp)),
@@ -197,7 +199,7 @@ impl Switch {
             }
             EtherType::IPV4 => match self.route(now, ethernet, origin, out) {
                 Err(Refusal::Tell(dropped, error)) => {
-                    self.tell(now, &dropped.frame, Some(origin.interface), error, out);
+                    self.send_icmp_error(now, &dropped.frame, Some(origin.interface), error, out);
                     Err(dropped)
                 }
                 Err(Refusal::Silent(dropped)) => Err(dropped),
@@ -220,10 +222,10 @@ impl Switch {
         if packet.stands_for_fragments() {
             self.count_fragments(&packet);
         }
-        // A packet of a known flow whose way is known takes the steps from here in one.
+        // A packet of a known flow whose next hop is cached takes the steps from here in one.
         let lookup = self.nat.lookup(now, &packet);
         if let Some((lookup, adjacency)) = self.cached_next_hop(now, origin, lookup.as_ref()) {
-            packet = match self.shortcut(now, packet, to_group, lookup, adjacency, out) {
+            packet = match self.forward_cached(now, packet, to_group, lookup, adjacency, out) {
                 Ok(fate) => return Ok(fate),
                 Err(packet) => packet,
             };
@@ -235,7 +237,7 @@ impl Switch {
             Ok(_) => return Err(packet.refuse(DropReason::ReversePath).into()),
             Err(reason) => return Err(packet.refuse(reason).into()),
         };
-        let Some(packet) = self.whole(now, packet, origin, out)? else {
+        let Some(packet) = self.reassemble(now, packet, origin, out)? else {
             return Ok(Fate::Held);
         };
 
@@ -257,7 +259,7 @@ impl Switch {
 
         // 6 route: which way, and may it go on?
         self.trace.enter(Step::Route);
-        self.trace.note(|| Note::way(&self.router.routes, destined.packet()));
+        self.trace.note(|| Note::route(&self.router.routes, destined.packet()));
         let target = match destined.packet().destination() {
             to if to == sent_to => target,
             to => self.router.routes.find(to),
@@ -288,7 +290,7 @@ impl Switch {
         let frame = packet.into_frame();
         match self.deliver(now, frame, hop, Some(origin.port), out) {
             Err(dropped) => {
-                self.told_if_lost(now, &dropped, hop.interface, out);
+                self.report_lost(now, &dropped, hop.interface, out);
                 Err(dropped.into())
             }
             Ok(Fate::Sent) if flow.is_some() => Ok(self.cache_next_hop(now, flow, origin, hop)),

@@ -8,7 +8,7 @@ use packet::{
     PortId,
 };
 
-use crate::bridge::{Decision, Way, footprint};
+use crate::bridge::{Decision, Ingress, mtu_len};
 use crate::inside;
 use crate::interface::Link;
 use crate::neighbors::{Account, Due, Key, NeighborView, Resolution};
@@ -81,7 +81,7 @@ impl Switch {
                 (Ok(fate), Some(_)) => self.stats.release(fate, 1),
                 (Err(dropped), Some(port)) => {
                     self.stats.drop_held(port, dropped.reason, 1);
-                    self.told_if_lost(now, &dropped, key.interface(), out);
+                    self.report_lost(now, &dropped, key.interface(), out);
                     out.pool.give(dropped.frame);
                 }
                 (_, None) => {}
@@ -95,7 +95,7 @@ impl Switch {
         for Waiting { frame, from } in self.router.pending.take(key) {
             let Some(port) = from else { continue };
             self.stats.drop_held(port, DropReason::NoNeighbor, 1);
-            self.tell(now, &frame, None, IcmpError::HostUnreachable, out);
+            self.send_icmp_error(now, &frame, None, IcmpError::HostUnreachable, out);
         }
     }
 
@@ -181,14 +181,14 @@ impl Switch {
         Ethernet::emit(&mut frame, mac, own.mac, EtherType::IPV4);
         let mtu = own.mtu;
         if segment_ip_len(&frame) <= usize::from(mtu) {
-            return self.leave(interface, frame, out);
+            return self.egress(interface, frame, out);
         }
         self.trace.note(|| Note::Cut { mtu });
-        self.leave_in_pieces(interface, mtu, frame, out)
+        self.egress_in_fragments(interface, mtu, frame, out)
     }
 
     /// Sends a whole frame on the segment of an interface.
-    pub(crate) fn leave(
+    pub(crate) fn egress(
         &mut self,
         interface: InterfaceId,
         mut frame: Frame,
@@ -199,27 +199,27 @@ impl Switch {
         };
         let (bridge, vlan) = match own.link {
             Link::Vlan { bridge, vlan } => (bridge, vlan),
-            Link::Port(port) => return self.leave_on(port, frame, out),
+            Link::Port(port) => return self.egress_on(port, frame, out),
         };
         let Some(bridge) = self.bridges.get(bridge) else {
             return Err(frame.refuse(DropReason::PortDown));
         };
-        let way = Way { vlan, from: None };
+        let ingress = Ingress { vlan, from: None };
         let header = EthernetHeader::of(frame.bytes());
         let destination = header.map_or(Mac::BROADCAST, EthernetHeader::destination);
         match bridge.decide(destination, vlan, None) {
             Ok(Decision::Forward(to)) => {
                 if let Location::Peer { tunnel, .. } = to {
-                    self.ports.fit(&mut frame, tunnel);
+                    self.ports.clamp_mss(&mut frame, tunnel);
                     if let Some(mtu) = self.narrower(tunnel, &frame) {
                         self.trace.note(|| Note::Cut { mtu });
-                        return self.leave_in_pieces(interface, mtu, frame, out);
+                        return self.egress_in_fragments(interface, mtu, frame, out);
                     }
                 }
-                bridge.forward(&self.ports, way, to, frame, out)
+                bridge.forward(&self.ports, ingress, to, frame, out)
             }
             Ok(Decision::Flood) => {
-                let flooded = bridge.flood(&self.ports, way, frame, &mut self.stats, out);
+                let flooded = bridge.flood(&self.ports, ingress, frame, &mut self.stats, out);
                 if let Some((_, frame)) = flooded.too_large {
                     out.pool.give(frame);
                 }
@@ -233,12 +233,12 @@ impl Switch {
     /// The MTU of a tunnel that a packet of ours is too large for, where it may be cut.
     fn narrower(&self, tunnel: PortId, frame: &Frame) -> Option<u16> {
         let mtu = self.ports.get(tunnel)?.settings.mtu;
-        (footprint(frame) > usize::from(mtu) && may_fragment(frame)).then_some(mtu)
+        (mtu_len(frame) > usize::from(mtu) && may_fragment(frame)).then_some(mtu)
     }
 
     /// Tells the sender of a packet that NAT has passed and that cannot leave, where it should hear of it.
     #[cold]
-    pub(crate) fn told_if_lost(
+    pub(crate) fn report_lost(
         &mut self,
         now: Instant,
         dropped: &Dropped,
@@ -246,7 +246,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         if let Some(error) = self.error_of(dropped, interface) {
-            self.tell(now, &dropped.frame, None, error, out);
+            self.send_icmp_error(now, &dropped.frame, None, error, out);
         }
     }
 
@@ -267,9 +267,9 @@ impl Switch {
         }
     }
 
-    fn leave_on(&mut self, port: PortId, frame: Frame, out: &mut Outbox) -> Result<Fate, Dropped> {
+    fn egress_on(&mut self, port: PortId, frame: Frame, out: &mut Outbox) -> Result<Fate, Dropped> {
         let reason = match self.ports.get(port) {
-            Some(state) if state.up && footprint(&frame) <= usize::from(state.settings.mtu) => {
+            Some(state) if state.up && mtu_len(&frame) <= usize::from(state.settings.mtu) => {
                 return Ok(out.send_one(Egress::port(port, None), frame));
             }
             Some(state) if state.up => DropReason::ExceedsPortMtu,

@@ -17,10 +17,10 @@ impl Switch {
     pub fn step_explained(&mut self, now: packet::Instant, event: Event) -> Explanation {
         let is_frame = matches!(event, Event::Frame { .. } | Event::Datagram { .. });
         let mut out = Outbox::new(BUFFERS);
-        // A frame that crosses or takes the shortcut has no steps to tell.
-        self.forget_ways();
+        // A frame on a fast path has no steps to tell.
+        self.invalidate_caches();
         self.trace.begin();
-        let outcome = self.take_in(now, event, &mut out);
+        let outcome = self.input(now, event, &mut out);
         let last = self.trace.last();
         let (notes, parts) = self.trace.end();
         let mut sent = Vec::new();

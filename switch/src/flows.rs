@@ -183,7 +183,7 @@ impl Ground<'_> {
 
     /// The port that packets to an address leave by now, as far as that is known without asking anybody.
     fn leaves_by(&self, address: Ipv4Addr) -> Option<PortId> {
-        let hop = self.router.way(address)?;
+        let hop = self.router.next_hop(address)?;
         match self.router.interfaces.get(hop.interface)?.link {
             Link::Port(port) => Some(port),
             Link::Vlan { bridge, vlan } => {

@@ -6,19 +6,17 @@
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
 //! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel` with `suppress` and `arp_snoop`, `arp` and `neighbors` with `pending`, `router`
-//! with `routes` (and `fib`) and `local`, `crossing`, `shortcut` with `adjacency`, and `ahead` (what only saves time),
+//! with `routes` (and `fib`) and `local`, `l2_fast_path`, `flow_cache` with `adjacency`, and `prefetch` (what only saves time),
 //! [`change`] with `draft` and `apply`, [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` and
 //! `explain` (why a frame became what it became), `timers`, and `snapshot`.
 #![forbid(unsafe_code)]
 
 mod adjacency;
-mod ahead;
 mod apply;
 mod arp;
 mod arp_snoop;
 mod bridge;
 pub mod change;
-mod crossing;
 mod datapath;
 mod delivery;
 mod draft;
@@ -26,21 +24,23 @@ pub mod event;
 mod explain;
 mod fdb;
 mod fib;
+mod flow_cache;
 pub mod flows;
+mod fragments;
 mod guard;
 mod inside;
 mod interface;
+mod l2_fast_path;
 mod limiter;
 mod local;
 mod neighbors;
 pub mod outbox;
 mod pending;
-mod pieces;
 pub mod port;
+mod prefetch;
 mod router;
 mod routes;
 mod seeds;
-mod shortcut;
 mod snapshot;
 mod station;
 pub mod stats;

@@ -136,7 +136,7 @@ impl Switch {
     /// bears unless that is for the inside alone. Without an interface it is the packet as it was to leave, translated
     /// perhaps at both ends; the error then goes through NAT like one from the far side, which finds the true sender and
     /// mends the quote.
-    pub(crate) fn tell(
+    pub(crate) fn send_icmp_error(
         &mut self,
         now: Instant,
         cause: &Frame,
@@ -153,7 +153,7 @@ impl Switch {
         let translated = self.router.routes.is_own(sender);
         let behind_nat = translated || arrival.is_none() && self.nat.is_configured();
         let arrival = arrival.and_then(|id| self.router.interfaces.get(id));
-        let way = self.router.way(sender);
+        let way = self.router.next_hop(sender);
         let near = arrival.and_then(|arrival| arrival.address_towards(sender));
         // The address that the way back leaves from shows the inside to nobody.
         let shows = |own| way.is_some_and(|hop| self.shows_inside(own, sender, hop.interface));
@@ -184,7 +184,7 @@ impl Switch {
             Some(Target::Local(owner)) => Some(owner),
             _ => None,
         };
-        let way = || self.router.way(packet.destination()).map(|hop| hop.interface);
+        let way = || self.router.next_hop(packet.destination()).map(|hop| hop.interface);
         let Some(interface) = owner.or_else(way) else {
             return self.unsent(packet.into_frame(), out);
         };
@@ -193,7 +193,8 @@ impl Switch {
             Ok(destined) if !destined.is_local() => {
                 let mut packet = destined.into_packet();
                 // The error comes from us, as the inside knows us.
-                if let Some(own) = self.router.way(packet.destination()).and_then(|hop| hop.source)
+                if let Some(own) =
+                    self.router.next_hop(packet.destination()).and_then(|hop| hop.source)
                 {
                     rewrite::endpoint(&mut packet, End::Source, own, None);
                 }
@@ -218,7 +219,7 @@ impl Switch {
     /// Sends a packet of the router's own, from the address that it bears: no rule translates it. Only one from an
     /// inside interface's address is not sent where that would leave outside.
     fn speak(&mut self, now: Instant, packet: Ipv4, out: &mut Outbox) {
-        let hop = self.router.way(packet.destination());
+        let hop = self.router.next_hop(packet.destination());
         let hop = hop
             .filter(|hop| !self.shows_inside(packet.source(), packet.destination(), hop.interface));
         let Some(hop) = hop else {

@@ -245,7 +245,7 @@ impl Neighbors {
 
     /// Notes that `mac` speaks for `key`: RFC 826's merge, and its addition where `add` names an account. `answered`
     /// when it is a reply to us.
-    pub(crate) fn hear(
+    pub(crate) fn update(
         &mut self,
         now: Instant,
         key: Key,

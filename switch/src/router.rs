@@ -150,7 +150,7 @@ impl Router {
 
     /// The way to `destination` for a packet of the router's own; nothing when there is none. No gateway leads to an
     /// address that means something on its own link only (RFC 3927 section 2.6.2).
-    pub(crate) fn way(&self, destination: Ipv4Addr) -> Option<Hop> {
+    pub(crate) fn next_hop(&self, destination: Ipv4Addr) -> Option<Hop> {
         let (interface, next) = match self.routes.find(destination)? {
             Target::Connected(interface) => (interface, destination),
             Target::Via { interface, gateway } if !ip::is_link_local(destination) => {

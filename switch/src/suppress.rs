@@ -11,7 +11,7 @@ use core::net::Ipv4Addr;
 use packet::arp::{Arp, Operation};
 use packet::{BridgeId, Ethernet, Instant, Mac};
 
-use crate::bridge::Way;
+use crate::bridge::Ingress;
 use crate::interface::Origin;
 use crate::neighbors::Key;
 use crate::outbox::Outbox;
@@ -23,7 +23,7 @@ use crate::trace::{Note, Part};
 impl Switch {
     /// Hears an ARP packet on a bridge for the router, and where a tunnel asks for that, answers in the name of a station
     /// beyond it: then nothing is left to do. Otherwise says whether the router heard it.
-    pub(crate) fn overhear(
+    pub(crate) fn snoop_arp(
         &mut self,
         now: Instant,
         ethernet: &Ethernet,
@@ -33,7 +33,7 @@ impl Switch {
     ) -> Option<bool> {
         let interface = self.router.interfaces.on(segment.bridge, segment.vlan);
         let origin = from.port().zip(interface).map(|(port, interface)| Origin { port, interface });
-        let heard = origin.is_some_and(|origin| self.listen(now, ethernet, origin, out));
+        let heard = origin.is_some_and(|origin| self.arp_input(now, ethernet, origin, out));
         if !self.suppresses(segment.bridge) {
             return Some(heard);
         }
@@ -74,9 +74,9 @@ impl Switch {
             out.pool.give(frame);
             return false;
         };
-        let way = Way { vlan: segment.vlan, from: None };
+        let ingress = Ingress { vlan: segment.vlan, from: None };
         let first = out.len();
-        match bridge.forward(&self.ports, way, from, frame, out) {
+        match bridge.forward(&self.ports, ingress, from, frame, out) {
             Ok(_) => {
                 self.stats.totals.spoken += 1;
                 self.trace.note(|| Note::AnsweredFor { address: arp.target, mac });

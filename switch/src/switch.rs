@@ -8,8 +8,8 @@ use vxlan::Tunnels;
 use crate::adjacency::Adjacencies;
 use crate::arp_snoop::ArpSnoopTable;
 use crate::bridge::Bridges;
-use crate::crossing::PlainPorts;
 use crate::event::{Event, Outer};
+use crate::l2_fast_path::FastPorts;
 use crate::outbox::Outbox;
 use crate::port::Ports;
 use crate::router::Router;
@@ -35,7 +35,7 @@ pub struct Switch {
     pub(crate) router: Router,
     pub(crate) nat: Nat,
     #[serde(skip)]
-    pub(crate) plain: PlainPorts,
+    pub(crate) fast_ports: FastPorts,
     #[serde(skip, default = "Adjacencies::new")]
     pub(crate) adjacencies: Adjacencies,
     pub(crate) reassembly: Reassembly,
@@ -45,7 +45,7 @@ pub struct Switch {
     pub(crate) stats: Stats,
     /// Pieces of one packet on their way out; empty between packets.
     #[serde(skip)]
-    pub(crate) pieces: Vec<Frame>,
+    pub(crate) fragments: Vec<Frame>,
     #[serde(skip)]
     pub(crate) trace: Witness,
 }
@@ -64,13 +64,13 @@ impl Switch {
             bridges: Bridges::default(),
             router: Router::new(&mut seeds),
             nat: Nat::new(seeds.next()),
-            plain: PlainPorts::default(),
+            fast_ports: FastPorts::default(),
             adjacencies: Adjacencies::new(),
             reassembly: Reassembly::new(seeds.hasher()),
             tunnels: Tunnels::default(),
             arp_snoop: ArpSnoopTable::default(),
             stats: Stats::default(),
-            pieces: Vec::new(),
+            fragments: Vec::new(),
             trace: Witness::default(),
             seeds,
         }
@@ -78,12 +78,12 @@ impl Switch {
 
     /// Takes in what happened at `now`, which never runs backwards. Effects are added to `out`.
     pub fn step(&mut self, now: Instant, event: Event, out: &mut Outbox) {
-        self.take_in(now, event, out);
+        self.input(now, event, out);
     }
 
     /// As [`Switch::step`]; says what became of a frame, if one came.
     #[inline]
-    pub(crate) fn take_in(
+    pub(crate) fn input(
         &mut self,
         now: Instant,
         event: Event,
@@ -110,9 +110,9 @@ impl Switch {
     /// Takes a frame in and counts what became of it.
     fn receive(&mut self, now: Instant, port: PortId, frame: Frame, out: &mut Outbox) -> Outcome {
         self.stats.totals.received += 1;
-        let outcome = self.live(now, Location::Port(port), frame, out);
-        if !self.plain.is_complete() {
-            self.plain.note(&self.ports, &self.bridges);
+        let outcome = self.ingress(now, Location::Port(port), frame, out);
+        if !self.fast_ports.is_complete() {
+            self.fast_ports.note(&self.ports, &self.bridges);
         }
         self.count(port, outcome, out)
     }
@@ -136,8 +136,8 @@ impl Switch {
     }
 
     /// Forgets what only saves time: what it follows from may be another.
-    pub(crate) fn forget_ways(&mut self) {
-        self.plain.forget();
+    pub(crate) fn invalidate_caches(&mut self) {
+        self.fast_ports.forget();
         self.adjacencies.begin_epoch();
     }
 
@@ -146,7 +146,7 @@ impl Switch {
             return;
         };
         let changed = core::mem::replace(&mut state.up, up) != up;
-        self.forget_ways();
+        self.invalidate_caches();
         if changed && !up {
             self.forget_neighbors_behind(now, port, |place| place.port() == Some(port), out);
             for bridge in self.bridges.iter_mut() {

@@ -139,7 +139,7 @@ pub enum Note {
         own: Option<InterfaceId>,
     },
     /// Which way the packet goes.
-    Way {
+    Route {
         /// The longest prefix that holds its destination, and where that leads.
         route: Option<(Ipv4Net, Target)>,
         /// Its time to live until now.

@@ -13,7 +13,7 @@ use packet::{
 use vxlan::header::{self, Reserved};
 use vxlan::{RemoteVtep, outer};
 
-use crate::bridge::Way;
+use crate::bridge::Ingress;
 use crate::event::Outer;
 use crate::interface::InterfaceSettings;
 use crate::local::sender_to_tell;
@@ -51,7 +51,7 @@ impl Switch {
                     port.received.1 += frame.len() as u64;
                 }
                 let from = Location::Peer { tunnel, remote: outer.remote };
-                (tunnel, self.live(now, from, frame, out))
+                (tunnel, self.ingress(now, from, frame, out))
             }
             Err((port, dropped)) => (port, Err(dropped)),
         };
@@ -103,7 +103,7 @@ impl Switch {
     /// is an IPv4 host that must know (RFC 1191): from the router's address, or where the segment has none, from the
     /// address that the frame was for.
     #[inline]
-    pub(crate) fn told_if_too_big(
+    pub(crate) fn report_too_big(
         &mut self,
         now: Instant,
         outcome: Result<Fate, Dropped>,
@@ -116,13 +116,13 @@ impl Switch {
             && dropped.reason == DropReason::ExceedsTunnelMtu
             && let Some(tunnel) = to.port().and_then(|to| self.ports.get(to))
         {
-            self.tell_too_big(now, &dropped.frame, segment, from, tunnel.settings.mtu, out);
+            self.send_too_big(now, &dropped.frame, segment, from, tunnel.settings.mtu, out);
         }
         outcome
     }
 
     /// Tells the sender of a frame, if that is an IPv4 host that must know, that no more than `mtu` bytes pass.
-    pub(crate) fn tell_too_big(
+    pub(crate) fn send_too_big(
         &mut self,
         now: Instant,
         frame: &Frame,
@@ -155,8 +155,8 @@ impl Switch {
         };
         self.trace.note(|| Note::Told { error: needed, to: sender, from: address });
         Ethernet::emit(&mut error, cause.from_mac, mac, EtherType::IPV4);
-        let way = Way { vlan: segment.vlan, from: None };
-        match bridge.forward(&self.ports, way, from, error, out) {
+        let ingress = Ingress { vlan: segment.vlan, from: None };
+        match bridge.forward(&self.ports, ingress, from, error, out) {
             Ok(_) => self.stats.totals.spoken += 1,
             Err(dropped) => {
                 self.trace.note(|| Note::Unsent);
@@ -205,13 +205,13 @@ impl Ports {
 
     /// Lowers the MSS of a connection that begins through `tunnel`, if that asks for it.
     #[inline]
-    pub(crate) fn fit(&self, frame: &mut Frame, tunnel: PortId) {
+    pub(crate) fn clamp_mss(&self, frame: &mut Frame, tunnel: PortId) {
         if let Some((port, _, tunnel)) = self.tunnel(tunnel) {
             clamp(frame, tunnel, port.settings.mtu);
         }
     }
 
-    /// Whether [`Ports::fit`] would change a frame on its way to a port, whose role is this.
+    /// Whether [`Ports::clamp_mss`] would change a frame on its way to a port, whose role is this.
     #[inline]
     pub(crate) fn lowers(&self, frame: &Frame, to: PortId, role: &Role) -> bool {
         let Role::Tunnel(_, tunnel) = role else { return false };

@@ -10,7 +10,7 @@ use nat::facts::{Endpoints, SentPacket};
 use nat::{AfterDnat, AfterSnat, Departure, Nat};
 use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4, Mac, PortId, Tag, VlanId};
 
-use crate::bridge::{Bridge, Decision, Way};
+use crate::bridge::{Bridge, Decision, Ingress};
 use crate::interface::Origin;
 use crate::neighbors::{Key, Neighbors};
 use crate::pending::Pending;
@@ -219,9 +219,14 @@ impl Note {
     }
 
     /// Who gets a flooded frame.
-    pub(crate) fn audience(bridge: &Bridge, ports: &Ports, route: Way, frame: &Frame) -> Self {
+    pub(crate) fn audience(
+        bridge: &Bridge,
+        ports: &Ports,
+        ingress: Ingress,
+        frame: &Frame,
+    ) -> Self {
         let mut audience = Vec::new();
-        bridge.audience(ports, route, frame, |port, _, verdict| audience.push((port, verdict)));
+        bridge.audience(ports, ingress, frame, |port, _, verdict| audience.push((port, verdict)));
         Self::Audience(audience)
     }
 
@@ -242,8 +247,8 @@ impl Note {
         Self::Waits { address, waiting, lost, is_own: from.is_none() }
     }
 
-    /// The way of a packet, ahead of its being chosen.
-    pub(crate) fn way(routes: &Routes, packet: &Ipv4) -> Self {
-        Self::Way { route: routes.holding(packet.destination()), ttl: packet.ttl() }
+    /// What the routes say of a packet, ahead of the decision.
+    pub(crate) fn route(routes: &Routes, packet: &Ipv4) -> Self {
+        Self::Route { route: routes.holding(packet.destination()), ttl: packet.ttl() }
     }
 }

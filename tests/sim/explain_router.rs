@@ -41,7 +41,7 @@ fn the_router_tells_its_route_and_its_refusals() {
         explained(&lab, "left", "left", &packet)
     };
     let expected =
-        |net: &str, target| Note::Way { route: Some((net.parse().unwrap(), target)), ttl: 64 };
+        |net: &str, target| Note::Route { route: Some((net.parse().unwrap(), target)), ttl: 64 };
     let explanation = told("10.2.0.2", 64);
     assert_eq!(
         notes(&explanation, Step::Route),

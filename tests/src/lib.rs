@@ -3,7 +3,7 @@
 //! A [`Lab`] owns a [`Switch`](switch::Switch) and everything around it. Nothing here needs root, reads a real clock
 //! or sleeps; one seed reproduces everything, and is printed when a test fails. After every step the lab asserts that
 //! no frame is lost from the books, that every frame that leaves is one that may leave (see `checks`), and that a second
-//! switch, which knows no shortcut, says the same (see `twin`); where a test asks for it, also that the switch had
+//! switch, which knows no fast path, says the same (see `twin`); where a test asks for it, also that the switch had
 //! foretold the step to the byte (see `foretold`).
 //!
 //! The code map: [`lab`] (the value and its steps) with `turns` (its clock), [`topology`] (what is connected, by name)

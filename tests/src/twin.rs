@@ -40,9 +40,9 @@ impl Twin {
         let mut ours: Vec<Left> = Vec::new();
         self.outbox.drain(|frame, copies| ours.push(left(frame, copies)));
         let theirs: Vec<Left> = sent.iter().map(|(frame, copies)| left(frame, copies)).collect();
-        assert_eq!(theirs, ours, "by the shortcut, and the long way");
-        assert_eq!(switch.totals(), self.switch.totals(), "by the shortcut, and the long way");
-        assert_eq!(switch.drops(), self.switch.drops(), "by the shortcut, and the long way");
+        assert_eq!(theirs, ours, "by the fast paths, and the long way");
+        assert_eq!(switch.totals(), self.switch.totals(), "by the fast paths, and the long way");
+        assert_eq!(switch.drops(), self.switch.drops(), "by the fast paths, and the long way");
         assert_eq!(switch.next_timeout(), self.switch.next_timeout());
         for bridge in (0..BRIDGES).map(BridgeId::new) {
             let counts = switch.fdb_counts(bridge);
@@ -62,7 +62,7 @@ impl Lab {
     /// The event as a worker hands it over that has read ahead; now and then its guess is wrong.
     pub(crate) fn guessing(&self, event: Event) -> Event {
         let mut events = [event];
-        self.switch.look_ahead(&mut events);
+        self.switch.prefetch(&mut events);
         let [mut event] = events;
         if let Event::Frame { frame, .. } = &mut event
             && frame.flow_hint().is_none()

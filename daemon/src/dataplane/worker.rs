@@ -186,7 +186,7 @@ impl Worker<'_> {
         let mut batch = core::mem::take(&mut self.batch);
         let mut switch = shared.switch();
         let mut now = clock::now();
-        switch.look_ahead(&mut batch);
+        switch.prefetch(&mut batch);
         let mut events = batch.drain(..);
         loop {
             for event in events.by_ref() {

@@ -117,7 +117,9 @@ impl Met {
                 let port = port.map_or_else(|| "PORT".to_owned(), |(_, port)| port.to_string());
                 self.put("listen", format!("{}:{port}/{transport}", ends.destination));
             }
-            Note::Way { route: Some((net, _)), .. } if step == Step::Route => self.put("net", net),
+            Note::Route { route: Some((net, _)), .. } if step == Step::Route => {
+                self.put("net", net)
+            }
             Note::Snat { out, rule_matches, .. } => {
                 self.put("away", names.interface(*out));
                 let covers = |said: &nat::RuleMatch| *said == nat::RuleMatch::Covers;

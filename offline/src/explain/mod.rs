@@ -223,7 +223,7 @@ impl Names<'_> {
             Note::Dnat { found, flow, publish, before, after, own } => {
                 self.destined(*found, flow.as_ref(), *publish, (before, after), *own)
             }
-            Note::Way { route, ttl } => self.way(*route, *ttl),
+            Note::Route { route, ttl } => self.way(*route, *ttl),
             Note::Snat { out, flow, is_new, rule_matches, before, after } => {
                 let flow = (flow.as_ref(), *is_new);
                 self.translated(*out, flow, rule_matches, (before, after.as_ref()))

@@ -75,7 +75,7 @@ proptest! {
                     _ => None,
                 },
                 Act::Hear(host, from, answered, port) => {
-                    match neighbors.hear(now, key(host), mac(from), answered, Some(account(port))) {
+                    match neighbors.update(now, key(host), mac(from), answered, Some(account(port))) {
                         Merged::Resolved { evicted } => evicted,
                         _ => None,
                     }
@@ -103,7 +103,10 @@ fn reachable() -> Neighbors {
     let mut neighbors = neighbors(6);
     let now = Instant::from_secs(100);
     neighbors.resolve(now, key(1), account(1));
-    assert_eq!(neighbors.hear(now, key(1), mac(1), true, None), Merged::Resolved { evicted: None });
+    assert_eq!(
+        neighbors.update(now, key(1), mac(1), true, None),
+        Merged::Resolved { evicted: None }
+    );
     neighbors
 }
 
@@ -115,14 +118,14 @@ fn a_claim_makes_at_most_one_question_a_second() {
         if let Some(Due::Probe(_, to)) = neighbors.due(now) {
             assert_eq!(to, mac(1));
             asked += 1;
-            neighbors.hear(now, key(1), mac(1), true, None);
+            neighbors.update(now, key(1), mac(1), true, None);
         }
-        let claim = neighbors.hear(now, key(1), mac(9), true, None);
+        let claim = neighbors.update(now, key(1), mac(9), true, None);
         let Merged::Claimed { known, ask } = claim else { panic!("{claim:?}") };
         assert_eq!(known, mac(1));
         if ask {
             asked += 1;
-            neighbors.hear(now, key(1), mac(1), true, None);
+            neighbors.update(now, key(1), mac(1), true, None);
         }
     }
     assert!((8..=10).contains(&asked), "{asked} questions in ten seconds");
@@ -134,7 +137,7 @@ fn who_no_longer_answers_for_a_claimed_address_is_forgotten_within_two_seconds()
     for after in [Duration::from_millis(10), SECOND * 20] {
         let mut neighbors = reachable();
         let claimed = Instant::from_secs(100) + after;
-        neighbors.hear(claimed, key(1), mac(2), false, None);
+        neighbors.update(claimed, key(1), mac(2), false, None);
         assert_eq!(neighbors.known(key(1)), Some(mac(1)), "used meanwhile");
         let mut now = claimed;
         while neighbors.known(key(1)).is_some() {

@@ -1,4 +1,4 @@
-//! Reading ahead: what a batch of frames will look up, fetched before any of them needs it.
+//! Prefetch: what a batch of frames will look up, fetched before any of them needs it.
 
 use core::hint::black_box;
 use core::num::NonZeroU32;
@@ -11,29 +11,29 @@ use crate::event::Event;
 use crate::fdb::Fdb;
 use crate::switch::Switch;
 
-/// Frames read ahead at once.
+/// Frames prefetched at once.
 const BATCH: usize = 64;
 
 impl Switch {
     /// Reads what these events will look up in tables that are too large for the processor's nearer caches, so that
     /// the loads overlap in place of waiting for one another. Changes nothing but hints that it leaves with the frames,
     /// and may be left out. It pays for more than a few frames, and costs nothing while tables are small.
-    pub fn look_ahead(&self, events: &mut [Event]) {
+    pub fn prefetch(&self, events: &mut [Event]) {
         let far_stations = self.bridges.iter().any(|(_, bridge)| bridge.fdb.is_far());
         for batch in events.chunks_mut(BATCH) {
             if far_stations {
-                self.look_for_stations(batch);
+                self.prefetch_stations(batch);
             }
             if self.nat.needs_prefetch() {
-                self.look_for_flows(batch);
+                self.prefetch_flows(batch);
             }
         }
     }
 
-    fn look_for_stations(&self, batch: &[Event]) {
+    fn prefetch_stations(&self, batch: &[Event]) {
         let mut wanted = [None; BATCH];
         for (wanted, event) in wanted.iter_mut().zip(batch) {
-            *wanted = self.hashes_ahead(event);
+            *wanted = self.station_hashes(event);
         }
         let mut read = 0;
         for (fdb, hashes) in wanted.iter().flatten() {
@@ -43,7 +43,7 @@ impl Switch {
     }
 
     /// The database that a frame's stations are in, and what to look for there.
-    fn hashes_ahead(&self, event: &Event) -> Option<(&Fdb, [u64; 2])> {
+    fn station_hashes(&self, event: &Event) -> Option<(&Fdb, [u64; 2])> {
         let Event::Frame { port, frame } = event else { return None };
         let member = self.ports.get(*port)?.settings.role.membership()?;
         let fdb = &self.bridges.get(member.bridge)?.fdb;
@@ -54,7 +54,7 @@ impl Switch {
         Some((fdb, stations.map(|mac| fdb.hash(mac, vlan))))
     }
 
-    fn look_for_flows(&self, batch: &mut [Event]) {
+    fn prefetch_flows(&self, batch: &mut [Event]) {
         let mut hashes = [None; BATCH];
         for (hash, event) in hashes.iter_mut().zip(&*batch) {
             *hash = self.flow_hash(event);

@@ -1,4 +1,4 @@
-//! What saves time for the frame that a bridge mostly sees: from a station that has just been heard to the router, or without
+//! The fast path of the frame that a bridge mostly sees: from a station that has just been heard to the router, or without
 //! a tag to another station that is known. Steps 2 to 4 would come to the same.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::station::{Location, Segment};
 
 /// A port that is up, neither isolated nor guarded, and a member of a bridge that learns.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-struct PlainPort {
+struct FastPort {
     bridge: BridgeId,
     /// The VLAN of frames that come in without a tag; those of it leave without one.
     vlan: VlanId,
@@ -24,26 +24,26 @@ struct PlainPort {
 /// All such ports, by number. A change of the lab or of a port's state forgets them, and behind the next frame, which goes
 /// the long way, they are noted anew.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PlainPorts {
-    ports: Vec<Option<PlainPort>>,
+pub(crate) struct FastPorts {
+    ports: Vec<Option<FastPort>>,
     is_complete: bool,
 }
 
 /// Where a frame's addressee was found, if its speaker had just been heard where it speaks from: hearing it again changes
 /// nothing.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Sighting(Option<Location>);
+pub(crate) struct FdbHit(Option<Location>);
 
 /// Where a frame goes that nothing else is to be done for on the bridge.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Crossing {
+pub(crate) enum FastPath {
     /// It leaves as it came.
     Out(Egress),
     /// It is for the router.
     In(Origin),
 }
 
-impl PlainPorts {
+impl FastPorts {
     pub(crate) fn forget(&mut self) {
         self.ports.clear();
         self.is_complete = false;
@@ -58,7 +58,7 @@ impl PlainPorts {
     pub(crate) fn note(&mut self, ports: &Ports, bridges: &Bridges) {
         let service: BTreeSet<BridgeId> = ports.service_bridges().collect();
         let plain =
-            |port: &Port| PlainPort::of(port, bridges).filter(|p| !service.contains(&p.bridge));
+            |port: &Port| FastPort::of(port, bridges).filter(|p| !service.contains(&p.bridge));
         self.ports.extend(ports.iter().map(|port| plain(port?)));
         self.is_complete = true;
     }
@@ -67,43 +67,43 @@ impl PlainPorts {
     #[inline(always)]
     pub(crate) fn segment(&self, from: Location, ethernet: &Ethernet) -> Option<Segment> {
         let Location::Port(from) = from else { return None };
-        let PlainPort { bridge, vlan, .. } = self.get(from)?;
+        let FastPort { bridge, vlan, .. } = self.get(from)?;
         let usual = ethernet.tag().is_none() && ethernet.source().is_station();
         usual.then_some(Segment { bridge, vlan })
     }
 
     /// Where a frame goes, if its bridge would learn nothing from it and send it there as it came.
     #[inline(always)]
-    pub(crate) fn crossing(
+    pub(crate) fn fast_path(
         &self,
         segment: Segment,
         from: Location,
-        sighting: Option<Sighting>,
+        hit: Option<FdbHit>,
         ethernet: &Ethernet,
-    ) -> Option<Crossing> {
-        let found = sighting?.0.filter(|_| ethernet.ethertype() != EtherType::ARP)?;
+    ) -> Option<FastPath> {
+        let found = hit?.0.filter(|_| ethernet.ethertype() != EtherType::ARP)?;
         let to = match found {
             Location::Port(to) if found != from => to,
             Location::Router(interface) => {
                 let origin = Origin { port: from.port()?, interface };
-                return self.is_complete.then_some(Crossing::In(origin));
+                return self.is_complete.then_some(FastPath::In(origin));
             }
             Location::Port(_) | Location::Peer { .. } => return None,
         };
-        let PlainPort { bridge, vlan, mtu } = self.get(to)?;
+        let FastPort { bridge, vlan, mtu } = self.get(to)?;
         let is_member = bridge == segment.bridge && vlan == segment.vlan;
         let fits = segment_ip_len(ethernet.frame()) <= usize::from(mtu);
         let crosses = ethernet.tag().is_none() && is_member && fits;
-        crosses.then_some(Crossing::Out(Egress::port(to, None)))
+        crosses.then_some(FastPath::Out(Egress::port(to, None)))
     }
 
     #[inline]
-    fn get(&self, port: PortId) -> Option<PlainPort> {
+    fn get(&self, port: PortId) -> Option<FastPort> {
         *self.ports.get(port.index())?
     }
 }
 
-impl PlainPort {
+impl FastPort {
     fn of(port: &Port, bridges: &Bridges) -> Option<Self> {
         let Role::Bridged(member) = &port.settings.role else { return None };
         let bridge = bridges.get(member.bridge)?;
@@ -119,29 +119,29 @@ impl PlainPort {
 impl Bridge {
     /// Looks for speaker and addressee at once.
     #[inline(always)]
-    pub(crate) fn sight(
+    pub(crate) fn fdb_hit(
         &self,
         now: Instant,
         ethernet: &Ethernet,
         vlan: VlanId,
         from: Location,
-    ) -> Option<Sighting> {
+    ) -> Option<FdbHit> {
         let (Location::Port(here), to) = (from, ethernet.destination()) else { return None };
         let heard = !to.is_group() && self.fdb.knows(now, ethernet.source(), vlan, here);
-        heard.then(|| Sighting(self.fdb.find(to, vlan)))
+        heard.then(|| FdbHit(self.fdb.find(to, vlan)))
     }
 
     /// Whom a frame is for, by what was seen if it was seen.
     #[inline(always)]
     pub(crate) fn decide_on(
         &self,
-        sighting: Option<Sighting>,
+        hit: Option<FdbHit>,
         ethernet: &Ethernet,
         vlan: VlanId,
         from: Location,
     ) -> Result<Decision, DropReason> {
-        match sighting {
-            Some(Sighting(found)) => self.judge(found, Some(from)),
+        match hit {
+            Some(FdbHit(found)) => self.judge(found, Some(from)),
             None => self.decide(ethernet.destination(), vlan, Some(from)),
         }
     }
@@ -179,13 +179,13 @@ mod tests {
     }
 
     /// Two ports that are up.
-    fn noted(members: [Membership; 2], bridges: &Bridges) -> PlainPorts {
+    fn noted(members: [Membership; 2], bridges: &Bridges) -> FastPorts {
         let mut ports = Ports::default();
         for (port, member) in [RED, BLUE].into_iter().zip(members) {
             ports.set(port, PortSettings { role: Role::Bridged(member), mtu: 1500, guard: None });
             ports.get_mut(port).unwrap().up = true;
         }
-        let mut plain = PlainPorts::default();
+        let mut plain = FastPorts::default();
         plain.note(&ports, bridges);
         plain
     }
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn only_what_the_long_way_would_send_as_it_is_crosses() {
-        let out = |port| Crossing::Out(Egress::port(port, None));
+        let out = |port| FastPath::Out(Egress::port(port, None));
         let interface = InterfaceId::new(5);
         let mut bridges = bridges(false);
         let trunk = || member(VlanMode::Trunk(VlanSet::All));
@@ -237,26 +237,26 @@ mod tests {
         }
         let (mac, router) = (Mac::from_u64(ROUTER_MAC), Location::Router(interface));
         bridge.fdb.pin(Instant::ZERO, mac, vlan(0), router, station::Origin::Own);
-        let crossing = |at: u64, from: Location, ethernet: &Ethernet| {
+        let fast_path = |at: u64, from: Location, ethernet: &Ethernet| {
             let segment = plain.segment(from, ethernet)?;
-            let sighting = bridge.sight(Instant::from_millis(at), ethernet, segment.vlan, from);
-            plain.crossing(segment, from, sighting, ethernet)
+            let hit = bridge.fdb_hit(Instant::from_millis(at), ethernet, segment.vlan, from);
+            plain.fast_path(segment, from, hit, ethernet)
         };
         let usual = ethernet(BLUE_MAC, 0x0800, 1500);
-        assert_eq!(crossing(999, red, &usual), Some(out(BLUE)));
-        assert_eq!(crossing(1_000, red, &usual), None, "to be heard again");
-        assert_eq!(crossing(0, blue, &usual), None, "the speaker moved");
-        assert_eq!(crossing(0, red, &ethernet(BLUE_MAC, 0x0806, 46)), None, "ARP");
-        assert_eq!(crossing(0, red, &ethernet(BLUE_MAC, 0x0800, 1501)), None, "too large");
-        assert_eq!(crossing(0, red, &ethernet(RED_MAC, 0x0800, 46)), None, "to itself");
-        assert_eq!(crossing(0, red, &ethernet(4, 0x0800, 46)), None, "to nobody known");
+        assert_eq!(fast_path(999, red, &usual), Some(out(BLUE)));
+        assert_eq!(fast_path(1_000, red, &usual), None, "to be heard again");
+        assert_eq!(fast_path(0, blue, &usual), None, "the speaker moved");
+        assert_eq!(fast_path(0, red, &ethernet(BLUE_MAC, 0x0806, 46)), None, "ARP");
+        assert_eq!(fast_path(0, red, &ethernet(BLUE_MAC, 0x0800, 1501)), None, "too large");
+        assert_eq!(fast_path(0, red, &ethernet(RED_MAC, 0x0800, 46)), None, "to itself");
+        assert_eq!(fast_path(0, red, &ethernet(4, 0x0800, 46)), None, "to nobody known");
         let inward = ethernet(ROUTER_MAC, 0x0800, 1501);
-        assert_eq!(crossing(0, red, &inward), Some(Crossing::In(Origin { port: RED, interface })));
-        assert_eq!(crossing(1_000, red, &inward), None, "to be heard again");
-        assert_eq!(crossing(0, red, &ethernet(ROUTER_MAC, 0x0806, 46)), None, "ARP");
-        assert_eq!(crossing(0, red, &ethernet(0xffff_ffff_ffff, 0x0800, 46)), None, "to all");
+        assert_eq!(fast_path(0, red, &inward), Some(FastPath::In(Origin { port: RED, interface })));
+        assert_eq!(fast_path(1_000, red, &inward), None, "to be heard again");
+        assert_eq!(fast_path(0, red, &ethernet(ROUTER_MAC, 0x0806, 46)), None, "ARP");
+        assert_eq!(fast_path(0, red, &ethernet(0xffff_ffff_ffff, 0x0800, 46)), None, "to all");
         let mut tagged = usual.into_frame();
         tagged.set_tag(Some(Tag::new(vlan(0))));
-        assert_eq!(crossing(0, red, &Ethernet::parse(tagged).unwrap()), None, "a tag");
+        assert_eq!(fast_path(0, red, &Ethernet::parse(tagged).unwrap()), None, "a tag");
     }
 }

@@ -18,14 +18,14 @@ impl Switch {
     /// The whole packet, when NAT or the router itself needs to see it whole; nothing while parts are missing. A
     /// fragment that nobody translates goes on as it is: should it be of those that a rule covers after all, step 7
     /// refuses it.
-    pub(crate) fn whole(
+    pub(crate) fn reassemble(
         &mut self,
         now: Instant,
         packet: Ipv4,
         origin: Origin,
         out: &mut Outbox,
     ) -> Result<Option<Ipv4>, Dropped> {
-        if !packet.is_fragment() || !self.is_needed_whole(now, &packet, origin) {
+        if !packet.is_fragment() || !self.needs_reassembly(now, &packet, origin) {
             return Ok(Some(packet));
         }
         let stats = &mut self.stats;
@@ -57,13 +57,13 @@ impl Switch {
     }
 
     /// Whether a fragment is for the router itself, or NAT may translate the packet that it is of.
-    fn is_needed_whole(&mut self, now: Instant, fragment: &Ipv4, origin: Origin) -> bool {
+    fn needs_reassembly(&mut self, now: Instant, fragment: &Ipv4, origin: Origin) -> bool {
         let destination = fragment.destination();
         let between = (fragment.source(), destination);
         if matches!(self.router.routes.find(destination), Some(Target::Local(_))) {
             return true;
         }
-        let out = self.router.way(destination).map(|hop| hop.interface);
+        let out = self.router.next_hop(destination).map(|hop| hop.interface);
         self.nat.is_configured() && self.nat.concerns(now, between, origin.interface, out)
     }
 
@@ -77,14 +77,14 @@ impl Switch {
             firsts.extend(expired.first);
         });
         for first in firsts {
-            self.tell(now, first.frame(), None, IcmpError::ReassemblyTimeExceeded, out);
+            self.send_icmp_error(now, first.frame(), None, IcmpError::ReassemblyTimeExceeded, out);
             out.pool.give(first.into_frame());
         }
     }
 
     /// Sends a packet that is larger than `mtu` and may be cut: a TCP super-frame as smaller segments, anything else
     /// as fragments (RFC 791 section 3.2), in order.
-    pub(crate) fn leave_in_pieces(
+    pub(crate) fn egress_in_fragments(
         &mut self,
         interface: InterfaceId,
         mtu: u16,
@@ -92,13 +92,13 @@ impl Switch {
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
         if resized(&mut frame, mtu) {
-            return self.leave(interface, frame, out);
+            return self.egress(interface, frame, out);
         }
         let mut whole = Vec::new();
         segment(frame, &mut out.pool, &mut |datagram| whole.push(datagram))?;
         let mut outcome = Err(Frame::default().refuse(DropReason::BadFragment));
         for datagram in whole {
-            match self.leave_in_fragments(interface, mtu, datagram, out) {
+            match self.egress_datagram(interface, mtu, datagram, out) {
                 Ok(fate) => outcome = Ok(fate),
                 Err(dropped) if outcome.is_err() => outcome = Err(dropped),
                 Err(dropped) => out.pool.give(dropped.frame),
@@ -107,7 +107,7 @@ impl Switch {
         outcome
     }
 
-    fn leave_in_fragments(
+    fn egress_datagram(
         &mut self,
         interface: InterfaceId,
         mtu: u16,
@@ -115,11 +115,11 @@ impl Switch {
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
         let packet = Ipv4::in_frame(datagram)?;
-        let mut pieces = core::mem::take(&mut self.pieces);
+        let mut pieces = core::mem::take(&mut self.fragments);
         let cut = fragment(packet, mtu, &mut out.pool, &mut |piece| pieces.push(piece));
         let mut outcome = cut.map(|()| Fate::Sent);
         for piece in pieces.drain(..) {
-            if let Err(dropped) = self.leave(interface, piece, out) {
+            if let Err(dropped) = self.egress(interface, piece, out) {
                 // One fragment that is lost spoils the packet: it counts as dropped, once.
                 match outcome {
                     Ok(_) => outcome = Err(dropped),
@@ -127,7 +127,7 @@ impl Switch {
                 }
             }
         }
-        self.pieces = pieces;
+        self.fragments = pieces;
         outcome
     }
 }

@@ -1,4 +1,4 @@
-//! Steps 5 to 8 in one, for a packet of a known flow whose way is known. It ends as the long way would end it; where
+//! Steps 5 to 8 in one, for a packet of a known flow whose next hop is cached. It ends as the long way would end it; where
 //! anything is not as usual, it goes the long way.
 
 use nat::{CachedHop, FlowDirection, Lookup};
@@ -35,12 +35,12 @@ impl Switch {
         self.adjacencies.find(hop, now, arrival, neighbors, &self.bridges).copied()
     }
 
-    /// Sends a packet the way that its flow's last one went.
+    /// Sends a packet to the next hop of its flow's last one.
     ///
     /// # Errors
     /// The packet, untouched: it has to go the long way.
     #[inline]
-    pub(crate) fn shortcut(
+    pub(crate) fn forward_cached(
         &mut self,
         now: Instant,
         packet: Ipv4,
