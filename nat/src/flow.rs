@@ -50,7 +50,7 @@ pub(crate) enum FlowOrigin {
     Admitted,
 }
 
-#[derive(Copy, Clone, Debug, Serialize, Deserialize)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 enum Progress {
     Tcp(Tcp),
     Datagrams,
@@ -218,23 +218,13 @@ impl Flow {
 }
 
 /// How far a flow has got.
-#[derive(Copy, Clone)]
+#[derive(Copy, Clone, PartialEq, Eq)]
 pub(crate) struct FlowState {
     progress: Progress,
     flags: u8,
 }
 
 impl FlowState {
-    /// All of it in a number, to compare.
-    #[inline]
-    pub(crate) const fn bits(self) -> u32 {
-        let progress = match self.progress {
-            Progress::Tcp(tcp) => tcp.bits(),
-            Progress::Datagrams => u16::MAX,
-        };
-        (progress as u32) << 8 | self.flags as u32
-    }
-
     pub(crate) const fn class(self) -> Option<Class> {
         let is_replied = self.flags & REPLIED != 0;
         match self.progress {

@@ -145,7 +145,7 @@ impl Nat {
                 self.table.hasten(now, id, deadline);
             }
         }
-        if before.bits() != after.bits() || grows_young {
+        if before != after || grows_young {
             self.set_class(id, before.class(), after.class(), grows_young);
         }
     }

@@ -87,11 +87,6 @@ impl Tcp {
         matches!(Self::begin(flags), Some(Self { state: State::SynSent, .. }))
     }
 
-    #[inline]
-    pub(crate) const fn bits(self) -> u16 {
-        u16::from_be_bytes([self.state as u8, self.marks])
-    }
-
     pub(crate) const fn state(self) -> State {
         self.state
     }
@@ -366,7 +361,6 @@ mod tests {
     fn what_a_flow_shows_of_its_connection_is_its_state() {
         for (number, state) in STATES.into_iter().enumerate() {
             let tcp = Tcp { state, marks: 0b0101 };
-            assert_eq!(tcp.bits(), (number as u16) << 8 | 0b0101);
             assert_eq!(tcp.state(), state);
             let name = ["SYN_SENT", "SYN_SENT2", "SYN_RECV", "ESTABLISHED", "FIN_WAIT"];
             let closing = ["CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE"];
