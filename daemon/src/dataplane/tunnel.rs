@@ -217,14 +217,18 @@ impl Departures {
 
 #[cfg(test)]
 mod tests {
+    use core::num::NonZeroU16;
     use std::net::Ipv4Addr;
 
     use os::underlay::SenderOptions;
+    use packet::Span;
 
     use super::*;
 
-    #[test]
-    fn copies_for_a_tunnel_that_is_gone_are_not_sent_through_another() {
+    const HERE: PortId = PortId::new(1);
+
+    /// A table with one tunnel.
+    fn table() -> Table {
         let options = SenderOptions {
             local: Ipv4Addr::LOCALHOST,
             dont_fragment: true,
@@ -238,15 +242,20 @@ mod tests {
             ttl: Ttl::default(),
             dscp: Dscp::default(),
         };
-        let (here, gone) = (PortId::new(1), PortId::new(2));
         let counters = Arc::new(Counters::default());
-        let tunnel = Arc::new(Tunnel { port: here, exit, counters });
-        let table = Table::default().with(&[Entry::Tunnel(tunnel)]);
-        let copy =
-            |port, last| Egress { port, remote: Some(Ipv4Addr::new(127, 0, 0, last)), tag: None };
-        let copies = [copy(here, 1), copy(gone, 2), copy(gone, 3), copy(here, 4), copy(here, 5)];
-        let mut departures = Departures::default();
-        departures.add_one(Frame::copied_from(&[0; 60]), &copies, &table);
+        Table::default().with(&[Entry::Tunnel(Arc::new(Tunnel { port: HERE, exit, counters }))])
+    }
+
+    fn copy(port: PortId, last: u8) -> Egress {
+        Egress { port, remote: Some(Ipv4Addr::new(127, 0, 0, last)), tag: None }
+    }
+
+    #[test]
+    fn copies_for_a_tunnel_that_is_gone_are_not_sent_through_another() {
+        let gone = PortId::new(2);
+        let copies = [copy(HERE, 1), copy(gone, 2), copy(gone, 3), copy(HERE, 4), copy(HERE, 5)];
+        let (mut departures, mut pool) = (Departures::default(), Pool::new(1));
+        departures.add(Frame::copied_from(&[0; 60]), &copies, &table(), &mut pool);
         let sent: Vec<Vec<u8>> = departures
             .departures
             .iter()
@@ -257,5 +266,22 @@ mod tests {
             })
             .collect();
         assert_eq!(sent, [vec![1], vec![4, 5]]);
+    }
+
+    #[test]
+    fn a_datagram_in_place_of_its_fragments_leaves_in_them() {
+        let mut bytes = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+        bytes.extend([0x45, 0, 0x0b, 0xb8, 0, 9, 0, 0, 64, 17, 0, 0]);
+        bytes.extend([10, 0, 0, 1, 10, 0, 1, 1, 0x30, 1, 0, 53, 0x0b, 0xa4]);
+        bytes.resize(14 + 3000, 7);
+        let mut whole = Frame::copied_from(&bytes);
+        let (size, span) = (NonZeroU16::new(1480).unwrap(), Span { start: 34, offset: 6 });
+        whole.set_offload(Offload::Segment { kind: SegmentKind::Fragments, size, span });
+        let (mut departures, mut pool) = (Departures::default(), Pool::new(4));
+        departures.add(whole, &[copy(HERE, 1)], &table(), &mut pool);
+        let lengths: Vec<usize> = departures.frames.iter().map(Frame::len).collect();
+        assert_eq!(lengths, [1514, 1514, 54]);
+        assert_eq!(departures.departures.len(), 3);
+        assert!(departures.frames.iter().all(|frame| frame.offload() == Offload::Complete));
     }
 }
