@@ -27,7 +27,8 @@ pub(super) fn check(
     // Each new one of a full table takes one's place.
     let mut given_up = after.keys().filter(|key| !before.contains_key(*key)).count();
     if let Some(heard) = prediction.heard {
-        merge(world, heard, &mut before);
+        let is_room = !was_full || before.values().any(|n| n.state != NeighborState::Static);
+        merge(world, heard, is_room, &mut before);
     }
     for key in before.keys().chain(after.keys().filter(|key| !before.contains_key(*key))) {
         let (old, new) = (before.get(key), after.get(key));
@@ -54,8 +55,8 @@ pub(super) fn check(
     }
 }
 
-/// What one ARP packet does to the table: RFC 826's merge, and its addition where we are asked.
-fn merge(world: World<'_>, heard: Heard, table: &mut Table) {
+/// What one ARP packet does to the table: RFC 826's merge, and its addition where we are asked and there is room.
+fn merge(world: World<'_>, heard: Heard, is_room: bool, table: &mut Table) {
     let Heard { arp, interface, source } = heard;
     let Some(own) = world.settings.interfaces.get(&interface) else { return };
     let is_ours = |address| own.addresses.iter().any(|net| net.addr() == address);
@@ -79,7 +80,7 @@ fn merge(world: World<'_>, heard: Heard, table: &mut Table) {
         Some((Probe | Failed, _)) if answers => Reachable,
         Some((Stale, known)) if answers && known == mac => Reachable,
         Some((Probe | Failed | Stale, _)) => Stale,
-        None if asks && reaches(own, arp.sender) => Stale,
+        None if asks && is_room && reaches(own, arp.sender) => Stale,
         None => return,
     };
     table.insert(key, NeighborView { interface, address, mac, state });
