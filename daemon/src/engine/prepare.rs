@@ -101,8 +101,11 @@ impl Engine {
             if let (Err(error), Some(State::Lost(why))) = (&made, running.ends.get_mut(name))
                 && running.lab.ports.get(name) == Some(port)
             {
-                tracing::warn!("port {name} stays lost: {error}");
-                *why = error.to_string();
+                let error = error.to_string();
+                if *why != error {
+                    tracing::warn!("port {name} stays lost: {error}");
+                    *why = error;
+                }
                 continue;
             }
             match made {
