@@ -399,6 +399,7 @@ impl Engine {
         for (port, error) in self.plane.attach(devices) {
             let Some(name) = running.ids.port_name(port).cloned() else { continue };
             let lost = State::Lost(format!("it cannot be watched: {error}"));
+            tracing::warn!("port {name} is lost: it cannot be watched: {error}");
             if let Some(State::Up(end)) = running.ends.insert(name.clone(), lost) {
                 end.remove().await;
             }

@@ -23,8 +23,8 @@ struct Undo {
     /// Ports as they were, and as their devices are now.
     altered: Vec<(Port, Port)>,
     unplugged: Vec<Name>,
-    /// Ports whose device could not be made.
-    lost: Vec<Name>,
+    /// Ports whose device could not be made, and why they were lost before if they were.
+    lost: Vec<(Name, Option<String>)>,
 }
 
 fn failed(port: &Name, error: CableError) -> EngineError {
@@ -46,7 +46,12 @@ impl Engine {
         let Undo { prepared, altered, unplugged, lost } = undo;
         if let Err(error) = outcome {
             self.discard(running, prepared).await;
-            running.ends.retain(|name, _| !lost.contains(name));
+            for (name, before) in lost {
+                match before {
+                    Some(why) => drop(running.ends.insert(name, State::Lost(why))),
+                    None => drop(running.ends.remove(&name)),
+                }
+            }
             let new = lab.ports.keys().filter(|name| !running.lab.ports.contains_key(*name));
             running.places.leave(&new.cloned().collect()).await;
             for (from, to) in altered.into_iter().rev() {
@@ -117,8 +122,12 @@ impl Engine {
                 }
                 Err(error) => {
                     tracing::warn!("port {name} is lost: {error}");
-                    running.ends.insert(name.clone(), State::Lost(error.to_string()));
-                    undo.lost.push(name.clone());
+                    let lost = State::Lost(error.to_string());
+                    let before = match running.ends.insert(name.clone(), lost) {
+                        Some(State::Lost(why)) => Some(why),
+                        Some(State::Up(_)) | None => None,
+                    };
+                    undo.lost.push((name.clone(), before));
                 }
             }
         }
