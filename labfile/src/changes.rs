@@ -15,9 +15,8 @@ use vxlan::header::Reserved;
 
 use crate::ids::{Ids, UdpPort};
 use crate::{
-    Attach, Bridge, Filtering, Interface, Lab, ListenScope, Mapping, Name, NextHop, Port,
-    PriorityTags, QinqEthertype, Reject, Segment, Settings, Static, Transport, Tunnel, TunnelVlans,
-    VlanMode,
+    Attach, Bridge, Interface, Lab, ListenScope, Name, NextHop, Port, QinqEthertype, Reject,
+    Segment, Settings, Static, Transport, Tunnel, TunnelVlans, VlanMode,
 };
 
 /// Who is behind these ports now. Existing devices are whatever they are.
@@ -109,11 +108,7 @@ pub(crate) fn port_settings(port: &Port, ids: &mut Ids) -> PortSettings {
         Segment::Bridged(member) => Role::Bridged(Membership {
             bridge: ids.bridge(&member.bridge),
             vlans: vlan_mode(&member.vlan_mode),
-            priority_tags: match member.priority_tags {
-                PriorityTags::Never => vlan::PriorityTags::Never,
-                PriorityTags::IfNonzero => vlan::PriorityTags::IfNonzero,
-                PriorityTags::Always => vlan::PriorityTags::Always,
-            },
+            priority_tags: member.priority_tags,
             isolated: member.isolated,
         }),
         Segment::Routed { .. } => {
@@ -177,15 +172,8 @@ pub(crate) fn rules(lab: &Lab, ids: &mut Ids) -> Rules {
         source: rule.source,
         out: ids.interface(&rule.out),
         except: rule.except.clone(),
-        mapping: match rule.mapping {
-            Mapping::EndpointIndependent => nat::Mapping::EndpointIndependent,
-            Mapping::AddressAndPortDependent => nat::Mapping::AddressAndPortDependent,
-        },
-        filtering: match rule.filtering {
-            Filtering::EndpointIndependent => nat::Filtering::EndpointIndependent,
-            Filtering::AddressDependent => nat::Filtering::AddressDependent,
-            Filtering::AddressAndPortDependent => nat::Filtering::AddressAndPortDependent,
-        },
+        mapping: rule.mapping,
+        filtering: rule.filtering,
         ports: rule
             .ports
             .and_then(|ports| nat::PortRange::new(ports.first().get(), ports.last().get())),

@@ -1,6 +1,7 @@
 //! A masquerade rule: whose packets leave under the router's address, and how their ports are
 //! chosen.
 
+use core::fmt;
 use core::net::Ipv4Addr;
 
 use packet::snapshot::Damaged;
@@ -102,6 +103,15 @@ pub enum Mapping {
     AddressAndPortDependent,
 }
 
+impl fmt::Display for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::EndpointIndependent => "endpoint-independent",
+            Self::AddressAndPortDependent => "address-and-port-dependent",
+        })
+    }
+}
+
 /// Whose packets to a mapping's external port come in (RFC 4787 section 5). Judged by the rule as
 /// it was when the mapping was made. Mappings that are address-and-port-dependent are always
 /// filtered so.
@@ -114,6 +124,16 @@ pub enum Filtering {
     /// Those of an address and port that the inside port has a flow with.
     #[default]
     AddressAndPortDependent,
+}
+
+impl fmt::Display for Filtering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::EndpointIndependent => "endpoint-independent",
+            Self::AddressDependent => "address-dependent",
+            Self::AddressAndPortDependent => "address-and-port-dependent",
+        })
+    }
 }
 
 /// A non-empty range of ports without port 0.

@@ -1,5 +1,7 @@
 //! Which VLANs a port carries, and how a frame of one looks on it (IEEE 802.1Q clause 8, Open vSwitch's names).
 
+use core::fmt;
+
 use packet::snapshot::{read_sparse, write_sparse};
 use packet::{DropReason, Tag, VlanId};
 use serde::de::Error;
@@ -93,6 +95,16 @@ pub enum PriorityTags {
     IfNonzero,
     /// Also when it is zero, of a frame that came with a tag: the tag is kept, not invented.
     Always,
+}
+
+impl fmt::Display for PriorityTags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Never => "never",
+            Self::IfNonzero => "if-nonzero",
+            Self::Always => "always",
+        })
+    }
 }
 
 impl VlanMode {

@@ -3,10 +3,11 @@
 use super::connected;
 use super::{Findings, value};
 use crate::lab::Lab;
-use crate::lab::nat::{Filtering, Mapping, Masquerade, PortRange};
+use crate::lab::nat::{Masquerade, PortRange};
 use crate::place::Place;
 use crate::problem::{Fault, quoted};
 use crate::spec::{LabSpec, MasqueradeSpec};
+use nat::{Filtering, Mapping};
 
 /// Adds every legal rule to the lab, whose interfaces are known.
 pub(super) fn check(spec: &LabSpec, lab: &mut Lab, findings: &mut Findings) {

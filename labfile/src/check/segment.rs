@@ -7,11 +7,12 @@ use packet::VlanId;
 use super::port::Surroundings;
 use super::{Findings, bridge, value};
 use crate::lab::derived::{self, Role};
-use crate::lab::port::{Membership, PriorityTags, QinqEthertype, Segment, VlanMode};
+use crate::lab::port::{Membership, QinqEthertype, Segment, VlanMode};
 use crate::place::Place;
 use crate::problem::{Fault, quoted};
 use crate::spec::PortSpec;
 use crate::spec::texts::BoolOrText;
+use switch::vlan::PriorityTags;
 
 /// One of `bridge` and `router`.
 pub(super) fn check(

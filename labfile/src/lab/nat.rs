@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 
+use nat::{Filtering, Mapping};
 use packet::Ipv4Net;
 
 use super::interface::InterfaceName;
@@ -57,46 +58,6 @@ impl fmt::Display for Masquerade {
             write!(f, " keep")?;
         }
         Ok(())
-    }
-}
-
-/// Which flows of one inside address and port share an outside port (RFC 4787 section 4.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mapping {
-    /// All of them.
-    #[default]
-    EndpointIndependent,
-    /// Only those to one address and port.
-    AddressAndPortDependent,
-}
-
-impl fmt::Display for Mapping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::EndpointIndependent => "endpoint-independent",
-            Self::AddressAndPortDependent => "address-and-port-dependent",
-        })
-    }
-}
-
-/// Who may send to an outside port in use (RFC 4787 section 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filtering {
-    /// Anybody.
-    EndpointIndependent,
-    /// Addresses that were sent to.
-    AddressDependent,
-    /// Addresses and ports that were sent to.
-    AddressAndPortDependent,
-}
-
-impl fmt::Display for Filtering {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::EndpointIndependent => "endpoint-independent",
-            Self::AddressDependent => "address-dependent",
-            Self::AddressAndPortDependent => "address-and-port-dependent",
-        })
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use packet::{Ipv4Net, Mac, VlanId};
 use switch::change::RpFilter;
+use switch::vlan::PriorityTags;
 
 use super::derived;
 use super::device::Device;
@@ -278,28 +279,6 @@ impl fmt::Display for VlanMode {
                 write!(f, "dot1q-tunnel {vlan} {ethertype} customers {}", list(customers))
             }
         }
-    }
-}
-
-/// When a frame without a VLAN leaves with a tag of VLAN 0, only to carry its priority.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PriorityTags {
-    /// Never: `false` or "never".
-    #[default]
-    Never,
-    /// When the priority is not 0: `true` or "if-nonzero".
-    IfNonzero,
-    /// Also when it is 0, if the frame came with a tag: "always".
-    Always,
-}
-
-impl fmt::Display for PriorityTags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Never => "never",
-            Self::IfNonzero => "if-nonzero",
-            Self::Always => "always",
-        })
     }
 }
 
