@@ -238,6 +238,10 @@ impl Translator {
     /// Lets the ports of flows that have ended rest, where no other flow holds them.
     fn rest(&mut self, now: Instant, dead: Vec<Flow>) {
         for flow in dead {
+            if flow.adopted {
+                // It may have held a port, which nobody foretold.
+                self.doubt = self.doubt.max(flow.until.min(now) + REST);
+            }
             let ports = flow.lent.iter().map(|lent| (lent.external, *lent.inside.ip()));
             let shared = flow.shared.then_some((flow.reply.to, *flow.original.from.ip()));
             for (external, host) in ports.chain(shared) {
