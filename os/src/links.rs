@@ -26,12 +26,11 @@ mod error;
 mod nsid;
 mod route;
 mod veth;
-
 mod watch;
 
 use error::Failure;
 pub use error::LinkError;
-pub use watch::{LinkEvent, LinkEvents, watch};
+pub use watch::{News, Watch};
 
 /// A way to see and change the devices of one namespace. Dropping it ends its background task.
 #[derive(Debug)]
@@ -133,6 +132,22 @@ impl Links {
     /// Sets the size of the largest IP packet; a TAP device takes 68 to 65,521.
     pub async fn set_mtu(&self, index: u32, mtu: u32) -> Result<(), LinkError> {
         self.set(&format!("set the MTU to {mtu} on"), index, change(index).mtu(mtu)).await
+    }
+
+    /// Renames a device, also one that is up.
+    pub async fn set_name(&self, index: u32, name: &str) -> Result<(), LinkError> {
+        let operation = format!("give the name `{name}` to");
+        let renamed = self.set(&operation, index, change(index).name(name)).await;
+        match renamed {
+            // Linux before 6.2 renames only what is down, and keeps its addresses meanwhile.
+            Err(error) if error.errno() == Some(libc::EBUSY) => {
+                self.set_down(index).await?;
+                let renamed = self.set(&operation, index, change(index).name(name)).await;
+                self.set_up(index).await?;
+                renamed
+            }
+            renamed => renamed,
+        }
     }
 
     /// Sets the Ethernet address, which must be a station's.

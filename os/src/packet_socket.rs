@@ -29,7 +29,7 @@
 //!
 //! Until the one ENETDOWN is read, the poller reports the socket as `gone`, which here means "read me". A deletion
 //! takes an interface down first, so an ENETDOWN that is read at once may still look like a mere "down", and the last
-//! row is silent: whoever must know watches [`links::watch`](crate::links::watch) too. An interface that comes back
+//! row is silent: whoever must know has a [`Watch`](crate::links::Watch) too. An interface that comes back
 //! under the same name is another interface, for another socket.
 //!
 //! When the far end of a veth comes up, the kernel switches our queue on an instant later; what is written before is

@@ -24,6 +24,17 @@ impl Links {
         }
     }
 
+    /// The IPv4 addresses of all devices, each beside its device's index.
+    pub async fn all_addresses(&self) -> Result<Vec<(u32, Ipv4Net)>, LinkError> {
+        let mut request = self.handle.address().get();
+        request.message_mut().header.family = AddressFamily::Inet;
+        let found: Vec<AddressMessage> = within_deadline(request.execute().try_collect())
+            .await
+            .map_err(|failure| self.error("list the addresses".into(), failure))?;
+        let row = |message: &AddressMessage| Some((message.header.index, address(message)?));
+        Ok(found.iter().filter_map(row).collect())
+    }
+
     /// Gives a device an address, and with it the route to its subnet once the device is up. Content when it is there.
     pub async fn add_address(&self, index: u32, address: Ipv4Net) -> Result<(), LinkError> {
         let request =

@@ -1,123 +1,116 @@
-//! News of one namespace's devices, as the kernel announces them.
+//! Whether anything about one namespace's devices has changed, as the kernel announces it.
 //!
-//! Events wait in the kernel, in a socket buffer of fixed size, and nowhere else: whoever does not ask for a long time
-//! loses some, and is told so. To know every device, watch first and list then.
+//! Announcements wait in the kernel, in a socket's buffer of fixed size, until somebody asks: whatever was changed
+//! before that is in the answer, and nothing runs in between. They tell that something has changed; how it is now is read
+//! with [`Links`](super::Links). To miss nothing, watch first and read then.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
+use std::io;
 
 use rtnetlink::MulticastGroup;
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
-use rtnetlink::packet_route::link::LinkMessage;
-use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
-use rtnetlink::sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket};
+use rtnetlink::sys::{Socket, SocketAddr};
 
+use super::LinkError;
 use super::error::Failure;
-use super::{Link, LinkError, link};
 use crate::netns::Netns;
 
-/// What became of a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkEvent {
-    /// It is new, or something about it changed (its name too): this is how it is now. Nothing need differ from what
-    /// was known.
-    Changed(Link),
-    /// It was deleted, or moved to another namespace: this is how it was.
-    Deleted(Link),
-    /// Events were lost, because they were not asked for in time: list the devices to know how they are.
-    Missed,
+/// What was announced since somebody asked last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// A device, an IPv4 address or, where it is watched, the default route may not be as it was.
+    pub is_changed: bool,
+    /// Devices that were moved to another namespace, by the indices that they had.
+    pub moved: BTreeSet<u32>,
 }
 
-/// The events of one namespace, in order, from [`watch`] on.
-pub struct LinkEvents {
-    socket: TokioSocket,
-    /// What one datagram brought besides the event that was told; the kernel sends notices one by one.
-    waiting: VecDeque<LinkEvent>,
+/// The announcements of one namespace from [`Watch::open`] on.
+#[derive(Debug)]
+pub struct Watch {
+    socket: Socket,
 }
 
-/// Starts to watch the devices of `netns`, on the current tokio runtime, which must have its I/O driver enabled.
-pub async fn watch(netns: &Netns) -> Result<LinkEvents, LinkError> {
-    let failed = |error| {
-        LinkError::new("watch the devices".into(), &netns.to_string(), Failure::NoSocket(error))
-    };
-    let runtime = tokio::runtime::Handle::try_current()
-        .map_err(|error| failed(std::io::Error::other(error)))?;
-    let opened = netns.run(|| {
-        // The socket registers with the runtime while it is made, on a thread that is not the runtime's.
-        let _runtime = runtime.enter();
-        let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
-        socket.socket_mut().bind(&SocketAddr::new(0, 0))?;
-        socket.socket_mut().add_membership(MulticastGroup::Link as u32)?;
-        Ok(socket)
-    });
-    let socket = opened.and_then(|result| result).map_err(failed)?;
-    Ok(LinkEvents { socket, waiting: VecDeque::new() })
-}
-
-impl LinkEvents {
-    /// The next event, waited for; `None` when the kernel will tell no more. Nothing is lost when the wait is given up.
-    pub async fn next(&mut self) -> Option<LinkEvent> {
-        loop {
-            if let Some(event) = self.waiting.pop_front() {
-                return Some(event);
+impl Watch {
+    /// Watches the devices of `netns` and their IPv4 addresses, and the default route with `routes`.
+    pub fn open(netns: &Netns, routes: bool) -> Result<Self, LinkError> {
+        let opened = netns.run(|| {
+            let mut socket = Socket::new(NETLINK_ROUTE)?;
+            socket.set_non_blocking(true)?;
+            socket.bind(&SocketAddr::new(0, 0))?;
+            let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr];
+            for group in groups.into_iter().chain(routes.then_some(MulticastGroup::Ipv4Route)) {
+                socket.add_membership(group as u32)?;
             }
-            match self.socket.recv_from_full().await {
-                // Only the kernel is believed, whose port is 0.
+            Ok(socket)
+        });
+        let socket = opened.and_then(|result| result).map_err(|error| {
+            let failure = Failure::NoSocket(error);
+            LinkError::new("watch the devices".into(), &netns.to_string(), failure)
+        })?;
+        Ok(Self { socket })
+    }
+
+    /// What was announced since the last call. Never waits.
+    pub fn news(&mut self) -> News {
+        let mut news = News::default();
+        for _ in 0..MOST {
+            match self.socket.recv_from_full() {
+                // Only the kernel is believed.
                 Ok((notices, sender)) if sender.port_number() == KERNEL => {
-                    self.waiting.extend(events(&notices));
+                    read(&notices, &mut news)
                 }
                 Ok(_) => {}
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                    return Some(LinkEvent::Missed);
-                }
-                Err(_) => return None,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return news,
+                // The buffer was full, so that some are lost; what is still in it comes next.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => news.is_changed = true,
+                Err(_) => break,
             }
         }
+        news.is_changed = true;
+        news
     }
 }
 
-impl std::fmt::Debug for LinkEvents {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LinkEvents").field("waiting", &self.waiting).finish_non_exhaustive()
-    }
-}
+/// Datagrams that one call reads: more than the buffer holds, so that only those who announce without end are cut short.
+const MOST: usize = 4096;
 
 /// The kernel's own address on a netlink socket (netlink(7)).
 const KERNEL: u32 = 0;
 
-/// The events in one datagram: notices end to end, each padded to four bytes.
-fn events(notices: &[u8]) -> Vec<LinkEvent> {
-    let mut events = Vec::new();
+/// Reads one datagram: notices end to end, each padded to four bytes.
+fn read(notices: &[u8], news: &mut News) {
     let mut rest = notices;
     while let Some(length) = rest.first_chunk().map(|length| u32::from_ne_bytes(*length)) {
         let Ok(notice) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest) else {
             // Something happened, and there is no telling what.
-            events.push(LinkEvent::Missed);
-            break;
+            news.is_changed = true;
+            return;
         };
-        events.extend(event(&notice.payload));
+        hear(&notice.payload, news);
         let length = (length as usize).next_multiple_of(4).max(4);
         rest = rest.get(length..).unwrap_or_default();
     }
-    events
 }
 
-fn event(payload: &NetlinkPayload<RouteNetlinkMessage>) -> Option<LinkEvent> {
-    match payload {
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(message)) => {
-            about_a_device(message).then(|| LinkEvent::Changed(link(message)))
+fn hear(payload: &NetlinkPayload<RouteNetlinkMessage>, news: &mut News) {
+    let NetlinkPayload::InnerMessage(message) = payload else { return };
+    match message {
+        // A guest may run a routing daemon: of its routes only the default one counts.
+        RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
+            news.is_changed |= route.header.destination_prefix_length == 0;
         }
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(message)) => {
-            about_a_device(message).then(|| LinkEvent::Deleted(link(message)))
+        RouteNetlinkMessage::DelLink(link) => {
+            news.is_changed = true;
+            let is_moved = |it: &LinkAttribute| matches!(it, LinkAttribute::NewNetnsId(_));
+            if link.attributes.iter().any(is_moved) {
+                news.moved.insert(link.header.index);
+            }
         }
-        // The group carries nothing else.
-        _ => None,
+        _ => news.is_changed = true,
     }
-}
-
-/// A bridge announces that a device became, or ceased to be, its port as if that were made or deleted.
-fn about_a_device(message: &LinkMessage) -> bool {
-    message.header.interface_family == AddressFamily::Unspec
 }
 
 #[cfg(test)]
@@ -125,10 +118,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notices_cut_short_or_of_no_length_are_missed_and_end() {
-        assert_eq!(events(&[]), []);
+    fn notices_cut_short_or_of_no_length_are_a_change_and_end() {
+        let after = |notices: &[u8]| {
+            let mut news = News::default();
+            read(notices, &mut news);
+            news.is_changed
+        };
+        assert!(!after(&[]));
         for notices in [&[0; 64][..], &[0xff; 64], &[20, 0, 0, 0, 16, 0]] {
-            assert_eq!(events(notices), [LinkEvent::Missed], "{notices:?}");
+            assert!(after(notices), "{notices:?}");
         }
     }
 }

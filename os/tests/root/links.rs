@@ -177,7 +177,7 @@ fn requests_and_queues_move_between_threads() {
     may_share::<Netns>();
     may_share::<os::tap::Queue>();
     may_share::<os::packet_socket::PacketSocket>();
-    may_share::<os::links::LinkEvents>();
+    may_share::<os::links::Watch>();
     may_share::<os::poller::Waker>();
     may_share::<os::poller::Poller>();
     if !is_root() {

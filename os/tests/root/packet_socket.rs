@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use os::links::{Links, watch};
+use os::links::Links;
 use os::netns::Netns;
 use os::packet_socket::{PacketSocket, PacketSocketError};
 use os::poller::{Events, Poller};
@@ -16,7 +16,7 @@ use packet::{Frame, Mac, Offload, Pool, SegmentKind, Span, Tag};
 use rtnetlink::packet_route::link::LinkAttribute;
 
 use crate::scene::{is_root, netlink, play};
-use crate::watch::changed;
+use crate::watch::until;
 
 const RED: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 const PORT: u16 = 4000;
@@ -39,9 +39,8 @@ impl Guest {
         let device = links.find("eth0").await.unwrap().unwrap().index;
         os::sysctl::set_in(&netns, "net/ipv6/conf/eth0/disable_ipv6", "1").unwrap();
         links.add_address(device, format!("{address}/24").parse().unwrap()).await.unwrap();
-        let mut events = watch(near).await.unwrap();
         links.set_up(device).await.unwrap();
-        changed(&mut events, |link| link.name == cable && link.running).await;
+        until(&ours, |link| link.name == cable && link.running).await;
         let socket = PacketSocket::open(near, cable).unwrap();
         Self { netns, links, device, socket }
     }

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use os::links::{Links, watch};
+use os::links::Links;
 use os::netns::Netns;
 use packet::Mac;
 
 use crate::scene::{is_root, play};
-use crate::watch::changed;
+use crate::watch::until;
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 7]);
 
@@ -26,9 +26,8 @@ fn a_pair_is_made_with_each_end_in_its_namespace() {
         let theirs = far_links.find("eth0").await.unwrap().unwrap();
         assert_eq!((theirs.mtu, theirs.mac, theirs.up), (9000, MAC, false));
 
-        let mut events = watch(&near).await.unwrap();
         far_links.set_up(theirs.index).await.unwrap();
-        changed(&mut events, |link| link.index == ours.index && link.running).await;
+        until(&links, |link| link.index == ours.index && link.running).await;
         let addresses = near.run(|| fs::read_to_string("/proc/thread-self/net/if_inet6")).unwrap();
         assert!(!addresses.unwrap_or_default().contains("cable"), "our end is no host");
 

@@ -1,96 +1,113 @@
 //! News of devices.
 
-use std::time::Duration;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
-use os::links::{Link, LinkEvent, LinkEvents, Links, watch};
+use os::links::{Link, Links, News, Watch};
 use os::netns::Netns;
 use packet::Mac;
-use rtnetlink::LinkBridge;
-use tokio::time::timeout;
+use rtnetlink::LinkUnspec;
+use tokio::time::sleep;
 
 use crate::scene::{is_root, netlink, play};
 
-async fn next(events: &mut LinkEvents) -> LinkEvent {
-    timeout(Duration::from_secs(10), events.next()).await.unwrap().unwrap()
-}
-
-/// Waits for a change after which `condition` holds.
-pub(crate) async fn changed(events: &mut LinkEvents, condition: impl Fn(&Link) -> bool) -> Link {
+/// Waits until `condition` holds for a device, which is returned.
+pub(crate) async fn until(links: &Links, condition: impl Fn(&Link) -> bool) -> Link {
+    let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        match next(events).await {
-            LinkEvent::Changed(link) if condition(&link) => return link,
-            LinkEvent::Changed(_) => {}
-            event => panic!("{event:?}"),
+        if let Some(link) = links.list().await.unwrap().into_iter().find(&condition) {
+            return link;
         }
+        assert!(Instant::now() < deadline, "no device is as it should be");
+        sleep(Duration::from_millis(1)).await;
     }
 }
 
 #[test]
-fn a_device_is_seen_from_its_making_to_its_end() {
+fn whatever_changes_is_news_once() {
     if !is_root() {
         return;
     }
     play(async {
         let (near, far) = (Netns::anonymous().unwrap(), Netns::anonymous().unwrap());
         let links = Links::open(&near).await.unwrap();
-        let mut events = watch(&near).await.unwrap();
+        let mut watch = Watch::open(&near, true).unwrap();
+        assert_eq!(watch.news(), News::default());
         let made = links.make_veth("cable", &far, "eth0", 1500, Mac([2; 6])).await.unwrap();
-        let first = changed(&mut events, |link| link.name == "cable").await;
-        assert_eq!((first.index, first.up), (made.index, false));
-        changed(&mut events, |link| link.index == made.index && link.up).await;
-
-        // A bridge's port is not deleted when it is freed.
-        netlink(&near).link().add(LinkBridge::new("br0").build()).execute().await.unwrap();
-        let bridge = links.find("br0").await.unwrap().unwrap().index;
-        let is_port = |master| move |link: &Link| link.index == made.index && link.master == master;
-        links.set_master(made.index, Some(bridge)).await.unwrap();
-        changed(&mut events, is_port(Some(bridge))).await;
-        links.set_master(made.index, None).await.unwrap();
-        changed(&mut events, is_port(None)).await;
-
-        links.set_down(made.index).await.unwrap();
-        changed(&mut events, |link| link.index == made.index && !link.up).await;
-        links.delete(made.index).await.unwrap();
-        let gone = loop {
-            match next(&mut events).await {
-                LinkEvent::Deleted(link) => break link,
-                LinkEvent::Changed(_) => {}
-                LinkEvent::Missed => panic!("missed"),
-            }
+        let net = "192.0.2.1/24".parse().unwrap();
+        let gateway = "192.0.2.254".parse().unwrap();
+        let mut is_news = |what: &str| {
+            let news = watch.news();
+            assert!(news.is_changed && news.moved.is_empty(), "{what}: {news:?}");
+            assert_eq!(watch.news(), News::default(), "{what}, twice");
         };
-        assert_eq!((gone.index, gone.name.as_str()), (made.index, "cable"));
-        let again = links.make_veth("cable", &far, "eth0", 1500, Mac([2; 6])).await.unwrap();
-        let back = changed(&mut events, |link| link.name == "cable").await;
-        assert_eq!(back.index, again.index);
-        assert_ne!(back.index, made.index);
+        is_news("made");
+        links.set_mtu(made.index, 1400).await.unwrap();
+        is_news("MTU");
+        links.set_mac(made.index, Mac([2, 2, 2, 2, 2, 3])).await.unwrap();
+        is_news("MAC address");
+        links.add_address(made.index, net).await.unwrap();
+        is_news("address");
+        links.set_default_route(gateway, made.index).await.unwrap();
+        is_news("default route");
+        links
+            .add_route("198.51.100.0/24".parse().unwrap(), Some(gateway), made.index)
+            .await
+            .unwrap();
+        assert_eq!(watch.news(), News::default(), "another route");
+        links.delete_default_route().await.unwrap();
+        let mut is_news = |what: &str| assert!(watch.news().is_changed, "{what}");
+        is_news("no default route");
+        links.delete_address(made.index, net).await.unwrap();
+        is_news("no address");
+        links.set_name(made.index, "wire").await.unwrap();
+        is_news("name");
+        links.set_down(made.index).await.unwrap();
+        is_news("down");
+        assert_eq!(links.find("wire").await.unwrap().unwrap().index, made.index);
+        links.delete(made.index).await.unwrap();
+        is_news("deleted");
     });
 }
 
 #[test]
-fn events_that_nobody_asked_for_in_time_are_missed_and_said_to_be() {
+fn a_device_that_is_moved_is_told_from_one_that_is_deleted() {
     if !is_root() {
         return;
     }
     play(async {
         let (near, far) = (Netns::anonymous().unwrap(), Netns::anonymous().unwrap());
         let links = Links::open(&near).await.unwrap();
-        let mut events = watch(&near).await.unwrap();
+        let mut watch = Watch::open(&near, false).unwrap();
+        let made = links.make_veth("cable", &far, "eth0", 1500, Mac([2; 6])).await.unwrap();
+        watch.news();
+        let there = far.run(|| File::open("/proc/thread-self/ns/net")).unwrap().unwrap();
+        let moved = LinkUnspec::new_with_index(made.index).setns_by_fd(there.as_raw_fd());
+        netlink(&near).link().set(moved.build()).execute().await.unwrap();
+        let news = watch.news();
+        assert!(news.is_changed);
+        assert_eq!(news.moved.into_iter().collect::<Vec<_>>(), [made.index]);
+    });
+}
+
+#[test]
+fn news_that_nobody_asked_for_in_time_are_a_change() {
+    if !is_root() {
+        return;
+    }
+    play(async {
+        let (near, far) = (Netns::anonymous().unwrap(), Netns::anonymous().unwrap());
+        let links = Links::open(&near).await.unwrap();
+        let mut watch = Watch::open(&near, false).unwrap();
         let made = links.make_veth("cable", &far, "eth0", 1500, Mac([2; 6])).await.unwrap();
         for number in 0..1000 {
             links.set_mtu(made.index, 1000 + number).await.unwrap();
         }
-        assert_eq!(next(&mut events).await, LinkEvent::Missed);
+        assert!(watch.news().is_changed);
         // It goes on with what is left, and then with what is new.
-        while let Ok(event) = timeout(Duration::ZERO, events.next()).await {
-            assert!(matches!(event, Some(LinkEvent::Changed(_))), "{event:?}");
-        }
+        assert_eq!(watch.news(), News::default());
         links.delete(made.index).await.unwrap();
-        loop {
-            match next(&mut events).await {
-                LinkEvent::Deleted(link) if link.index == made.index => break,
-                LinkEvent::Changed(_) => {}
-                event => panic!("{event:?}"),
-            }
-        }
+        assert!(watch.news().is_changed);
     });
 }
