@@ -14,7 +14,7 @@ pub struct PortView {
     pub name: String,
     /// Its number inside the switch.
     pub number: u32,
-    /// `up`, or `lost` with the reason behind a colon.
+    /// `up` or `down`, as its device is, or `lost` with the reason behind a colon.
     pub state: String,
     /// The bridge it is a member of; none for a routed port.
     pub bridge: Option<String>,
@@ -32,20 +32,25 @@ pub struct PortView {
     pub attach: String,
     /// The namespace's number, as `ip netns list-id` shows it.
     pub nsid: Option<i32>,
-    /// The far end's device.
+    /// The far end's device; this and what follows is as its kernel tells, or as the lab says of one that is lost.
     pub device: String,
     /// The device's index in its namespace.
     pub ifindex: Option<u32>,
-    /// The far end's MAC address.
+    /// The device's MAC address.
     pub mac: String,
-    /// The far end's addresses.
+    /// The device's IPv4 addresses.
     pub address: Vec<String>,
-    /// The far end's default gateway.
+    /// The gateway of the default route through the device.
     pub gateway: Option<Ipv4Addr>,
-    /// Largest IP packet.
-    pub mtu: u16,
+    /// The largest IP packet that the device sends.
+    pub mtu: u32,
+    /// The Linux bridge or bond that the device is a port of.
+    pub master: Option<String>,
     /// Whether super-frames pass.
     pub offload: bool,
+    /// In what the device is not as the lab says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
 }
 
 /// One tunnel, in the words of the lab file.

@@ -1,6 +1,6 @@
 //! Bytes that may be a lab file: a lab or sentences, and what is made of a lab.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -9,37 +9,103 @@ use packet::Instant;
 use switch::{Change, Outbox, Switch};
 
 use crate::ids::Ids;
+use crate::machine::{DeviceState, Drift, Machine};
 use crate::plan::{Device, Plan, Step};
-use crate::{Lab, LabSpec, Name, Port, parse_spec};
+use crate::{Attach, Lab, LabSpec, Name, Port, parse_spec};
 
 /// Labs of one input: a longer one says nothing new.
 const MOST: usize = 4;
 
 /// Lab files, one behind another with a zero byte between. Each that is accepted is written back and read again, and the
-/// plan from the one before is carried out on a model of the machine.
+/// plan from the one before is carried out on a model of the machine, some of whose devices somebody has damaged.
 pub fn labfile(data: &[u8]) {
-    let mut machine = Machine::default();
+    let mut model = Model::default();
+    let mut damage = digest(data);
     for text in data.split(|byte| *byte == 0).take(MOST) {
         let Some((spec, lab)) = judge(text) else { continue };
         write_back(&spec, &lab);
-        machine.become_lab(&lab);
+        model.become_lab(&lab);
+        damage = model.damage(damage);
     }
 }
 
-/// A machine that runs a lab: devices as they were made and altered, and a switch.
+/// A machine that runs a lab: devices as they were made, altered and damaged, and a switch.
 #[derive(Debug, Default)]
-pub(crate) struct Machine {
+pub(crate) struct Model {
     lab: Lab,
-    devices: BTreeMap<Name, Port>,
+    devices: BTreeMap<Name, ModelDevice>,
+    lost: BTreeSet<Name>,
     ids: Ids,
     switch: Option<Switch>,
     told: Told,
 }
 
-impl Machine {
+/// A device: what it was made for, and how it is.
+#[derive(Clone, Debug)]
+struct ModelDevice {
+    port: Port,
+    state: DeviceState,
+}
+
+impl ModelDevice {
+    fn of(port: &Port) -> Self {
+        Self { port: port.clone(), state: DeviceState::of(port) }
+    }
+
+    /// Sets what changes between two labs, and nothing else.
+    fn alter(&mut self, from: &Port, to: &Port) {
+        let (before, after) = (Self::of(from).state, Self::of(to).state);
+        let state = &mut self.state;
+        if before.mac != after.mac {
+            state.mac = after.mac;
+        }
+        if before.mtu != after.mtu {
+            state.mtu = after.mtu;
+        }
+        if before.super_frame != after.super_frame {
+            state.super_frame = after.super_frame;
+        }
+        state.address.retain(|net| !before.address.contains(net) || after.address.contains(net));
+        let new = after.address.iter().filter(|net| !before.address.contains(net));
+        state.address.extend(new.copied().collect::<Vec<_>>());
+        if (&before.gateway, &before.address) != (&after.gateway, &after.address) {
+            assert!(state.up || after.gateway.is_none(), "a route over a device that is down");
+            state.gateway = after.gateway;
+        }
+        self.port = to.clone();
+    }
+
+    fn mend(&mut self, drift: &Drift) {
+        let state = &mut self.state;
+        match drift {
+            Drift::Name(_, name) => state.name = name.to_string(),
+            Drift::Mac(_, mac) => state.mac = *mac,
+            Drift::Mtu(_, mtu) => state.mtu = (*mtu).into(),
+            Drift::SuperFrame(_, bytes) => state.super_frame = *bytes,
+            Drift::Address(net) => state.address.push(*net),
+            Drift::Down => state.up = true,
+            Drift::Gateway(_, gateway) => {
+                assert!(state.up, "a route over a device that is down");
+                assert!(state.address.iter().any(|net| net.contains(gateway)), "unreachable");
+                state.gateway = Some(*gateway);
+            }
+            Drift::Master(_, master) => state.master = Some(master.to_string()),
+        }
+    }
+}
+
+impl Model {
     /// Carries out the plan to another lab, step by step, and is then what that lab says.
     pub(crate) fn become_lab(&mut self, wanted: &Lab) {
-        let plan = Plan::between(&self.lab, wanted);
+        let machine = Machine {
+            devices: self
+                .devices
+                .iter()
+                .map(|(name, it)| (name.clone(), it.state.clone()))
+                .collect(),
+            lost: self.lost.clone(),
+        };
+        let plan = Plan::on(&machine, &self.lab, wanted);
         let mut lab = self.lab.clone();
         for step in plan.steps() {
             assert!(!step.to_string().contains(char::is_control), "{step}");
@@ -49,28 +115,88 @@ impl Machine {
             step.apply_to(&mut lab);
         }
         assert_eq!(lab, *wanted, "{plan}");
-        assert_eq!(plan.is_empty(), self.lab == *wanted, "{plan}");
+        let differs = machine.devices.iter().any(|(name, state)| {
+            let port = self.lab.ports.get(name).filter(|port| !is_found(port));
+            port.is_some_and(|port| !state.drift(port).is_empty())
+        });
+        let is_as_wanted = self.lab == *wanted && !differs && machine.lost.is_empty();
+        assert_eq!(plan.is_empty(), is_as_wanted, "{plan}");
         let changes = plan.changes(&self.lab, wanted, &mut self.ids);
         let mut switch = self.switch.take().unwrap_or_else(|| Switch::new(0));
         apply(&mut switch, changes, &mut self.told);
-        let devices: Vec<_> = self.devices.values().map(device).collect();
-        assert_eq!(devices, wanted.ports.values().map(device).collect::<Vec<_>>(), "{plan}");
+        self.judge_devices(wanted, &plan);
         self.judge_switch(&switch, wanted, &plan);
         (self.switch, self.lab) = (Some(switch), lab);
     }
 
     fn carry_out(&mut self, step: &Step) {
         match step.device() {
-            Some(Device::Make(port)) => drop(self.devices.insert(port.name.clone(), port.clone())),
+            Some(Device::Make(port)) => {
+                self.lost.remove(&port.name);
+                self.devices.insert(port.name.clone(), ModelDevice::of(port));
+            }
             Some(Device::Alter { from, to }) => {
-                let old = self.devices.insert(to.name.clone(), to.clone()).expect("a device");
-                assert_eq!(device(&old), device(from), "{step}");
+                // What is lost is made as it will be.
+                let Some(device) = self.devices.get_mut(&to.name) else {
+                    assert!(self.lost.contains(&to.name), "{step}");
+                    return;
+                };
                 let place = |port: &Port| (port.attach.clone(), port.device.clone(), port.offload);
                 assert_eq!(place(from), place(to), "{step} moves a device");
+                assert_eq!(place(&device.port), place(from), "{step}");
+                device.alter(from, to);
             }
-            Some(Device::Remove(port)) => drop(self.devices.remove(&port.name).expect("a device")),
+            Some(Device::Mend { port, drift }) => {
+                let device = self.devices.get_mut(&port.name).expect("a device");
+                drift.iter().for_each(|drift| device.mend(drift));
+            }
+            Some(Device::Remove(port)) => {
+                let was_lost = self.lost.remove(&port.name);
+                assert!(self.devices.remove(&port.name).is_some() != was_lost, "{step}");
+            }
             None => {}
         }
+    }
+
+    /// Every device is what its port says.
+    fn judge_devices(&self, wanted: &Lab, plan: &Plan) {
+        assert!(self.lost.is_empty(), "{plan}");
+        assert!(self.devices.keys().eq(wanted.ports.keys()), "{plan}");
+        for (device, port) in self.devices.values().zip(wanted.ports.values()) {
+            let made_for = |port: &Port| (port.attach.clone(), port.device.clone(), port.offload);
+            assert_eq!(made_for(&device.port), made_for(port), "{plan}");
+            if !is_found(port) {
+                assert_eq!(device.state.drift(port), [], "{plan}");
+            }
+        }
+    }
+
+    /// What somebody does to devices: about half of them, each in one or two ways.
+    pub(crate) fn damage(&mut self, mut seed: u32) -> u32 {
+        let mut draw = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            seed >> 24
+        };
+        for name in self.lab.ports.keys() {
+            for _ in 0..draw() % 3 {
+                let Some(ModelDevice { state, .. }) = self.devices.get_mut(name) else { continue };
+                match draw() % 9 {
+                    0 => (state.up, state.gateway) = (false, None),
+                    1 => state.mac = packet::Mac([2, 0, 0, 0, 0, draw() as u8]),
+                    2 => state.mtu = 68 + draw(),
+                    3 => state.super_frame = 1_500 + draw(),
+                    4 => (state.address, state.gateway) = (Vec::new(), None),
+                    5 => state.gateway = state.gateway.map(|_| [192, 0, 2, draw() as u8].into()),
+                    6 => state.master = (draw() % 2 == 0).then(|| "br-other".to_owned()),
+                    7 => state.name = format!("other{}", draw()),
+                    _ => {
+                        self.devices.remove(name);
+                        self.lost.insert(name.clone());
+                    }
+                }
+            }
+        }
+        seed
     }
 
     /// The switch is as one that never was anything else, as far as that can be seen.
@@ -136,11 +262,16 @@ fn apply(switch: &mut Switch, changes: Vec<Change>, told: &mut Told) {
     }
 }
 
-/// All that a device is.
-fn device(port: &Port) -> impl PartialEq + core::fmt::Debug + use<> {
-    let Port { name, attach, device, offload, mac, mtu, super_frame, address, gateway, .. } =
-        port.clone();
-    (name, attach, device, offload, mac, mtu, super_frame, address, gateway)
+/// Whether a port's device was there before it, and is as its owner wants it.
+fn is_found(port: &Port) -> bool {
+    matches!(port.attach, Attach::Interface(_))
+}
+
+/// Any number that depends on every byte.
+fn digest(bytes: &[u8]) -> u32 {
+    bytes
+        .iter()
+        .fold(0, |sum: u32, byte| sum.rotate_left(5) ^ u32::from(*byte).wrapping_mul(0x9e37))
 }
 
 /// Every problem has a position inside the file, a subject without control characters, and a remedy.

@@ -22,6 +22,7 @@ pub mod ids;
 mod keys;
 mod lab;
 mod left_behind;
+pub mod machine;
 mod nearest;
 mod place;
 pub mod plan;

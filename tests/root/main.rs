@@ -30,6 +30,7 @@ mod apply;
 mod bad_tunnels;
 mod beside_kernel;
 mod compare;
+mod damage;
 mod docker;
 mod ending;
 mod examples;

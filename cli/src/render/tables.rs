@@ -41,6 +41,9 @@ pub(crate) fn ports(ports: &[PortView]) -> String {
         if let (_, Some(why)) = split_state(&port.state) {
             text += &format!("\n{} is lost: {why}", port.name);
         }
+        if !port.differs.is_empty() {
+            text += &format!("\n{} differs on the machine: {}", port.name, port.differs.join(", "));
+        }
     }
     text
 }
@@ -265,6 +268,8 @@ mod tests {
             address: vec!["192.168.0.2/24".into()],
             gateway: None,
             mtu: 1500,
+            master: None,
+            differs: Vec::new(),
             offload: true,
         }
     }

@@ -126,6 +126,11 @@ impl Tree {
             address += &format!(", gateway {gateway}");
         }
         self.line(depth, address);
+        let master = port.master.as_ref().map(|master| format!("master {master}"));
+        // One that is written is named by the attachment.
+        if let Some(master) = master.filter(|master| !port.attach.ends_with(master.as_str())) {
+            self.line(depth, master);
+        }
         if port.state != "up" {
             self.line(depth, port.state.clone());
         }
@@ -187,6 +192,8 @@ mod tests {
             address: vec!["192.168.0.2/24".into()],
             gateway: Some(Ipv4Addr::new(192, 168, 0, 1)),
             mtu: 1500,
+            master: None,
+            differs: Vec::new(),
             offload: true,
         }
     }

@@ -182,15 +182,21 @@ impl Dataplane {
         self.shared.ends.len()
     }
 
-    /// Makes changes in order, all of them or none. Packets wait only while what was prepared is made.
+    /// Checks changes, and lays out beside the running switch what they need. Packets do not wait.
+    ///
+    /// # Errors
+    /// What the first change contradicts that cannot be made.
+    pub fn prepare(&self, changes: Vec<Change>) -> Result<Prepared, ChangeError> {
+        let draft = self.shared.switch().draft();
+        draft.prepare(changes)
+    }
+
+    /// Makes changes that were prepared, in order, all of them or none. Packets wait only meanwhile.
     ///
     /// # Errors
     /// What the first change contradicts that cannot be made; then nothing has changed.
-    pub fn apply(&self, changes: Vec<Change>) -> Result<(), ChangeError> {
+    pub fn commit(&self, mut prepared: Prepared) -> Result<(), ChangeError> {
         let mut out = lock(&self.control);
-        // Nobody else changes what the switch is told to be while `control` is held.
-        let draft = self.shared.switch().draft();
-        let mut prepared = draft.prepare(changes)?;
         let made = self.shared.commit(&mut prepared, &mut out);
         self.shared.send_from_control(&mut out);
         drop(out);
@@ -198,6 +204,14 @@ impl Dataplane {
             self.events(std::iter::once(Event::Timeout));
         }
         made
+    }
+
+    /// Makes changes in order, all of them or none.
+    ///
+    /// # Errors
+    /// As [`Dataplane::prepare`] and [`Dataplane::commit`].
+    pub fn apply(&self, changes: Vec<Change>) -> Result<(), ChangeError> {
+        self.commit(self.prepare(changes)?)
     }
 
     /// The flows that are meant. Looks at a part of them at a time, so that packets do not wait for all.

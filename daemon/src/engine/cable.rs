@@ -2,15 +2,17 @@
 //! What was made goes with the port.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use os::links::{Link, LinkError, Links};
+use os::links::{LinkError, Links};
 use os::netns::{Netns, NetnsError, Place};
 use os::packet_socket::{PacketSocket, PacketSocketError};
 use os::tap::{self, TapError};
 use packet::{Ipv4Net, Mac};
 
-use super::places;
+use super::places::Site;
 use crate::dataplane::Queue;
+use labfile::machine::Drift;
 use labfile::{Attach, Port, SUPER_FRAME};
 
 /// Why a port's far end could not be made as the lab wants it.
@@ -160,58 +162,51 @@ const QUEUE_LEN: u32 = 2048;
 #[derive(Debug)]
 pub(crate) struct FarEnd {
     pub(crate) netns: Netns,
-    links: Links,
+    links: Arc<Links>,
     pub(crate) index: u32,
     /// The namespace's number as seen from ours.
     pub(crate) nsid: Option<i32>,
     /// The near end of a veth pair, in our namespace.
-    near: Option<(Links, u32)>,
+    pub(crate) near: Option<(Arc<Links>, u32)>,
+    /// The Linux bridge that it was made a port of.
+    pub(crate) master: Option<u32>,
     /// Whether it was there before us, and is nobody's to change.
     found: bool,
 }
 
 impl FarEnd {
-    /// The device called `device` as it is now, if it is there.
-    pub(crate) async fn link(&self, device: &str) -> Option<Link> {
-        self.links.find(device).await.ok()?
-    }
-
-    /// Makes the device in `netns` with `queues` queues, and gives it all that the lab says; or opens one that is
+    /// Makes the device at `site` with `queues` queues, and gives it all that the lab says; or opens one that is
     /// there. On an error what was made is gone again.
     pub(crate) async fn make(
         port: &Port,
-        netns: Netns,
+        site: Site,
         queues: usize,
     ) -> Result<(Self, Vec<Queue>), CableError> {
         match &port.attach {
-            Attach::Netns(_) | Attach::Host { .. } => Self::tap(port, netns, queues).await,
-            Attach::Veth(_) => Self::veth(port, netns).await,
-            Attach::Interface(device) => Self::found(device.as_str(), netns).await,
+            Attach::Netns(_) | Attach::Host { .. } => Self::tap(port, site, queues).await,
+            Attach::Veth(_) => Self::veth(port, site).await,
+            Attach::Interface(device) => Self::found(device.as_str(), site).await,
         }
     }
 
-    async fn tap(
-        port: &Port,
-        netns: Netns,
-        queues: usize,
-    ) -> Result<(Self, Vec<Queue>), CableError> {
+    async fn tap(port: &Port, site: Site, queues: usize) -> Result<(Self, Vec<Queue>), CableError> {
         let device = port.device.as_str();
         let options = tap::Options { name: device, queues, offload: port.offload };
-        let queues = tap::open(&netns, &options)?;
-        let mut end = Self::of(device, netns).await?;
+        let queues = tap::open(&site.netns, &options)?;
+        let own = Arc::clone(&site.own);
+        let mut end = Self::of(device, site).await?;
         end.links.set_mac(end.index, port.mac).await?;
         end.links.set_mtu(end.index, u32::from(port.mtu)).await?;
         end.links.set_queue_len(end.index, QUEUE_LEN).await?;
         if let Attach::Host { master: Some(master) } = &port.attach {
             end.enslave(master.as_str()).await?;
         }
-        end.dress(port).await?;
+        end.dress(port, &own).await?;
         Ok((end, queues.into_iter().map(Queue::Tap).collect()))
     }
 
-    async fn veth(port: &Port, netns: Netns) -> Result<(Self, Vec<Queue>), CableError> {
-        let own = Netns::open(&Place::Current)?;
-        let links = places::open(&own).await?;
+    async fn veth(port: &Port, site: Site) -> Result<(Self, Vec<Queue>), CableError> {
+        let (links, netns) = (Arc::clone(&site.own), site.netns.clone());
         let vanished =
             || CableError::Vanished { device: port.device.to_string(), place: netns.to_string() };
         let ours = port.near_device().ok_or_else(vanished)?;
@@ -219,9 +214,9 @@ impl FarEnd {
         let made =
             links.make_veth(ours.as_str(), &netns, device, u32::from(port.mtu), port.mac).await?;
         let dressed = async {
-            let mut end = Self::of(device, netns).await?;
-            end.dress(port).await?;
-            let socket = PacketSocket::open(&own, ours.as_str())?;
+            let mut end = Self::of(device, site).await?;
+            end.dress(port, &links).await?;
+            let socket = PacketSocket::open(&Netns::open(&Place::Current)?, ours.as_str())?;
             Ok::<_, CableError>((end, socket))
         };
         match dressed.await {
@@ -237,23 +232,23 @@ impl FarEnd {
         }
     }
 
-    async fn found(device: &str, netns: Netns) -> Result<(Self, Vec<Queue>), CableError> {
-        let socket = PacketSocket::open(&netns, device)?;
-        let mut end = Self::of(device, netns).await?;
+    async fn found(device: &str, site: Site) -> Result<(Self, Vec<Queue>), CableError> {
+        let socket = PacketSocket::open(&site.netns, device)?;
+        let mut end = Self::of(device, site).await?;
         (end.found, end.index) = (true, socket.index());
         Ok((end, vec![Queue::Packet(socket)]))
     }
 
-    /// The device called `device` in `netns`, as it is.
-    async fn of(device: &str, netns: Netns) -> Result<Self, CableError> {
-        let links = places::open(&netns).await?;
+    /// The device called `device` at `site`, as it is.
+    async fn of(device: &str, site: Site) -> Result<Self, CableError> {
+        let Site { netns, links, .. } = site;
         let vanished = || CableError::Vanished { device: device.into(), place: netns.to_string() };
-        let link = links.find(device).await?.ok_or_else(vanished)?;
-        Ok(Self { netns, links, index: link.index, nsid: None, near: None, found: false })
+        let index = links.find(device).await?.ok_or_else(vanished)?.index;
+        Ok(Self { netns, links, index, nsid: None, near: None, master: None, found: false })
     }
 
     /// Gives the device its addresses and switches it on.
-    async fn dress(&mut self, port: &Port) -> Result<(), CableError> {
+    async fn dress(&mut self, port: &Port, own: &Links) -> Result<(), CableError> {
         if port.attach.netns().is_some() {
             self.links.loopback_up().await?;
         }
@@ -268,19 +263,70 @@ impl FarEnd {
             self.links.set_default_route(gateway, self.index).await?;
         }
         if port.attach.netns().is_some() {
-            let own = Netns::open(&Place::Current)?;
-            self.nsid = Some(places::open(&own).await?.assign_nsid(&self.netns).await?);
+            self.nsid = Some(own.assign_nsid(&self.netns).await?);
         }
         Ok(())
     }
 
-    async fn enslave(&self, master: &str) -> Result<(), CableError> {
+    /// Makes it a port of a Linux bridge.
+    pub(crate) async fn enslave(&mut self, master: &str) -> Result<(), CableError> {
         let bridge = self.links.find(master).await?;
         let bridge = bridge.ok_or_else(|| CableError::NoMaster { master: master.into() })?;
         if bridge.kind.as_deref() != Some("bridge") {
             return Err(CableError::NotABridge { master: master.into() });
         }
+        self.master = Some(bridge.index);
         Ok(self.links.set_master(self.index, Some(bridge.index)).await?)
+    }
+
+    /// Makes one thing of the device what the lab says again.
+    pub(crate) async fn mend(&mut self, drift: &Drift) -> Result<(), CableError> {
+        let (links, index) = (&self.links, self.index);
+        match drift {
+            Drift::Name(_, name) => links.set_name(index, name.as_str()).await?,
+            Drift::Mac(_, mac) => links.set_mac(index, *mac).await?,
+            Drift::Mtu(_, mtu) => self.set_mtu(u32::from(*mtu)).await?,
+            Drift::SuperFrame(_, bytes) => links.set_gso_max_size(index, *bytes).await?,
+            Drift::Address(net) => links.add_address(index, *net).await?,
+            Drift::Down => self.set_up().await?,
+            Drift::Gateway(_, gateway) => links.set_default_route(*gateway, index).await?,
+            Drift::Master(_, master) => self.enslave(master.as_str()).await?,
+        }
+        Ok(())
+    }
+
+    /// Makes one thing of the device again what somebody else had made it, for a change that failed.
+    pub(crate) async fn put_back(&mut self, drift: &Drift) -> Result<(), CableError> {
+        let (links, index) = (&self.links, self.index);
+        match drift {
+            Drift::Name(name, _) => links.set_name(index, name).await?,
+            Drift::Mac(mac, _) => links.set_mac(index, *mac).await?,
+            Drift::Mtu(mtu, _) => self.set_mtu(*mtu).await?,
+            Drift::SuperFrame(bytes, _) => links.set_gso_max_size(index, *bytes).await?,
+            Drift::Address(net) => links.delete_address(index, *net).await?,
+            Drift::Down => links.set_down(index).await?,
+            Drift::Gateway(Some(gateway), _) => links.set_default_route(*gateway, index).await?,
+            Drift::Gateway(None, _) => links.delete_default_route().await?,
+            Drift::Master(Some(master), _) => self.enslave(master).await?,
+            Drift::Master(None, _) => links.set_master(index, None).await?,
+        }
+        Ok(())
+    }
+
+    async fn set_mtu(&self, mtu: u32) -> Result<(), CableError> {
+        self.links.set_mtu(self.index, mtu).await?;
+        if let Some((links, index)) = &self.near {
+            links.set_mtu(*index, mtu).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_up(&self) -> Result<(), CableError> {
+        self.links.set_up(self.index).await?;
+        if let Some((links, index)) = &self.near {
+            links.set_up(*index).await?;
+        }
+        Ok(())
     }
 
     /// Changes addresses, gateway, MAC address and MTU in place. A device that was found keeps its own.
@@ -292,10 +338,7 @@ impl FarEnd {
             self.links.set_mac(self.index, new.mac).await?;
         }
         if old.mtu != new.mtu {
-            self.links.set_mtu(self.index, u32::from(new.mtu)).await?;
-            if let Some((links, index)) = &self.near {
-                links.set_mtu(*index, u32::from(new.mtu)).await?;
-            }
+            self.set_mtu(u32::from(new.mtu)).await?;
         }
         if old.super_frame != new.super_frame {
             self.links.set_gso_max_size(self.index, new.super_frame).await?;
@@ -316,17 +359,6 @@ impl FarEnd {
             Some(_) | None => {}
         }
         Ok(())
-    }
-
-    /// Whether a device that was found, or the near end of a pair, is still there. A TAP's queues tell that themselves.
-    pub(crate) async fn is_there(&self) -> bool {
-        let (links, index) = match &self.near {
-            Some((links, index)) => (links, *index),
-            None if self.found => (&self.links, self.index),
-            None => return true,
-        };
-        // An error says nothing about the device.
-        links.exists(index).await.unwrap_or(true)
     }
 
     /// Deletes what does not go with its queues.

@@ -1,22 +1,27 @@
-//! The MTUs that the devices of a lab really have, beside what the lab takes them for: somebody else may set them, too.
+//! What the devices of a lab really are, beside what the lab takes them for: somebody else may set them, too.
 
 use std::collections::BTreeMap;
 
-use os::links::Link;
-
 use super::{Running, State};
-use labfile::{Lab, Name, Port, Tunnel};
+use labfile::machine::differs;
+use labfile::{Attach, Lab, Name, Port, Tunnel};
 
-/// A sentence for each port whose device cannot do what is asked of it.
-pub(super) async fn warnings(running: &Running) -> Vec<String> {
+/// A sentence for each port whose device is not what is asked of it.
+pub(super) fn warnings(running: &Running) -> Vec<String> {
     let narrow = narrowest(&running.lab);
     let mut warnings = Vec::new();
     for (name, port) in &running.lab.ports {
-        let Some(State::Up(end)) = running.ends.get(name) else { continue };
-        let Some(link) = end.link(port.device.as_str()).await else { continue };
+        let (Some(State::Up(end)), Some(state)) = (running.ends.get(name), running.device(name))
+        else {
+            continue;
+        };
+        let drift = state.drift(port);
+        if !drift.is_empty() {
+            warnings.push(format!("port {name} {}", differs(&drift)));
+        }
         let tunnel = port.bridge().and_then(|bridge| narrow.get(bridge)).copied();
         let command = |mtu| end.netns.command(&format!("ip link set {} mtu {mtu}", port.device));
-        warnings.extend(of_mtu(port, &link, tunnel, command));
+        warnings.extend(of_mtu(port, state.mtu, tunnel, command));
     }
     warnings
 }
@@ -35,12 +40,11 @@ fn narrowest(lab: &Lab) -> BTreeMap<&Name, &Tunnel> {
 
 fn of_mtu(
     port: &Port,
-    link: &Link,
+    real: u32,
     tunnel: Option<&Tunnel>,
     command: impl Fn(u16) -> String,
 ) -> Option<String> {
     let Port { name, device, mtu, .. } = port;
-    let real = link.mtu;
     if let Some(tunnel) = tunnel.filter(|tunnel| real > u32::from(tunnel.mtu)) {
         // What is written in the lab is told where it is written.
         let is_told = port.mtu_written && real == u32::from(*mtu);
@@ -53,7 +57,9 @@ fn of_mtu(
         );
         return (!is_told).then_some(sentence);
     }
-    (real != u32::from(*mtu)).then(|| {
+    // What is not the owner's own business is drift.
+    let is_found = matches!(port.attach, Attach::Interface(_));
+    (is_found && real != u32::from(*mtu)).then(|| {
         format!(
             "port {name}: its device {device} has MTU {real}, and the lab takes it for {mtu}: `{}`",
             command(*mtu)

@@ -23,7 +23,8 @@ use offline::listing::rows;
 impl Engine {
     /// All of it as it is at one moment: no change and no packet comes between two parts.
     pub async fn show(&self) -> Show {
-        let running = self.running.lock().await;
+        let mut running = self.running.lock().await;
+        self.look_at_machine(&mut running).await;
         let Running { lab, ids, spec, .. } = &*running;
         let known = |tunnel: &Tunnel| ids.known_port(tunnel.name.as_str());
         let (routes, counts, silent) = self.plane.look(|_, switch| {
@@ -46,13 +47,15 @@ impl Engine {
             routes: outline::routes(lab, ids, routes),
             masquerade: spec.masquerade.clone(),
             publish: spec.publish.clone(),
-            warnings: warnings_of(&running).await,
+            warnings: warnings_of(&running),
         }
     }
 
     /// Every port, by name.
     pub async fn ports(&self) -> Vec<PortView> {
-        ports_of(&*self.running.lock().await)
+        let mut running = self.running.lock().await;
+        self.look_at_machine(&mut running).await;
+        ports_of(&running)
     }
 
     /// Every tunnel, by name.
@@ -196,7 +199,15 @@ impl Running {
 fn ports_of(running: &Running) -> Vec<PortView> {
     let place = |name: &Name| match running.ends.get(name) {
         Some(State::Up(end)) => {
-            Standing { state: "up".to_owned(), nsid: end.nsid, ifindex: Some(end.index) }
+            let device = running.device(name);
+            let is_up = device.as_ref().is_none_or(|device| device.up);
+            Standing {
+                state: if is_up { "up" } else { "down" }.to_owned(),
+                nsid: end.nsid,
+                ifindex: Some(end.index),
+                differs: running.drift(name).iter().map(ToString::to_string).collect(),
+                device,
+            }
         }
         Some(State::Lost(why)) => Standing::without_device(format!("lost: {why}")),
         None => Standing::without_device("lost".to_owned()),
@@ -205,8 +216,8 @@ fn ports_of(running: &Running) -> Vec<PortView> {
 }
 
 /// What the lab asks for and cannot have, a sentence each.
-async fn warnings_of(running: &Running) -> Vec<String> {
+fn warnings_of(running: &Running) -> Vec<String> {
     let mut warnings = running.lab.mtu_warnings(&inner_mtus(&running.lab));
-    warnings.extend(devices::warnings(running).await);
+    warnings.extend(devices::warnings(running));
     warnings
 }

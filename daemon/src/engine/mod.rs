@@ -25,7 +25,8 @@ use tokio::sync::Mutex;
 use crate::dataplane::Dataplane;
 use crate::panics::caught;
 use control::message::{Changes, HowToApply, LostPort};
-use labfile::plan::{Device, Plan};
+use labfile::machine::Drift;
+use labfile::plan::{Device, Plan, Step};
 use labfile::printable;
 use labfile::{self, Attach, ConfigError, Lab, LabSpec, Name, left_behind};
 
@@ -33,6 +34,7 @@ mod cable;
 mod devices;
 mod flows;
 mod listings;
+mod machine;
 mod names;
 mod outside;
 mod places;
@@ -132,6 +134,8 @@ struct Running {
     senders: Senders,
     /// When each tunnel was made.
     tunnels_made: BTreeMap<Name, Instant>,
+    /// What was told last of ports whose devices differ.
+    told_drift: BTreeMap<Name, String>,
 }
 
 impl Running {
@@ -142,6 +146,24 @@ impl Running {
             State::Up(_) => None,
         });
         lost.collect()
+    }
+}
+
+/// How a change is made.
+#[derive(Clone, Copy, Debug, Default)]
+struct How {
+    /// Only the plan.
+    dry_run: bool,
+    /// A port that cannot be made refuses all of it.
+    strict: bool,
+    /// Devices that somebody else has changed are mended, also those of ports that the change is not about.
+    mends: bool,
+}
+
+impl How {
+    /// As a verb's edit: what it is not about stays as it is.
+    const fn of_verb(dry_run: bool) -> Self {
+        Self { dry_run, strict: true, mends: false }
     }
 }
 
@@ -196,7 +218,9 @@ impl Engine {
         if wanted.is_bare() && !wanted.says_empty() && !running.spec.is_bare() {
             return Err(EngineError::Empties(running.lab.summary()));
         }
-        let changes = self.converge(&mut running, wanted, how).await?;
+        let HowToApply { dry_run, strict, empty: _ } = how;
+        let changes =
+            self.converge(&mut running, wanted, How { dry_run, strict, mends: true }).await?;
         let lost = if how.dry_run { Vec::new() } else { running.lost() };
         Ok(Changes { changes, lost })
     }
@@ -220,8 +244,7 @@ impl Engine {
         self.goes_on()?;
         let mut wanted = running.spec.clone();
         edit(&mut wanted)?;
-        self.converge(&mut running, wanted, HowToApply { dry_run, strict: true, empty: false })
-            .await
+        self.converge(&mut running, wanted, How::of_verb(dry_run)).await
     }
 
     /// Ends a record, takes everything away that was made, and leaves what was found as it was. Where a part of the
@@ -232,7 +255,7 @@ impl Engine {
         let in_order = async {
             // There need not be one.
             let _ = blocking(|| self.plane.stop_record("the daemon ended"));
-            self.converge(&mut running, LabSpec::default(), HowToApply::default()).await
+            self.converge(&mut running, LabSpec::default(), How::default()).await
         };
         match caught(in_order).await {
             Ok(Ok(_)) => {}
@@ -249,29 +272,10 @@ impl Engine {
         running.places.clear().await;
     }
 
-    /// Looks after ports whose namespace has vanished though their device lives on with its open queues.
-    pub async fn look_for_vanished(&self) {
+    /// Looks after what became of the machine: see [`machine`].
+    pub async fn look_around(&self) {
         let mut running = self.running.lock().await;
-        let gone = running.ends.iter().filter_map(|(name, state)| match state {
-            State::Up(end) if !end.netns.still_exists() => {
-                Some((name.clone(), end.netns.to_string()))
-            }
-            State::Up(_) | State::Lost(_) => None,
-        });
-        for (name, netns) in gone.collect::<Vec<_>>() {
-            self.lose(&mut running, &name, format!("{netns} vanished")).await;
-        }
-        let mut deleted = Vec::new();
-        for (name, state) in &running.ends {
-            if let State::Up(end) = state
-                && !end.is_there().await
-            {
-                deleted.push(name.clone());
-            }
-        }
-        for name in deleted {
-            self.lose_device(&mut running, &name).await;
-        }
+        self.look_at_machine(&mut running).await;
         self.look_for_returned(&mut running).await;
     }
 
@@ -279,8 +283,14 @@ impl Engine {
     async fn look_for_returned(&self, running: &mut Running) {
         let waiting = running.ends.iter().filter_map(|(name, state)| {
             let State::Lost(why) = state else { return None };
-            let attach = &running.lab.ports.get(name)?.attach;
-            matches!(attach, Attach::Interface(_)).then(|| (name.clone(), why.clone()))
+            let own = running.places.own()?;
+            let is_back = match &running.lab.ports.get(name)?.attach {
+                Attach::Interface(device) | Attach::Host { master: Some(device) } => {
+                    own.named(device.as_str()).is_some()
+                }
+                Attach::Netns(_) | Attach::Veth(_) | Attach::Host { master: None } => false,
+            };
+            is_back.then(|| (name.clone(), why.clone()))
         });
         for (name, why) in waiting.collect::<Vec<_>>() {
             if self.plug_again(running, name.clone()).await {
@@ -299,7 +309,7 @@ impl Engine {
         let judged = outside::judge(running, &wanted, &mut lab).await;
         let outcome = match judged {
             Ok(()) if lab == running.lab => return,
-            Ok(()) => self.converge(running, wanted, HowToApply::default()).await.map(drop),
+            Ok(()) => self.converge(running, wanted, How::default()).await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(error) = outcome {
@@ -307,19 +317,15 @@ impl Engine {
         }
     }
 
-    /// Notes that a port's device is gone, as a worker saw.
+    /// Looks whether a port's device is gone, as a worker says: it may speak of one that was replaced since.
     pub async fn device_gone(&self, port: PortId) {
         let mut running = self.running.lock().await;
-        let Some(name) = running.ids.port_name(port).cloned() else { return };
-        if matches!(running.ends.get(&name), Some(State::Up(_))) {
-            self.lose_device(&mut running, &name).await;
+        let Running { ids, ends, places, .. } = &mut *running;
+        let name = ids.port_name(port);
+        if let Some(State::Up(end)) = name.and_then(|name| ends.get(name)) {
+            places.distrust(&end.netns);
+            self.look_at_machine(&mut running).await;
         }
-    }
-
-    async fn lose_device(&self, running: &mut Running, name: &Name) {
-        let device = running.lab.ports.get(name).map(|port| port.device.to_string());
-        let why = format!("device {} was deleted", device.unwrap_or_default());
-        self.lose(running, name, why).await;
     }
 
     async fn lose(&self, running: &mut Running, name: &Name, why: String) {
@@ -337,24 +343,23 @@ impl Engine {
         &self,
         running: &mut Running,
         wanted: LabSpec,
-        how: HowToApply,
+        how: How,
     ) -> Result<Vec<String>, EngineError> {
         let mut lab = labfile::changed(&running.spec, &wanted)?;
+        self.look_at_machine(running).await;
         self.measure(running, &mut lab).await?;
         outside::judge(running, &wanted, &mut lab).await?;
-        let plan = Plan::between(&running.lab, &lab);
-        let mut lines: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
-        lines.extend(left_behind(&running.lab, &lab));
-        let lost = running.ends.iter().filter(|(name, state)| {
-            matches!(state, State::Lost(_)) && lab.ports.contains_key(*name)
-        });
-        let lost: Vec<Name> = lost.map(|(name, _)| name.clone()).collect();
+        let plan = Plan::on(&running.machine(&lab, how.mends), &running.lab, &lab);
+        let mut more = left_behind(&running.lab, &lab);
         if running.lab != Lab::default() {
-            lines.extend(rows::at_restart(&running.lab.settings, &lab.settings));
+            more.extend(rows::at_restart(&running.lab.settings, &lab.settings));
         }
+        let lines = |is_made: &dyn Fn(&Step) -> bool| {
+            let steps = plan.steps().iter().filter(|step| is_made(step)).map(ToString::to_string);
+            steps.chain(more).collect::<Vec<String>>()
+        };
         if how.dry_run {
-            lines.extend(lost.iter().map(|name| format!("+ port {name} again, which was lost")));
-            return Ok(lines);
+            return Ok(lines(&|_| true));
         }
         let opened = self.open_sockets(running, &lab)?;
         let prepared = match self.prepare(running, &lab, &plan, how.strict).await {
@@ -364,22 +369,33 @@ impl Engine {
                 return Err(error);
             }
         };
-        let is_back = |name: &&Name| prepared.iter().any(|made| made.name == **name);
-        let back = lost.iter().filter(is_back);
-        lines.extend(back.map(|name| format!("+ port {name} again, which was lost")));
+        // A port that stays lost was not made again.
+        let lines = lines(&|step| match step {
+            Step::RestorePort(port) => prepared.iter().any(|made| made.name == port.name),
+            _ => true,
+        });
         let mut ids = running.ids.clone();
         let changes = plan.changes(&running.lab, &lab, &mut ids);
+        let changes = match self.plane.prepare(changes) {
+            Ok(changes) => changes,
+            Err(refusal) => {
+                // The lab was checked, so this is a fault of ours.
+                self.discard(running, prepared).await;
+                self.close_again(running, opened);
+                return Err(refusal.into());
+            }
+        };
         let news = news(running, &plan, &prepared);
         let gone = plan.steps().iter().filter_map(|step| match step.device()? {
             Device::Remove(port) => Some(port.name.clone()),
-            Device::Make(_) | Device::Alter { .. } => None,
+            Device::Make(_) | Device::Alter { .. } | Device::Mend { .. } => None,
         });
         let gone: Vec<Name> = gone.collect();
         self.unplug(running, &gone).await;
         self.close_unused(running, &lab, &plan);
         running.places.leave(&gone.into_iter().collect()).await;
-        if let Err(refusal) = self.plane.apply(changes) {
-            // The lab was checked, so this is a fault of ours; what was made beside the running lab goes again.
+        if let Err(refusal) = self.plane.commit(changes) {
+            // Of what depends on packets a plan asks nothing, so this is a fault of ours.
             self.discard(running, prepared).await;
             self.close_again(running, opened);
             return Err(refusal.into());
@@ -434,12 +450,18 @@ fn news(running: &Running, plan: &Plan, prepared: &[Prepared]) -> Vec<Name> {
         Device::Alter { from, to } if (from.mac, &from.address) != (to.mac, &to.address) => {
             Some(to.name.clone())
         }
+        Device::Mend { port, drift } if drift.iter().any(is_news) => Some(port.name.clone()),
         _ => None,
     });
     let mut news: Vec<Name> = made.chain(altered).collect();
     news.sort_unstable();
     news.dedup();
     news
+}
+
+/// Whether others may know the device under what it was before.
+const fn is_news(drift: &Drift) -> bool {
+    matches!(drift, Drift::Mac(..) | Drift::Address(_))
 }
 
 /// What a tunnel must carry inside: every host takes packets of 576 bytes (RFC 791 section 3.1).

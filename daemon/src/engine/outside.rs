@@ -9,17 +9,16 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use os::links::{Link, Links};
-use os::netns::{Netns, Place};
 use packet::{Ipv4Net, VlanId};
 
 use super::cable::CableError;
-use super::{EngineError, Running, places};
+use super::{EngineError, Running};
 use labfile::{Attach, Lab, LabSpec, Name, Port, Segment};
 
 /// Refuses what `lab`, made from `wanted`, may not take from this host, and gives routers the MAC addresses of devices
 /// that take no others. A device that is not there is somebody else's matter.
 pub(super) async fn judge(
-    running: &Running,
+    running: &mut Running,
     wanted: &LabSpec,
     lab: &mut Lab,
 ) -> Result<(), EngineError> {
@@ -27,7 +26,7 @@ pub(super) async fn judge(
     let names: Vec<Name> = lab.ports.values().filter(is_found).map(|p| p.name.clone()).collect();
     let Some(first) = names.first() else { return Ok(()) };
     let failed = |port: &Name, error| EngineError::Port { port: port.clone(), error };
-    let links = open().await.map_err(|error| failed(first, error))?;
+    let links = running.places.look_at_own().await.map_err(|error| failed(first, error))?;
     for name in names {
         let fresh = fresh_claims(running, lab, &name);
         let is_known = running.lab.ports.get(&name) == lab.ports.get(&name);
@@ -60,10 +59,6 @@ fn fresh_claims(running: &Running, lab: &Lab, name: &Name) -> Vec<Claim> {
         claimed.retain(|claim| !known.contains(&claim.address));
     }
     claimed
-}
-
-async fn open() -> Result<Links, CableError> {
-    places::open(&Netns::open(&Place::Current)?).await
 }
 
 /// Sees that a device can be such a port, and takes its MAC address where it takes no other.

@@ -12,14 +12,16 @@
 //! somebody has set meanwhile is let alone. What stays is found by the next daemon, as it would be had this one been
 //! killed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use os::links::Links;
 use os::netns::{self, Inhabitants, Netns, NetnsError, Place};
 
 use super::cable::CableError;
-use labfile::{self, Attach, Name};
+use super::machine::View;
+use labfile::{self, Attach, Name, Port};
 
 /// A namespace that was made here.
 #[derive(Debug)]
@@ -29,9 +31,21 @@ struct Made {
     devices: BTreeSet<u32>,
 }
 
-/// The namespaces in use.
+/// The namespaces in use, by inode, and what is seen in them.
 #[derive(Debug, Default)]
-pub(super) struct Places(Vec<Entered>);
+pub(super) struct Places {
+    entered: BTreeMap<u64, Entered>,
+    views: BTreeMap<u64, View>,
+    /// The daemon's own, which stays in view once any port was there.
+    own: Option<u64>,
+}
+
+/// A namespace to make a port's device in, with netlink there and in the daemon's own.
+pub(super) struct Site {
+    pub(super) netns: Netns,
+    pub(super) links: Arc<Links>,
+    pub(super) own: Arc<Links>,
+}
 
 #[derive(Debug)]
 struct Entered {
@@ -45,34 +59,90 @@ struct Entered {
 
 impl Places {
     /// Finds or makes the namespace of a port, and takes note of it. A port that was in another one leaves that.
-    pub(super) async fn enter(
-        &mut self,
-        port: &Name,
-        attach: &Attach,
-    ) -> Result<Netns, CableError> {
-        let (netns, made) = find(attach)?;
-        if let Some(known) = self.0.iter_mut().find(|entered| entered.netns == netns) {
-            known.ports.insert(port.clone());
-            self.leave_all_but(port, &netns).await;
-            return Ok(netns);
-        }
-        let noted = match note(&netns, attach, made.clone()).await {
-            Ok(noted) => noted,
+    pub(super) async fn enter(&mut self, port: &Port) -> Result<Site, CableError> {
+        let own = self.look_at_own().await?;
+        let (netns, made) = find(&port.attach)?;
+        let inode = netns.inode();
+        let entered = match self.entered.remove(&inode) {
+            Some(entered) => Ok(entered),
+            None => self.note(&netns, &port.attach, made.clone()).await,
+        };
+        let has_routes = port.attach.netns().is_some() || port.gateway.is_some();
+        let seen = match entered {
+            Ok(mut entered) => {
+                entered.ports.insert(port.name.clone());
+                self.entered.insert(inode, entered);
+                self.look_at(&netns, has_routes).await
+            }
+            Err(error) => Err(error),
+        };
+        match seen {
+            Ok(links) => {
+                self.leave_all_but(&port.name, inode).await;
+                Ok(Site { netns, links, own })
+            }
             Err(error) => {
                 if let Some(name) = made {
+                    self.entered.remove(&inode);
                     remove(&name);
                 }
-                return Err(error);
+                Err(error)
             }
-        };
-        self.0.push(Entered { ports: BTreeSet::from([port.clone()]), ..noted });
-        self.leave_all_but(port, &netns).await;
-        Ok(netns)
+        }
+    }
+
+    /// Netlink in the daemon's own namespace, which is in view from now on.
+    pub(super) async fn look_at_own(&mut self) -> Result<Arc<Links>, CableError> {
+        let own = Netns::open(&Place::Current)?;
+        self.own = Some(own.inode());
+        self.look_at(&own, false).await
+    }
+
+    async fn look_at(&mut self, netns: &Netns, has_routes: bool) -> Result<Arc<Links>, CableError> {
+        if let Some(view) = self.views.get(&netns.inode())
+            && view.shows(has_routes)
+        {
+            return Ok(Arc::clone(view.links()));
+        }
+        let view = View::open(netns, has_routes).await?;
+        let links = Arc::clone(view.links());
+        self.views.insert(netns.inode(), view);
+        Ok(links)
+    }
+
+    /// What is seen in a namespace in use.
+    pub(super) fn view(&self, netns: &Netns) -> Option<&View> {
+        self.views.get(&netns.inode())
+    }
+
+    /// What is seen in the daemon's own namespace.
+    pub(super) fn own(&self) -> Option<&View> {
+        self.views.get(&self.own?)
+    }
+
+    /// Something has changed in a namespace, and in the daemon's own: the kernel is about to say so.
+    pub(super) fn distrust(&mut self, netns: &Netns) {
+        let places = [Some(netns.inode()), self.own];
+        for place in places.into_iter().flatten() {
+            if let Some(view) = self.views.get_mut(&place) {
+                view.distrust();
+            }
+        }
+    }
+
+    /// Looks again where something has changed.
+    pub(super) async fn refresh(&mut self) {
+        for view in self.views.values_mut() {
+            if let Err(error) = view.refresh().await {
+                // What was seen last stands until the next look.
+                tracing::debug!("{error}");
+            }
+        }
     }
 
     /// Ports are gone for good; the last one leaves the namespace as it was found.
     pub(super) async fn leave(&mut self, ports: &BTreeSet<Name>) {
-        for entered in &mut self.0 {
+        for entered in self.entered.values_mut() {
             entered.ports.retain(|port| !ports.contains(port));
         }
         self.put_back().await;
@@ -80,29 +150,56 @@ impl Places {
 
     /// All ports are gone.
     pub(super) async fn clear(&mut self) {
-        self.0.iter_mut().for_each(|entered| entered.ports.clear());
+        self.entered.values_mut().for_each(|entered| entered.ports.clear());
         self.put_back().await;
     }
 
-    async fn leave_all_but(&mut self, port: &Name, netns: &Netns) {
-        for entered in self.0.iter_mut().filter(|entered| entered.netns != *netns) {
-            entered.ports.remove(port);
+    async fn leave_all_but(&mut self, port: &Name, inode: u64) {
+        for (other, entered) in &mut self.entered {
+            if *other != inode {
+                entered.ports.remove(port);
+            }
         }
         self.put_back().await;
     }
 
     async fn put_back(&mut self) {
-        let (empty, used) = core::mem::take(&mut self.0)
-            .into_iter()
-            .partition::<Vec<_>, _>(|entered| entered.ports.is_empty());
-        self.0 = used;
+        let empty: Vec<Entered> = self
+            .entered
+            .extract_if(.., |_, entered| entered.ports.is_empty())
+            .map(|it| it.1)
+            .collect();
         if empty.is_empty() {
             return;
         }
         let inhabitants = Inhabitants::now();
         for entered in empty {
+            let inode = entered.netns.inode();
+            if self.own != Some(inode) {
+                self.views.remove(&inode);
+            }
             entered.put_back(&inhabitants).await;
         }
+    }
+
+    /// How a namespace is before anything is changed in it.
+    async fn note(
+        &mut self,
+        netns: &Netns,
+        attach: &Attach,
+        made: Option<String>,
+    ) -> Result<Entered, CableError> {
+        // The daemon's own `lo` is never touched.
+        let in_netns = attach.netns().is_some();
+        let links = self.look_at(netns, in_netns).await?;
+        let default_route = links.default_route().await?;
+        let view = self.view(netns);
+        let lo = view.and_then(|view| view.named("lo"));
+        let loopback_was_down = in_netns && lo.is_some_and(|lo| !lo.up);
+        let devices = || view.into_iter().flat_map(View::devices).map(|link| link.index).collect();
+        let made = made.map(|name| Made { name, devices: devices() });
+        let (netns, ports) = (netns.clone(), BTreeSet::new());
+        Ok(Entered { netns, ports, made, loopback_was_down, default_route })
     }
 }
 
@@ -162,25 +259,6 @@ impl Entered {
         // Asked last: from here on nobody of our kind enters it.
         self.netns.is_used_by_others().then(|| "another daemon has it in its lab".to_owned())
     }
-}
-
-/// How a namespace is before anything is changed in it.
-async fn note(netns: &Netns, attach: &Attach, made: Option<String>) -> Result<Entered, CableError> {
-    let links = open(netns).await?;
-    let default_route = links.default_route().await?;
-    let lo = links.find("lo").await?;
-    // The daemon's own `lo` is never touched.
-    let in_netns = attach.netns().is_some();
-    let loopback_was_down = in_netns && lo.is_some_and(|lo| !lo.up);
-    let made = match made {
-        Some(name) => {
-            let devices = links.list().await?.into_iter().map(|link| link.index).collect();
-            Some(Made { name, devices })
-        }
-        None => None,
-    };
-    let (netns, ports) = (netns.clone(), BTreeSet::new());
-    Ok(Entered { netns, ports, made, loopback_was_down, default_route })
 }
 
 /// Opens or makes a namespace and marks it as used; the name, if it was made.

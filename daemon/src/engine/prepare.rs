@@ -6,6 +6,7 @@ use std::slice;
 use super::cable::{CableError, FarEnd};
 use super::{Engine, EngineError, Running, State};
 use crate::dataplane::{self, Queue};
+use labfile::machine::Drift;
 use labfile::plan::{Device, Plan};
 use labfile::{Lab, Name, Port};
 
@@ -22,6 +23,8 @@ struct Undo {
     prepared: Vec<Prepared>,
     /// Ports as they were, and as their devices are now.
     altered: Vec<(Port, Port)>,
+    /// What of ports' devices somebody else had changed.
+    mended: Vec<(Name, Drift)>,
     unplugged: Vec<Name>,
     /// Ports whose device could not be made, and why they were lost before if they were.
     lost: Vec<(Name, Option<String>)>,
@@ -32,8 +35,7 @@ fn failed(port: &Name, error: CableError) -> EngineError {
 }
 
 impl Engine {
-    /// Carries out what the steps of a plan ask of devices that are made or altered, and tries again those that were
-    /// lost.
+    /// Carries out what the steps of a plan ask of devices that are made, altered or mended.
     pub(super) async fn prepare(
         &self,
         running: &mut Running,
@@ -43,7 +45,7 @@ impl Engine {
     ) -> Result<Vec<Prepared>, EngineError> {
         let mut undo = Undo::default();
         let outcome = self.prepare_all(running, lab, plan, strict, &mut undo).await;
-        let Undo { prepared, altered, unplugged, lost } = undo;
+        let Undo { prepared, altered, mended, unplugged, lost } = undo;
         if let Err(error) = outcome {
             self.discard(running, prepared).await;
             for (name, before) in lost {
@@ -59,6 +61,13 @@ impl Engine {
                     && let Err(error) = end.alter(&to, &from).await
                 {
                     tracing::warn!("port {} cannot be put back as it was: {error}", to.name);
+                }
+            }
+            for (name, drift) in mended.into_iter().rev() {
+                if let Some(State::Up(end)) = running.ends.get_mut(&name)
+                    && let Err(error) = end.put_back(&drift).await
+                {
+                    tracing::warn!("port {name} cannot be put back as it was found: {error}");
                 }
             }
             for name in unplugged {
@@ -79,9 +88,7 @@ impl Engine {
         strict: bool,
         undo: &mut Undo,
     ) -> Result<(), EngineError> {
-        let lost = running.ends.iter().filter(|(_, state)| matches!(state, State::Lost(_)));
-        let mut made: BTreeMap<&Name, &Port> =
-            lost.filter_map(|(name, _)| lab.ports.get_key_value(name)).collect();
+        let mut made: BTreeMap<&Name, &Port> = BTreeMap::new();
         for step in plan.steps() {
             match step.device() {
                 Some(Device::Make(port)) => drop(made.insert(&port.name, port)),
@@ -90,6 +97,14 @@ impl Engine {
                     let Some(State::Up(end)) = running.ends.get_mut(&to.name) else { continue };
                     undo.altered.push((from.clone(), to.clone()));
                     end.alter(from, to).await.map_err(|error| failed(&to.name, error))?;
+                }
+                Some(Device::Mend { port, drift }) => {
+                    self.goes_on()?;
+                    let Some(State::Up(end)) = running.ends.get_mut(&port.name) else { continue };
+                    for drift in drift {
+                        end.mend(drift).await.map_err(|error| failed(&port.name, error))?;
+                        undo.mended.push((port.name.clone(), drift.clone()));
+                    }
                 }
                 Some(Device::Remove(_)) | None => {}
             }
@@ -101,7 +116,7 @@ impl Engine {
                 self.unplug(running, slice::from_ref(name)).await;
                 undo.unplugged.push(name.clone());
             }
-            let made = self.make(running, name, port, self.queues(lab)).await;
+            let made = self.make(running, port, self.queues(lab)).await;
             // A port that was lost and that nobody changed may stay lost: other changes do not wait for it.
             if let (Err(error), Some(State::Lost(why))) = (&made, running.ends.get_mut(name))
                 && running.lab.ports.get(name) == Some(port)
@@ -138,7 +153,7 @@ impl Engine {
     pub(super) async fn plug_again(&self, running: &mut Running, name: Name) -> bool {
         let Some(port) = running.lab.ports.get(&name).cloned() else { return false };
         let queues = self.queues(&running.lab);
-        let state = match self.make(running, &name, &port, queues).await {
+        let state = match self.make(running, &port, queues).await {
             Ok((end, queues)) => {
                 let refused = self.plane.attach(vec![(running.ids.port(&name), queues)]);
                 match refused.into_iter().next() {
@@ -167,12 +182,11 @@ impl Engine {
     async fn make(
         &self,
         running: &mut Running,
-        name: &Name,
         port: &Port,
         queues: usize,
     ) -> Result<(FarEnd, Vec<Queue>), CableError> {
-        let netns = running.places.enter(name, &port.attach).await?;
-        FarEnd::make(port, netns, queues).await
+        let site = running.places.enter(port).await?;
+        FarEnd::make(port, site, queues).await
     }
 
     /// Takes far ends away that were made for a change that failed: devices go with their queues, and ports that the

@@ -7,8 +7,7 @@ use packet::{Ipv4Net, Mac, VlanId};
 use switch::Change;
 use switch::view::NeighborState;
 
-use super::{Engine, EngineError, Running};
-use control::message::HowToApply;
+use super::{Engine, EngineError, How, Running};
 use labfile::{InterfaceName, Renumbering, Unmovable, Wanted, renumber};
 
 impl Engine {
@@ -36,9 +35,7 @@ impl Engine {
             }
         })?;
         let bound = self.bound(&running, bridge, vlan, &moved)?;
-        let mut lines = self
-            .converge(&mut running, spec, HowToApply { dry_run, strict: true, empty: false })
-            .await?;
+        let mut lines = self.converge(&mut running, spec, How::of_verb(dry_run)).await?;
         for (old, new, mac) in bound {
             lines.push(format!("~ neighbour {old} -> {new}, which is bound to {mac}"));
             if !dry_run && let Some(interface) = running.interface_on(bridge, vlan) {

@@ -10,8 +10,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use os::links::Links;
-use os::netns::{Netns, Place};
 use os::underlay::{self, Listener, Sender, SenderOptions, UnderlayError};
 
 use super::{Engine, EngineError, LEAST_INNER, Running};
@@ -82,7 +80,7 @@ impl Engine {
     /// already keeps what it has while its path cannot be told, or carries too little.
     pub(super) async fn measure(
         &self,
-        running: &Running,
+        running: &mut Running,
         lab: &mut Lab,
     ) -> Result<(), EngineError> {
         let mut inner = inner_mtus(lab);
@@ -101,9 +99,15 @@ impl Engine {
         }
         lab.derive_mtus(&inner);
         let found = lab.ports.values_mut().filter(|port| !port.mtu_written);
-        for port in found.filter(|port| matches!(port.attach, Attach::Interface(_))) {
-            if let Some(mtu) = device_mtu(port.device.as_str()).await {
-                port.mtu = mtu;
+        let found: Vec<_> =
+            found.filter(|port| matches!(port.attach, Attach::Interface(_))).collect();
+        let Some(first) = found.first().map(|port| port.name.clone()) else { return Ok(()) };
+        let own = running.places.look_at_own().await;
+        own.map_err(|error| EngineError::Port { port: first, error })?;
+        for port in found {
+            let link = running.places.own().and_then(|own| own.named(port.device.as_str()));
+            if let Some(link) = link {
+                port.mtu = u16::try_from(link.mtu).unwrap_or(MAX_MTU).min(MAX_MTU);
             }
         }
         Ok(())
@@ -246,13 +250,6 @@ impl Running {
             }
         }
     }
-}
-
-/// The MTU of a device of our own namespace; nothing when there is no such device.
-async fn device_mtu(device: &str) -> Option<u16> {
-    let own = Netns::open(&Place::Current).ok()?;
-    let link = Links::open(&own).await.ok()?.find(device).await.ok()??;
-    Some(u16::try_from(link.mtu).unwrap_or(MAX_MTU).min(MAX_MTU))
 }
 
 /// The largest IP packet that fits a frame's buffer behind its Ethernet header.

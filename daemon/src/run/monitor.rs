@@ -25,10 +25,11 @@ pub(super) async fn watch(
                 Some(Report::Failed(error)) => return error,
                 None => return io::Error::other("all of them have stopped"),
             },
-            _ = round.tick() => engine.look_for_vanished().await,
+            _ = round.tick() => engine.look_around().await,
         }
     }
 }
 
-/// How long a namespace may be gone before it is noticed: the kernel tells nobody.
+/// How long a namespace may be gone before it is noticed, which the kernel tells nobody, and how long what it tells of
+/// devices may wait: whoever asks for a listing or a change meanwhile gets it at once.
 const ROUND: Duration = Duration::from_secs(1);

@@ -82,6 +82,8 @@ impl<'a> Translation<'a> {
             | Step::SetPublish { .. }
             | Step::AddMasquerade { .. }
             | Step::RemoveMasquerade { .. } => {}
+            // The device's alone.
+            Step::MendPort { .. } | Step::RestorePort(_) => {}
             Step::RemoveRoute(to, _) => self.changes.push(Change::DeleteRoute(*to)),
             Step::AddRoute(to, hop) | Step::SetRoute { to, hop, .. } => {
                 self.set_interfaces();

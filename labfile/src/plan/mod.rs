@@ -12,7 +12,7 @@
 //! | 2 | `+` masquerade | before any new source can reach its way out |
 //! | 3 | `-` tunnel, `-` port, then `-` bridge | sockets, devices and subnets become free |
 //! | 4 | `~` settings; what moves from one to another is given up | no two have it between two steps |
-//! | 5 | `~` bridge, `+` bridge, `~` port, `~` tunnel | in place: flows stay, and devices if they can |
+//! | 5 | `~` bridge, `+` bridge, `~` port, `~` tunnel | in place: flows stay, and devices if they can; what somebody else has changed of a port's device is mended first |
 //! | 6 | `-` bridge | those that ports of step 5 have left |
 //! | 7 | `+` port, then `+` tunnel | into the free place |
 //! | 8 | `-` masquerade | when no old source is left |
@@ -34,7 +34,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use crate::{InterfaceName, Lab, ListenScope, Listener, Name, NextHop, Port};
+use crate::machine::{Drift, Machine};
+use crate::{Attach, InterfaceName, Lab, ListenScope, Listener, Name, NextHop, Port};
 
 pub use moves::is_reopened;
 pub use step::{Device, Step};
@@ -49,9 +50,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The steps that turn `current` into `wanted`.
+    /// The steps that turn `current` into `wanted` where the machine is as `current` says.
     pub fn between(current: &Lab, wanted: &Lab) -> Self {
-        let comparison = Comparison::new(current, wanted);
+        Self::on(&Machine::default(), current, wanted)
+    }
+
+    /// The steps that turn `current` into `wanted`, and the devices of `machine` into what `wanted` says.
+    pub fn on(machine: &Machine, current: &Lab, wanted: &Lab) -> Self {
+        let comparison = Comparison::new(machine, current, wanted);
         let mut steps = Vec::new();
         comparison.remove_rules(&mut steps);
         comparison.add_masquerades(&mut steps);
@@ -91,6 +97,7 @@ impl fmt::Display for Plan {
 }
 
 struct Comparison<'a> {
+    machine: &'a Machine,
     current: &'a Lab,
     wanted: &'a Lab,
     /// Tunnels that end and begin again.
@@ -108,7 +115,7 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(current: &'a Lab, wanted: &'a Lab) -> Self {
+    fn new(machine: &'a Machine, current: &'a Lab, wanted: &'a Lab) -> Self {
         let ports = || both(&current.ports, &wanted.ports);
         let tunnels = || both(&current.tunnels, &wanted.tunnels);
         let reopened = tunnels().filter(|(from, to)| is_reopened(from, to));
@@ -143,7 +150,18 @@ impl<'a> Comparison<'a> {
             .collect();
         let settled = moves::settled(current, wanted, &cleared, &unsettled);
         let masquerade = edits::between(&current.masquerade, &wanted.masquerade);
-        Self { current, wanted, reopened, left, unbound, cleared, unsettled, settled, masquerade }
+        Self {
+            machine,
+            current,
+            wanted,
+            reopened,
+            left,
+            unbound,
+            cleared,
+            unsettled,
+            settled,
+            masquerade,
+        }
     }
 
     fn remove_rules(&self, steps: &mut Vec<Step>) {
@@ -216,6 +234,7 @@ impl<'a> Comparison<'a> {
             }
         }
         for (from, to) in both(&current.ports, &wanted.ports) {
+            steps.extend(self.mend(from, to));
             let from = cleared.ports.get(&from.name).unwrap_or(from);
             if from != to {
                 steps.push(Step::SetPort { from: from.clone(), to: to.clone() });
@@ -228,6 +247,28 @@ impl<'a> Comparison<'a> {
             }
         }
         self.remove_bridges(steps, |name| self.left.contains(name));
+    }
+
+    /// What a port that stays needs for its device to be as its lab says, besides what changes in the lab.
+    fn mend(&self, from: &Port, to: &Port) -> Option<Step> {
+        if step::is_remade(from, to) {
+            return None;
+        }
+        if self.machine.lost.contains(&to.name) {
+            return Some(Step::RestorePort(to.clone()));
+        }
+        let state = self.machine.devices.get(&to.name)?;
+        if matches!(to.attach, Attach::Interface(_)) {
+            return None;
+        }
+        let before = state.drift(from);
+        let mut drift = state.drift(to);
+        // What the lab changes is set with that; the gateway needs the new address.
+        drift.retain(|drift| match drift {
+            Drift::Gateway(..) if from.address != to.address => false,
+            drift => before.contains(drift),
+        });
+        (!drift.is_empty()).then(|| Step::MendPort { port: to.clone(), drift })
     }
 
     fn add_members(&self, steps: &mut Vec<Step>) {

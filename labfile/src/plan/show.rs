@@ -7,6 +7,7 @@ use packet::{Ipv4Net, VlanId};
 
 use super::Step;
 use super::step::is_remade;
+use crate::machine::differs;
 use crate::{Attach, Bridge, Port, Segment, Settings, Tunnel, TunnelVlans};
 
 impl Display for Step {
@@ -26,6 +27,10 @@ impl Display for Step {
             Self::SetPort { from, to } => {
                 write!(f, "~ port {}: {}", to.name, changed_port(from, to))
             }
+            Self::MendPort { port, drift } => {
+                write!(f, "~ port {} {}", port.name, differs(drift))
+            }
+            Self::RestorePort(port) => write!(f, "+ port {} again, which was lost", port.name),
             Self::SetTunnel { from, to } => {
                 write!(f, "~ tunnel {}: {}", to.name, changed_tunnel(from, to))
             }

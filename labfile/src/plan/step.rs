@@ -2,6 +2,7 @@
 
 use packet::Ipv4Net;
 
+use crate::machine::Drift;
 use crate::{Bridge, Lab, Listener, Masquerade, NextHop, Port, Settings, Static, Target, Tunnel};
 
 /// What to do, with all that is needed to do it. Shown as one line: `+` comes, `-` goes, `~` changes.
@@ -47,6 +48,15 @@ pub enum Step {
         /// As it will be; the same name.
         to: Port,
     },
+    /// A port's device becomes again what the lab says, where somebody else has changed it.
+    MendPort {
+        /// As the lab says, before and after.
+        port: Port,
+        /// What differs.
+        drift: Vec<Drift>,
+    },
+    /// A port that has lost its device gets one again.
+    RestorePort(Port),
     /// A tunnel changes in place; its socket stays.
     SetTunnel {
         /// As it is.
@@ -105,6 +115,13 @@ pub enum Device<'a> {
         /// As it will be.
         to: &'a Port,
     },
+    /// The port's device is mended in place.
+    Mend {
+        /// As it will be.
+        port: &'a Port,
+        /// What is set, in this order.
+        drift: &'a [Drift],
+    },
     /// The port's device is removed.
     Remove(&'a Port),
 }
@@ -113,7 +130,8 @@ impl Step {
     /// What becomes of a port's device.
     pub fn device(&self) -> Option<Device<'_>> {
         match self {
-            Self::AddPort(port) => Some(Device::Make(port)),
+            Self::AddPort(port) | Self::RestorePort(port) => Some(Device::Make(port)),
+            Self::MendPort { port, drift } => Some(Device::Mend { port, drift }),
             Self::RemovePort(port) => Some(Device::Remove(port)),
             Self::SetPort { from, to } if is_remade(from, to) => Some(Device::Make(to)),
             Self::SetPort { from, to } if is_altered(from, to) => Some(Device::Alter { from, to }),
@@ -142,6 +160,8 @@ impl Step {
             Self::SetPort { to, .. } | Self::AddPort(to) => {
                 drop(lab.ports.insert(to.name.clone(), to.clone()));
             }
+            // The lab is what it was.
+            Self::MendPort { .. } | Self::RestorePort(_) => {}
             Self::SetTunnel { to, .. } | Self::AddTunnel(to) => {
                 drop(lab.tunnels.insert(to.name.clone(), to.clone()));
             }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use packet::Mac;
 use proptest::prelude::*;
 
 use super::{Plan, Step};
-use crate::fuzz::Machine;
-use crate::{Lab, LabSpec, ListenScope, parse};
+use crate::fuzz::Model;
+use crate::machine::{DeviceState, Machine};
+use crate::{Lab, LabSpec, ListenScope, Name, parse};
 
 mod tunnels;
 
@@ -144,7 +146,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn a_plan_leads_where_it_should_and_never_dangles(current in labs(), wanted in labs()) {
+    fn a_plan_leads_where_it_should_and_never_dangles(
+        current in labs(),
+        wanted in labs(),
+        damage: u32,
+    ) {
         let plan = Plan::between(&current, &wanted);
         let mut lab = current.clone();
         for step in plan.steps() {
@@ -153,9 +159,12 @@ proptest! {
             consistent(&lab, step)?;
         }
         prop_assert_eq!(&lab, &wanted);
-        let mut machine = Machine::default();
-        machine.become_lab(&current);
-        machine.become_lab(&wanted);
+        let mut model = Model::default();
+        model.become_lab(&current);
+        let damage = model.damage(damage);
+        model.become_lab(&wanted);
+        model.damage(damage);
+        model.become_lab(&wanted);
         prop_assert!(Plan::between(&lab, &wanted).is_empty());
     }
 }
@@ -311,4 +320,39 @@ fn a_written_back_lab_needs_no_changes() {
     let json = serde_json::to_string(&spec).unwrap();
     let again = Lab::try_from(&serde_json::from_str::<LabSpec>(&json).unwrap()).unwrap();
     assert!(Plan::between(&lab, &again).is_empty());
+}
+
+#[test]
+fn a_device_that_somebody_else_changed_is_mended_and_what_nobody_wrote_is_let_alone() {
+    let lab = lab(DOCKER);
+    let web: Name = "web".parse().unwrap();
+    let port = &lab.ports[&web];
+    let as_the_lab_says = DeviceState::of(port);
+    let plan = |state: DeviceState| {
+        let devices = BTreeMap::from([(web.clone(), state)]);
+        Plan::on(&Machine { devices, ..Machine::default() }, &lab, &lab).to_string()
+    };
+    assert_eq!(plan(as_the_lab_says.clone()), "no changes");
+    let mut more = as_the_lab_says.clone();
+    more.address.push("10.9.9.9/24".parse().unwrap());
+    assert_eq!(plan(DeviceState { master: Some("br9".into()), ..more }), "no changes");
+    let all = DeviceState {
+        name: "eth7".into(),
+        up: false,
+        mac: Mac([2, 0, 0, 0, 0, 9]),
+        mtu: 1400,
+        super_frame: 9000,
+        address: Vec::new(),
+        gateway: None,
+        master: None,
+    };
+    assert_eq!(
+        plan(all),
+        "~ port web differs on the machine: named eth7 (lab: eth0), \
+         mac 02:00:00:00:00:09 (lab: 02:98:f4:03:26:02), mtu 1400 (lab: 1500), \
+         super-frames 9000 (lab: 65536), no address 172.17.0.2/16, down, \
+         no gateway (lab: 172.17.0.1)"
+    );
+    let lost = Machine { lost: BTreeSet::from([web.clone()]), ..Machine::default() };
+    assert_eq!(Plan::on(&lost, &lab, &lab).to_string(), "+ port web again, which was lost");
 }

@@ -8,6 +8,7 @@ use switch::view::{FdbCounts, Target};
 
 use control::view::{BridgeView, PortView, RouteView, TunnelView};
 use labfile::ids::Ids;
+use labfile::machine::DeviceState;
 use labfile::{
     Bridge, Dscp, InterfaceName, Lab, Name, NextHop, NumberOrText, Port, Segment, Ttl, Tunnel,
     TunnelVlans,
@@ -21,12 +22,16 @@ pub struct Standing {
     pub nsid: Option<i32>,
     /// The device's index in its namespace.
     pub ifindex: Option<u32>,
+    /// The device as it is; where nothing is known of it, it is shown as the lab has it.
+    pub device: Option<DeviceState>,
+    /// What of it is not as the lab says.
+    pub differs: Vec<String>,
 }
 
 impl Standing {
     /// A far end of whose device nothing is known.
     pub const fn without_device(state: String) -> Self {
-        Self { state, nsid: None, ifindex: None }
+        Self { state, nsid: None, ifindex: None, device: None, differs: Vec::new() }
     }
 }
 
@@ -44,6 +49,7 @@ fn port(ids: &Ids, name: &Name, port: &Port, standing: Standing) -> PortView {
         }
         Segment::Bridged(_) => (Vec::new(), None),
     };
+    let device = standing.device.unwrap_or_else(|| DeviceState::of(port));
     PortView {
         name: name.to_string(),
         number: ids.known_port(name.as_str()).map_or(0, |id| id.number()),
@@ -56,13 +62,15 @@ fn port(ids: &Ids, name: &Name, port: &Port, standing: Standing) -> PortView {
         rp_filter,
         attach: port.attach.to_string(),
         nsid: standing.nsid,
-        device: port.device.to_string(),
+        device: device.name,
         ifindex: standing.ifindex,
-        mac: port.mac.to_string(),
-        address: port.address.iter().map(ToString::to_string).collect(),
-        gateway: port.gateway,
-        mtu: port.mtu,
+        mac: device.mac.to_string(),
+        address: device.address.iter().map(ToString::to_string).collect(),
+        gateway: device.gateway,
+        mtu: device.mtu,
+        master: device.master,
         offload: port.offload,
+        differs: standing.differs,
     }
 }
 
