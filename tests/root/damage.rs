@@ -10,12 +10,14 @@ use nix::sys::signal::Signal;
 use os::links::Links;
 use os::netns::Netns;
 use packet::{Ipv4Net, Mac};
+use serde_json::{Value, json};
 
+use crate::binary;
 use crate::daemon::Daemon;
 use crate::host::{Host, play};
 use crate::process::locate;
 use crate::underlay::has_ip;
-use crate::wait::PATIENCE;
+use crate::wait::{self, PATIENCE};
 use crate::world::{World, world};
 
 /// How a port is attached.
@@ -222,4 +224,119 @@ fn whatever_was_done_to_the_machine_the_next_apply_makes_it_what_the_lab_says() 
     daemon.stop(Signal::SIGTERM);
     assert_eq!(world.names(), ["elsewhere"]);
     assert_eq!(elsewhere.links().len(), 1, "only lo");
+}
+
+/// A row of `port list`.
+fn row(world: &World, port: &str) -> Value {
+    let rows = world.rows(&["port", "list"]);
+    rows.into_iter().find(|row| row["name"] == port).expect("a port of the lab")
+}
+
+const LAB: &str = "[bridge.br0]\nrouter = \"10.0.0.1/24\"\n\
+    [port.red]\nbridge = \"br0\"\nnetns = \"red\"\naddress = \"10.0.0.2/24\"\n";
+
+#[test]
+fn listings_show_a_device_as_it_is_and_other_changes_let_it_be() {
+    let Some(world) = world() else { return };
+    if !has_ip() {
+        return;
+    }
+    let daemon = Daemon::with(&world, LAB);
+    let red = world.host("red");
+    red.ip("link set dev eth0 mtu 1400");
+    red.ip("link set dev eth0 address 02:00:00:00:00:99");
+    red.ip("address add 10.9.9.9/24 dev eth0");
+    let seen = row(&world, "red");
+    assert_eq!((&seen["mtu"], &seen["mac"]), (&1400.into(), &"02:00:00:00:00:99".into()));
+    assert_eq!(seen["address"], json!(["10.0.0.2/24", "10.9.9.9/24"]));
+    assert_eq!(seen["gateway"], "10.0.0.1");
+    red.switch("eth0", false);
+    let seen = row(&world, "red");
+    assert_eq!((&seen["state"], &seen["gateway"]), (&"down".into(), &Value::Null));
+    daemon.until_logged("port red differs on the machine: mac 02:00:00:00:00:99 (lab: ");
+    // A command about something else.
+    world.tapswitch(&["bridge", "set", "br0", "--ageing", "60"]).ok();
+    assert!(!red.link("eth0").up);
+    // And one about the port itself.
+    let said = world.tapswitch(&["port", "set", "red", "--mtu", "1450"]).ok();
+    assert!(said.contains("differs on the machine: mac 02:00:00:00:00:99"), "{said}");
+    assert!(said.contains("~ port red: mtu 1500 -> 1450"), "{said}");
+    let link = red.link("eth0");
+    assert!(link.up && link.mtu == 1450, "{link:?}");
+    red.ping("10.0.0.1");
+    assert_eq!(row(&world, "red")["address"], json!(["10.0.0.2/24", "10.9.9.9/24"]), "both");
+}
+
+#[test]
+fn a_device_that_is_moved_away_is_a_lost_port_that_says_so() {
+    let Some(world) = world() else { return };
+    if !has_ip() {
+        return;
+    }
+    let daemon = Daemon::with(&world, LAB);
+    let elsewhere = Host::new("elsewhere", world.run(|| Netns::create("elsewhere")).unwrap());
+    let (red, mut ip) = (world.host("red"), Command::new(locate("ip").unwrap()));
+    let moved = world.start_on(&red, ip.args(["link", "set", "eth0", "netns", "elsewhere"]));
+    moved.finish(PATIENCE).ok();
+    let state = row(&world, "red")["state"].clone();
+    assert_eq!(state, "lost: device eth0 was moved to another namespace");
+    assert_eq!(daemon.apply(LAB), "+ port red again, which was lost\n");
+    red.ping("10.0.0.1");
+    assert_eq!(elsewhere.links().len(), 1, "it is gone from there");
+}
+
+#[test]
+fn a_master_that_returns_is_joined_again_by_itself_and_one_that_was_left_is_not() {
+    let Some(world) = world() else { return };
+    if !has_ip() {
+        return;
+    }
+    let here = world.here();
+    let lab = "[bridge.br0]\n[port.up]\nbridge = \"br0\"\nhost = true\ndevice = \"tap0\"\n\
+               master = \"docker0\"\n";
+    // At first there is none.
+    let file = world.file(lab);
+    let mut run = Command::new(binary::path());
+    let daemon = world.start(run.args(["run"]).arg(file));
+    wait::until("the port to be lost", || {
+        let rows = world.tapswitch(&["port", "list"]).out;
+        rows.contains("there is no device `docker0`").then_some(())
+    });
+    let until_joined = || {
+        wait::until("the port to be docker0's", || {
+            let row = row(&world, "up");
+            (row["state"] == "up" && row["master"] == "docker0").then_some(())
+        });
+    };
+    for _ in 0..2 {
+        here.ip("link add docker0 up type bridge");
+        until_joined();
+        here.ip("link del docker0");
+        assert_eq!(row(&world, "up")["differs"], json!(["no master (lab: docker0)"]));
+    }
+    here.ip("link add docker0 up type bridge");
+    until_joined();
+    here.ip("link set dev tap0 nomaster");
+    world.tapswitch(&["bridge", "set", "br0", "--ageing", "60"]).ok();
+    assert_eq!(row(&world, "up")["differs"], json!(["no master (lab: docker0)"]), "let alone");
+    drop(daemon);
+}
+
+#[test]
+fn an_existing_device_is_shown_under_its_own_mac_address() {
+    let Some(world) = world() else { return };
+    if !has_ip() {
+        return;
+    }
+    let here = world.here();
+    here.ip("link add ext0 type veth peer name ext1");
+    here.switch("ext0", true);
+    let lab = "[bridge.br0]\n[port.ext]\nbridge = \"br0\"\ninterface = \"ext0\"\n";
+    let daemon = Daemon::with(&world, lab);
+    assert_eq!(row(&world, "ext")["mac"], here.link("ext0").mac.to_string());
+    here.ip("link set dev ext0 address 02:00:00:00:00:98");
+    assert_eq!(row(&world, "ext")["mac"], "02:00:00:00:00:98");
+    here.switch("ext0", false);
+    assert_eq!(row(&world, "ext")["state"], "down");
+    assert_eq!(daemon.apply(lab), "no changes\n", "it is its owner's");
 }

@@ -209,7 +209,7 @@ fn ports_of(running: &Running) -> Vec<PortView> {
                 device,
             }
         }
-        Some(State::Lost(why)) => Standing::without_device(format!("lost: {why}")),
+        Some(State::Lost(loss)) => Standing::without_device(format!("lost: {}", loss.why)),
         None => Standing::without_device("lost".to_owned()),
     };
     outline::ports(&running.lab, &running.ids, place)

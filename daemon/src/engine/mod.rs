@@ -28,7 +28,7 @@ use control::message::{Changes, HowToApply, LostPort};
 use labfile::machine::Drift;
 use labfile::plan::{Device, Plan, Step};
 use labfile::printable;
-use labfile::{self, Attach, ConfigError, Lab, LabSpec, Name, left_behind};
+use labfile::{self, Attach, ConfigError, Lab, LabSpec, Name, Port, left_behind};
 
 mod cable;
 mod devices;
@@ -142,7 +142,7 @@ impl Running {
     /// The ports that are lost, and why.
     fn lost(&self) -> Vec<LostPort> {
         let lost = self.ends.iter().filter_map(|(name, state)| match state {
-            State::Lost(why) => Some(LostPort { port: name.to_string(), why: why.clone() }),
+            State::Lost(loss) => Some(LostPort { port: name.to_string(), why: loss.why.clone() }),
             State::Up(_) => None,
         });
         lost.collect()
@@ -171,8 +171,30 @@ impl How {
 #[derive(Debug)]
 enum State {
     Up(FarEnd),
-    /// Its device or namespace vanished; the sentence says which.
-    Lost(String),
+    Lost(Loss),
+}
+
+/// Why a port has no device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Loss {
+    /// As a sentence.
+    why: String,
+    /// It is taken up again as soon as the device that it names is there, or its master.
+    returns: bool,
+}
+
+impl Loss {
+    /// What became of a device that was there.
+    fn of_device(why: String, port: Option<&Port>) -> Self {
+        let is_found = |port: &Port| matches!(port.attach, Attach::Interface(_));
+        Self { why, returns: port.is_some_and(is_found) }
+    }
+
+    /// Why it cannot be made.
+    fn of_making(error: &CableError, port: &Port) -> Self {
+        let loss = Self::of_device(error.to_string(), Some(port));
+        Self { returns: loss.returns || matches!(error, CableError::NoMaster { .. }), ..loss }
+    }
 }
 
 impl Engine {
@@ -282,23 +304,22 @@ impl Engine {
     /// Takes up again the devices that somebody else deleted and made anew: nobody needs to ask for that.
     async fn look_for_returned(&self, running: &mut Running) {
         let waiting = running.ends.iter().filter_map(|(name, state)| {
-            let State::Lost(why) = state else { return None };
-            let own = running.places.own()?;
-            let is_back = match &running.lab.ports.get(name)?.attach {
-                Attach::Interface(device) | Attach::Host { master: Some(device) } => {
-                    own.named(device.as_str()).is_some()
-                }
-                Attach::Netns(_) | Attach::Veth(_) | Attach::Host { master: None } => false,
+            let State::Lost(loss) = state else { return None };
+            let (Attach::Interface(device) | Attach::Host { master: Some(device) }) =
+                &running.lab.ports.get(name)?.attach
+            else {
+                return None;
             };
-            is_back.then(|| (name.clone(), why.clone()))
+            let is_back = running.places.own()?.named(device.as_str()).is_some();
+            (loss.returns && is_back).then(|| (name.clone(), loss.clone()))
         });
-        for (name, why) in waiting.collect::<Vec<_>>() {
+        for (name, loss) in waiting.collect::<Vec<_>>() {
             if self.plug_again(running, name.clone()).await {
                 tracing::info!("port {name} is back: its device is there again");
                 self.take_its_address(running, &name).await;
             } else {
                 // That it is not there yet says less than why it went.
-                running.ends.insert(name, State::Lost(why));
+                running.ends.insert(name, State::Lost(loss));
             }
         }
     }
@@ -329,14 +350,14 @@ impl Engine {
     }
 
     async fn lose(&self, running: &mut Running, name: &Name, why: String) {
-        let port = running.lab.ports.get(name);
-        let remedy = match port.map(|port| &port.attach) {
-            Some(Attach::Interface(_)) => "it is taken up again when it is back",
-            _ => "apply the lab again to make it anew",
+        let loss = Loss::of_device(why, running.lab.ports.get(name));
+        let remedy = match loss.returns {
+            true => "it is taken up again when it is back",
+            false => "apply the lab again to make it anew",
         };
-        tracing::warn!("port {name} is lost: {why}; {remedy}");
+        tracing::warn!("port {name} is lost: {}; {remedy}", loss.why);
         self.unplug(running, slice::from_ref(name)).await;
-        running.ends.insert(name.clone(), State::Lost(why));
+        running.ends.insert(name.clone(), State::Lost(loss));
     }
 
     async fn converge(
@@ -414,7 +435,8 @@ impl Engine {
         }
         for (port, error) in self.plane.attach(devices) {
             let Some(name) = running.ids.port_name(port).cloned() else { continue };
-            let lost = State::Lost(format!("it cannot be watched: {error}"));
+            let why = format!("it cannot be watched: {error}");
+            let lost = State::Lost(Loss::of_device(why, running.lab.ports.get(&name)));
             tracing::warn!("port {name} is lost: it cannot be watched: {error}");
             if let Some(State::Up(end)) = running.ends.insert(name.clone(), lost) {
                 end.remove().await;

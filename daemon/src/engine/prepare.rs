@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::slice;
 
 use super::cable::{CableError, FarEnd};
-use super::{Engine, EngineError, Running, State};
+use super::{Engine, EngineError, Loss, Running, State};
 use crate::dataplane::{self, Queue};
 use labfile::machine::Drift;
 use labfile::plan::{Device, Plan};
@@ -27,7 +27,7 @@ struct Undo {
     mended: Vec<(Name, Drift)>,
     unplugged: Vec<Name>,
     /// Ports whose device could not be made, and why they were lost before if they were.
-    lost: Vec<(Name, Option<String>)>,
+    lost: Vec<(Name, Option<Loss>)>,
 }
 
 fn failed(port: &Name, error: CableError) -> EngineError {
@@ -50,7 +50,7 @@ impl Engine {
             self.discard(running, prepared).await;
             for (name, before) in lost {
                 match before {
-                    Some(why) => drop(running.ends.insert(name, State::Lost(why))),
+                    Some(loss) => drop(running.ends.insert(name, State::Lost(loss))),
                     None => drop(running.ends.remove(&name)),
                 }
             }
@@ -118,13 +118,13 @@ impl Engine {
             }
             let made = self.make(running, port, self.queues(lab)).await;
             // A port that was lost and that nobody changed may stay lost: other changes do not wait for it.
-            if let (Err(error), Some(State::Lost(why))) = (&made, running.ends.get_mut(name))
+            if let (Err(error), Some(State::Lost(loss))) = (&made, running.ends.get_mut(name))
                 && running.lab.ports.get(name) == Some(port)
             {
-                let error = error.to_string();
-                if *why != error {
+                let now = Loss::of_making(error, port);
+                if *loss != now {
                     tracing::warn!("port {name} stays lost: {error}");
-                    *why = error;
+                    *loss = now;
                 }
                 continue;
             }
@@ -137,9 +137,9 @@ impl Engine {
                 }
                 Err(error) => {
                     tracing::warn!("port {name} is lost: {error}");
-                    let lost = State::Lost(error.to_string());
+                    let lost = State::Lost(Loss::of_making(&error, port));
                     let before = match running.ends.insert(name.clone(), lost) {
-                        Some(State::Lost(why)) => Some(why),
+                        Some(State::Lost(loss)) => Some(loss),
                         Some(State::Up(_)) | None => None,
                     };
                     undo.lost.push((name.clone(), before));
@@ -160,11 +160,12 @@ impl Engine {
                     None => State::Up(end),
                     Some((_, error)) => {
                         end.remove().await;
-                        State::Lost(format!("it cannot be watched: {error}"))
+                        let why = format!("it cannot be watched: {error}");
+                        State::Lost(Loss::of_device(why, Some(&port)))
                     }
                 }
             }
-            Err(error) => State::Lost(error.to_string()),
+            Err(error) => State::Lost(Loss::of_making(&error, &port)),
         };
         let is_up = matches!(state, State::Up(_));
         running.ends.insert(name, state);
