@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use compare::CompareError;
 use control::message::LostPort;
+use daemon::log::LogError;
 use daemon::run::RunError;
-use daemon::run::log::LogError;
 use labfile::ConfigError;
 use offline::replay::ReplayError;
 

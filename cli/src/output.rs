@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Result, bail};
 use control::message::Changes;
-use daemon::run::log;
+use daemon::log;
 use labfile::printable;
 use serde::Serialize;
 

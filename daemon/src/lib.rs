@@ -17,6 +17,7 @@ pub mod engine;
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::expect_used)]
 pub mod fuzz;
+pub mod log;
 mod panics;
 pub mod record;
 pub mod run;

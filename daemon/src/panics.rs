@@ -16,7 +16,7 @@ use std::thread;
 
 use tokio::sync::watch;
 
-use crate::run::log;
+use crate::log;
 
 /// What panicked, where, and with which words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -26,12 +26,12 @@ use control::message::{Changes, HowToApply};
 use crate::api;
 use crate::dataplane::{Dataplane, Threads};
 use crate::engine::{Engine, EngineError};
+use crate::log;
 use crate::panics::{self, Panicked, Panics, caught};
 use labfile::printable;
 use labfile::{self, ConfigError, Lab, LabSpec};
 
 mod file;
-pub mod log;
 mod monitor;
 mod socket;
 mod stop;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use client::Client;
 use control::message::HowToApply;
-use daemon::run::{self, RunOptions, log};
+use daemon::log;
+use daemon::run::{self, RunOptions};
 use demo::{self, DemoOptions, Tables};
 use labfile::printable;
 
