@@ -74,7 +74,7 @@ impl Switch {
         let key = Key::new(hop.interface, hop.next);
         if let Some(flow) = flow
             && self.nat.cached_hop(flow).and_then(|hop| self.cached(now, origin, hop)).is_none()
-            && let Some(adjacency) = self.adjacency(now, origin.interface, key)
+            && let Some(adjacency) = self.adjacency(origin.interface, key)
         {
             let hop = self.adjacencies.keep(key, adjacency);
             self.nat.cache_hop(flow, hop);
@@ -83,8 +83,8 @@ impl Switch {
     }
 
     /// How packets reach a neighbour; nothing while that is not known for sure.
-    fn adjacency(&self, now: Instant, arrival: InterfaceId, key: Key) -> Option<Adjacency> {
-        let (to, until) = self.router.neighbors.trusted(now, key)?;
+    fn adjacency(&self, arrival: InterfaceId, key: Key) -> Option<Adjacency> {
+        let (to, until) = self.router.neighbors.trusted(key)?;
         let own = self.router.interfaces.get(key.interface())?;
         let mut basis = Basis { until, neighbors: self.router.neighbors.version, station: None };
         let (id, vlan) = match own.link {

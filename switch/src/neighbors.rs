@@ -203,12 +203,12 @@ impl Neighbors {
         self.table.get(&key).map(|neighbor| neighbor.mac).filter(|mac| mac.is_station())
     }
 
-    /// The neighbour's MAC address while nobody needs asking for it, and how long that holds.
-    pub(crate) fn trusted(&self, now: Instant, key: Key) -> Option<(Mac, Instant)> {
+    /// The MAC address of a neighbour that nobody needs asking for, and until when that holds.
+    pub(crate) fn trusted(&self, key: Key) -> Option<(Mac, Instant)> {
         let Neighbor { mac, state, at, .. } = *self.table.get(&key)?;
         match state {
             NeighborState::Static | NeighborState::Probe => Some((mac, Instant::MAX)),
-            NeighborState::Reachable if now < at => Some((mac, at)),
+            NeighborState::Reachable => Some((mac, at)),
             _ => None,
         }
     }
