@@ -94,8 +94,8 @@ impl Links {
         let (mut flows, mut previous) = (Vec::new(), NONE);
         for flow in self.iter(queue) {
             let link = self.0.get(flow as usize).filter(|link| link.previous == previous);
-            let is_sound = link.is_some() && self.has(flow) && flows.len() < self.0.len();
-            ensure(is_sound, "a queue is out of order")?;
+            // One that came before is not met again: what stands before it is another by then.
+            ensure(link.is_some(), "a queue is out of order")?;
             flows.push(flow);
             previous = flow;
         }
@@ -152,5 +152,18 @@ mod tests {
         links.0[1].next = 0;
         assert!(links.check(queue).is_err());
         assert!(Links::new().check(queue).is_err(), "nor one that leads nowhere");
+    }
+
+    #[test]
+    fn a_chain_that_cannot_be_walked_back_is_refused() {
+        let mut links = Links::new();
+        let mut queue = Queue::EMPTY;
+        (0..3).for_each(|flow| links.append(&mut queue, flow));
+        assert_eq!(links.check(queue).unwrap(), [0, 1, 2]);
+        for (flow, previous) in [(0, 2), (1, NONE), (1, 1), (2, 0), (2, 2)] {
+            let mut links = links.clone();
+            links.0[flow].previous = previous;
+            assert!(links.check(queue).is_err(), "{previous} before {flow}");
+        }
     }
 }
