@@ -348,3 +348,43 @@ impl Table {
 const fn direction(entry: u32) -> Direction {
     if entry.is_multiple_of(2) { Direction::Original } else { Direction::Reply }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+    use core::ptr;
+
+    use packet::{InterfaceId, Protocol};
+
+    use super::*;
+    use crate::eviction::{Account, Accounts};
+    use crate::flow::FlowOrigin;
+
+    #[test]
+    fn a_table_with_room_set_aside_moves_no_flow() {
+        let (mut table, mut accounts, hashes) = (Table::new(), Accounts::new(), Hashes::new(1));
+        table.reserve(1000);
+        let inside = InterfaceId::new(0);
+        let path = Path { ingress: inside, owner: None, egress: InterfaceId::new(1) };
+        let mut places = Vec::new();
+        for source_port in 0..1000 {
+            let tuple = Tuple {
+                source: Ipv4Addr::new(192, 168, 0, 2),
+                destination: Ipv4Addr::new(203, 0, 113, 9),
+                source_port,
+                destination_port: 80,
+                protocol: Protocol::UDP,
+                kind: 0,
+            };
+            let groups = accounts.charge(&hashes, Account::new(&tuple, None), None);
+            let holdings =
+                Holdings { source_mapping: None, destination_mapping: None, groups, path };
+            let flow = Flow::new(tuple, tuple.inverse(), None, FlowOrigin::Masquerade);
+            table.insert(Instant::ZERO, &hashes, flow, holdings);
+            let (flow, holdings) = table.held(0).unwrap();
+            places.push((ptr::from_ref(flow), ptr::from_ref(holdings)));
+        }
+        places.dedup();
+        assert_eq!(places.len(), 1);
+    }
+}

@@ -268,6 +268,21 @@ mod tests {
     }
 
     #[test]
+    fn an_icmp_message_is_a_query_an_error_or_neither_by_its_type() {
+        let read = |kind| Transport::parse(Protocol::ICMP, &[kind, 7, 0, 0, 0x12, 0x34, 0, 1]);
+        for kind in 0..=40 {
+            let identifier = 0x1234;
+            let expected = match kind {
+                8 | 13 | 15 | 17 => Transport::Query { identifier, reply: false, kind },
+                0 | 14 | 16 | 18 => Transport::Query { identifier, reply: true, kind },
+                3 | 4 | 5 | 11 | 12 => Transport::Error { kind, code: 7 },
+                _ => Transport::OtherIcmp { kind },
+            };
+            assert_eq!(read(kind), Some(expected));
+        }
+    }
+
+    #[test]
     fn a_tcp_header_length_under_20_is_impossible() {
         for words in 0..5u8 {
             let mut bytes = [0; 60];

@@ -184,3 +184,26 @@ pub(crate) struct Copies {
 
 /// Notices kept between two drains; more tell nothing new.
 const MAX_NOTICES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_for_many_ports_waits_once_until_it_is_handed_over() {
+        let mut out = Outbox::new(1);
+        assert!(out.is_empty());
+        let copies = out.copies();
+        for number in 0..3 {
+            out.copy_all(PortId::new(number), &Role::Underlay, None);
+        }
+        let frame = out.pool.take();
+        out.send(copies, frame).unwrap();
+        assert_eq!((out.is_empty(), out.len(), out.waiting_copies()), (false, 1, 3));
+        let mut ports = Vec::new();
+        out.drain(|_, copies| ports.extend(copies.iter().map(|copy| copy.port.number())));
+        assert_eq!(ports, [0, 1, 2]);
+        assert_eq!((out.is_empty(), out.len(), out.waiting_copies()), (true, 0, 0));
+        assert_eq!(out.pool.len(), 1);
+    }
+}

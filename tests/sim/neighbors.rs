@@ -6,9 +6,9 @@ use lab::wire::{announcement, arp_reply, arp_request, frame};
 use lab::{Lab, Packet, Port};
 use packet::arp::Arp;
 use packet::{DropReason, Mac};
-use switch::change::BridgeSettings;
+use switch::change::{BridgeSettings, InterfaceSettings};
 use switch::view::NeighborState;
-use switch::{Change, ChangeError, Notice};
+use switch::{Change, ChangeError, Notice, Outbox};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -366,6 +366,35 @@ fn a_table_full_of_bound_neighbours_refuses_the_new() {
     assert_eq!(lab.try_change(full), Err(ChangeError::Full));
 }
 
+#[test]
+fn bound_neighbours_that_an_interface_no_longer_reaches_leave_their_room_to_others() {
+    let mut lab = two_subnets();
+    let (inside, far) = (lab.interface_id("br0"), lab.interface_id("mute"));
+    let (reachable, stale) = (30 * SECOND, 600 * SECOND);
+    let pin = |interface, address: &str| {
+        Change::PinNeighbor(interface, address.parse().unwrap(), crate::common::stranger(7))
+    };
+    lab.change(Change::FlushNeighbors);
+    lab.change(Change::SetNeighborLimits { capacity: 3, reachable, stale });
+    for (interface, address) in
+        [(inside, "192.168.0.8"), (inside, "192.168.0.9"), (far, "10.0.0.7")]
+    {
+        lab.change(pin(interface, address));
+    }
+    let moved = InterfaceSettings {
+        addresses: vec!["10.1.0.1/24".parse().unwrap()],
+        ..lab.interface_settings("mute")
+    };
+    let mut set = vec![Change::SetInterface(far, moved), pin(far, "10.1.0.7")];
+    let apply = |set: &Vec<Change>| {
+        let (mut switch, mut out) = (lab.switch().clone(), Outbox::new(1));
+        switch.apply_all(lab.now(), set.clone(), &mut out).map(|()| switch.neighbors().len())
+    };
+    assert_eq!(apply(&set), Ok(3));
+    set.push(pin(far, "10.1.0.8"));
+    assert_eq!(apply(&set), Err(ChangeError::Full));
+}
+
 /// Another station says that 10.0.0.9 is its own, to the router alone or to everybody.
 fn claim(lab: &mut Lab, mac: Mac, how: &str) {
     let own = lab.router_mac("mute");
@@ -490,7 +519,9 @@ fn an_announced_station_is_known_at_once_to_everybody_on_its_segment() {
     let (new, port) = (lab.mac("new"), lab.port_id("new"));
     assert!(lab.neighbor("br0", "192.168.0.2").unwrap().1 != Some(new));
     let here = vec!["192.168.0.2".parse().unwrap()];
+    let spoken = lab.switch().totals().spoken;
     lab.change(Change::AnnounceStation(port, new, here.clone()));
+    assert_eq!(lab.switch().totals().spoken, spoken + 1);
     let heard = lab.take("blue").remove(0);
     assert_eq!(heard.arp(), Some(announcement(new, "192.168.0.2")), "the guests hear it");
     assert!(lab.take("new").is_empty(), "the station does not");

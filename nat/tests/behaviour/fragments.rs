@@ -155,6 +155,13 @@ fn df_and_ce_of_any_fragment_are_the_wholes() {
     let (packet, _) = here.whole(1, at(&like, 0, &like.payload()[..24], true, &[]));
     assert!(packet.ip().dont_fragment());
     assert_eq!(packet.ip().traffic_class(), 0b11);
+    // RFC 3168 section 5.3: no mark for a transport that has not asked for marks.
+    like.frame_mut().bytes_mut()[15] = 0;
+    let mut second = at(&like, 24, &like.payload()[24..], false, &[]);
+    second.frame_mut().bytes_mut()[15] = 0b11;
+    here.hold(2, second);
+    let (packet, _) = here.whole(2, at(&like, 0, &like.payload()[..24], true, &[]));
+    assert_eq!(packet.ip().traffic_class(), 0);
 }
 
 #[test]

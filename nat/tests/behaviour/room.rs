@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use packet::{DropReason, Instant, Ipv4, PortId, Protocol};
-use tapswitch_nat::{Limits, Masquerade, PortRange};
+use tapswitch_nat::{Limits, Mapping, Masquerade, PortRange};
 
 use crate::common::*;
 use crate::publish::web;
@@ -76,6 +76,20 @@ fn a_range_of_ports_that_ended_connections_hold_serves_the_next() {
     }
     router.pass(s(30), tcp((BLUE, 5), (OTHER, 80), SYN)).sent();
     assert_eq!(router.nat.stats().flows, 2);
+}
+
+/// NC12.
+#[test]
+fn a_server_is_reached_though_ended_connections_to_it_hold_every_port() {
+    let mapping = Mapping::AddressAndPortDependent;
+    let ports = PortRange::new(40_000, 40_001);
+    let mut router = Router::with(vec![Masquerade { mapping, ports, ..inside_rule() }], vec![]);
+    for port in 1..=5 {
+        let sent = router.pass(s(1), tcp((RED, port), (OTHER, 80), SYN)).sent();
+        router.pass(s(1), tcp((OTHER, 80), ends(&sent).0, RST | ACK)).sent();
+    }
+    let stats = router.nat.stats();
+    assert_eq!((stats.flows, stats.created, stats.evicted), (2, 5, 3));
 }
 
 /// NC13.

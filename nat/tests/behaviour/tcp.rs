@@ -43,15 +43,15 @@ fn a_closed_connection_lives_on_in_time_wait_for_240_seconds() {
     router.nat.expire(s(240));
     router.pass(s(250), tcp(CLIENT, SERVER, FIN | ACK)).sent();
     assert_eq!(state(&router, 250), Some(("FIN_WAIT", 240)));
-    router.pass(s(250), tcp(SERVER, OUTSIDE, ACK)).sent();
-    assert_eq!(state(&router, 250), Some(("CLOSE_WAIT", 240)));
-    router.pass(s(250), tcp(SERVER, OUTSIDE, FIN | ACK)).sent();
-    assert_eq!(state(&router, 250), Some(("LAST_ACK", 240)));
-    router.pass(s(250), tcp(CLIENT, SERVER, ACK)).sent();
-    assert_eq!(state(&router, 250), Some(("TIME_WAIT", 240)));
-    router.nat.expire(s(489));
+    router.pass(s(251), tcp(SERVER, OUTSIDE, ACK)).sent();
+    assert_eq!(state(&router, 251), Some(("CLOSE_WAIT", 240)));
+    router.pass(s(252), tcp(SERVER, OUTSIDE, FIN | ACK)).sent();
+    assert_eq!(state(&router, 252), Some(("LAST_ACK", 240)));
+    router.pass(s(253), tcp(CLIENT, SERVER, ACK)).sent();
+    assert_eq!(state(&router, 253), Some(("TIME_WAIT", 240)));
+    router.nat.expire(s(492));
     assert_eq!(router.nat.stats().flows, 1);
-    router.nat.expire(s(490));
+    router.nat.expire(s(493));
     assert_eq!(router.nat.stats().flows, 0, "the wheel was told of the earlier deadline");
 }
 
