@@ -107,7 +107,7 @@ impl Run {
         let each = usize::from(size.get());
         let may_go_on =
             !run.full && run.kind != SegmentKind::Udp && run.payload.is_multiple_of(each);
-        may_go_on.then_some(Self { size, pieces: run.payload / each, verified: true, ..run })
+        may_go_on.then_some(Self { size, pieces: run.payload / each, ..run })
     }
 
     /// Whether the super-frame `next`, of segments of the same size, continues the run whose bytes so far are `whole`.
