@@ -267,10 +267,21 @@ mod tests {
             assert_eq!(index.find(hash(probe), |n| n == probe), Some(probe));
         }
         assert_eq!(doublings, 14);
-        index.settle();
-        index.settle();
-        index.settle();
         assert_eq!((index.slots.len, index.old.slots.len()), (50_000, 0));
+    }
+
+    #[test]
+    fn an_index_that_has_just_grown_settles_without_further_entries() {
+        let mut index = Index::new();
+        let mut numbers = 0..;
+        while index.old.len < 1000 {
+            let number = numbers.next().unwrap();
+            index.insert(mix(u64::from(number)), number);
+        }
+        let entries = index.len();
+        index.settle();
+        assert!(index.old.slots.is_empty());
+        assert_eq!(index.slots.len, entries);
     }
 
     #[test]

@@ -384,3 +384,20 @@ impl fmt::Debug for Nat {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bit_of_the_seed_decides_what_is_drawn() {
+        let seed = 0x0123_4567_89ab_cdef;
+        let first = Nat::new(seed).draw();
+        assert_eq!(Nat::new(seed).draw(), first);
+        for bit in 0..64 {
+            assert_ne!(Nat::new(seed ^ 1 << bit).draw(), first, "bit {bit}");
+        }
+        let mut nat = Nat::new(seed);
+        assert_ne!(nat.draw(), nat.draw());
+    }
+}

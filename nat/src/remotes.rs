@@ -82,3 +82,22 @@ impl Remotes {
 fn hash(hashes: &Hashes, mapping: MappingId, address: Ipv4Addr) -> u64 {
     hashes.of((u64::from(mapping.bits()), u64::from(u32::from(address))))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn pairs_of_neighbouring_mappings_and_addresses_have_different_hashes() {
+        let hashes = Hashes::new(1);
+        let of = |mapping, address| {
+            let mapping = MappingId::from_bits(mapping).unwrap();
+            hash(&hashes, mapping, Ipv4Addr::from_bits(address))
+        };
+        let pairs = (1..=32).flat_map(|mapping| (0..32).map(move |address| (mapping, address)));
+        let hashes: BTreeSet<u64> = pairs.map(|(mapping, address)| of(mapping, address)).collect();
+        assert_eq!(hashes.len(), 32 * 32);
+    }
+}

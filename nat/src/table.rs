@@ -360,31 +360,54 @@ mod tests {
     use crate::eviction::{Account, Accounts};
     use crate::flow::FlowOrigin;
 
+    /// Adds a flow from this port.
+    fn add(table: &mut Table, accounts: &mut Accounts, hashes: &Hashes, source_port: u16) -> u32 {
+        let tuple = Tuple {
+            source: Ipv4Addr::new(192, 168, 0, 2),
+            destination: Ipv4Addr::new(203, 0, 113, 9),
+            source_port,
+            destination_port: 80,
+            protocol: Protocol::UDP,
+            kind: 0,
+        };
+        let inside = InterfaceId::new(0);
+        let path = Path { ingress: inside, owner: None, egress: InterfaceId::new(1) };
+        let groups = accounts.charge(hashes, Account::new(&tuple, None), None);
+        let holdings = Holdings { source_mapping: None, destination_mapping: None, groups, path };
+        let flow = Flow::new(tuple, tuple.inverse(), None, FlowOrigin::Masquerade);
+        table.insert(Instant::ZERO, hashes, flow, holdings)
+    }
+
     #[test]
     fn a_table_with_room_set_aside_moves_no_flow() {
         let (mut table, mut accounts, hashes) = (Table::new(), Accounts::new(), Hashes::new(1));
         table.reserve(1000);
-        let inside = InterfaceId::new(0);
-        let path = Path { ingress: inside, owner: None, egress: InterfaceId::new(1) };
         let mut places = Vec::new();
         for source_port in 0..1000 {
-            let tuple = Tuple {
-                source: Ipv4Addr::new(192, 168, 0, 2),
-                destination: Ipv4Addr::new(203, 0, 113, 9),
-                source_port,
-                destination_port: 80,
-                protocol: Protocol::UDP,
-                kind: 0,
-            };
-            let groups = accounts.charge(&hashes, Account::new(&tuple, None), None);
-            let holdings =
-                Holdings { source_mapping: None, destination_mapping: None, groups, path };
-            let flow = Flow::new(tuple, tuple.inverse(), None, FlowOrigin::Masquerade);
-            table.insert(Instant::ZERO, &hashes, flow, holdings);
+            add(&mut table, &mut accounts, &hashes, source_port);
             let (flow, holdings) = table.held(0).unwrap();
             places.push((ptr::from_ref(flow), ptr::from_ref(holdings)));
         }
         places.dedup();
         assert_eq!(places.len(), 1);
+    }
+
+    #[test]
+    fn each_direction_of_a_flow_has_a_cached_hop_of_its_own_until_the_flow_ends() {
+        let (mut table, mut accounts, hashes) = (Table::new(), Accounts::new(), Hashes::new(1));
+        let number = add(&mut table, &mut accounts, &hashes, 1);
+        let id = table.id(number).unwrap();
+        let (there, back) = (Direction::Original, Direction::Reply);
+        let hops = |table: &Table| [there, back].map(|direction| table.cached_hop(id, direction));
+        assert_eq!(hops(&table), [Some(CachedHop::default()); 2]);
+        table.cache_hop(id, there, CachedHop(7));
+        table.cache_hop(id, back, CachedHop(8));
+        assert_eq!(hops(&table), [Some(CachedHop(7)), Some(CachedHop(8))]);
+        table.remove(&hashes, id).unwrap();
+        assert_eq!(add(&mut table, &mut accounts, &hashes, 2), number);
+        assert_eq!(hops(&table), [None; 2], "another flow in its place");
+        table.cache_hop(id, there, CachedHop(9));
+        let next = table.id(number).unwrap();
+        assert_eq!(table.cached_hop(next, there), Some(CachedHop::default()));
     }
 }

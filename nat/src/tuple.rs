@@ -164,4 +164,14 @@ mod tests {
             assert_eq!(tuple.inverse().inverse(), tuple);
         }
     }
+
+    #[test]
+    fn each_query_and_its_reply_answer_each_other() {
+        for (query, reply) in [(8, 0), (13, 14), (15, 16), (17, 18)] {
+            assert_eq!(answer(Protocol::ICMP, query), reply);
+            assert_eq!(answer(Protocol::ICMP, reply), query);
+            assert_eq!(answer(Protocol::UDP, query), query);
+        }
+        assert_eq!(answer(Protocol::ICMP, 3), 3);
+    }
 }

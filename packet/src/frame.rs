@@ -367,8 +367,10 @@ mod tests {
     fn bytes_are_appended_while_the_buffer_lasts() {
         let mut frame = Frame::in_buffer(vec![0; HEADROOM + 5].into_boxed_slice());
         assert!(frame.append(&[1, 2, 3]));
+        assert_eq!(frame.room(), 2);
         assert!(!frame.append(&[4, 5, 6]));
         assert!(frame.append(&[4, 5]));
+        assert_eq!(frame.room(), 0);
         assert_eq!(frame.bytes(), [1, 2, 3, 4, 5]);
         frame.narrow(1..4);
         assert_eq!(frame.bytes(), [2, 3, 4]);

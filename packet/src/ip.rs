@@ -463,6 +463,7 @@ mod tests {
     fn options_end_where_a_length_is_impossible() {
         let list = |bytes: &'static [u8]| Options(bytes).collect::<Vec<_>>();
         assert_eq!(list(&[1, 7, 3, 9, 1, 0, 7, 3, 9]), [&[1][..], &[7, 3, 9], &[1]]);
+        assert_eq!(list(&[1, 0, 2, 9]), [&[1]], "the end has no length");
         for broken in [&[1, 7][..], &[1, 7, 1, 1], &[1, 7, 0, 1], &[1, 7, 4, 1]] {
             assert_eq!(Options(broken).count(), 1, "{broken:?}");
         }

@@ -100,3 +100,67 @@ impl Adjacencies {
         CachedHop(u64::from(self.epoch) << 32 | u64::from(number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use packet::PortId;
+
+    use super::*;
+    use crate::seeds::unkeyed;
+
+    const NEAR: InterfaceId = InterfaceId::new(1);
+    const ARRIVAL: InterfaceId = InterfaceId::new(2);
+
+    fn key(last: u8) -> Key {
+        Key::new(NEAR, Ipv4Addr::new(10, 0, 0, last))
+    }
+
+    /// By way of this port, for as long as the 30th second has not come.
+    fn adjacency(port: u32, arrival: InterfaceId) -> Adjacency {
+        Adjacency {
+            to: Mac([2; 6]),
+            from: Mac([4; 6]),
+            egress: Some(Egress::port(PortId::new(port), None)),
+            mtu: 1500,
+            arrival,
+            basis: Basis { until: Instant::from_secs(30), neighbors: 0, station: None },
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_as_long_as_its_basis_holds() {
+        let (mut kept, bridges) = (Adjacencies::new(), Bridges::default());
+        let mut neighbors = Neighbors::new(unkeyed());
+        let other = InterfaceId::new(3);
+        let hops = [(1, ARRIVAL), (2, ARRIVAL), (1, other)];
+        let hops = [0, 1, 2].map(|port| {
+            let (last, arrival) = hops[port];
+            (kept.keep(key(last), adjacency(port as u32, arrival)), port as u32, arrival)
+        });
+        let found = |kept: &Adjacencies, hop, now, arrival, neighbors: &Neighbors| {
+            let found = kept.find(hop, now, arrival, neighbors, &bridges)?;
+            found.egress.map(|egress| egress.port.number())
+        };
+        let (soon, last) = (Instant::from_secs(1), Instant::from_nanos(29_999_999_999));
+        for (hop, port, arrival) in hops {
+            assert_eq!(found(&kept, hop, soon, arrival, &neighbors), Some(port));
+            assert_eq!(found(&kept, hop, last, arrival, &neighbors), Some(port));
+            assert_eq!(found(&kept, hop, Instant::from_secs(30), arrival, &neighbors), None);
+            assert_eq!(found(&kept, hop, soon, NEAR, &neighbors), None, "comes in elsewhere");
+        }
+        let (hop, ..) = hops[0];
+        assert_eq!(kept.keep(key(1), adjacency(7, ARRIVAL)), hop, "one place for one neighbour");
+        assert_eq!(found(&kept, hop, soon, ARRIVAL, &neighbors), Some(7));
+        assert_eq!(found(&kept, CachedHop::default(), soon, ARRIVAL, &neighbors), None);
+        neighbors.version += 1;
+        assert_eq!(found(&kept, hop, soon, ARRIVAL, &neighbors), None, "another table");
+        neighbors.version -= 1;
+        kept.begin_epoch();
+        assert_eq!(found(&kept, hop, soon, ARRIVAL, &neighbors), None, "of another epoch");
+        let again = kept.keep(key(1), adjacency(8, ARRIVAL));
+        assert_eq!(found(&kept, again, soon, ARRIVAL, &neighbors), Some(8));
+        assert_eq!(found(&kept, hop, soon, ARRIVAL, &neighbors), None);
+    }
+}

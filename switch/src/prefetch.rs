@@ -83,3 +83,40 @@ impl Switch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use packet::{BridgeId, Frame, Instant, Mac, PortId, VlanId};
+
+    use super::*;
+    use crate::bridge::BridgeSettings;
+    use crate::change::Change;
+    use crate::outbox::Outbox;
+    use crate::port::{Membership, PortSettings, Role};
+    use crate::station::Location;
+    use crate::vlan::{PriorityTags, VlanMode};
+
+    #[test]
+    fn a_frames_stations_are_read_where_their_look_up_begins() {
+        let (bridge, port) = (BridgeId::new(0), PortId::new(1));
+        let vlan = VlanId::new(10).unwrap();
+        let (vlans, priority_tags) = (VlanMode::Access(vlan), PriorityTags::Never);
+        let member = Membership { bridge, vlans, priority_tags, isolated: false };
+        let role = Role::Bridged(member);
+        let (mut switch, mut out) = (Switch::new(1), Outbox::new(1));
+        for change in [
+            Change::SetBridge(bridge, BridgeSettings::default()),
+            Change::SetPort(port, PortSettings { role, mtu: 1500, guard: None }),
+        ] {
+            switch.apply(Instant::ZERO, change, &mut out).unwrap();
+        }
+        let (to, from) = (Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]));
+        let fdb = &mut switch.bridges.get_mut(bridge).unwrap().fdb;
+        fdb.learn(Instant::ZERO, from, vlan, Location::Port(port)).unwrap();
+        let frame = Frame::copied_from(&[&to.0[..], &from.0, &[0; 48]].concat());
+        let (fdb, hashes) = switch.station_hashes(&Event::Frame { port, frame }).unwrap();
+        assert_eq!(hashes, [to, from].map(|mac| fdb.hash(mac, vlan)));
+        assert_eq!(hashes.map(|hash| fdb.touch(hash) != 0), [false, true]);
+        assert!(switch.station_hashes(&Event::Timeout).is_none());
+    }
+}

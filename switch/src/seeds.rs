@@ -29,3 +29,23 @@ impl Seeds {
 pub(crate) fn unkeyed() -> RandomState {
     RandomState::with_seeds(0, 0, 0, 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first numbers of the generator's published implementation (Vigna, splitmix64.c) from this seed.
+    #[test]
+    fn seeds_are_those_of_splitmix64() {
+        let mut seeds = Seeds::new(1_234_567);
+        for expected in [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ] {
+            assert_eq!(seeds.next(), expected);
+        }
+    }
+}

@@ -6,7 +6,7 @@ use lab::rng::Rng;
 use lab::{Lab, Rebirth};
 use packet::{Frame, Instant};
 use proptest::prelude::*;
-use switch::{Event, Outbox, Switch};
+use switch::{Change, Event, Outbox, Switch};
 
 use crate::conservation::{self, PORTS};
 use crate::tunnel_chaos;
@@ -90,4 +90,14 @@ fn a_lived_in_town_has_all_tables_filled() {
     assert!(switch.neighbors().len() > 3 && !switch.drops().is_empty());
     let bytes = bytes_of(switch);
     assert!((1000..100_000).contains(&bytes.len()), "{} bytes", bytes.len());
+}
+
+/// The neighbours' limits among them, which are other than they are by default.
+#[test]
+fn a_switch_made_from_bytes_is_written_as_the_same_bytes() {
+    let mut lab = lived_in(3, 150);
+    let (reachable, stale) = (Duration::from_secs(7), Duration::from_secs(11));
+    lab.change(Change::SetNeighborLimits { capacity: 40, reachable, stale });
+    let bytes = bytes_of(lab.switch());
+    assert_eq!(bytes_of(&postcard::from_bytes(&bytes).unwrap()), bytes);
 }

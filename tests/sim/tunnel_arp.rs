@@ -9,7 +9,7 @@ use packet::arp::{Arp, Operation};
 use packet::{Mac, VlanId};
 use switch::Change;
 
-use crate::common::{FAR, far_hello, sent_to, stranger, tunnelled, tunnelled_with};
+use crate::common::{FAR, FARTHER, far_hello, sent_to, stranger, tunnelled, tunnelled_with};
 
 const OWN: &str = "192.168.0.2";
 const BEYOND: &str = "192.168.0.9";
@@ -211,10 +211,26 @@ fn what_is_remembered_is_bounded() {
     assert_eq!(sent_to(&mut lab).len(), 2, "the last one found no room");
     let bridge = lab.bridge_id("br0");
     lab.change(Change::DeleteStation(bridge, VlanId::UNTAGGED, stranger(2)));
-    lab.run_for(Duration::from_secs(1));
-    from_far(&mut lab, Mac::BROADCAST, &announcement(stranger(3), "192.168.0.44"));
-    ask(&mut lab, "192.168.0.44");
-    assert_eq!(sent_to(&mut lab), [], "who is forgotten makes room");
+    for (wait, asked) in [(999, 2), (2, 0)] {
+        lab.run_for(Duration::from_millis(wait));
+        from_far(&mut lab, Mac::BROADCAST, &announcement(stranger(3), "192.168.0.44"));
+        ask(&mut lab, "192.168.0.44");
+        assert_eq!(sent_to(&mut lab).len(), asked, "who is forgotten makes room once a second");
+    }
+}
+
+/// Where nobody asks for suppression no memory is spent.
+#[test]
+fn nothing_is_remembered_before_a_tunnel_asks_for_suppression() {
+    let mut lab = tunnelled();
+    from_far(&mut lab, Mac::BROADCAST, &announcement(stranger(1), BEYOND));
+    lab.tunnel("vx0", &Tunnel::on("br0", 42).to(FAR).to(FARTHER).suppressing_arp());
+    lab.datagrams();
+    ask(&mut lab, BEYOND);
+    assert_eq!(sent_to(&mut lab).len(), 2, "both far ends are asked");
+    from_far(&mut lab, Mac::BROADCAST, &announcement(stranger(1), BEYOND));
+    ask(&mut lab, BEYOND);
+    assert_eq!(sent_to(&mut lab), []);
 }
 
 /// Nobody is told of whom he cannot reach.

@@ -205,6 +205,32 @@ mod tests {
         assert_eq!(silent(&tunnels), [far(42, 2)]);
     }
 
+    #[test]
+    fn tunnels_that_no_change_can_make_are_found() {
+        let tunnel = PortId::new(1);
+        let sound = Tunnels {
+            known: vec![(far(42, 1), tunnel), (far(42, 2), tunnel)],
+            ..Tunnels::default()
+        };
+        assert_eq!(sound.check(), Ok(()));
+        let known = vec![(far(42, 2), tunnel), (far(42, 1), tunnel)];
+        assert!(Tunnels { known, ..sound.clone() }.check().is_err(), "not in order");
+        for (last, is_sound) in [(2, true), (3, false)] {
+            let silent = BTreeSet::from([far(42, last)]);
+            assert_eq!(Tunnels { silent, ..sound.clone() }.check().is_ok(), is_sound, "{last}");
+        }
+        for (count, is_sound) in [((1 << 63) - 1, true), (1 << 63, false)] {
+            let more = Tunnels { more_unknown: count, ..sound.clone() };
+            let unknown = BTreeMap::from([(far(7, 1), (DropReason::UnknownVni, count))]);
+            let one = Tunnels { unknown, ..sound.clone() };
+            assert_eq!(
+                (more.check().is_ok(), one.check().is_ok()),
+                (is_sound, is_sound),
+                "{count}"
+            );
+        }
+    }
+
     /// VX12.
     #[test]
     fn strangers_are_counted_by_vni_and_address_within_bounds() {

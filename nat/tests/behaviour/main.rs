@@ -12,5 +12,6 @@ mod masquerade;
 mod model;
 mod publish;
 mod room;
+mod steps;
 mod tcp;
 mod view;

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::common::*;
+use crate::publish::web;
 use packet::{DropReason, Protocol};
-use tapswitch_nat::{Lifetimes, Limits, Mapping, Masquerade, PortRange, Rules};
+use tapswitch_nat::{Lifetimes, Limits, Mapping, Masquerade, PortRange, Publish, Rules};
 
 #[test]
 fn a_reply_comes_back_to_the_host_that_asked() {
@@ -341,6 +342,54 @@ fn forgetting_an_address_ends_what_stood_under_it() {
     }
     assert_eq!(router.nat.stats().flows, 1);
     assert_eq!(router.nat.stats().flushed, 1);
+}
+
+#[test]
+fn forgetting_an_address_leaves_what_is_published_under_another() {
+    let mut router = Router::with(vec![inside_rule()], vec![web(Protocol::UDP)]);
+    router.pass(s(1), udp((REMOTE, 5), (EXTERNAL, 8080))).sent();
+    router.pass(s(1), udp((RED, 4000), (REMOTE, 53))).sent();
+    for (address, flows) in [(OTHER, 2), (REMOTE, 2), (RED, 2), (EXTERNAL, 0)] {
+        router.nat.forget_address(address);
+        router.nat.sweep();
+        assert_eq!(router.nat.stats().flows, flows, "{address}");
+    }
+}
+
+#[test]
+fn an_address_that_is_forgotten_and_comes_back_has_no_ports_that_rest() {
+    let mut router = Router::new();
+    for forget in [false, true] {
+        router.map(s(1), (RED, 4000), (REMOTE, 53));
+        router.nat.flush(0..u32::MAX, |_| false);
+        if forget {
+            router.nat.forget_address(EXTERNAL);
+            router.nat.sweep();
+        }
+        let port = router.map(s(1), (BLUE, 4000), (REMOTE, 53));
+        assert_eq!(port == 4000, forget, "{port}");
+        router.nat.flush(0..u32::MAX, |_| false);
+    }
+}
+
+/// NC12.
+#[test]
+fn a_port_that_is_published_while_it_rests_goes_to_nobody_else() {
+    let ports = PortRange::new(40_000, 40_000);
+    let rule = Masquerade { ports, parity: false, ..inside_rule() };
+    let mut router = Router::with(vec![rule.clone()], vec![]);
+    let (near, far) = ((RED, 5), (REMOTE, 80));
+    let sent = router.pass(s(1), udp(near, far)).sent();
+    assert_eq!(ends(&sent).0, (EXTERNAL, 40_000));
+    router.nat.expire(s(400));
+    let stats = router.nat.stats();
+    assert_eq!((stats.flows, stats.mappings), (0, 0), "the port rests");
+    let publish = vec![Publish { port: 40_000, ..web(Protocol::UDP) }];
+    router.nat.set_rules(Rules { masquerade: vec![rule], publish });
+    for host in [BLUE, RED] {
+        let reason = router.pass(s(401), udp((host, 5), far)).refused();
+        assert_eq!(reason, DropReason::NatNoPort);
+    }
 }
 
 #[test]

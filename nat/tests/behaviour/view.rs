@@ -3,6 +3,7 @@
 use packet::Protocol;
 
 use crate::common::*;
+use crate::publish::web;
 
 #[test]
 fn lines_are_those_of_conntrack() {
@@ -45,6 +46,23 @@ fn counters_count_packets_and_bytes_each_way() {
     assert_eq!((flow.original.packets, flow.original.bytes), (3, 99));
     assert_eq!((flow.reply.packets, flow.reply.bytes), (1, 33));
     assert!(flow.is_src_nat && !flow.is_dst_nat);
+}
+
+#[test]
+fn a_flow_says_which_of_its_ends_is_translated() {
+    let mut router = Router::with(vec![inside_rule()], vec![web(Protocol::UDP)]);
+    // Two queries with one identifier: the second's is translated, which is its source's alone.
+    for packet in [
+        query(RED, REMOTE, 8, 77),
+        query(BLUE, REMOTE, 8, 77),
+        udp((RED, 4000), (REMOTE, 53)),
+        udp((REMOTE, 5), (EXTERNAL, 8080)),
+    ] {
+        router.pass(s(1), packet).sent();
+    }
+    let flows = router.nat.flows(s(1));
+    let translated: Vec<_> = flows.map(|flow| (flow.is_src_nat, flow.is_dst_nat)).collect();
+    assert_eq!(translated, [(true, false), (true, false), (true, false), (false, true)]);
 }
 
 #[test]

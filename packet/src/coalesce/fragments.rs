@@ -156,6 +156,7 @@ fn finish(whole: &mut [u8], pseudo: u16) {
 mod tests {
     use super::*;
     use crate::fragment::fragment;
+    use crate::frame::HEADROOM;
     use crate::ipv4::Ipv4;
     use crate::segment::{complete_checksum, segment, segment_ip_len};
     use proptest::prelude::*;
@@ -263,5 +264,48 @@ mod tests {
         let mut padded = parts().remove(2);
         assert!(padded.append(&[0; 9]));
         assert!(fragments.push(padded).is_err());
+    }
+
+    #[test]
+    fn what_the_first_ones_buffer_has_no_room_for_stays_apart() {
+        let mut pool = Pool::new(8);
+        for (spare, fits) in [(0, false), (2499, false), (2500, true)] {
+            let mut parts = cut(datagram(20 + 1480 + 2500, &mut pool), 1500, &mut pool);
+            let mut room = Frame::in_buffer(vec![0; HEADROOM + 1514 + spare].into_boxed_slice());
+            assert!(room.append(parts[0].bytes()));
+            parts[0] = room;
+            let sent: Vec<_> = parts.iter().map(|part| part.bytes().to_vec()).collect();
+            let mut fragments = Fragments::default();
+            for part in parts {
+                fragments.push(part).unwrap();
+            }
+            assert_eq!(fragments.join(&mut pool).is_some(), fits, "{spare} bytes of room");
+            let left: Vec<_> = fragments.drain().map(|part| part.bytes().to_vec()).collect();
+            assert_eq!(left, if fits { vec![] } else { sent });
+        }
+    }
+
+    /// A first fragment, cut to `len` bytes of payload, at this offset, and whether more come.
+    fn resized(mut part: Frame, len: usize, offset: u16, more: bool) -> Frame {
+        part.truncate(TRANSPORT + len);
+        let header = &mut part.bytes_mut()[ETHERNET..TRANSPORT];
+        header[2..4].copy_from_slice(&((V4_HEADER + len) as u16).to_be_bytes());
+        let field = (offset / 8) | if more { MORE_FRAGMENTS } else { 0 };
+        header[6..8].copy_from_slice(&field.to_be_bytes());
+        header[10..12].fill(0);
+        let sum = checksum::of(header);
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+        part
+    }
+
+    #[test]
+    fn a_fragment_that_nobody_cuts_is_not_taken() {
+        let first = || cut(datagram(4000, &mut Pool::new(8)), 1500, &mut Pool::new(8)).remove(0);
+        let mut fragments = Fragments::default();
+        assert!(fragments.push(resized(first(), 1003, 0, true)).is_err(), "not of whole words");
+        assert!(fragments.push(resized(first(), 0, 0, true)).is_err(), "an empty first one");
+        assert!(!fragments.push(resized(first(), 1000, 0, true)).unwrap());
+        assert!(fragments.push(resized(first(), 0, 1000, false)).is_err(), "an empty last one");
+        assert!(fragments.push(resized(first(), 999, 1000, false)).unwrap());
     }
 }

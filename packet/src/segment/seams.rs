@@ -62,3 +62,45 @@ impl Seams {
         header[10..12].copy_from_slice(&sum.to_be_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: Span = Span { start: 34, offset: 6 };
+
+    /// An Ethernet frame of so many bytes of IP, with this protocol and fragment field.
+    fn frame(total: u16, protocol: u8, field: u16) -> Vec<u8> {
+        let mut bytes = vec![0; 14 + usize::from(total)];
+        bytes[12..14].copy_from_slice(&[8, 0]);
+        bytes[14] = 0x45;
+        bytes[16..18].copy_from_slice(&total.to_be_bytes());
+        bytes[20..22].copy_from_slice(&field.to_be_bytes());
+        bytes[23] = protocol;
+        bytes
+    }
+
+    fn pieces(bytes: &[u8], size: u16, span: Span) -> Option<usize> {
+        Seams::of(bytes, NonZeroU16::new(size)?, span).map(|seams| seams.pieces())
+    }
+
+    #[test]
+    fn only_a_plain_udp_datagram_that_ends_with_the_frame_has_seams() {
+        let plain = frame(3000, 17, 0x4000);
+        assert_eq!(pieces(&plain, 1480, SPAN), Some(3));
+        assert_eq!(pieces(&plain, 1484, SPAN), None, "not of whole words");
+        for span in
+            [Span { start: 33, ..SPAN }, Span { start: 54, ..SPAN }, Span { offset: 16, ..SPAN }]
+        {
+            assert_eq!(pieces(&plain, 1480, span), None, "{span:?}");
+        }
+        assert_eq!(pieces(&frame(3000, 6, 0), 1480, SPAN), None, "TCP");
+        assert_eq!(pieces(&frame(3000, 17, MORE_FRAGMENTS), 1480, SPAN), None, "a fragment");
+        assert_eq!(pieces(&[&plain[..], &[0]].concat(), 1480, SPAN), None, "padded");
+        assert_eq!(pieces(&frame(27, 17, 0), 8, SPAN), None, "no UDP header");
+        assert_eq!(pieces(&frame(20_000, 17, 0), 8, SPAN), None, "too many");
+        let mut options = plain;
+        options[14] = 0x46;
+        assert_eq!(pieces(&options, 1480, SPAN), None, "options");
+    }
+}

@@ -218,6 +218,30 @@ fn numbered_gre_is_not_cut() {
     assert_eq!(inner_offload(&frame), Some(InnerOffload::Checksum));
 }
 
+/// OF3.
+#[test]
+fn a_checksum_that_lies_beyond_the_tunnel_packet_is_not_completed() {
+    let tunnel = Tunnel { carrier: Carrier::Ip, ipv6: false, summed: false, id: 1 };
+    let whole = carrying(&[tunnel], &sample().partial(), 0);
+    assert_eq!(inner_offload(&whole), Some(InnerOffload::Checksum));
+    // Headers alone, then with as many bytes behind them as the checksum needs.
+    let span = whole.offload().span().unwrap();
+    let start = usize::from(span.start);
+    for (ip, total) in [(14, start - 14), (34, start - 34)] {
+        let mut frame = whole.clone();
+        frame.bytes_mut()[ip + 2..ip + 4].copy_from_slice(&(total as u16).to_be_bytes());
+        assert_eq!(inner_offload(&frame), None, "packets that end elsewhere");
+    }
+    let mut empty = whole.clone();
+    for (ip, total) in [(14, start - 14), (34, start - 34)] {
+        empty.bytes_mut()[ip + 2..ip + 4].copy_from_slice(&(total as u16).to_be_bytes());
+    }
+    assert_eq!(inner_offload(&empty), None, "the checksum is padding");
+    let mut cut = whole;
+    cut.truncate(cut.len() - 1);
+    assert_eq!(inner_offload(&cut), None, "the frame ends within the packets");
+}
+
 #[test]
 fn a_super_frame_in_a_tunnel_is_not_resized() {
     let tunnel = Tunnel { carrier: Carrier::Vxlan, ipv6: false, summed: false, id: 1 };

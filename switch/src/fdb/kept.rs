@@ -97,3 +97,25 @@ impl Fdb {
         ensure(all.into_iter().all(is_count), "a count of stations is out of range")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_without_room_for_what_can_still_happen_are_not_read() {
+        let check = |counts| {
+            Fdb { counts, ..Fdb::new(unkeyed(), 4, Duration::from_secs(300)) }
+                .check_counts()
+                .is_ok()
+        };
+        for (count, is_sound) in [((1 << 63) - 1, true), (1 << 63, false)] {
+            let none = FdbCounts::default();
+            assert_eq!(check(FdbCounts { learned: count, ..none }), is_sound);
+            assert_eq!(check(FdbCounts { expired: count, ..none }), is_sound);
+            assert_eq!(check(FdbCounts { evicted: count, ..none }), is_sound);
+            assert_eq!(check(FdbCounts { moved: count, ..none }), is_sound);
+            assert_eq!(check(FdbCounts { refused: count, ..none }), is_sound);
+        }
+    }
+}

@@ -212,3 +212,18 @@ proptest! {
         }
     }
 }
+
+/// BR5.
+#[test]
+fn who_is_bound_may_speak_from_its_own_place_where_nothing_is_learned() {
+    let mut fdb = fdb(10);
+    let (here, elsewhere) = (Location::Port(P1), Location::Port(P2));
+    fdb.pin(Instant::ZERO, mac(1), V0, here, Origin::Static);
+    fdb.pin(Instant::ZERO, mac(2), V0, Location::Router(InterfaceId::new(0)), Origin::Own);
+    assert_eq!(fdb.allow(mac(1), V0, here), Ok(()));
+    assert_eq!(fdb.allow(mac(1), V0, elsewhere), Err(DropReason::SourceIsStatic));
+    assert_eq!(fdb.allow(mac(1), VlanId::MAX, elsewhere), Ok(()));
+    assert_eq!(fdb.allow(mac(2), V0, here), Err(DropReason::SourceIsOurs));
+    assert_eq!(fdb.allow(mac(3), V0, here), Ok(()));
+    assert_eq!((fdb.counts.refused, fdb.len()), (1, 0), "and nothing is learned");
+}
