@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use os::{blocking, clock, underlay};
 use packet::DropReason;
 
-use super::devices;
 use super::tunnels::inner_mtus;
+use super::warnings;
 use super::{Engine, Running, State};
 use control::explain::{Question, Story};
 use control::message::Show;
@@ -218,6 +218,6 @@ fn ports_of(running: &Running) -> Vec<PortView> {
 /// What the lab asks for and cannot have, a sentence each.
 fn warnings_of(running: &Running) -> Vec<String> {
     let mut warnings = running.lab.mtu_warnings(&inner_mtus(&running.lab));
-    warnings.extend(devices::warnings(running));
+    warnings.extend(warnings::of_devices(running));
     warnings
 }

@@ -48,7 +48,7 @@ impl Engine {
             else {
                 return None;
             };
-            let is_back = running.places.own()?.named(device.as_str()).is_some();
+            let is_back = running.places.own_table()?.named(device.as_str()).is_some();
             (loss.returns && is_back).then(|| (name.clone(), loss.clone()))
         });
         for (name, loss) in waiting.collect::<Vec<_>>() {

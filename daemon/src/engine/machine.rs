@@ -22,7 +22,7 @@ use labfile::{Attach, Lab, Name, Port};
 
 /// The devices of one namespace, as they were when it was last read.
 #[derive(Debug)]
-pub(super) struct View {
+pub(super) struct DeviceTable {
     links: Arc<Links>,
     watch: Watch,
     /// Whether default routes are read too. In the daemon's own namespace they are nobody's business.
@@ -35,11 +35,11 @@ pub(super) struct View {
     moved: BTreeSet<u32>,
 }
 
-impl View {
+impl DeviceTable {
     /// Begins to watch a namespace, and reads it.
     pub(super) async fn open(netns: &Netns, has_routes: bool) -> Result<Self, CableError> {
         let watch = Watch::open(netns, has_routes)?;
-        let mut view = Self {
+        let mut table = Self {
             links: Arc::new(places::open(netns).await?),
             watch,
             has_routes,
@@ -49,8 +49,8 @@ impl View {
             default_route: None,
             moved: BTreeSet::new(),
         };
-        view.refresh().await?;
-        Ok(view)
+        table.refresh().await?;
+        Ok(table)
     }
 
     /// Netlink in it.
@@ -106,25 +106,25 @@ impl View {
 }
 
 /// What became of a port's device.
-enum Fate {
-    There(DeviceState),
+enum Presence {
+    Here(DeviceState),
     Deleted,
     Moved,
 }
 
 impl Places {
-    fn fate(&self, port: &Port, end: &FarEnd) -> Option<Fate> {
-        let view = self.view(&end.netns)?;
-        let gone = |view: &View, index| match view.moved.contains(&index) {
-            true => Fate::Moved,
-            false => Fate::Deleted,
+    fn presence(&self, port: &Port, end: &FarEnd) -> Option<Presence> {
+        let table = self.table(&end.netns)?;
+        let gone = |table: &DeviceTable, index| match table.moved.contains(&index) {
+            true => Presence::Moved,
+            false => Presence::Deleted,
         };
-        let Some(link) = view.devices.get(&end.index) else {
-            return Some(gone(view, end.index));
+        let Some(link) = table.devices.get(&end.index) else {
+            return Some(gone(table, end.index));
         };
         let near = match end.near {
             Some((_, index)) => {
-                let own = self.own()?;
+                let own = self.own_table()?;
                 match own.devices.get(&index) {
                     Some(near) => Some(near),
                     None => return Some(gone(own, index)),
@@ -136,15 +136,15 @@ impl Places {
             Some(near) if link.mtu == u32::from(port.mtu) => near.mtu,
             _ => link.mtu,
         };
-        let master = link.master.and_then(|index| view.devices.get(&index));
-        let gateway = view.default_route.filter(|(_, index)| *index == end.index);
-        Some(Fate::There(DeviceState {
+        let master = link.master.and_then(|index| table.devices.get(&index));
+        let gateway = table.default_route.filter(|(_, index)| *index == end.index);
+        Some(Presence::Here(DeviceState {
             name: link.name.clone(),
             up: link.up && near.is_none_or(|near| near.up),
             mac: link.mac,
             mtu,
             super_frame: link.super_frame,
-            address: view.addresses.get(&end.index).cloned().unwrap_or_default(),
+            address: table.addresses.get(&end.index).cloned().unwrap_or_default(),
             gateway: gateway.map(|(gateway, _)| gateway),
             master: master.map(|master| master.name.clone()),
         }))
@@ -157,9 +157,9 @@ impl Running {
         let (State::Up(end), port) = (self.ends.get(name)?, self.lab.ports.get(name)?) else {
             return None;
         };
-        match self.places.fate(port, end)? {
-            Fate::There(state) => Some(self.with_shared_gateway(port, end, state)),
-            Fate::Deleted | Fate::Moved => None,
+        match self.places.presence(port, end)? {
+            Presence::Here(state) => Some(self.with_shared_gateway(port, end, state)),
+            Presence::Deleted | Presence::Moved => None,
         }
     }
 
@@ -170,7 +170,7 @@ impl Running {
         end: &FarEnd,
         mut state: DeviceState,
     ) -> DeviceState {
-        let default = self.places.view(&end.netns).and_then(View::default_route);
+        let default = self.places.table(&end.netns).and_then(DeviceTable::default_route);
         if let Some((gateway, index)) = default
             && port.gateway.is_some()
             && state.gateway.is_none()
@@ -223,15 +223,15 @@ impl Engine {
                 gone.push((name.clone(), format!("{} vanished", end.netns)));
                 continue;
             }
-            match running.places.fate(port, end) {
-                Some(Fate::Deleted) => {
+            match running.places.presence(port, end) {
+                Some(Presence::Deleted) => {
                     gone.push((name.clone(), format!("device {device} was deleted")));
                 }
-                Some(Fate::Moved) => {
+                Some(Presence::Moved) => {
                     let why = format!("device {device} was moved to another namespace");
                     gone.push((name.clone(), why));
                 }
-                Some(Fate::There(_)) | None => {}
+                Some(Presence::Here(_)) | None => {}
             }
         }
         for (name, why) in gone {
@@ -244,7 +244,7 @@ impl Engine {
     /// Enslaves ports again whose `master` was made anew.
     async fn join_masters(&self, running: &mut Running) {
         let Running { ends, lab, places, .. } = running;
-        let Some(own) = places.own() else { return };
+        let Some(own) = places.own_table() else { return };
         for (name, state) in ends.iter_mut() {
             let (State::Up(end), Some(port)) = (state, lab.ports.get(name)) else { continue };
             let Attach::Host { master: Some(master) } = &port.attach else { continue };

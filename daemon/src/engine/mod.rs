@@ -28,7 +28,6 @@ use offline::listing::notices;
 
 mod cable;
 mod converge;
-mod devices;
 mod error;
 mod flows;
 mod listings;
@@ -41,6 +40,7 @@ mod prepare;
 mod renumber;
 mod tables;
 pub(crate) mod tunnels;
+mod warnings;
 
 pub use cable::CableError;
 use cable::FarEnd;

@@ -20,7 +20,7 @@ use os::links::Links;
 use os::netns::{self, Inhabitants, Netns, NetnsError, Place};
 
 use super::cable::CableError;
-use super::machine::View;
+use super::machine::DeviceTable;
 use labfile::{self, Attach, Name, Port};
 
 /// A namespace that was made here.
@@ -35,8 +35,8 @@ struct Made {
 #[derive(Debug, Default)]
 pub(super) struct Places {
     entered: BTreeMap<u64, Entered>,
-    views: BTreeMap<u64, View>,
-    /// The daemon's own, which stays in view once any port was there.
+    tables: BTreeMap<u64, DeviceTable>,
+    /// The daemon's own, whose table is kept once any port was there.
     own: Option<u64>,
 }
 
@@ -91,7 +91,7 @@ impl Places {
         }
     }
 
-    /// Netlink in the daemon's own namespace, which is in view from now on.
+    /// Netlink in the daemon's own namespace, whose table is kept from now on.
     pub(super) async fn look_at_own(&mut self) -> Result<Arc<Links>, CableError> {
         let own = Netns::open(&Place::Current)?;
         self.own = Some(own.inode());
@@ -99,41 +99,41 @@ impl Places {
     }
 
     async fn look_at(&mut self, netns: &Netns, has_routes: bool) -> Result<Arc<Links>, CableError> {
-        if let Some(view) = self.views.get(&netns.inode())
-            && view.shows(has_routes)
+        if let Some(table) = self.tables.get(&netns.inode())
+            && table.shows(has_routes)
         {
-            return Ok(Arc::clone(view.links()));
+            return Ok(Arc::clone(table.links()));
         }
-        let view = View::open(netns, has_routes).await?;
-        let links = Arc::clone(view.links());
-        self.views.insert(netns.inode(), view);
+        let table = DeviceTable::open(netns, has_routes).await?;
+        let links = Arc::clone(table.links());
+        self.tables.insert(netns.inode(), table);
         Ok(links)
     }
 
     /// What is seen in a namespace in use.
-    pub(super) fn view(&self, netns: &Netns) -> Option<&View> {
-        self.views.get(&netns.inode())
+    pub(super) fn table(&self, netns: &Netns) -> Option<&DeviceTable> {
+        self.tables.get(&netns.inode())
     }
 
     /// What is seen in the daemon's own namespace.
-    pub(super) fn own(&self) -> Option<&View> {
-        self.views.get(&self.own?)
+    pub(super) fn own_table(&self) -> Option<&DeviceTable> {
+        self.tables.get(&self.own?)
     }
 
     /// Something has changed in a namespace, and in the daemon's own: the kernel is about to say so.
     pub(super) fn distrust(&mut self, netns: &Netns) {
         let places = [Some(netns.inode()), self.own];
         for place in places.into_iter().flatten() {
-            if let Some(view) = self.views.get_mut(&place) {
-                view.distrust();
+            if let Some(table) = self.tables.get_mut(&place) {
+                table.distrust();
             }
         }
     }
 
     /// Looks again where something has changed.
     pub(super) async fn refresh(&mut self) {
-        for view in self.views.values_mut() {
-            if let Err(error) = view.refresh().await {
+        for table in self.tables.values_mut() {
+            if let Err(error) = table.refresh().await {
                 // What was seen last stands until the next look.
                 tracing::debug!("{error}");
             }
@@ -176,7 +176,7 @@ impl Places {
         for entered in empty {
             let inode = entered.netns.inode();
             if self.own != Some(inode) {
-                self.views.remove(&inode);
+                self.tables.remove(&inode);
             }
             entered.put_back(&inhabitants).await;
         }
@@ -193,10 +193,11 @@ impl Places {
         let in_netns = attach.netns().is_some();
         let links = self.look_at(netns, in_netns).await?;
         let default_route = links.default_route().await?;
-        let view = self.view(netns);
-        let lo = view.and_then(|view| view.named("lo"));
+        let table = self.table(netns);
+        let lo = table.and_then(|table| table.named("lo"));
         let loopback_was_down = in_netns && lo.is_some_and(|lo| !lo.up);
-        let devices = || view.into_iter().flat_map(View::devices).map(|link| link.index).collect();
+        let devices =
+            || table.into_iter().flat_map(DeviceTable::devices).map(|link| link.index).collect();
         let made = made.map(|name| Made { name, devices: devices() });
         let (netns, ports) = (netns.clone(), BTreeSet::new());
         Ok(Entered { netns, ports, made, loopback_was_down, default_route })

@@ -105,7 +105,7 @@ impl Engine {
         let own = running.places.look_at_own().await;
         own.map_err(|error| EngineError::Port { port: first, error })?;
         for port in found {
-            let link = running.places.own().and_then(|own| own.named(port.device.as_str()));
+            let link = running.places.own_table().and_then(|own| own.named(port.device.as_str()));
             if let Some(link) = link {
                 port.mtu = u16::try_from(link.mtu).unwrap_or(MAX_MTU).min(MAX_MTU);
             }

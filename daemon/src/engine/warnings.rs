@@ -7,7 +7,7 @@ use labfile::machine::differs;
 use labfile::{Attach, Lab, Name, Port, Tunnel};
 
 /// A sentence for each port whose device is not what is asked of it.
-pub(super) fn warnings(running: &Running) -> Vec<String> {
+pub(super) fn of_devices(running: &Running) -> Vec<String> {
     let narrow = narrowest(&running.lab);
     let mut warnings = Vec::new();
     for (name, port) in &running.lab.ports {
