@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::binary;
 use crate::daemon::Daemon;
 use crate::host::{Host, play};
-use crate::process::locate;
+use crate::process::{Finished, locate};
 use crate::underlay::has_ip;
 use crate::wait::{self, PATIENCE};
 use crate::world::{World, world};
@@ -149,13 +149,23 @@ impl Port {
             }
             7 if self.kind == Kind::Enslaved => format!("link set dev {device} nomaster"),
             7 => format!("address add 10.200.0.{}/24 dev {device}", 1 + rng.below(200)),
+            8 if self.kind == Kind::Veth => {
+                let near = format!("ts-{}", self.name);
+                run_ip(world, &world.here(), &format!("link set dev {near} netns elsewhere"));
+                return format!("{near} moved");
+            }
             _ => format!("link set dev {device} txqueuelen 10"),
         };
         // It may refuse, as where a name is taken.
-        let mut ip = Command::new(locate("ip").expect("asked for ahead of the test"));
-        world.start_on(&host, ip.args(words.split(' '))).finish(PATIENCE);
+        run_ip(world, &host, &words);
         words
     }
+}
+
+/// `ip` on a host, where it knows the names of this machine's namespaces.
+fn run_ip(world: &World, host: &Host, words: &str) -> Finished {
+    let mut ip = Command::new(locate("ip").expect("asked for ahead of the test"));
+    world.start_on(host, ip.args(words.split(' '))).finish(PATIENCE)
 }
 
 fn lab(ports: &[Port]) -> String {
@@ -275,14 +285,46 @@ fn a_device_that_is_moved_away_is_a_lost_port_that_says_so() {
     }
     let daemon = Daemon::with(&world, LAB);
     let elsewhere = Host::new("elsewhere", world.run(|| Netns::create("elsewhere")).unwrap());
-    let (red, mut ip) = (world.host("red"), Command::new(locate("ip").unwrap()));
-    let moved = world.start_on(&red, ip.args(["link", "set", "eth0", "netns", "elsewhere"]));
-    moved.finish(PATIENCE).ok();
+    let red = world.host("red");
+    run_ip(&world, &red, "link set eth0 netns elsewhere").ok();
     let state = row(&world, "red")["state"].clone();
     assert_eq!(state, "lost: device eth0 was moved to another namespace");
     assert_eq!(daemon.apply(LAB), "+ port red again, which was lost\n");
     red.ping("10.0.0.1");
     assert_eq!(elsewhere.links().len(), 1, "it is gone from there");
+    // Of a veth pair the near end may be the one.
+    let lab = LAB.replace("netns", "link = \"veth\"\nnetns");
+    daemon.apply(&lab);
+    run_ip(&world, &world.here(), "link set ts-red netns elsewhere").ok();
+    let state = row(&world, "red")["state"].clone();
+    assert_eq!(state, "lost: device ts-red was moved to another namespace");
+    assert_eq!(daemon.apply(&lab), "+ port red again, which was lost\n");
+    red.ping("10.0.0.1");
+    assert_eq!(elsewhere.links().len(), 1, "the other end took it along");
+}
+
+#[test]
+fn what_cannot_be_mended_is_one_sentence_and_the_machine_is_as_it_was_found() {
+    let Some(world) = world() else { return };
+    if !has_ip() {
+        return;
+    }
+    let blue = "[port.blue]\nbridge = \"br0\"\nnetns = \"blue\"\naddress = \"10.0.0.3/24\"\n";
+    let lab = [LAB, blue].concat();
+    let daemon = Daemon::with(&world, &lab);
+    let (red, blue) = (world.host("red"), world.host("blue"));
+    blue.ip("link set dev eth0 mtu 1300");
+    blue.ip("address flush dev eth0");
+    red.ip("link set dev eth0 name eth9");
+    red.ip("link add eth0 type veth peer name far");
+    let before = (red.state(), blue.state());
+    let said = world.tapswitch_on(&["apply"], &world.file(&lab)).sentence();
+    assert!(said.contains("port red: cannot give the name `eth0` to device `eth9`"), "{said}");
+    assert_eq!((red.state(), blue.state()), before);
+    red.delete("eth0");
+    daemon.apply(&lab);
+    assert_eq!(daemon.apply(&lab), "no changes\n");
+    red.ping("10.0.0.3");
 }
 
 #[test]

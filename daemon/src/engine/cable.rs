@@ -361,13 +361,20 @@ impl FarEnd {
         Ok(())
     }
 
-    /// Deletes what does not go with its queues.
+    /// Deletes what does not go with its queues. Where somebody has moved one end of a veth pair away, the other takes it
+    /// along.
     pub(crate) async fn remove(self) {
-        if let Some((links, index)) = self.near
-            && let Err(error) = links.delete(index).await
-            && !error.is_missing_device()
-        {
-            tracing::warn!("a veth pair cannot be deleted: {error}");
+        let Some((near, index)) = self.near else { return };
+        for (links, index) in [(&near, index), (&self.links, self.index)] {
+            match links.exists(index).await {
+                Ok(false) => {}
+                Ok(true) | Err(_) => {
+                    if let Err(error) = links.delete(index).await {
+                        tracing::warn!("a veth pair cannot be deleted: {error}");
+                    }
+                    return;
+                }
+            }
         }
     }
 }

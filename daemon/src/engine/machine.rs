@@ -18,7 +18,7 @@ use super::cable::{CableError, FarEnd};
 use super::places::Places;
 use super::{Engine, Running, State, places};
 use labfile::machine::{DeviceState, Drift, Machine, differs};
-use labfile::{Attach, Lab, Name, Port};
+use labfile::{Attach, Device, Lab, Name, Port};
 
 /// The devices of one namespace, as they were when it was last read.
 #[derive(Debug)]
@@ -78,6 +78,14 @@ impl DeviceTable {
         self.default_route
     }
 
+    /// What became of a device that is not here any more.
+    fn gone(&self, device: &Device, index: u32) -> Presence {
+        Presence::Gone(match self.moved.contains(&index) {
+            true => format!("device {device} was moved to another namespace"),
+            false => format!("device {device} was deleted"),
+        })
+    }
+
     /// What was read may be wrong by now.
     pub(super) const fn distrust(&mut self) {
         self.is_stale = true;
@@ -108,26 +116,22 @@ impl DeviceTable {
 /// What became of a port's device.
 enum Presence {
     Here(DeviceState),
-    Deleted,
-    Moved,
+    /// It, or the near end of its pair, is not; why, as a sentence.
+    Gone(String),
 }
 
 impl Places {
     fn presence(&self, port: &Port, end: &FarEnd) -> Option<Presence> {
         let table = self.table(&end.netns)?;
-        let gone = |table: &DeviceTable, index| match table.moved.contains(&index) {
-            true => Presence::Moved,
-            false => Presence::Deleted,
-        };
         let Some(link) = table.devices.get(&end.index) else {
-            return Some(gone(table, end.index));
+            return Some(table.gone(&port.device, end.index));
         };
         let near = match end.near {
             Some((_, index)) => {
                 let own = self.own_table()?;
                 match own.devices.get(&index) {
                     Some(near) => Some(near),
-                    None => return Some(gone(own, index)),
+                    None => return Some(own.gone(&port.near_device()?, index)),
                 }
             }
             None => None,
@@ -159,7 +163,7 @@ impl Running {
         };
         match self.places.presence(port, end)? {
             Presence::Here(state) => Some(self.with_shared_gateway(port, end, state)),
-            Presence::Deleted | Presence::Moved => None,
+            Presence::Gone(_) => None,
         }
     }
 
@@ -218,19 +222,12 @@ impl Engine {
             let (State::Up(end), Some(port)) = (state, running.lab.ports.get(name)) else {
                 continue;
             };
-            let device = &port.device;
             if !end.netns.still_exists() {
                 gone.push((name.clone(), format!("{} vanished", end.netns)));
                 continue;
             }
             match running.places.presence(port, end) {
-                Some(Presence::Deleted) => {
-                    gone.push((name.clone(), format!("device {device} was deleted")));
-                }
-                Some(Presence::Moved) => {
-                    let why = format!("device {device} was moved to another namespace");
-                    gone.push((name.clone(), why));
-                }
+                Some(Presence::Gone(why)) => gone.push((name.clone(), why)),
                 Some(Presence::Here(_)) | None => {}
             }
         }

@@ -25,7 +25,7 @@ impl Links {
         mtu: u32,
         far_mac: Mac,
     ) -> Result<Link, LinkError> {
-        let operation = format!("make the veth pair of `{ours}` and `{far_name}` in {far}");
+        let operation = format!("make the veth pair of `{ours}` and `{far_name}`");
         for name in [ours, far_name] {
             if name.is_empty() || name.contains('%') {
                 return Err(LinkError::bad_name(operation, name, &self.netns.shown));
