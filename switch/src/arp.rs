@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use packet::arp::{Arp, Operation};
-use packet::{Ethernet, Frame, Instant, InterfaceId, Mac, PortId};
+use packet::{Ethernet, Instant, InterfaceId, Mac, PortId};
 
 use crate::interface::{Interface, Link, Origin};
 use crate::neighbors::{Account, Key, Merged, Neighbors};
@@ -13,7 +13,7 @@ use crate::port::Role;
 use crate::station::Location;
 use crate::stats::Fate;
 use crate::switch::Switch;
-use crate::trace::{Heard, Note, Part};
+use crate::trace::{Heard, Note};
 
 /// At most one defence of an address in this time (RFC 5227 section 2.4 c, DEFEND_INTERVAL).
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
@@ -193,18 +193,8 @@ impl Switch {
     fn send_arp(&mut self, interface: InterfaceId, arp: &Arp, to: Mac, out: &mut Outbox) {
         let mut frame = out.pool.take();
         if arp.emit(&mut frame, to) {
-            self.send_own(interface, frame, out);
+            self.context(out).send_own(interface, frame);
         }
-    }
-
-    /// Sends a whole frame of our own on an interface, counted apart from frames that came in.
-    fn send_own(&mut self, interface: InterfaceId, frame: Frame, out: &mut Outbox) {
-        let first = out.len();
-        match self.egress(interface, frame, out) {
-            Ok(_) => self.stats.totals.spoken += 1,
-            Err(dropped) => out.pool.give(dropped.frame),
-        }
-        self.trace.sent(first, out.len(), Part::Spoken);
     }
 
     /// Asks who has an address: everybody, or the station that had it last.

@@ -2,17 +2,12 @@
 
 use nat::Rules;
 use packet::icmp::IcmpError;
-use packet::segment::segment_ip_len;
-use packet::{
-    DropReason, Dropped, EtherType, Ethernet, EthernetHeader, Frame, Instant, InterfaceId, Ip, Mac,
-    PortId,
-};
+use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ip, Mac, PortId};
 
-use crate::bridge::{Decision, Ingress, mtu_len};
 use crate::inside;
 use crate::interface::Link;
 use crate::neighbors::{Account, Due, Key, NeighborView, Resolution};
-use crate::outbox::{Egress, Outbox};
+use crate::outbox::Outbox;
 use crate::pending::Waiting;
 use crate::router::Hop;
 use crate::station::Location;
@@ -47,7 +42,7 @@ impl Switch {
             Resolution::Unreachable => return Err(frame.refuse(DropReason::NoNeighbor)),
             Resolution::Full => return Err(frame.refuse(DropReason::NeighborTableFull)),
         };
-        self.transmit(hop.interface, mac, frame, out)
+        self.context(out).transmit(hop.interface, mac, frame)
     }
 
     /// Lets a packet wait, in a buffer of its own size.
@@ -77,7 +72,7 @@ impl Switch {
             self.trace.note(|| Note::Released { address, packets });
         }
         for Waiting { frame, from } in waiting {
-            match (self.transmit(key.interface(), mac, frame, out), from) {
+            match (self.context(out).transmit(key.interface(), mac, frame), from) {
                 (Ok(fate), Some(_)) => self.stats.release(fate, 1),
                 (Err(dropped), Some(port)) => {
                     self.stats.drop_held(port, dropped.reason, 1);
@@ -165,77 +160,6 @@ impl Switch {
         }
     }
 
-    /// Puts the Ethernet header on and lets the packet leave, in fragments where it is too large (RFC 791 section
-    /// 3.2; step 6 has refused what must not be fragmented).
-    fn transmit(
-        &mut self,
-        interface: InterfaceId,
-        mac: Mac,
-        mut frame: Frame,
-        out: &mut Outbox,
-    ) -> Result<Fate, Dropped> {
-        let Some(own) = self.router.interfaces.get(interface) else {
-            return Err(frame.refuse(DropReason::PortDown));
-        };
-        frame.set_tag(None);
-        Ethernet::emit(&mut frame, mac, own.mac, EtherType::IPV4);
-        let mtu = own.mtu;
-        if segment_ip_len(&frame) <= usize::from(mtu) {
-            return self.egress(interface, frame, out);
-        }
-        self.trace.note(|| Note::Cut { mtu });
-        self.egress_in_fragments(interface, mtu, frame, out)
-    }
-
-    /// Sends a whole frame on the segment of an interface.
-    pub(crate) fn egress(
-        &mut self,
-        interface: InterfaceId,
-        mut frame: Frame,
-        out: &mut Outbox,
-    ) -> Result<Fate, Dropped> {
-        let Some(own) = self.router.interfaces.get(interface) else {
-            return Err(frame.refuse(DropReason::PortDown));
-        };
-        let (bridge, vlan) = match own.link {
-            Link::Vlan { bridge, vlan } => (bridge, vlan),
-            Link::Port(port) => return self.egress_on(port, frame, out),
-        };
-        let Some(bridge) = self.bridges.get(bridge) else {
-            return Err(frame.refuse(DropReason::PortDown));
-        };
-        let ingress = Ingress { vlan, from: None };
-        let header = EthernetHeader::of(frame.bytes());
-        let destination = header.map_or(Mac::BROADCAST, EthernetHeader::destination);
-        match bridge.decide(destination, vlan, None) {
-            Ok(Decision::Forward(to)) => {
-                if let Location::Peer { tunnel, .. } = to {
-                    self.ports.clamp_mss(&mut frame, tunnel);
-                    if let Some(mtu) = self.narrower(tunnel, &frame) {
-                        self.trace.note(|| Note::Cut { mtu });
-                        return self.egress_in_fragments(interface, mtu, frame, out);
-                    }
-                }
-                bridge.forward(&self.ports, ingress, to, frame, out)
-            }
-            Ok(Decision::Flood) => {
-                let flooded = bridge.flood(&self.ports, ingress, frame, &mut self.stats, out);
-                if let Some((_, frame)) = flooded.too_large {
-                    out.pool.give(frame);
-                }
-                flooded.outcome
-            }
-            Ok(Decision::Router(_)) => Err(frame.refuse(DropReason::Reflected)),
-            Err(reason) => Err(frame.refuse(reason)),
-        }
-    }
-
-    /// The MTU of a tunnel that a packet of ours is too large for, where it may be cut.
-    fn narrower(&self, tunnel: PortId, frame: &Frame) -> Option<u16> {
-        let mtu = self.ports.get(tunnel)?.settings.mtu;
-        (mtu_len(frame) > usize::from(mtu) && may_fragment(frame)).then_some(mtu)
-    }
-
     /// Tells the sender of a packet that NAT has passed and that cannot leave, where it should hear of it.
     #[cold]
     pub(crate) fn report_lost(
@@ -245,41 +169,8 @@ impl Switch {
         interface: InterfaceId,
         out: &mut Outbox,
     ) {
-        if let Some(error) = self.error_of(dropped, interface) {
+        if let Some(error) = self.context(out).error_of(dropped, interface) {
             self.send_icmp_error(now, &dropped.frame, None, error, out);
         }
     }
-
-    fn error_of(&self, dropped: &Dropped, interface: InterfaceId) -> Option<IcmpError> {
-        match dropped.reason {
-            DropReason::NoNeighbor => Some(IcmpError::HostUnreachable),
-            DropReason::ExceedsTunnelMtu => {
-                let to = EthernetHeader::of(dropped.frame.bytes())?.destination();
-                let Link::Vlan { bridge, vlan } = self.router.interfaces.get(interface)?.link
-                else {
-                    return None;
-                };
-                let tunnel = self.bridges.get(bridge)?.fdb.find(to, vlan)?.port()?;
-                let mtu = self.ports.get(tunnel)?.settings.mtu;
-                Some(IcmpError::FragmentationNeeded { mtu })
-            }
-            _ => None,
-        }
-    }
-
-    fn egress_on(&mut self, port: PortId, frame: Frame, out: &mut Outbox) -> Result<Fate, Dropped> {
-        let reason = match self.ports.get(port) {
-            Some(state) if state.up && mtu_len(&frame) <= usize::from(state.settings.mtu) => {
-                return Ok(out.send_one(Egress::port(port, None), frame));
-            }
-            Some(state) if state.up => DropReason::ExceedsPortMtu,
-            _ => DropReason::PortDown,
-        };
-        Err(frame.refuse(reason))
-    }
-}
-
-/// Whether a frame holds an IPv4 packet that may be cut.
-fn may_fragment(frame: &Frame) -> bool {
-    matches!(Ip::in_frame(frame.bytes()), Some((_, Ip::V4(ip))) if !ip.dont_fragment())
 }

@@ -1,11 +1,8 @@
-//! Packets in pieces: fragments that are put together on the way in, and packets too large for the segment that they
-//! leave on.
+//! Fragments that are put together on their way in.
 
 use nat::Assembled;
-use packet::fragment::fragment;
 use packet::icmp::IcmpError;
-use packet::segment::{resized, segment};
-use packet::{DropReason, Dropped, Frame, Instant, InterfaceId, Ipv4, Offload};
+use packet::{Dropped, Instant, Ipv4, Offload};
 
 use crate::interface::Origin;
 use crate::outbox::Outbox;
@@ -80,54 +77,5 @@ impl Switch {
             self.send_icmp_error(now, first.frame(), None, IcmpError::ReassemblyTimeExceeded, out);
             out.pool.give(first.into_frame());
         }
-    }
-
-    /// Sends a packet that is larger than `mtu` and may be cut: a TCP super-frame as smaller segments, anything else
-    /// as fragments (RFC 791 section 3.2), in order.
-    pub(crate) fn egress_in_fragments(
-        &mut self,
-        interface: InterfaceId,
-        mtu: u16,
-        mut frame: Frame,
-        out: &mut Outbox,
-    ) -> Result<Fate, Dropped> {
-        if resized(&mut frame, mtu) {
-            return self.egress(interface, frame, out);
-        }
-        let mut whole = Vec::new();
-        segment(frame, &mut out.pool, &mut |datagram| whole.push(datagram))?;
-        let mut outcome = Err(Frame::default().refuse(DropReason::BadFragment));
-        for datagram in whole {
-            match self.egress_datagram(interface, mtu, datagram, out) {
-                Ok(fate) => outcome = Ok(fate),
-                Err(dropped) if outcome.is_err() => outcome = Err(dropped),
-                Err(dropped) => out.pool.give(dropped.frame),
-            }
-        }
-        outcome
-    }
-
-    fn egress_datagram(
-        &mut self,
-        interface: InterfaceId,
-        mtu: u16,
-        datagram: Frame,
-        out: &mut Outbox,
-    ) -> Result<Fate, Dropped> {
-        let packet = Ipv4::in_frame(datagram)?;
-        let mut pieces = core::mem::take(&mut self.fragments);
-        let cut = fragment(packet, mtu, &mut out.pool, &mut |piece| pieces.push(piece));
-        let mut outcome = cut.map(|()| Fate::Sent);
-        for piece in pieces.drain(..) {
-            if let Err(dropped) = self.egress(interface, piece, out) {
-                // One fragment that is lost spoils the packet: it counts as dropped, once.
-                match outcome {
-                    Ok(_) => outcome = Err(dropped),
-                    Err(_) => out.pool.give(dropped.frame),
-                }
-            }
-        }
-        self.fragments = pieces;
-        outcome
     }
 }

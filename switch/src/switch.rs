@@ -8,6 +8,7 @@ use vxlan::Tunnels;
 use crate::adjacency::Adjacencies;
 use crate::arp_snoop::ArpSnoopTable;
 use crate::bridge::Bridges;
+use crate::context::Context;
 use crate::event::{Event, Outer};
 use crate::l2_fast_path::FastPorts;
 use crate::outbox::Outbox;
@@ -45,7 +46,7 @@ pub struct Switch {
     pub(crate) stats: Stats,
     /// Pieces of one packet on their way out; empty between packets.
     #[serde(skip)]
-    pub(crate) fragments: Vec<Frame>,
+    pub(crate) pieces: Vec<Frame>,
     #[serde(skip)]
     pub(crate) trace: Witness,
 }
@@ -70,7 +71,7 @@ impl Switch {
             tunnels: Tunnels::default(),
             arp_snoop: ArpSnoopTable::default(),
             stats: Stats::default(),
-            fragments: Vec::new(),
+            pieces: Vec::new(),
             trace: Witness::default(),
             seeds,
         }
@@ -133,6 +134,20 @@ impl Switch {
             Err(reason) => self.stats.drop(port, reason),
         }
         (port, outcome)
+    }
+
+    /// The parts of the switch that a protocol may see and use.
+    #[inline(always)]
+    pub(crate) fn context<'a>(&'a mut self, out: &'a mut Outbox) -> Context<'a> {
+        Context {
+            ports: &self.ports,
+            bridges: &self.bridges,
+            interfaces: &self.router.interfaces,
+            stats: &mut self.stats,
+            trace: &mut self.trace,
+            pieces: &mut self.pieces,
+            out,
+        }
     }
 
     /// Forgets what only saves time: what it follows from may be another.
