@@ -15,6 +15,9 @@ use crate::stats::Fate;
 use crate::switch::Switch;
 use crate::trace::{Heard, Note};
 
+mod delivery;
+mod suppress;
+
 /// At most one defence of an address in this time (RFC 5227 section 2.4 c, DEFEND_INTERVAL).
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -5,7 +5,7 @@
 //! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
-//! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel` with `suppress` and `arp_snoop`, `arp` and `neighbors` with `pending`, `router`
+//! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel` with `arp_snoop`, `arp` and `neighbors` with `pending`, `router`
 //! with `routes` (and `fib`) and `local`, `l2_fast_path`, `flow_cache` with `adjacency`, and `prefetch` (what only saves time),
 //! [`change`] with `draft` and `apply`, [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` and
 //! `explain` (why a frame became what it became), `timers`, and `snapshot`.
@@ -19,7 +19,6 @@ mod bridge;
 pub mod change;
 mod context;
 mod datapath;
-mod delivery;
 mod draft;
 mod egress;
 pub mod event;
@@ -46,7 +45,6 @@ mod seeds;
 mod snapshot;
 mod station;
 pub mod stats;
-mod suppress;
 mod switch;
 mod tally;
 mod timers;
