@@ -1,6 +1,6 @@
 //! Change sets against the changes one by one: a set comes to the same, and one that is refused leaves no trace.
 
-use packet::{BridgeId, Ipv4Net};
+use packet::{BridgeId, Ipv4Net, Mac};
 use switch::{Change, Outbox, Switch};
 
 use super::bytes::Bytes;
@@ -56,11 +56,17 @@ impl Start<'_> {
         made.all(|made| made.is_ok()).then(|| state(&switch))
     }
 
-    /// Those changes that are not refused where the others of them are made before.
+    /// Those changes that are not refused where the others of them are made before. A station that the set itself
+    /// announces is none to forget in it: a set is held against what is known ahead of it.
     fn accepted(&self, set: &[Change]) -> Vec<Change> {
         let (mut switch, mut out) = (self.switch.clone(), Outbox::new(4));
         let mut made = |change: &&Change| switch.apply(self.now, (*change).clone(), &mut out);
-        set.iter().filter(|change| made(change).is_ok()).cloned().collect()
+        let is_announced = |mac: &Mac| {
+            set.iter().any(|one| matches!(one, Change::AnnounceStation(_, own, _) if own == mac))
+        };
+        let forgets_announced = |change: &&Change| matches!(change, Change::DeleteStation(_, _, mac) if is_announced(mac));
+        let rest = set.iter().filter(|change| !forgets_announced(change));
+        rest.filter(|change| made(change).is_ok()).cloned().collect()
     }
 
     fn is_whole_or_nothing(&self, set: &[Change]) {
