@@ -7,19 +7,24 @@
 use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, BTreeSet};
 
-use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
+use nat::Rules;
+use packet::{BridgeId, DropReason, Frame, Instant, InterfaceId, Ip, Ipv4Net, Mac, PortId, VlanId};
 
+use crate::arp::announcement;
 use crate::bridge::{Bridge, BridgeSettings};
 use crate::change::{Change, ChangeError};
 use crate::draft::{Draft, Prepared};
 use crate::flows::{ALL_FLOWS, FlowFilter};
+use crate::inside;
 use crate::interface::{InterfaceSettings, Link};
 use crate::limiter::Limiter;
 use crate::neighbors::{Key, NeighborView};
 use crate::outbox::Outbox;
+use crate::pending::Waiting;
 use crate::port::{PortSettings, Role, Tunnel};
 use crate::routes::Routes;
 use crate::station::{Location, Origin};
+use crate::stats::Fate;
 use crate::switch::Switch;
 
 impl Switch {
@@ -89,8 +94,8 @@ impl Switch {
         let mut stations = BTreeMap::new();
         let mut neighbors = BTreeMap::new();
         let pins = changes.iter().any(|change| matches!(change, Change::PinNeighbor(..)));
-        let mut pinned = if pins { self.router.neighbors.pinned() } else { BTreeSet::new() };
-        let mut capacity = self.router.neighbors.capacity;
+        let mut pinned = if pins { self.protocols.arp.neighbors.pinned() } else { BTreeSet::new() };
+        let mut capacity = self.protocols.arp.neighbors.capacity;
         for change in changes {
             match change {
                 Change::PinStation(id, vlan, mac, _) => {
@@ -113,7 +118,7 @@ impl Switch {
                 Change::DeleteNeighbor(id, address) => {
                     let key = Key::new(*id, *address);
                     let known = neighbors.insert(key, false);
-                    if !known.unwrap_or_else(|| self.router.neighbors.one(key).is_some()) {
+                    if !known.unwrap_or_else(|| self.protocols.arp.neighbors.one(key).is_some()) {
                         return Err(ChangeError::NoNeighbor(*address));
                     }
                     pinned.remove(&key);
@@ -172,7 +177,7 @@ impl Switch {
             Change::SetLimits(limits) => self.nat.set_limits(limits),
             Change::SetLifetimes(lifetimes) => self.nat.set_lifetimes(lifetimes),
             Change::SetNeighborLimits { capacity, reachable, stale } => {
-                let neighbors = &mut self.router.neighbors;
+                let neighbors = &mut self.protocols.arp.neighbors;
                 neighbors.capacity = capacity;
                 (neighbors.reachable, neighbors.stale) = (reachable, stale);
             }
@@ -201,15 +206,15 @@ impl Switch {
             }
             Change::PinNeighbor(id, address, mac) => {
                 let key = Key::new(id, address);
-                if let Ok(evicted) = self.router.neighbors.pin(key, mac) {
-                    self.end_evicted(evicted);
-                    self.release(now, key, mac, out);
-                }
+                let (protocols, mut ctx) = self.lend(out);
+                protocols.arp.pin(key, mac, &mut ctx);
+                self.send_reports(now, out);
             }
             Change::DeleteNeighbor(id, address) => {
                 let key = Key::new(id, address);
-                self.router.neighbors.remove(key);
-                self.give_up(now, key, out);
+                let (protocols, mut ctx) = self.lend(out);
+                protocols.arp.remove(key, &mut ctx);
+                self.send_reports(now, out);
             }
             Change::FlushNeighbors => {
                 self.forget_neighbors(now, |neighbor| !neighbor.is_static(), out);
@@ -225,8 +230,39 @@ impl Switch {
         forget: impl Fn(&NeighborView) -> bool,
         out: &mut Outbox,
     ) {
-        for key in self.router.neighbors.flush(forget) {
-            self.give_up(now, key, out);
+        let (protocols, mut ctx) = self.lend(out);
+        protocols.arp.forget(forget, &mut ctx);
+        self.send_reports(now, out);
+    }
+
+    /// Forgets the neighbours behind a port, or behind the part of it that is `gone`.
+    pub(crate) fn forget_neighbors_behind(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        gone: impl Fn(Location) -> bool,
+        out: &mut Outbox,
+    ) {
+        let (protocols, mut ctx) = self.lend(out);
+        protocols.arp.forget_behind(port, gone, &mut ctx);
+        self.send_reports(now, out);
+    }
+
+    /// Ends what waits to leave with a source that the rules translate now and did not `before`: it has passed NAT, and
+    /// no rule may come too late for it.
+    fn end_untranslated(&mut self, before: &Rules, out: &mut Outbox) {
+        let (rules, routes) = (self.nat.rules(), &self.router.routes);
+        let leaks = |key: Key, frame: &Frame| {
+            let Some((_, Ip::V4(ip))) = Ip::in_frame(frame.bytes()) else { return false };
+            let ends = (ip.source(), ip.destination());
+            let shows = |rules: &Rules| inside::shows(rules, routes, ends, key.interface());
+            shows(rules) && !shows(before)
+        };
+        for Waiting { frame, from } in self.protocols.arp.pending.remove(leaks) {
+            if let Some(port) = from {
+                self.stats.drop_held(port, DropReason::NatNoFlow, 1);
+            }
+            out.pool.give(frame);
         }
     }
 
@@ -278,7 +314,8 @@ impl Switch {
         }
         self.ports.set(id, settings);
         if !same_segment {
-            self.announce_on(id, out);
+            let (protocols, mut ctx) = self.lend(out);
+            protocols.arp.announce_on(id, &mut ctx);
         }
     }
 
@@ -326,6 +363,25 @@ impl Switch {
         }
     }
 
+    /// Tells everybody on a port's segment, the router too, that the station behind it has an address.
+    fn announce_for(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        mac: Mac,
+        address: Ipv4Addr,
+        out: &mut Outbox,
+    ) {
+        let mut frame = out.pool.take();
+        if !announcement(mac, address).emit(&mut frame, Mac::BROADCAST) {
+            return out.pool.give(frame);
+        }
+        match self.ingress(now, Location::Port(port), frame, out) {
+            Ok(fate) => self.stats.totals.spoken += u64::from(fate == Fate::Sent),
+            Err(unheard) => out.pool.give(unheard.frame),
+        }
+    }
+
     fn set_interface(
         &mut self,
         now: Instant,
@@ -348,13 +404,15 @@ impl Switch {
             bridge.fdb.pin(now, settings.mac, vlan, Location::Router(id), Origin::Own);
         }
         self.router.interfaces.set(id, settings.clone());
+        self.protocols.arp.forget_interface(id);
         laying.step(&mut self.router.routes);
         if old.is_some() {
             let gone = |n: &NeighborView| n.interface == id && !settings.reaches(n.address);
             self.forget_neighbors(now, gone, out);
         }
         if old.as_ref() != Some(&settings) {
-            self.announce(id, out);
+            let (protocols, mut ctx) = self.lend(out);
+            protocols.arp.announce(id, &mut ctx);
         }
     }
 
@@ -372,6 +430,7 @@ impl Switch {
             self.nat.forget_address(net.addr());
         }
         self.router.interfaces.remove(id);
+        self.protocols.arp.forget_interface(id);
         laying.step(&mut self.router.routes);
         // Telling senders may have asked for a neighbour on the interface that goes.
         self.forget_neighbors(now, |neighbor| neighbor.interface == id, out);

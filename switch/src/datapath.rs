@@ -123,7 +123,10 @@ impl Switch {
         let mut heard = false;
         if ethernet.ethertype() == EtherType::ARP && !reserved {
             self.trace.enter(Step::Listen);
-            match self.snoop_arp(now, &ethernet, segment, from, out) {
+            let (protocols, mut ctx) = self.lend(out);
+            let listened = protocols.arp.input_bridged(now, &ethernet, segment, from, &mut ctx);
+            self.send_reports(now, out);
+            match listened {
                 Some(ours) => heard = ours,
                 None => return Ok(self.consume(ethernet.into_frame(), out)),
             }
@@ -190,9 +193,11 @@ impl Switch {
             // 3 listen, on a routed port; on a bridge the ARP was heard on the way here.
             EtherType::ARP => {
                 self.trace.enter(Step::Listen);
-                match self.ports.is_member(origin.port)
-                    || self.arp_input(now, &ethernet, origin, out)
-                {
+                let (protocols, mut ctx) = self.lend(out);
+                let heard = ctx.ports.is_member(origin.port)
+                    || protocols.arp.input(now, &ethernet, origin, &mut ctx);
+                self.send_reports(now, out);
+                match heard {
                     true => Ok(self.consume(ethernet.into_frame(), out)),
                     false => Err(ethernet.refuse(DropReason::BadArp)),
                 }
@@ -288,7 +293,8 @@ impl Switch {
         let mut packet = translated.into_packet();
         packet.decrement_ttl();
         let frame = packet.into_frame();
-        match self.deliver(now, frame, hop, Some(origin.port), out) {
+        let (protocols, mut ctx) = self.lend(out);
+        match protocols.arp.deliver(now, frame, hop, Some(origin.port), &mut ctx) {
             Err(dropped) => {
                 self.report_lost(now, &dropped, hop.interface, out);
                 Err(dropped.into())

@@ -142,7 +142,7 @@ impl Draft {
             Change::SetInterface(id, settings) => self.set_interface(*id, settings),
             Change::DeleteInterface(id) => {
                 let old = self.interfaces.remove(*id).ok_or(ChangeError::NoInterface(*id))?;
-                self.leave(bridge_of(old.settings.link));
+                self.leave(bridge_of(old.link));
                 self.lays_routes = true;
                 Ok(())
             }
@@ -265,7 +265,7 @@ impl Draft {
             }
         }
         if let Some(old) = self.interfaces.remove(id) {
-            self.leave(bridge_of(old.settings.link));
+            self.leave(bridge_of(old.link));
         }
         self.enter(bridge);
         self.interfaces.set(id, settings.clone());

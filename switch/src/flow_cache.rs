@@ -31,7 +31,7 @@ impl Switch {
 
     #[inline]
     fn cached(&self, now: Instant, origin: Origin, hop: CachedHop) -> Option<Adjacency> {
-        let (neighbors, arrival) = (&self.router.neighbors, origin.interface);
+        let (neighbors, arrival) = (&self.protocols.arp.neighbors, origin.interface);
         self.adjacencies.find(hop, now, arrival, neighbors, &self.bridges).copied()
     }
 
@@ -84,9 +84,10 @@ impl Switch {
 
     /// How packets reach a neighbour; nothing while that is not known for sure.
     fn adjacency(&self, arrival: InterfaceId, key: Key) -> Option<Adjacency> {
-        let (to, until) = self.router.neighbors.trusted(key)?;
+        let neighbors = &self.protocols.arp.neighbors;
+        let (to, until) = neighbors.trusted(key)?;
         let own = self.router.interfaces.get(key.interface())?;
-        let mut basis = Basis { until, neighbors: self.router.neighbors.version, station: None };
+        let mut basis = Basis { until, neighbors: neighbors.version, station: None };
         let (id, vlan) = match own.link {
             Link::Port(port) => (port, None),
             Link::Vlan { bridge: id, vlan } => {

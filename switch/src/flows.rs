@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::Bridges;
 use crate::interface::Link;
-use crate::neighbors::Key;
+use crate::neighbors::{Key, Neighbors};
 use crate::router::Router;
 use crate::switch::Switch;
 
@@ -92,7 +92,8 @@ impl Switch {
     /// The flows that live at `now` and are meant, of those in these places of NAT's table.
     pub fn flows_of(&self, now: Instant, filter: &FlowFilter, places: Range<u32>) -> Vec<FlowView> {
         let rules = self.nat.rules();
-        let ground = Ground { rules, router: &self.router, bridges: &self.bridges };
+        let neighbors = &self.protocols.arp.neighbors;
+        let ground = Ground { rules, router: &self.router, neighbors, bridges: &self.bridges };
         self.nat.flows_at(now, places).filter(|flow| ground.means(filter, flow)).collect()
     }
 
@@ -109,7 +110,9 @@ impl Switch {
     /// Ends the flows that are meant, of those in these places.
     pub(crate) fn end_flows(&mut self, filter: &FlowFilter, places: Range<u32>) {
         let rules = self.nat.rules().clone();
-        let ground = Ground { rules: &rules, router: &self.router, bridges: &self.bridges };
+        let neighbors = &self.protocols.arp.neighbors;
+        let (router, bridges) = (&self.router, &self.bridges);
+        let ground = Ground { rules: &rules, router, neighbors, bridges };
         self.nat.flush(places, |flow| !ground.means(filter, flow));
     }
 }
@@ -118,6 +121,7 @@ impl Switch {
 struct Ground<'a> {
     rules: &'a Rules,
     router: &'a Router,
+    neighbors: &'a Neighbors,
     bridges: &'a Bridges,
 }
 
@@ -187,7 +191,7 @@ impl Ground<'_> {
         match self.router.interfaces.get(hop.interface)?.link {
             Link::Port(port) => Some(port),
             Link::Vlan { bridge, vlan } => {
-                let mac = self.router.neighbors.known(Key::new(hop.interface, hop.next))?;
+                let mac = self.neighbors.known(Key::new(hop.interface, hop.next))?;
                 self.bridges.get(bridge)?.fdb.find(mac, vlan)?.port()
             }
         }

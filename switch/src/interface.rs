@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
 
-use packet::{BridgeId, Instant, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
+use packet::{BridgeId, InterfaceId, Ipv4Net, Mac, PortId, VlanId};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Where an interface is.
@@ -98,19 +98,11 @@ impl InterfaceSettings {
     }
 }
 
-/// An interface with its state.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Interface {
-    pub(crate) settings: InterfaceSettings,
-    /// When it last told everybody that an address is its own (RFC 5227 section 2.4 c).
-    pub(crate) defended: Option<Instant>,
-}
-
 /// All interfaces, by number, by segment and by subnet. No two share a segment or an address.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(from = "Vec<Option<Interface>>")]
+#[serde(from = "Vec<Option<InterfaceSettings>>")]
 pub(crate) struct Interfaces {
-    list: Vec<Option<Interface>>,
+    list: Vec<Option<InterfaceSettings>>,
     links: BTreeMap<Link, InterfaceId>,
     /// Subnets by their first address; of those of one interface that hold each other, the largest.
     subnets: BTreeMap<Ipv4Addr, (Ipv4Net, InterfaceId)>,
@@ -118,11 +110,7 @@ pub(crate) struct Interfaces {
 
 impl Interfaces {
     pub(crate) fn get(&self, interface: InterfaceId) -> Option<&InterfaceSettings> {
-        Some(&self.list.get(interface.index())?.as_ref()?.settings)
-    }
-
-    pub(crate) fn state(&mut self, interface: InterfaceId) -> Option<&mut Interface> {
-        self.list.get_mut(interface.index())?.as_mut()
+        self.list.get(interface.index())?.as_ref()
     }
 
     /// The interface other than `id` that is on this segment.
@@ -146,14 +134,14 @@ impl Interfaces {
         }
         self.enter(id, &settings);
         if let Some(slot) = self.list.get_mut(id.index()) {
-            *slot = Some(Interface { settings, defended: None });
+            *slot = Some(settings);
         }
     }
 
-    pub(crate) fn remove(&mut self, id: InterfaceId) -> Option<Interface> {
+    pub(crate) fn remove(&mut self, id: InterfaceId) -> Option<InterfaceSettings> {
         let old = self.list.get_mut(id.index())?.take()?;
-        self.links.remove(&old.settings.link);
-        for net in &old.settings.addresses {
+        self.links.remove(&old.link);
+        for net in &old.addresses {
             self.subnets.remove(&net.network());
         }
         Some(old)
@@ -172,8 +160,7 @@ impl Interfaces {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (InterfaceId, &InterfaceSettings)> {
         let numbered = self.list.iter().enumerate();
-        numbered
-            .filter_map(|(at, slot)| Some((InterfaceId::new(at as u16), &slot.as_ref()?.settings)))
+        numbered.filter_map(|(at, slot)| Some((InterfaceId::new(at as u16), slot.as_ref()?)))
     }
 
     /// The interface on a VLAN of a bridge.
@@ -188,12 +175,12 @@ impl Interfaces {
     }
 }
 
-impl From<Vec<Option<Interface>>> for Interfaces {
-    fn from(list: Vec<Option<Interface>>) -> Self {
+impl From<Vec<Option<InterfaceSettings>>> for Interfaces {
+    fn from(list: Vec<Option<InterfaceSettings>>) -> Self {
         let mut all = Self::default();
         for (at, slot) in list.iter().enumerate() {
-            if let Some(interface) = slot {
-                all.enter(InterfaceId::new(at as u16), &interface.settings);
+            if let Some(settings) = slot {
+                all.enter(InterfaceId::new(at as u16), settings);
             }
         }
         Self { list, ..all }

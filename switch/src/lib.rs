@@ -5,7 +5,7 @@
 //! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
-//! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel` with `arp_snoop`, `arp` and `neighbors` with `pending`, `router`
+//! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel`, `context` with `egress` and `protocols` (what a protocol sees, and which there are), `arp` with `neighbors` and `pending`, `router`
 //! with `routes` (and `fib`) and `local`, `l2_fast_path`, `flow_cache` with `adjacency`, and `prefetch` (what only saves time),
 //! [`change`] with `draft` and `apply`, [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` and
 //! `explain` (why a frame became what it became), `timers`, and `snapshot`.
@@ -14,7 +14,6 @@
 mod adjacency;
 mod apply;
 mod arp;
-mod arp_snoop;
 mod bridge;
 pub mod change;
 mod context;
@@ -39,6 +38,7 @@ pub mod outbox;
 mod pending;
 pub mod port;
 mod prefetch;
+mod protocols;
 mod router;
 mod routes;
 mod seeds;

@@ -2,6 +2,7 @@
 //! (RFC 792, RFC 1122, RFC 1812 section 4.3).
 
 use core::net::Ipv4Addr;
+use core::time::Duration;
 
 use nat::Arrival;
 use packet::checksum;
@@ -11,18 +12,24 @@ use packet::ip::{V4, V4_HEADER};
 use packet::ipv4::Fields;
 use packet::rewrite::{self, End};
 use packet::transport::TcpFlags;
-use packet::{DropReason, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol};
+use packet::{
+    DropReason, Dropped, EtherType, Ethernet, Frame, Instant, InterfaceId, Ipv4, Mac, Protocol,
+};
 use packet::{TcpHeader, Transport, ip};
 
+use crate::context::Report;
 use crate::inside;
 use crate::interface::Origin;
-use crate::outbox::Outbox;
+use crate::outbox::{Notice, Outbox};
 use crate::router::Refusal;
 use crate::routes::Target;
+use crate::station::Location;
 use crate::stats::Fate;
 use crate::switch::Switch;
 use crate::trace::{Answer, Note, Part, Untold};
 
+/// A port is told of at most this often when the router's own MAC address comes in there.
+const BETWEEN_TELLINGS: Duration = Duration::from_secs(60);
 const TTL: u8 = 64;
 /// Of the traffic class, what is not about congestion.
 const DSCP: u8 = 0xfc;
@@ -178,6 +185,46 @@ impl Switch {
         if behind_nat { self.tell_inside(now, packet, out) } else { self.speak(now, packet, out) }
     }
 
+    /// Tells the sender of a packet that NAT has passed and that cannot leave, where it should hear of it.
+    #[cold]
+    pub(crate) fn report_lost(
+        &mut self,
+        now: Instant,
+        dropped: &Dropped,
+        interface: InterfaceId,
+        out: &mut Outbox,
+    ) {
+        let (_, ctx) = self.lend(out);
+        if let Some(error) = ctx.error_of(dropped, interface) {
+            self.send_icmp_error(now, &dropped.frame, None, error, out);
+        }
+    }
+
+    /// Tells senders what protocols have them told.
+    pub(crate) fn send_reports(&mut self, now: Instant, out: &mut Outbox) {
+        for Report { cause, error } in core::mem::take(&mut self.reports) {
+            self.send_icmp_error(now, &cause, None, error, out);
+            out.pool.give(cause);
+        }
+    }
+
+    /// Tells a person that somebody else uses the router's MAC address, or that its frames come back.
+    #[cold]
+    pub(crate) fn notice_own_source(
+        &mut self,
+        now: Instant,
+        interface: InterfaceId,
+        station: Mac,
+        from: Location,
+        out: &mut Outbox,
+    ) {
+        let Some(port) = from.port().and_then(|port| self.ports.get_mut(port)) else { return };
+        if port.told.is_none_or(|at| now.since(at) >= BETWEEN_TELLINGS) {
+            port.told = Some(now);
+            out.notice(Notice::OwnSource { interface, station, from });
+        }
+    }
+
     /// Sends an error about a packet that NAT has passed to the host that the packet came from, in that host's terms.
     fn tell_inside(&mut self, now: Instant, packet: Ipv4, out: &mut Outbox) {
         let owner = match self.router.routes.find(packet.destination()) {
@@ -226,7 +273,8 @@ impl Switch {
             return self.unsent(packet.into_frame(), out);
         };
         let first = out.len();
-        match self.deliver(now, packet.into_frame(), hop, None, out) {
+        let (protocols, mut ctx) = self.lend(out);
+        match protocols.arp.deliver(now, packet.into_frame(), hop, None, &mut ctx) {
             Ok(_) => self.stats.totals.spoken += 1,
             Err(dropped) => self.unsent(dropped.frame, out),
         }

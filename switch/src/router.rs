@@ -11,21 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::interface::Interfaces;
 use crate::limiter::Limiter;
-use crate::neighbors::Neighbors;
-use crate::pending::Pending;
 use crate::routes::{Routes, Target};
-use crate::seeds::Seeds;
 
 /// The router's tables.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Router {
     pub(crate) interfaces: Interfaces,
     pub(crate) routes: Routes,
-    pub(crate) neighbors: Neighbors,
-    pub(crate) pending: Pending,
     pub(crate) errors: Limiter,
-    /// What is told of neighbours that move.
-    pub(crate) told: Limiter,
 }
 
 /// The next step of a packet's way.
@@ -72,14 +65,11 @@ const ERROR_BURST: u32 = 50;
 const SOURCE_ROUTES: [u8; 2] = [131, 137];
 
 impl Router {
-    pub(crate) fn new(seeds: &mut Seeds) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             interfaces: Interfaces::default(),
             routes: Routes::new(Arc::default(), &Interfaces::default()),
-            neighbors: Neighbors::new(seeds.hasher()),
-            pending: Pending::new(seeds.hasher()),
             errors: Limiter::new(ERROR_RATE, ERROR_BURST),
-            told: Limiter::new(1, 10),
         }
     }
 

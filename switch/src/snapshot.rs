@@ -36,7 +36,7 @@ impl Switch {
     fn check(&self) -> Result<(), Damaged> {
         let totals = self.stats.totals;
         ensure(totals.is_sound() && totals.balance(), "the totals do not add up")?;
-        let held = self.router.pending.held() + self.reassembly.held();
+        let held = self.protocols.arp.pending.held() + self.reassembly.held();
         ensure(totals.held == held as u64, "other frames wait than are counted")?;
         let drops = self.stats.drops().map(|(_, _, count)| u128::from(count)).sum::<u128>();
         ensure(drops < 1 << 62, "drops are out of range")?;
@@ -44,7 +44,7 @@ impl Switch {
         let mtu = interfaces.all(|(_, own)| own.mtu >= LEAST_MTU);
         ensure(mtu && self.ports.all_mtus().all(|mtu| mtu >= LEAST_MTU), "an MTU is under 68")?;
         self.router.errors.check()?;
-        self.router.told.check()?;
+        self.protocols.arp.told.check()?;
         self.tunnels.check()
     }
 
@@ -59,11 +59,12 @@ impl Switch {
                 return Err("a bridge has learned more stations than it may");
             }
         }
-        let waiting = self.router.pending.keys();
-        if !waiting.into_iter().all(|key| self.router.neighbors.is_asked_for(key)) {
+        let arp = &self.protocols.arp;
+        let waiting = arp.pending.keys();
+        if !waiting.into_iter().all(|key| arp.neighbors.is_asked_for(key)) {
             return Err("packets wait for a neighbour that nobody asks for");
         }
-        if !self.router.pending.is_within_limits() {
+        if !arp.pending.is_within_limits() {
             return Err("more packets wait than may, or their count is wrong");
         }
         self.reassembly.audit()?;
@@ -77,8 +78,7 @@ impl Switch {
         for bridge in self.bridges.iter_mut() {
             bridge.fdb.rehash(seeds.hasher());
         }
-        self.router.neighbors.rehash(seeds.hasher());
-        self.router.pending.rehash(seeds.hasher());
+        self.protocols.arp.rehash(&mut seeds);
         self.reassembly.rehash(seeds.hasher());
         let written = self.router.routes.written();
         self.router.routes = Routes::new(written, &self.router.interfaces);

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use vxlan::Tunnels;
 
 use crate::adjacency::Adjacencies;
-use crate::arp_snoop::ArpSnoopTable;
+use crate::arp::Arp;
 use crate::bridge::Bridges;
-use crate::context::Context;
+use crate::context::{Context, Report};
 use crate::event::{Event, Outer};
 use crate::l2_fast_path::FastPorts;
 use crate::outbox::Outbox;
 use crate::port::Ports;
+use crate::protocols::Protocols;
 use crate::router::Router;
 use crate::seeds::Seeds;
 use crate::station::Location;
@@ -34,6 +35,7 @@ pub struct Switch {
     pub(crate) ports: Ports,
     pub(crate) bridges: Bridges,
     pub(crate) router: Router,
+    pub(crate) protocols: Protocols,
     pub(crate) nat: Nat,
     #[serde(skip)]
     pub(crate) fast_ports: FastPorts,
@@ -41,9 +43,10 @@ pub struct Switch {
     pub(crate) adjacencies: Adjacencies,
     pub(crate) reassembly: Reassembly,
     pub(crate) tunnels: Tunnels,
-    /// Who has which address on bridges whose tunnels suppress ARP.
-    pub(crate) arp_snoop: ArpSnoopTable,
     pub(crate) stats: Stats,
+    /// What protocols have senders told of; empty between events.
+    #[serde(skip)]
+    pub(crate) reports: Vec<Report>,
     /// Pieces of one packet on their way out; empty between packets.
     #[serde(skip)]
     pub(crate) pieces: Vec<Frame>,
@@ -63,14 +66,15 @@ impl Switch {
             revision: 0,
             ports: Ports::default(),
             bridges: Bridges::default(),
-            router: Router::new(&mut seeds),
+            router: Router::new(),
+            protocols: Protocols { arp: Arp::new(&mut seeds) },
             nat: Nat::new(seeds.next()),
             fast_ports: FastPorts::default(),
             adjacencies: Adjacencies::new(),
             reassembly: Reassembly::new(seeds.hasher()),
             tunnels: Tunnels::default(),
-            arp_snoop: ArpSnoopTable::default(),
             stats: Stats::default(),
+            reports: Vec::new(),
             pieces: Vec::new(),
             trace: Witness::default(),
             seeds,
@@ -136,18 +140,20 @@ impl Switch {
         (port, outcome)
     }
 
-    /// The parts of the switch that a protocol may see and use.
+    /// The protocols, and the parts of the switch that they may see and use.
     #[inline(always)]
-    pub(crate) fn context<'a>(&'a mut self, out: &'a mut Outbox) -> Context<'a> {
-        Context {
+    pub(crate) fn lend<'a>(&'a mut self, out: &'a mut Outbox) -> (&'a mut Protocols, Context<'a>) {
+        let ctx = Context {
             ports: &self.ports,
             bridges: &self.bridges,
             interfaces: &self.router.interfaces,
             stats: &mut self.stats,
             trace: &mut self.trace,
+            reports: &mut self.reports,
             pieces: &mut self.pieces,
             out,
-        }
+        };
+        (&mut self.protocols, ctx)
     }
 
     /// Forgets what only saves time: what it follows from may be another.
@@ -169,7 +175,8 @@ impl Switch {
             }
         }
         if changed && up {
-            self.announce_on(port, out);
+            let (protocols, mut ctx) = self.lend(out);
+            protocols.arp.announce_on(port, &mut ctx);
         }
     }
 }

@@ -36,6 +36,7 @@ impl Switch {
     pub(crate) fn expire(&mut self, now: Instant, out: &mut Outbox) {
         for timer in Timer::ALL {
             self.run(now, timer, out);
+            self.send_reports(now, out);
         }
     }
 
@@ -44,7 +45,7 @@ impl Switch {
             Timer::Stations => {
                 self.bridges.iter().filter_map(|(_, bridge)| bridge.fdb.next_timeout()).min()
             }
-            Timer::Neighbors => self.router.neighbors.next_timeout(),
+            Timer::Neighbors => self.protocols.arp.next_timeout(),
             Timer::Flows => self.nat.next_timeout(),
             Timer::Fragments => self.reassembly.next_timeout(),
         }
@@ -53,7 +54,10 @@ impl Switch {
     fn run(&mut self, now: Instant, timer: Timer, out: &mut Outbox) {
         match timer {
             Timer::Stations => self.bridges.iter_mut().for_each(|bridge| bridge.fdb.expire(now)),
-            Timer::Neighbors => self.expire_neighbors(now, out),
+            Timer::Neighbors => {
+                let (protocols, mut ctx) = self.lend(out);
+                protocols.arp.timeout(now, &mut ctx);
+            }
             Timer::Flows => self.nat.expire(now),
             Timer::Fragments => self.expire_fragments(now, out),
         }

@@ -39,7 +39,7 @@ impl Switch {
 
     /// The neighbours, by interface and address.
     pub fn neighbors(&self) -> Vec<NeighborView> {
-        self.router.neighbors.list()
+        self.protocols.arp.neighbors.list()
     }
 
     /// Connected and written routes that are in force, by prefix.
