@@ -225,7 +225,7 @@ impl Switch {
         let to_group = ethernet.destination().is_group();
         let mut packet = Ipv4::parse(ethernet)?;
         if packet.stands_for_fragments() {
-            self.count_fragments(&packet);
+            self.protocols.reassembly.pass(&packet);
         }
         // A packet of a known flow whose next hop is cached takes the steps from here in one.
         let lookup = self.nat.lookup(now, &packet);
@@ -302,5 +302,33 @@ impl Switch {
             Ok(Fate::Sent) if flow.is_some() => Ok(self.cache_next_hop(now, flow, origin, hop)),
             outcome => Ok(outcome?),
         }
+    }
+
+    /// The whole packet, when NAT or the router itself needs to see it whole; nothing while parts are missing. A
+    /// fragment that nobody translates goes on as it is: should it be of those that a rule covers after all, step 7
+    /// refuses it.
+    fn reassemble(
+        &mut self,
+        now: Instant,
+        packet: Ipv4,
+        origin: Origin,
+        out: &mut Outbox,
+    ) -> Result<Option<Ipv4>, Dropped> {
+        if !packet.is_fragment() || !self.needs_reassembly(now, &packet, origin) {
+            return Ok(Some(packet));
+        }
+        let (protocols, mut ctx) = self.lend(out);
+        protocols.reassembly.input(now, packet, origin, &mut ctx)
+    }
+
+    /// Whether a fragment is for the router itself, or NAT may translate the packet that it is of.
+    fn needs_reassembly(&mut self, now: Instant, fragment: &Ipv4, origin: Origin) -> bool {
+        let destination = fragment.destination();
+        let between = (fragment.source(), destination);
+        if matches!(self.router.routes.find(destination), Some(Target::Local(_))) {
+            return true;
+        }
+        let out = self.router.next_hop(destination).map(|hop| hop.interface);
+        self.nat.is_configured() && self.nat.concerns(now, between, origin.interface, out)
     }
 }

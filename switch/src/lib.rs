@@ -5,7 +5,7 @@
 //! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight steps), [`vlan`] and
-//! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel`, `context` with `egress` and `protocols` (what a protocol sees, and which there are), `arp` with `neighbors` and `pending`, `router`
+//! [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel`, `context` with `egress` and `protocols` (what a protocol sees, and which there are), `arp` with `neighbors` and `pending`, `reassembly`, `router`
 //! with `routes` (and `fib`) and `local`, `l2_fast_path`, `flow_cache` with `adjacency`, and `prefetch` (what only saves time),
 //! [`change`] with `draft` and `apply`, [`flows`] (which of them somebody means), [`view`] (read-only listings), [`stats`], [`trace`] with `witness` and
 //! `explain` (why a frame became what it became), `timers`, and `snapshot`.
@@ -26,7 +26,6 @@ mod fdb;
 mod fib;
 mod flow_cache;
 pub mod flows;
-mod fragments;
 mod guard;
 mod inside;
 mod interface;
@@ -39,6 +38,7 @@ mod pending;
 pub mod port;
 mod prefetch;
 mod protocols;
+mod reassembly;
 mod router;
 mod routes;
 mod seeds;

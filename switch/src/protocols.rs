@@ -9,9 +9,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arp::Arp;
+use crate::reassembly::Reassembly;
 
 /// See the module's own text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Protocols {
     pub(crate) arp: Arp,
+    pub(crate) reassembly: Reassembly,
 }

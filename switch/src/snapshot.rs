@@ -36,7 +36,7 @@ impl Switch {
     fn check(&self) -> Result<(), Damaged> {
         let totals = self.stats.totals;
         ensure(totals.is_sound() && totals.balance(), "the totals do not add up")?;
-        let held = self.protocols.arp.pending.held() + self.reassembly.held();
+        let held = self.protocols.arp.pending.held() + self.protocols.reassembly.held();
         ensure(totals.held == held as u64, "other frames wait than are counted")?;
         let drops = self.stats.drops().map(|(_, _, count)| u128::from(count)).sum::<u128>();
         ensure(drops < 1 << 62, "drops are out of range")?;
@@ -67,7 +67,7 @@ impl Switch {
         if !arp.pending.is_within_limits() {
             return Err("more packets wait than may, or their count is wrong");
         }
-        self.reassembly.audit()?;
+        self.protocols.reassembly.audit()?;
         self.nat.audit()
     }
 
@@ -79,7 +79,7 @@ impl Switch {
             bridge.fdb.rehash(seeds.hasher());
         }
         self.protocols.arp.rehash(&mut seeds);
-        self.reassembly.rehash(seeds.hasher());
+        self.protocols.reassembly.rehash(seeds.hasher());
         let written = self.router.routes.written();
         self.router.routes = Routes::new(written, &self.router.interfaces);
     }

@@ -1,6 +1,6 @@
 //! The switch as one value, and its two doors.
 
-use nat::{Nat, Reassembly};
+use nat::Nat;
 use packet::{DropReason, Dropped, Frame, Instant, PortId};
 use serde::{Deserialize, Serialize};
 use vxlan::Tunnels;
@@ -14,6 +14,7 @@ use crate::l2_fast_path::FastPorts;
 use crate::outbox::Outbox;
 use crate::port::Ports;
 use crate::protocols::Protocols;
+use crate::reassembly::Reassembly;
 use crate::router::Router;
 use crate::seeds::Seeds;
 use crate::station::Location;
@@ -41,7 +42,6 @@ pub struct Switch {
     pub(crate) fast_ports: FastPorts,
     #[serde(skip, default = "Adjacencies::new")]
     pub(crate) adjacencies: Adjacencies,
-    pub(crate) reassembly: Reassembly,
     pub(crate) tunnels: Tunnels,
     pub(crate) stats: Stats,
     /// What protocols have senders told of; empty between events.
@@ -62,16 +62,18 @@ impl Switch {
     /// same events give the same effects, always.
     pub fn new(seed: u64) -> Self {
         let mut seeds = Seeds::new(seed);
+        let arp = Arp::new(&mut seeds);
+        let nat = Nat::new(seeds.next());
+        let reassembly = Reassembly::new(seeds.hasher());
         Self {
             revision: 0,
             ports: Ports::default(),
             bridges: Bridges::default(),
             router: Router::new(),
-            protocols: Protocols { arp: Arp::new(&mut seeds) },
-            nat: Nat::new(seeds.next()),
+            protocols: Protocols { arp, reassembly },
+            nat,
             fast_ports: FastPorts::default(),
             adjacencies: Adjacencies::new(),
-            reassembly: Reassembly::new(seeds.hasher()),
             tunnels: Tunnels::default(),
             stats: Stats::default(),
             reports: Vec::new(),

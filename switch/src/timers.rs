@@ -47,7 +47,7 @@ impl Switch {
             }
             Timer::Neighbors => self.protocols.arp.next_timeout(),
             Timer::Flows => self.nat.next_timeout(),
-            Timer::Fragments => self.reassembly.next_timeout(),
+            Timer::Fragments => self.protocols.reassembly.next_timeout(),
         }
     }
 
@@ -59,7 +59,10 @@ impl Switch {
                 protocols.arp.timeout(now, &mut ctx);
             }
             Timer::Flows => self.nat.expire(now),
-            Timer::Fragments => self.expire_fragments(now, out),
+            Timer::Fragments => {
+                let (protocols, mut ctx) = self.lend(out);
+                protocols.reassembly.timeout(now, &mut ctx);
+            }
         }
     }
 }
