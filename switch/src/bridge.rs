@@ -344,4 +344,14 @@ impl Bridges {
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Bridge> {
         self.0.iter_mut().flatten()
     }
+
+    /// Forgets stations that have been silent for their bridge's ageing time.
+    pub(crate) fn timeout(&mut self, now: Instant) {
+        self.iter_mut().for_each(|bridge| bridge.fdb.timeout(now));
+    }
+
+    /// When [`Bridges::timeout`] has something to do.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.iter().filter_map(|(_, bridge)| bridge.fdb.next_timeout()).min()
+    }
 }

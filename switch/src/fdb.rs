@@ -297,7 +297,7 @@ impl Fdb {
     }
 
     /// Forgets stations that have been silent for the ageing time.
-    pub(crate) fn expire(&mut self, now: Instant) {
+    pub(crate) fn timeout(&mut self, now: Instant) {
         let limit = self.ageing + GRANULARITY;
         for at in 0..self.lists.len() {
             while self.oldest(at).is_some_and(|heard| now.since(heard) >= limit) {

@@ -1,11 +1,12 @@
 //! What happens by itself when time passes: one name for each timer, its deadline and its work.
 //!
-//! A protocol that has a timer has its deadline in its own tables and two doors here. The compiler asks for both when a
-//! name is added.
+//! Who has a timer keeps its deadline in its own tables and has two doors, `next_timeout` and `timeout`. The compiler asks
+//! for both when a name is added here, and for a name when a protocol is.
 
 use packet::Instant;
 
 use crate::outbox::Outbox;
+use crate::protocols::Protocols;
 use crate::switch::Switch;
 
 /// What a timer is for.
@@ -41,28 +42,22 @@ impl Switch {
     }
 
     fn deadline(&self, timer: Timer) -> Option<Instant> {
+        let Protocols { arp, reassembly } = &self.protocols;
         match timer {
-            Timer::Stations => {
-                self.bridges.iter().filter_map(|(_, bridge)| bridge.fdb.next_timeout()).min()
-            }
-            Timer::Neighbors => self.protocols.arp.next_timeout(),
+            Timer::Stations => self.bridges.next_timeout(),
+            Timer::Neighbors => arp.next_timeout(),
             Timer::Flows => self.nat.next_timeout(),
-            Timer::Fragments => self.protocols.reassembly.next_timeout(),
+            Timer::Fragments => reassembly.next_timeout(),
         }
     }
 
     fn run(&mut self, now: Instant, timer: Timer, out: &mut Outbox) {
+        let (Protocols { arp, reassembly }, mut ctx) = self.lend(out);
         match timer {
-            Timer::Stations => self.bridges.iter_mut().for_each(|bridge| bridge.fdb.expire(now)),
-            Timer::Neighbors => {
-                let (protocols, mut ctx) = self.lend(out);
-                protocols.arp.timeout(now, &mut ctx);
-            }
+            Timer::Stations => self.bridges.timeout(now),
+            Timer::Neighbors => arp.timeout(now, &mut ctx),
             Timer::Flows => self.nat.expire(now),
-            Timer::Fragments => {
-                let (protocols, mut ctx) = self.lend(out);
-                protocols.reassembly.timeout(now, &mut ctx);
-            }
+            Timer::Fragments => reassembly.timeout(now, &mut ctx),
         }
     }
 }

@@ -64,7 +64,7 @@ fn static_and_own_entries_never_move_age_or_give_way() {
     assert_eq!(fdb.learn(Instant::ZERO, mac(1), V0, Location::Port(P1)), Ok(()));
     fdb.learn(Instant::ZERO, mac(3), V0, Location::Port(P2)).unwrap();
     fdb.learn(Instant::ZERO, mac(4), V0, Location::Port(P2)).unwrap();
-    fdb.expire(Instant::from_secs(10_000));
+    fdb.timeout(Instant::from_secs(10_000));
     fdb.flush(None);
     assert_eq!(fdb.find(mac(1), V0), Some(Location::Port(P1)));
     assert_eq!(fdb.find(mac(2), V0), Some(own));
@@ -77,11 +77,11 @@ fn a_silent_station_is_forgotten_after_the_ageing_time_and_not_before() {
     let mut fdb = fdb(10);
     fdb.learn(Instant::ZERO, mac(1), V0, Location::Port(P1)).unwrap();
     fdb.learn(Instant::from_secs(200), mac(1), V0, Location::Port(P1)).unwrap();
-    fdb.expire(Instant::from_secs(499));
+    fdb.timeout(Instant::from_secs(499));
     assert!(fdb.find(mac(1), V0).is_some());
     let at = fdb.next_timeout().unwrap();
     assert_eq!(at, Instant::from_secs(501));
-    fdb.expire(at);
+    fdb.timeout(at);
     assert_eq!(fdb.find(mac(1), V0), None);
     assert_eq!((fdb.counts.expired, fdb.next_timeout()), (1, None));
 }
@@ -124,9 +124,9 @@ fn a_station_that_speaks_often_is_remembered_to_the_second() {
     for millis in (0..9_950).step_by(50) {
         fdb.learn(Instant::from_millis(millis), mac(1), V0, Location::Port(P1)).unwrap();
     }
-    fdb.expire(Instant::from_millis(309_900));
+    fdb.timeout(Instant::from_millis(309_900));
     assert!(fdb.find(mac(1), V0).is_some(), "silent for the ageing time");
-    fdb.expire(Instant::from_millis(310_900));
+    fdb.timeout(Instant::from_millis(310_900));
     assert_eq!(fdb.find(mac(1), V0), None, "silent for a second more");
 }
 
@@ -199,7 +199,7 @@ proptest! {
                 }
                 Act::Wait(seconds) => {
                     now += seconds;
-                    fdb.expire(Instant::from_secs(now));
+                    fdb.timeout(Instant::from_secs(now));
                     model.retain(|(_, _, heard)| now - heard < AGEING.as_secs() + 1);
                 }
             }
