@@ -20,21 +20,23 @@
 //! *Room.* Each entry is on the account of the port whose packet made it. When the table is full, an entry of the account
 //! that has most gives way ([`account`]): a guest that scans a subnet pushes out what it asked for itself.
 
-use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
 use ahash::RandomState;
 use hashbrown::HashMap;
-use packet::{Instant, InterfaceId, Mac};
-use serde::{Deserialize, Serialize};
+use packet::{Instant, Mac};
 
 use self::account::Accounts;
 
 mod account;
+mod entry;
 mod kept;
 
 pub(crate) use account::Account;
+pub(crate) use entry::Key;
+use entry::{Neighbor, view};
+pub use entry::{NeighborState, NeighborView};
 
 const REACHABLE: Duration = Duration::from_secs(30);
 const STALE: Duration = Duration::from_secs(600);
@@ -42,74 +44,6 @@ const BETWEEN_ASKS: Duration = Duration::from_secs(1);
 const ASKS: u8 = 3;
 /// Entries; about 110 bytes each with their timer and account.
 pub(crate) const DEFAULT_CAPACITY: usize = 8192;
-
-/// How sure we are of a neighbour.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum NeighborState {
-    /// Asked for, not answered yet.
-    Incomplete,
-    /// Heard from lately.
-    Reachable,
-    /// Not heard from lately; asked again when used.
-    Stale,
-    /// Used while stale, and asked.
-    Probe,
-    /// Did not answer.
-    Failed,
-    /// Written by somebody.
-    Static,
-}
-
-/// One line of a listing.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct NeighborView {
-    /// The segment.
-    pub interface: InterfaceId,
-    /// The IPv4 address.
-    pub address: Ipv4Addr,
-    /// The MAC address, where one is known.
-    pub mac: Option<Mac>,
-    /// How sure we are.
-    pub state: NeighborState,
-}
-
-impl NeighborView {
-    pub(crate) fn is_static(&self) -> bool {
-        self.state == NeighborState::Static
-    }
-}
-
-#[derive(Copy, Clone, Debug, Serialize, Deserialize)]
-struct Neighbor {
-    mac: Mac,
-    state: NeighborState,
-    /// Requests sent in this state.
-    asks: u8,
-    /// When the state ends, or the next request is due.
-    at: Instant,
-    account: Account,
-}
-
-/// A neighbour's name: segment and address in one word.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub(crate) struct Key(u64);
-
-impl Key {
-    /// The first in their order.
-    const LEAST: Self = Self(0);
-
-    pub(crate) fn new(interface: InterfaceId, address: Ipv4Addr) -> Self {
-        Self(u64::from(interface.number()) << 32 | u64::from(u32::from(address)))
-    }
-
-    pub(crate) const fn interface(self) -> InterfaceId {
-        InterfaceId::new((self.0 >> 32) as u16)
-    }
-
-    pub(crate) const fn address(self) -> Ipv4Addr {
-        Ipv4Addr::from_bits(self.0 as u32)
-    }
-}
 
 /// What to do with a packet for a neighbour.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -423,27 +357,9 @@ impl Neighbors {
     }
 }
 
-impl Neighbor {
-    /// One that everybody is asked for at `now`.
-    fn incomplete(now: Instant, account: Account) -> Self {
-        let (state, at) = (NeighborState::Incomplete, now + BETWEEN_ASKS);
-        Self { mac: Mac::ZERO, state, asks: 1, at, account }
-    }
-}
-
 /// There is no room for one more neighbour.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Full;
-
-fn view(key: Key, neighbor: &Neighbor) -> NeighborView {
-    let known = !matches!(neighbor.state, NeighborState::Incomplete | NeighborState::Failed);
-    NeighborView {
-        interface: key.interface(),
-        address: key.address(),
-        mac: known.then_some(neighbor.mac),
-        state: neighbor.state,
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use packet::PortId;
+use core::net::Ipv4Addr;
+use packet::{InterfaceId, PortId};
 
 const SECOND: Duration = Duration::from_secs(1);
 
