@@ -5,16 +5,16 @@
 //! A refusal by the router is [`Silent`](Refusal::Silent), or [`Tell`](Refusal::Tell) when the sender should hear of
 //! it; it then carries the packet as its sender knew it.
 
-use nat::{AfterDnat, Arrival, Departure};
-use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, VlanId};
+use nat::{AfterDnat, Arrival, Departure, Lookup};
+use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, PortId, VlanId};
 
 use crate::bridge::{Decision, Ingress};
 use crate::inside;
 use crate::interface::Origin;
-use crate::l2_fast_path::FastPath;
+use crate::l2_fast_path::FdbHit;
 use crate::outbox::Outbox;
 use crate::port::Role;
-use crate::router::{self, Refusal};
+use crate::router::{self, Hop, Refusal};
 use crate::routes::Target;
 use crate::station::{Location, Segment};
 use crate::stats::Fate;
@@ -34,7 +34,7 @@ impl Switch {
         self.trace.enter(Step::Parse);
         let ethernet = Ethernet::parse(frame)?;
         if let Some(segment) = self.fast_ports.segment(from, &ethernet) {
-            return self.bridge(now, ethernet, segment, from, out);
+            return self.bridge_input(now, ethernet, segment, from, out);
         }
         let tag = ethernet.tag();
         let port = from.port().and_then(|port| Some((port, self.ports.get(port)?)));
@@ -74,7 +74,7 @@ impl Switch {
                             Some(service) => ethernet.stacked(service)?,
                             None => ethernet,
                         };
-                        self.bridge(now, ethernet, segment, from, out)
+                        self.bridge_input(now, ethernet, segment, from, out)
                     }
                     (Err(reason), _) => Err(ethernet.refuse(reason)),
                 }
@@ -83,26 +83,21 @@ impl Switch {
         }
     }
 
-    /// A frame on a bridge.
-    fn bridge(
+    /// A frame on a bridge; `hit` is what the fast path has looked up of its speaker and its addressee.
+    #[inline]
+    pub(crate) fn bridge(
         &mut self,
         now: Instant,
         ethernet: Ethernet,
         segment: Segment,
         from: Location,
+        hit: Option<FdbHit>,
         out: &mut Outbox,
     ) -> Result<Fate, Dropped> {
         let Segment { bridge: id, vlan } = segment;
         let (Some(port), Some(bridge)) = (from.port(), self.bridges.get_mut(id)) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
-        // The usual frame, which teaches nobody anything, takes the steps from here in one.
-        let hit = bridge.fdb_hit(now, &ethernet, vlan, from);
-        match self.fast_ports.fast_path(segment, from, hit, &ethernet) {
-            Some(FastPath::Out(egress)) => return Ok(out.send_one(egress, ethernet.into_frame())),
-            Some(FastPath::In(origin)) => return self.router_input(now, ethernet, origin, out),
-            None => {}
-        }
         // 2 learn: who speaks, from where. A reserved frame teaches nothing, forwarded or not: its sender may be a bridge's
         // own end.
         self.trace.enter(Step::Learn);
@@ -169,7 +164,7 @@ impl Switch {
     }
 
     /// A frame that reached the router's own end: on a routed port, or to its MAC address on a bridge.
-    fn router_input(
+    pub(crate) fn router_input(
         &mut self,
         now: Instant,
         ethernet: Ethernet,
@@ -193,16 +188,14 @@ impl Switch {
             // 3 listen, on a routed port; on a bridge the ARP was heard on the way here.
             EtherType::ARP => {
                 self.trace.enter(Step::Listen);
-                let (protocols, mut ctx) = self.lend(out);
-                let heard = ctx.ports.is_member(origin.port)
-                    || protocols.arp.input(now, &ethernet, origin, &mut ctx);
-                self.send_reports(now, out);
-                match heard {
+                match self.ports.is_member(origin.port)
+                    || self.arp_input(now, &ethernet, origin, out)
+                {
                     true => Ok(self.consume(ethernet.into_frame(), out)),
                     false => Err(ethernet.refuse(DropReason::BadArp)),
                 }
             }
-            EtherType::IPV4 => match self.route(now, ethernet, origin, out) {
+            EtherType::IPV4 => match self.ipv4_input(now, ethernet, origin, out) {
                 Err(Refusal::Tell(dropped, error)) => {
                     self.send_icmp_error(now, &dropped.frame, Some(origin.interface), error, out);
                     Err(dropped)
@@ -214,27 +207,17 @@ impl Switch {
         }
     }
 
-    /// An IPv4 packet through router and NAT.
-    fn route(
+    /// An IPv4 packet through router and NAT; `lookup` is where its flow is, if it is known to be of one.
+    #[inline]
+    pub(crate) fn route(
         &mut self,
         now: Instant,
-        ethernet: Ethernet,
+        packet: Ipv4,
+        to_group: bool,
+        lookup: Option<&Lookup>,
         origin: Origin,
         out: &mut Outbox,
     ) -> Result<Fate, Refusal> {
-        let to_group = ethernet.destination().is_group();
-        let mut packet = Ipv4::parse(ethernet)?;
-        if packet.stands_for_fragments() {
-            self.protocols.reassembly.pass(&packet);
-        }
-        // A packet of a known flow whose next hop is cached takes the steps from here in one.
-        let lookup = self.nat.lookup(now, &packet);
-        if let Some((lookup, adjacency)) = self.cached_next_hop(now, origin, lookup.as_ref()) {
-            packet = match self.forward_cached(now, packet, to_group, lookup, adjacency, out) {
-                Ok(fate) => return Ok(fate),
-                Err(packet) => packet,
-            };
-        }
         let packet = router::admit(packet, to_group)?;
         self.trace.packet(&packet);
         let back = match self.router.back(packet.source()) {
@@ -242,8 +225,12 @@ impl Switch {
             Ok(_) => return Err(packet.refuse(DropReason::ReversePath).into()),
             Err(reason) => return Err(packet.refuse(reason).into()),
         };
-        let Some(packet) = self.reassemble(now, packet, origin, out)? else {
-            return Ok(Fate::Held);
+        let packet = match packet.is_fragment() {
+            true => match self.reassemble(now, packet, origin, out)? {
+                Some(packet) => packet,
+                None => return Ok(Fate::Held),
+            },
+            false => packet,
         };
 
         // 5 nat inbound: whom is it really for (existing flow, published port, hairpin)?
@@ -252,7 +239,7 @@ impl Switch {
         let target = self.router.routes.find(sent_to);
         let owner = target.and_then(Target::owner);
         let arrival = Arrival { interface: origin.interface, owner, port: Some(origin.port) };
-        let destined = match &lookup {
+        let destined = match lookup {
             Some(lookup) => self.nat.inbound_with(now, packet, lookup, arrival)?,
             None if !self.nat.is_configured() => AfterDnat::untouched(packet, owner.is_some()),
             None => self.nat.inbound(now, packet, arrival)?,
@@ -293,8 +280,7 @@ impl Switch {
         let mut packet = translated.into_packet();
         packet.decrement_ttl();
         let frame = packet.into_frame();
-        let (protocols, mut ctx) = self.lend(out);
-        match protocols.arp.deliver(now, frame, hop, Some(origin.port), &mut ctx) {
+        match self.deliver(now, frame, hop, Some(origin.port), out) {
             Err(dropped) => {
                 self.report_lost(now, &dropped, hop.interface, out);
                 Err(dropped.into())
@@ -304,21 +290,50 @@ impl Switch {
         }
     }
 
+    /// Gives a packet to its next hop, or lets it wait; `from` is the port that it came in on, none for the router's own.
+    pub(crate) fn deliver(
+        &mut self,
+        now: Instant,
+        frame: Frame,
+        hop: Hop,
+        from: Option<PortId>,
+        out: &mut Outbox,
+    ) -> Result<Fate, Dropped> {
+        let (protocols, mut ctx) = self.lend(out);
+        protocols.arp.deliver(now, frame, hop, from, &mut ctx)
+    }
+
+    /// Hears an ARP packet for the router, and tells whom packets that waited have failed; `false` when it is none.
+    #[inline(never)]
+    fn arp_input(
+        &mut self,
+        now: Instant,
+        ethernet: &Ethernet,
+        origin: Origin,
+        out: &mut Outbox,
+    ) -> bool {
+        let (protocols, mut ctx) = self.lend(out);
+        let heard = protocols.arp.input(now, ethernet, origin, &mut ctx);
+        self.send_reports(now, out);
+        heard
+    }
+
     /// The whole packet, when NAT or the router itself needs to see it whole; nothing while parts are missing. A
     /// fragment that nobody translates goes on as it is: should it be of those that a rule covers after all, step 7
     /// refuses it.
+    #[inline(never)]
     fn reassemble(
         &mut self,
         now: Instant,
-        packet: Ipv4,
+        fragment: Ipv4,
         origin: Origin,
         out: &mut Outbox,
     ) -> Result<Option<Ipv4>, Dropped> {
-        if !packet.is_fragment() || !self.needs_reassembly(now, &packet, origin) {
-            return Ok(Some(packet));
+        if !self.needs_reassembly(now, &fragment, origin) {
+            return Ok(Some(fragment));
         }
         let (protocols, mut ctx) = self.lend(out);
-        protocols.reassembly.input(now, packet, origin, &mut ctx)
+        protocols.reassembly.input(now, fragment, origin, &mut ctx)
     }
 
     /// Whether a fragment is for the router itself, or NAT may translate the packet that it is of.

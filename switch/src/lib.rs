@@ -22,6 +22,7 @@ mod draft;
 mod egress;
 pub mod event;
 mod explain;
+mod fast_paths;
 mod fdb;
 mod fib;
 mod flow_cache;
