@@ -19,6 +19,7 @@ use crate::trace::Note;
 impl Context<'_> {
     /// Puts the Ethernet header on and lets the packet leave, in fragments where it is too large (RFC 791 section
     /// 3.2; step 6 has refused what must not be fragmented).
+    #[inline(always)]
     pub(crate) fn transmit(
         &mut self,
         interface: InterfaceId,
@@ -128,7 +129,7 @@ impl Context<'_> {
         datagram: Frame,
     ) -> Result<Fate, Dropped> {
         let packet = Ipv4::in_frame(datagram)?;
-        let mut pieces = core::mem::take(self.pieces);
+        let mut pieces = core::mem::take(&mut self.out.pieces);
         let cut = fragment(packet, mtu, &mut self.out.pool, &mut |piece| pieces.push(piece));
         let mut outcome = cut.map(|()| Fate::Sent);
         for piece in pieces.drain(..) {
@@ -140,7 +141,7 @@ impl Context<'_> {
                 }
             }
         }
-        *self.pieces = pieces;
+        self.out.pieces = pieces;
         outcome
     }
 

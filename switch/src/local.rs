@@ -17,10 +17,9 @@ use packet::{
 };
 use packet::{TcpHeader, Transport, ip};
 
-use crate::context::Report;
 use crate::inside;
 use crate::interface::Origin;
-use crate::outbox::{Notice, Outbox};
+use crate::outbox::{Notice, Outbox, Report};
 use crate::router::Refusal;
 use crate::routes::Target;
 use crate::station::Location;
@@ -202,7 +201,7 @@ impl Switch {
 
     /// Tells senders what protocols have them told.
     pub(crate) fn send_reports(&mut self, now: Instant, out: &mut Outbox) {
-        for Report { cause, error } in core::mem::take(&mut self.reports) {
+        for Report { cause, error } in core::mem::take(&mut out.reports) {
             self.send_icmp_error(now, &cause, None, error, out);
             out.pool.give(cause);
         }
@@ -273,8 +272,7 @@ impl Switch {
             return self.unsent(packet.into_frame(), out);
         };
         let first = out.len();
-        let (protocols, mut ctx) = self.lend(out);
-        match protocols.arp.deliver(now, packet.into_frame(), hop, None, &mut ctx) {
+        match self.deliver(now, packet.into_frame(), hop, None, out) {
             Ok(_) => self.stats.totals.spoken += 1,
             Err(dropped) => self.unsent(dropped.frame, out),
         }

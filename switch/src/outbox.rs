@@ -2,6 +2,7 @@
 
 use core::net::Ipv4Addr;
 
+use packet::icmp::IcmpError;
 use packet::{Frame, InterfaceId, Mac, Pool, PortId, Tag};
 
 use crate::port::Role;
@@ -62,6 +63,14 @@ pub enum Notice {
     },
 }
 
+/// A packet that ended, as it was to leave, and what its sender is to be told. The switch sees to it when the call of the
+/// protocol that it ended in is over: an ICMP error finds its way through routes and NAT, and may itself need a neighbour.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) cause: Frame,
+    pub(crate) error: IcmpError,
+}
+
 #[derive(Debug)]
 struct Transmit {
     frame: Frame,
@@ -77,6 +86,9 @@ pub struct Outbox {
     transmits: Vec<Transmit>,
     egress: Vec<Egress>,
     notices: Vec<Notice>,
+    pub(crate) reports: Vec<Report>,
+    /// Pieces of one packet on their way out; empty between packets.
+    pub(crate) pieces: Vec<Frame>,
 }
 
 impl Outbox {
@@ -87,6 +99,8 @@ impl Outbox {
             transmits: Vec::new(),
             egress: Vec::new(),
             notices: Vec::new(),
+            reports: Vec::new(),
+            pieces: Vec::new(),
         }
     }
 
@@ -133,6 +147,11 @@ impl Outbox {
         if self.notices.len() < MAX_NOTICES {
             self.notices.push(notice);
         }
+    }
+
+    /// Has the sender of a packet told what became of it.
+    pub(crate) fn report(&mut self, cause: Frame, error: IcmpError) {
+        self.reports.push(Report { cause, error });
     }
 
     /// Begins a list of copies; [`Outbox::copy_all`] adds to it and [`Outbox::send`] ends it.

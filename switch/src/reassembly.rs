@@ -7,8 +7,9 @@ use packet::icmp::IcmpError;
 use packet::{Dropped, Instant, Ipv4, Offload};
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Context, Report};
+use crate::context::Context;
 use crate::interface::Origin;
+use crate::outbox::{Outbox, Report};
 use crate::stats::Fate;
 use crate::trace::Note;
 
@@ -62,8 +63,9 @@ impl Reassembly {
     /// Ends packets whose fragments did not all come in time, and has their senders told where the first one came
     /// (RFC 792, time exceeded).
     pub(crate) fn timeout(&mut self, now: Instant, ctx: &mut Context<'_>) {
-        let Context { stats, reports, out, .. } = ctx;
-        self.table.expire(now, &mut out.pool, |expired| {
+        let Context { stats, out, .. } = ctx;
+        let Outbox { pool, reports, .. } = &mut **out;
+        self.table.expire(now, pool, |expired| {
             stats.drop_held(expired.from, expired.reason, expired.frames as u64);
             let cause = expired.first.map(Ipv4::into_frame);
             let error = IcmpError::ReassemblyTimeExceeded;

@@ -8,7 +8,7 @@ use vxlan::Tunnels;
 use crate::adjacency::Adjacencies;
 use crate::arp::Arp;
 use crate::bridge::Bridges;
-use crate::context::{Context, Report};
+use crate::context::Context;
 use crate::event::{Event, Outer};
 use crate::l2_fast_path::FastPorts;
 use crate::outbox::Outbox;
@@ -44,12 +44,6 @@ pub struct Switch {
     pub(crate) adjacencies: Adjacencies,
     pub(crate) tunnels: Tunnels,
     pub(crate) stats: Stats,
-    /// What protocols have senders told of; empty between events.
-    #[serde(skip)]
-    pub(crate) reports: Vec<Report>,
-    /// Pieces of one packet on their way out; empty between packets.
-    #[serde(skip)]
-    pub(crate) pieces: Vec<Frame>,
     #[serde(skip)]
     pub(crate) trace: Witness,
 }
@@ -76,8 +70,6 @@ impl Switch {
             adjacencies: Adjacencies::new(),
             tunnels: Tunnels::default(),
             stats: Stats::default(),
-            reports: Vec::new(),
-            pieces: Vec::new(),
             trace: Witness::default(),
             seeds,
         }
@@ -151,8 +143,6 @@ impl Switch {
             interfaces: &self.router.interfaces,
             stats: &mut self.stats,
             trace: &mut self.trace,
-            reports: &mut self.reports,
-            pieces: &mut self.pieces,
             out,
         };
         (&mut self.protocols, ctx)

@@ -16,6 +16,7 @@ use crate::trace::{Note, Part};
 impl Arp {
     /// Step 8: gives a packet to its next hop, or lets it wait until that has a MAC address. `from` is the port that it
     /// came in on, none for the router's own.
+    #[inline(always)]
     pub(crate) fn deliver(
         &mut self,
         now: Instant,
@@ -76,7 +77,7 @@ impl Arp {
                 (Err(dropped), Some(port)) => {
                     ctx.stats.drop_held(port, dropped.reason, 1);
                     match ctx.error_of(&dropped, key.interface()) {
-                        Some(error) => ctx.report(dropped.frame, error),
+                        Some(error) => ctx.out.report(dropped.frame, error),
                         None => ctx.out.pool.give(dropped.frame),
                     }
                 }
@@ -91,11 +92,12 @@ impl Arp {
         for Waiting { frame, from } in self.pending.take(key) {
             let Some(port) = from else { continue };
             ctx.stats.drop_held(port, DropReason::NoNeighbor, 1);
-            ctx.report(frame, IcmpError::HostUnreachable);
+            ctx.out.report(frame, IcmpError::HostUnreachable);
         }
     }
 
     /// Ends what waits for a neighbour that gave way to another. Nobody is told: whoever asks for many would be.
+    #[cold]
     pub(super) fn end_evicted(&mut self, evicted: Option<Key>, ctx: &mut Context<'_>) {
         let Some(key) = evicted else { return };
         for Waiting { from, .. } in self.pending.take(key) {
