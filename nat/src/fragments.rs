@@ -39,7 +39,7 @@ pub const MEMORY_PER_SOURCE: usize = 1 << 20;
 pub const MAX_DISTANCE: u32 = 64;
 /// How long a datagram waits for its fragments, from the first that came (Linux's `ipfrag_time`).
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Datagrams given up in one [`Reassembly::expire`]: less than a millisecond, so that packets do not wait behind it.
+/// Datagrams given up in one [`Reassembly::timeout`]: less than a millisecond, so that packets do not wait behind it.
 const EXPIRY_BATCH: usize = 512;
 
 /// Datagrams in pieces.
@@ -167,7 +167,7 @@ impl Reassembly {
 
     /// Gives up on datagrams whose time is over, a bounded number; [`Reassembly::next_timeout`] is in the past while
     /// more of them wait.
-    pub fn expire(&mut self, now: Instant, pool: &mut Pool, mut report: impl FnMut(Ended)) {
+    pub fn timeout(&mut self, now: Instant, pool: &mut Pool, mut report: impl FnMut(Ended)) {
         for _ in 0..EXPIRY_BATCH {
             let Some(key) = self.order.first_key_value().map(|(_, key)| *key) else { return };
             if self.datagrams.get(&key).is_some_and(|waiting| now < waiting.datagram.deadline) {
@@ -182,7 +182,7 @@ impl Reassembly {
         }
     }
 
-    /// When [`Reassembly::expire`] has something to do, if ever.
+    /// When [`Reassembly::timeout`] has something to do, if ever.
     pub fn next_timeout(&self) -> Option<Instant> {
         let (_, key) = self.order.first_key_value()?;
         self.datagrams.get(key).map(|waiting| waiting.datagram.deadline)

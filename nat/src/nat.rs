@@ -36,7 +36,7 @@ use crate::tcp::Tcp;
 use crate::tuple::{Direction, Tuple};
 use crate::view::FlowView;
 
-/// Flows looked at in one [`Nat::expire`]: a third of a millisecond, so that packets do not wait
+/// Flows looked at in one [`Nat::timeout`]: a third of a millisecond, so that packets do not wait
 /// behind it.
 const EXPIRY_BATCH: usize = 1024;
 
@@ -163,13 +163,13 @@ impl Nat {
 
     /// Ends flows whose time has come. Looks at a bounded number; [`Nat::next_timeout`] is in the
     /// past while more wait. A flow that is late here is dead to packets all the same.
-    pub fn expire(&mut self, now: Instant) {
+    pub fn timeout(&mut self, now: Instant) {
         self.table.settle();
         self.collect(now);
         self.sweep();
     }
 
-    /// When [`Nat::expire`] has something to do, if ever. May turn out early.
+    /// When [`Nat::timeout`] has something to do, if ever. May turn out early.
     pub fn next_timeout(&self) -> Option<Instant> {
         if self.is_sweeping() { Some(self.latest) } else { self.table.next_timeout() }
     }

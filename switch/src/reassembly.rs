@@ -65,7 +65,7 @@ impl Reassembly {
     pub(crate) fn timeout(&mut self, now: Instant, ctx: &mut Context<'_>) {
         let Context { stats, out, .. } = ctx;
         let Outbox { pool, reports, .. } = &mut **out;
-        self.table.expire(now, pool, |expired| {
+        self.table.timeout(now, pool, |expired| {
             stats.drop_held(expired.from, expired.reason, expired.frames as u64);
             let cause = expired.first.map(Ipv4::into_frame);
             let error = IcmpError::ReassemblyTimeExceeded;

@@ -101,7 +101,7 @@ impl Switch {
             }
             Event::PortUp(port) => self.set_up(now, port, true, out),
             Event::PortDown(port) => self.set_up(now, port, false, out),
-            Event::Timeout => self.expire(now, out),
+            Event::Timeout => self.timeout(now, out),
         }
         None
     }

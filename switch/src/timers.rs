@@ -34,7 +34,7 @@ impl Switch {
     }
 
     /// Runs what is due.
-    pub(crate) fn expire(&mut self, now: Instant, out: &mut Outbox) {
+    pub(crate) fn timeout(&mut self, now: Instant, out: &mut Outbox) {
         for timer in Timer::ALL {
             self.run(now, timer, out);
             self.send_reports(now, out);
@@ -56,7 +56,7 @@ impl Switch {
         match timer {
             Timer::Stations => self.bridges.timeout(now),
             Timer::Neighbors => arp.timeout(now, &mut ctx),
-            Timer::Flows => self.nat.expire(now),
+            Timer::Flows => self.nat.timeout(now),
             Timer::Fragments => reassembly.timeout(now, &mut ctx),
         }
     }

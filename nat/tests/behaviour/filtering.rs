@@ -60,7 +60,7 @@ fn an_address_is_forgotten_with_its_last_flow() {
     router.map(s(0), (RED, 4000), (REMOTE, 1));
     router.map(s(200), (RED, 4000), (OTHER, 1));
     router.pass(s(299), udp((REMOTE, 2), (EXTERNAL, 4000))).sent();
-    router.nat.expire(s(450));
+    router.nat.timeout(s(450));
     let reason = router.pass(s(599), udp((REMOTE, 3), (EXTERNAL, 4000)));
     assert!(reason.is_local(), "neither flow nor mapping is left: {reason:?}");
     router.map(s(600), (RED, 4000), (OTHER, 1));

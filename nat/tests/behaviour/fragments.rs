@@ -82,9 +82,9 @@ impl Box {
         self.accept(now, packet).unwrap_err().reason
     }
 
-    fn expire(&mut self, now: Instant) {
+    fn timeout(&mut self, now: Instant) {
         let Self { reassembly, pool, ended } = self;
-        reassembly.expire(now, pool, |end| ended.push(end));
+        reassembly.timeout(now, pool, |end| ended.push(end));
     }
 
     /// What ended since this was asked last: of what, and how many frames.
@@ -195,7 +195,7 @@ fn overlaps_spoil_the_datagram_and_what_comes_after() {
         assert_eq!(here.ended(), [(DropReason::BadFragment, 2)]);
         assert_eq!(here.bad(2, piece(&sent, 16, 32, true)), DropReason::BadFragment);
         assert_eq!(here.reassembly.held(), 0);
-        here.expire(s(31));
+        here.timeout(s(31));
         assert!(here.ended().is_empty(), "they have been counted");
         assert_eq!(here.reassembly.next_timeout(), None);
     }
@@ -256,14 +256,14 @@ fn what_does_not_come_in_30_seconds_is_given_up() {
     here.hold(5, piece(&sent, 0, 16, true));
     here.hold(6, piece(&other, 8, 32, false));
     assert_eq!(here.reassembly.next_timeout(), Some(s(31)));
-    here.expire(Instant::from_millis(30_999));
+    here.timeout(Instant::from_millis(30_999));
     assert!(here.ended.is_empty());
-    here.expire(s(31));
+    here.timeout(s(31));
     let expired = here.ended.pop().unwrap();
     assert_eq!((expired.frames, expired.from), (2, PORT));
     assert_eq!(expired.reason, DropReason::FragmentTimeout);
     assert_eq!(expired.first.unwrap().bytes(), piece(&sent, 0, 16, true).bytes());
-    here.expire(s(36));
+    here.timeout(s(36));
     let expired = here.ended.pop().unwrap();
     assert!(expired.frames == 1 && expired.first.is_none());
     assert_eq!(here.reassembly.held(), 0);

@@ -89,7 +89,7 @@ struct Naive(Vec<Datagram>);
 type Ended = Vec<(u32, usize, DropReason)>;
 
 impl Naive {
-    fn expire(&mut self, now: Instant) -> Ended {
+    fn timeout(&mut self, now: Instant) -> Ended {
         let (dead, living): (Vec<_>, _) = self.0.drain(..).partition(|d: &Datagram| d.until <= now);
         self.0 = living;
         let timeout = DropReason::FragmentTimeout;
@@ -204,7 +204,7 @@ proptest! {
             let mut note = |end: tapswitch_nat::fragments::Ended| {
                 ended.push((end.from.number(), end.frames, end.reason));
             };
-            reassembly.expire(now, &mut pool, &mut note);
+            reassembly.timeout(now, &mut pool, &mut note);
             let port = PortId::new(fragment.port);
             let fate = match reassembly.accept(now, fragment.packet(), port, &mut pool, &mut note) {
                 Ok(Assembled::Held) => Fate::Held,
@@ -214,7 +214,7 @@ proptest! {
                 }
                 Err(dropped) => Fate::Refused(dropped.reason),
             };
-            let mut expected = naive.expire(now);
+            let mut expected = naive.timeout(now);
             let (expected_fate, more) = naive.accept(now, fragment);
             expected.extend(more);
             prop_assert_eq!(fate, expected_fate, "{:?}", fragment);

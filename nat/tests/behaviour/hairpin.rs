@@ -75,11 +75,11 @@ fn two_hosts_reach_each_other_by_their_mapped_ports() {
     // Both mappings live while the flow does.
     for second in [200, 400, 600] {
         router.pass(s(second), udp((BLUE, 5000), (EXTERNAL, red))).sent();
-        router.nat.expire(s(second));
+        router.nat.timeout(s(second));
     }
     assert_eq!(router.nat.stats().flows, 1);
     assert_eq!(router.nat.stats().mappings, 2);
-    router.nat.expire(s(1000));
+    router.nat.timeout(s(1000));
     assert_eq!(router.nat.stats().mappings, 0);
 }
 

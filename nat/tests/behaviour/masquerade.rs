@@ -109,14 +109,14 @@ fn a_freed_port_rests_before_another_host_gets_it() {
     let rule = Masquerade { ports, parity: false, ..inside_rule() };
     let mut router = Router::with(vec![rule], vec![]);
     assert_eq!(router.map(s(0), (RED, 5000), (REMOTE, 9)), 5000);
-    router.nat.expire(s(301));
+    router.nat.timeout(s(301));
     assert_eq!(router.nat.stats().ports, 0);
     assert_eq!(router.map(s(400), (BLUE, 5000), (REMOTE, 9)), 5001, "the other one is free");
     assert_eq!(router.map(s(400), (RED, 5000), (REMOTE, 9)), 5000, "its own host may");
-    router.nat.expire(s(701));
+    router.nat.timeout(s(701));
     assert_eq!(router.map(s(822), (BLUE, 5000), (REMOTE, 9)), 5000, "120 seconds later");
     assert_eq!(router.map(s(822), (BLUE, 5002), (REMOTE, 9)), 5001);
-    router.nat.expire(s(1200));
+    router.nat.timeout(s(1200));
     router.map(s(1200), (RED, 5000), (REMOTE, 9));
     assert_eq!(router.map(s(1200), (RED, 5001), (REMOTE, 9)), 5001, "there is no other");
 }
@@ -147,7 +147,7 @@ fn udp_lives_300_seconds_after_its_last_packet() {
     router.map(s(0), (RED, 4000), (REMOTE, 53));
     router.map(s(299), (RED, 4000), (REMOTE, 53));
     router.pass(s(598), udp((REMOTE, 53), (EXTERNAL, 4000))).sent();
-    router.nat.expire(s(897));
+    router.nat.timeout(s(897));
     assert_eq!(router.nat.stats().flows, 1);
     let late = router.pass(s(898), udp((REMOTE, 53), (EXTERNAL, 4000)));
     assert!(late.is_local(), "the flow ended, though nobody called expire: {late:?}");
@@ -161,9 +161,9 @@ fn an_echo_flow_lives_60_seconds() {
     let mut router = Router::new();
     router.pass(s(0), query(RED, REMOTE, 8, 1)).sent();
     router.pass(s(59), query(REMOTE, EXTERNAL, 0, 1)).sent();
-    router.nat.expire(s(118));
+    router.nat.timeout(s(118));
     assert_eq!(router.nat.stats().flows, 1);
-    router.nat.expire(s(119));
+    router.nat.timeout(s(119));
     assert_eq!(router.nat.stats().flows, 0);
     assert_eq!(router.nat.next_timeout(), None);
 }
@@ -326,7 +326,7 @@ fn flows_end_with_their_rule_unless_it_says_keep() {
     assert_eq!(router.map(s(2), (RED, 4000), (REMOTE, 53)), 4000);
     let other = router.pass(s(2), udp((RED, 4001), (REMOTE, 53))).sent();
     assert_eq!(other.source(), RED);
-    router.nat.expire(s(400));
+    router.nat.timeout(s(400));
     assert!(!router.nat.is_configured());
 }
 
@@ -381,7 +381,7 @@ fn a_port_that_is_published_while_it_rests_goes_to_nobody_else() {
     let (near, far) = ((RED, 5), (REMOTE, 80));
     let sent = router.pass(s(1), udp(near, far)).sent();
     assert_eq!(ends(&sent).0, (EXTERNAL, 40_000));
-    router.nat.expire(s(400));
+    router.nat.timeout(s(400));
     let stats = router.nat.stats();
     assert_eq!((stats.flows, stats.mappings), (0, 0), "the port rests");
     let publish = vec![Publish { port: 40_000, ..web(Protocol::UDP) }];
@@ -400,7 +400,7 @@ fn more_flows_than_one_expiry_looks_at_end_in_several() {
     }
     let mut rounds = 0;
     while router.nat.next_timeout().is_some_and(|at| at <= s(300)) {
-        router.nat.expire(s(300));
+        router.nat.timeout(s(300));
         rounds += 1;
     }
     assert_eq!(router.nat.stats().flows, 0);

@@ -109,7 +109,7 @@ proptest! {
                 Step::Wait(span) => {
                     now += span;
                     if span % 2 == 0 {
-                        router.nat.expire(s(now));
+                        router.nat.timeout(s(now));
                     }
                     model.forget(now);
                     prop_assert_eq!(router.nat.flows(s(now)).count(), model.flows.len());

@@ -28,10 +28,10 @@ fn an_idle_connection_lives_7440_seconds_and_a_half_open_one_240() {
     assert_eq!(state(&router, 0), Some(("SYN_SENT", 240)));
     open(&mut router, 100);
     assert_eq!(state(&router, 100), Some(("ESTABLISHED", 7440)));
-    router.nat.expire(s(7539));
+    router.nat.timeout(s(7539));
     router.pass(s(7539), tcp(SERVER, OUTSIDE, ACK)).sent();
     assert_eq!(state(&router, 7539), Some(("ESTABLISHED", 7440)));
-    router.nat.expire(s(7539 + 7440));
+    router.nat.timeout(s(7539 + 7440));
     assert_eq!(state(&router, 7539 + 7440), None);
 }
 
@@ -40,7 +40,7 @@ fn a_closed_connection_lives_on_in_time_wait_for_240_seconds() {
     let mut router = Router::new();
     open(&mut router, 0);
     // The half-open flow's time is over: the wheel looks again when the established one's is.
-    router.nat.expire(s(240));
+    router.nat.timeout(s(240));
     router.pass(s(250), tcp(CLIENT, SERVER, FIN | ACK)).sent();
     assert_eq!(state(&router, 250), Some(("FIN_WAIT", 240)));
     router.pass(s(251), tcp(SERVER, OUTSIDE, ACK)).sent();
@@ -49,9 +49,9 @@ fn a_closed_connection_lives_on_in_time_wait_for_240_seconds() {
     assert_eq!(state(&router, 252), Some(("LAST_ACK", 240)));
     router.pass(s(253), tcp(CLIENT, SERVER, ACK)).sent();
     assert_eq!(state(&router, 253), Some(("TIME_WAIT", 240)));
-    router.nat.expire(s(492));
+    router.nat.timeout(s(492));
     assert_eq!(router.nat.stats().flows, 1);
-    router.nat.expire(s(493));
+    router.nat.timeout(s(493));
     assert_eq!(router.nat.stats().flows, 0, "the wheel was told of the earlier deadline");
 }
 
@@ -65,7 +65,7 @@ fn a_reset_is_translated_and_the_flow_stays_for_240_seconds() {
     assert_eq!(state(&router, 10), Some(("CLOSE", 240)));
     router.pass(s(100), tcp(SERVER, OUTSIDE, RST)).sent();
     assert_eq!(state(&router, 100), Some(("CLOSE", 150)), "resets refresh nothing");
-    router.nat.expire(s(250));
+    router.nat.timeout(s(250));
     assert_eq!(state(&router, 250), None);
 }
 
@@ -116,9 +116,9 @@ fn linux_lifetimes_are_linuxs() {
     router.nat.set_lifetimes(Lifetimes::LINUX);
     open(&mut router, 0);
     assert_eq!(state(&router, 0), Some(("ESTABLISHED", 432_000)));
-    router.nat.expire(s(431_999));
+    router.nat.timeout(s(431_999));
     assert_eq!(router.nat.stats().flows, 1);
     router.pass(s(431_999), tcp(SERVER, OUTSIDE, RST)).sent();
-    router.nat.expire(s(432_009));
+    router.nat.timeout(s(432_009));
     assert_eq!(router.nat.stats().flows, 0);
 }

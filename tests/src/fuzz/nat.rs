@@ -117,7 +117,7 @@ impl Router {
         while self.now < end {
             self.now = self.nat.next_timeout().map_or(end, |due| due.clamp(self.now, end));
             self.reference.begin(self.now);
-            self.nat.expire(self.now);
+            self.nat.timeout(self.now);
             self.confirm();
         }
     }
