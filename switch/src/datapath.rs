@@ -4,6 +4,7 @@
 //! step tells the witness which it is and what it decided, for whoever asks why (`trace`).
 //! A refusal by the router is [`Silent`](Refusal::Silent), or [`Tell`](Refusal::Tell) when the sender should hear of
 //! it; it then carries the packet as its sender knew it.
+//! Ahead of step 2 and of step 5 stand the entrances where a frame may take a shorter way (`fast_paths`).
 
 use nat::{AfterDnat, Arrival, Departure, Lookup};
 use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, PortId, VlanId};

@@ -5,7 +5,7 @@
 //! hearing a station again soon where it was, touches one slot of 16 bytes and no entry. Entries stand in a slab; those
 //! that were learned hang in their port's list, least recently heard first, so that ageing pops heads and a full table
 //! evicts the oldest station *of the port that has most* (a port that floods addresses pushes out its own; Open vSwitch
-//! does the same), which a [`Tally`] knows without a walk. ArpOutcome a station again moves it in its list only the first
+//! does the same), which a [`Tally`] knows without a walk. Hearing a station again moves it in its list only the first
 //! time in a second ([`Fresh`]), which keeps the common case to one look-up.
 //! Static entries and the router's own addresses are in no list: they neither age, move nor give way.
 
