@@ -1,12 +1,14 @@
-//! Adjacencies: all that steps 6 and 8 say of a next hop, kept so that the packets of a known flow need not ask again.
+//! Adjacencies: all that steps 6 and 8 say of a next hop, kept so that the packets of a known flow
+//! need not ask again.
 //!
 //! # Theory of operation
 //! A flow's next hop follows from rules, routes and interfaces, which change only through
-//! [`Switch::apply`](crate::Switch::apply) and with a port's state; each such change begins an *epoch*. With each
-//! direction of a flow NAT caches a hop: the epoch, and the number of the adjacency that its last packet left by. An
-//! adjacency itself holds as long as the neighbour table and its bridge's forwarding database are at the versions that it
-//! was made from, and as long as its neighbour is trusted. What no longer holds is not mended here: the packet goes the
-//! long way, which notes what it found. So nothing but time depends on this table.
+//! [`Switch::apply`](crate::Switch::apply) and with a port's state; each such change begins an
+//! *epoch*. With each direction of a flow NAT caches a hop: the epoch, and the number of the
+//! adjacency that its last packet left by. An adjacency itself holds as long as the neighbour table
+//! and its bridge's forwarding database are at the versions that it was made from, and as long as
+//! its neighbour is trusted. What no longer holds is not mended here: the packet goes the long way,
+//! which notes what it found. So nothing but time depends on this table.
 
 use std::collections::BTreeMap;
 

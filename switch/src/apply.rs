@@ -1,8 +1,8 @@
 //! How a change set is made: checked first, so that it is all or nothing.
 //!
-//! What the configuration alone can refuse is found in [`draft`](crate::draft). What depends on tables that packets fill is
-//! asked here, ahead of the first change and of the tables as they are then: a station or a neighbour that another
-//! change of the set happens to forget counts as known.
+//! What the configuration alone can refuse is found in [`draft`](crate::draft). What depends on
+//! tables that packets fill is asked here, ahead of the first change and of the tables as they are
+//! then: a station or a neighbour that another change of the set happens to forget counts as known.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,14 +52,14 @@ impl Switch {
         self.commit(now, &mut prepared, out)
     }
 
-    /// What the switch is told to be, to prepare changes without it: whoever has the switch in a lock need not hold that
-    /// for longer than [`Switch::commit`] takes.
+    /// What the switch is told to be, to prepare changes without it: whoever has the switch in a
+    /// lock need not hold that for longer than [`Switch::commit`] takes.
     pub fn draft(&self) -> Draft {
         Draft::of(self)
     }
 
-    /// Makes changes that were prepared. Prepared for another configuration than there is now, they are prepared anew.
-    /// What they replace is left in `prepared`: dropping it takes time too.
+    /// Makes changes that were prepared. Prepared for another configuration than there is now, they
+    /// are prepared anew. What they replace is left in `prepared`: dropping it takes time too.
     ///
     /// # Errors
     /// Says what the first change contradicts that cannot be made; then nothing has changed.
@@ -245,8 +245,8 @@ impl Switch {
         self.send_reports(now, out);
     }
 
-    /// Ends what waits to leave with a source that the rules translate now and did not `before`: it has passed NAT, and
-    /// no rule may come too late for it.
+    /// Ends what waits to leave with a source that the rules translate now and did not `before`: it
+    /// has passed NAT, and no rule may come too late for it.
     fn end_untranslated(&mut self, before: &Rules, out: &mut Outbox) {
         let (rules, routes) = (self.nat.rules(), &self.router.routes);
         let leaks = |key: Key, frame: &Frame| {
@@ -264,7 +264,8 @@ impl Switch {
     }
 }
 
-/// The routes behind a change set, which come into force with the last change that they follow from.
+/// The routes behind a change set, which come into force with the last change that they follow
+/// from.
 struct Laying<'a> {
     /// Changes that routes follow from and that are still to be made.
     left: usize,

@@ -1,8 +1,8 @@
-//! ARP (RFC 826, RFC 5227): what the router hears, answers and asks, whom it knows, and the packets that wait for an
-//! answer.
+//! ARP (RFC 826, RFC 5227): what the router hears, answers and asks, whom it knows, and the packets
+//! that wait for an answer.
 //!
-//! The neighbour table ([`neighbors`](crate::neighbors)) knows what a reply, a silence or a claim means; this says it on
-//! the wire and to the packets that wait ([`pending`](crate::pending)).
+//! The neighbour table ([`neighbors`](crate::neighbors)) knows what a reply, a silence or a claim
+//! means; this says it on the wire and to the packets that wait ([`pending`](crate::pending)).
 
 use core::net::Ipv4Addr;
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! A bridge: its members, its forwarding database, and who may take a copy of what (IEEE 802.1Q clause 8).
+//! A bridge: its members, its forwarding database, and who may take a copy of what (IEEE 802.1Q
+//! clause 8).
 
 use core::time::Duration;
 
@@ -84,7 +85,8 @@ impl Bridge {
         destination.reserved().is_some_and(|low| self.settings.forward >> low & 1 == 0)
     }
 
-    /// Whom a frame to `destination` in `vlan` is for; `from` is where it came from, none for the router's own.
+    /// Whom a frame to `destination` in `vlan` is for; `from` is where it came from, none for the
+    /// router's own.
     #[inline(always)]
     pub(crate) fn decide(
         &self,
@@ -120,8 +122,8 @@ impl Bridge {
         }
     }
 
-    /// Sends a frame to the one place that its station is at. Always inlined: its result handed over in memory, in parts
-    /// and then read as a whole, makes the processor wait.
+    /// Sends a frame to the one place that its station is at. Always inlined: its result handed
+    /// over in memory, in parts and then read as a whole, makes the processor wait.
     #[inline(always)]
     pub(crate) fn forward(
         &self,
@@ -146,9 +148,10 @@ impl Bridge {
         Ok(out.send_one(Egress { port: to, remote, tag }, frame))
     }
 
-    /// Sends a frame to every port that may take it, except where it came from, and to every far end of every tunnel,
-    /// except what came from one (RFC 7348 section 4.2; split horizon). The bytes are not copied, but for a tunnel that
-    /// lowers the MSS of the connection that begins with them.
+    /// Sends a frame to every port that may take it, except where it came from, and to every far
+    /// end of every tunnel, except what came from one (RFC 7348 section 4.2; split horizon). The
+    /// bytes are not copied, but for a tunnel that lowers the MSS of the connection that begins
+    /// with them.
     pub(crate) fn flood(
         &self,
         ports: &Ports,
@@ -200,8 +203,8 @@ impl Bridge {
         Flooded { outcome, too_large }
     }
 
-    /// Tells `each` of every port and tunnel of the bridge, and whether a flooded frame goes there, with which tag. No
-    /// iterator: that took twice the time.
+    /// Tells `each` of every port and tunnel of the bridge, and whether a flooded frame goes there,
+    /// with which tag. No iterator: that took twice the time.
     #[inline(always)]
     pub(crate) fn audience(
         &self,
@@ -233,8 +236,8 @@ impl Bridge {
 #[derive(Debug)]
 pub(crate) struct Flooded {
     pub(crate) outcome: Result<Fate, Dropped>,
-    /// The frame, when it was for one station and too large for a tunnel that this may be behind; with the least MTU of
-    /// such tunnels.
+    /// The frame, when it was for one station and too large for a tunnel that this may be behind;
+    /// with the least MTU of such tunnels.
     pub(crate) too_large: Option<(u16, Frame)>,
 }
 
@@ -303,8 +306,8 @@ fn admit(
     Ok(member.vlans.tag(vlan, came, member.priority_tags))
 }
 
-/// Bytes behind the Ethernet header of the largest frame that this one stands for. Tags still inside are not counted,
-/// as Linux does not count a tag against an MTU.
+/// Bytes behind the Ethernet header of the largest frame that this one stands for. Tags still
+/// inside are not counted, as Linux does not count a tag against an MTU.
 #[inline]
 pub(crate) fn mtu_len(frame: &Frame) -> usize {
     segment_ip_len(frame).saturating_sub(tags_len(frame.bytes()))

@@ -18,7 +18,8 @@ pub use crate::port::{Membership, PortSettings, Role, Tunnel};
 pub use crate::routes::{Hop, Route};
 use crate::station::Location;
 
-/// One thing to be different. `Set` adds what is not there and changes what is, without disturbing the rest.
+/// One thing to be different. `Set` adds what is not there and changes what is, without disturbing
+/// the rest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Change {
     /// A bridge.
@@ -29,9 +30,9 @@ pub enum Change {
     SetPort(PortId, PortSettings),
     /// A port goes, with all that was learned on it.
     DeletePort(PortId),
-    /// The far end of a port is this station now, with these addresses: whoever was behind it is forgotten, and its
-    /// segment hears an ARP announcement of each (RFC 5227 section 3), as if the station had sent it. A port that is down
-    /// carries none.
+    /// The far end of a port is this station now, with these addresses: whoever was behind it is
+    /// forgotten, and its segment hears an ARP announcement of each (RFC 5227 section 3), as if the
+    /// station had sent it. A port that is down carries none.
     AnnounceStation(PortId, Mac, Vec<Ipv4Addr>),
     /// A router interface.
     SetInterface(InterfaceId, InterfaceSettings),
@@ -77,8 +78,8 @@ pub enum Change {
     FlushNeighbors,
     /// All flows are forgotten.
     FlushFlows,
-    /// The flows that are meant are forgotten, of those in these places of NAT's table ([`ALL_FLOWS`], or a part where the
-    /// table is large).
+    /// The flows that are meant are forgotten, of those in these places of NAT's table
+    /// ([`ALL_FLOWS`], or a part where the table is large).
     EndFlows(FlowFilter, Range<u32>),
 }
 

@@ -1,8 +1,9 @@
 //! What a protocol may see and use of the switch while it works.
 //!
-//! A protocol keeps its own state and gets this lent for the time of a call. It looks at ports, bridges and interfaces
-//! and changes none of them; it counts, takes notes for whoever asks why, and sends. What it can not decide, since routes
-//! and NAT have a say, it leaves behind as a [`Report`](crate::outbox::Report).
+//! A protocol keeps its own state and gets this lent for the time of a call. It looks at ports,
+//! bridges and interfaces and changes none of them; it counts, takes notes for whoever asks why,
+//! and sends. What it can not decide, since routes and NAT have a say, it leaves behind as a
+//! [`Report`](crate::outbox::Report).
 
 use packet::{Frame, InterfaceId};
 
@@ -26,7 +27,8 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Sends a whole frame of the switch's own on an interface, counted apart from frames that came in.
+    /// Sends a whole frame of the switch's own on an interface, counted apart from frames that came
+    /// in.
     pub(crate) fn send_own(&mut self, interface: InterfaceId, frame: Frame) {
         let first = self.out.len();
         match self.egress(interface, frame) {

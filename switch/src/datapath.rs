@@ -1,10 +1,10 @@
 //! A packet's life, top to bottom. The numbers are those of ARCHITECTURE.md's picture.
 //!
-//! `?` is the drop path: a step that refuses a frame says why, and `Switch::count` is the one place that counts. Each
-//! step tells the witness which it is and what it decided, for whoever asks why (`trace`).
-//! A refusal by the router is [`Silent`](Refusal::Silent), or [`Tell`](Refusal::Tell) when the sender should hear of
-//! it; it then carries the packet as its sender knew it.
-//! Ahead of step 2 and of step 5 stand the entrances where a frame may take a shorter way (`fast_paths`).
+//! `?` is the drop path: a step that refuses a frame says why, and `Switch::count` is the one place
+//! that counts. Each step tells the witness which it is and what it decided, for whoever asks why
+//! (`trace`). A refusal by the router is [`Silent`](Refusal::Silent), or [`Tell`](Refusal::Tell)
+//! when the sender should hear of it; it then carries the packet as its sender knew it. Ahead of
+//! step 2 and of step 5 stand the entrances where a frame may take a shorter way (`fast_paths`).
 
 use nat::{AfterDnat, Arrival, Departure, Lookup};
 use packet::{DropReason, Dropped, EtherType, Ethernet, Frame, Instant, Ipv4, PortId, VlanId};
@@ -84,7 +84,8 @@ impl Switch {
         }
     }
 
-    /// A frame on a bridge; `hit` is what the fast path has looked up of its speaker and its addressee.
+    /// A frame on a bridge; `hit` is what the fast path has looked up of its speaker and its
+    /// addressee.
     #[inline]
     pub(crate) fn bridge(
         &mut self,
@@ -99,8 +100,8 @@ impl Switch {
         let (Some(port), Some(bridge)) = (from.port(), self.bridges.get_mut(id)) else {
             return Err(ethernet.refuse(DropReason::PortDown));
         };
-        // 2 learn: who speaks, from where. A reserved frame teaches nothing, forwarded or not: its sender may be a bridge's
-        // own end.
+        // 2 learn: who speaks, from where. A reserved frame teaches nothing, forwarded or not: its
+        // sender may be a bridge's own end.
         self.trace.enter(Step::Learn);
         let reserved = ethernet.destination().reserved().is_some();
         let (learns, speaker) = (self.ports.learns(from), (ethernet.source(), vlan));
@@ -164,7 +165,8 @@ impl Switch {
         }
     }
 
-    /// A frame that reached the router's own end: on a routed port, or to its MAC address on a bridge.
+    /// A frame that reached the router's own end: on a routed port, or to its MAC address on a
+    /// bridge.
     pub(crate) fn router_input(
         &mut self,
         now: Instant,
@@ -208,7 +210,8 @@ impl Switch {
         }
     }
 
-    /// An IPv4 packet through router and NAT; `lookup` is where its flow is, if it is known to be of one.
+    /// An IPv4 packet through router and NAT; `lookup` is where its flow is, if it is known to be
+    /// of one.
     #[inline]
     pub(crate) fn route(
         &mut self,
@@ -268,7 +271,8 @@ impl Switch {
             return Err(destined.undo().refuse(DropReason::NatForeignSource).into());
         }
 
-        // 7 nat outbound: whom is it really from; a new flow is kept only here, once its packet has survived.
+        // 7 nat outbound: whom is it really from; a new flow is kept only here, once its packet has
+        // survived.
         let departure = Departure { interface: hop.interface, external: hop.source };
         self.trace.enter(Step::NatOutbound);
         let outcome = self.nat.outbound(now, destined, arrival, departure);
@@ -291,7 +295,8 @@ impl Switch {
         }
     }
 
-    /// Gives a packet to its next hop, or lets it wait; `from` is the port that it came in on, none for the router's own.
+    /// Gives a packet to its next hop, or lets it wait; `from` is the port that it came in on, none
+    /// for the router's own.
     pub(crate) fn deliver(
         &mut self,
         now: Instant,
@@ -304,7 +309,8 @@ impl Switch {
         protocols.arp.deliver(now, frame, hop, from, &mut ctx)
     }
 
-    /// Hears an ARP packet for the router, and tells whom packets that waited have failed; `false` when it is none.
+    /// Hears an ARP packet for the router, and tells whom packets that waited have failed; `false`
+    /// when it is none.
     #[inline(never)]
     fn arp_input(
         &mut self,
@@ -319,9 +325,9 @@ impl Switch {
         heard
     }
 
-    /// The whole packet, when NAT or the router itself needs to see it whole; nothing while parts are missing. A
-    /// fragment that nobody translates goes on as it is: should it be of those that a rule covers after all, step 7
-    /// refuses it.
+    /// The whole packet, when NAT or the router itself needs to see it whole; nothing while parts
+    /// are missing. A fragment that nobody translates goes on as it is: should it be of those that
+    /// a rule covers after all, step 7 refuses it.
     #[inline(never)]
     fn reassemble(
         &mut self,

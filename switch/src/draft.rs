@@ -1,12 +1,14 @@
-//! A change set checked before anything of it is made, against a copy of what the switch is told to be.
+//! A change set checked before anything of it is made, against a copy of what the switch is told to
+//! be.
 //!
 //! # Theory of operation
-//! A [`Draft`] is what [`apply`](crate::Switch::apply_all) sets and checks against: bridges, ports, interfaces, routes and
-//! remote VTEPs, without anything that packets change. It is taken under the switch's lock in a time that is the lab's size
-//! (2 ms for 4,094 interfaces), and everything dear happens without the lock: each change is checked behind those before it,
-//! and one table of routes is laid out for all of them. What comes of it, [`Prepared`], is made by
-//! [`Switch::commit`](crate::Switch::commit), which swaps the routes in. Whether a station or a neighbour is known depends
-//! on packets, and is asked there, before the first change is made.
+//! A [`Draft`] is what [`apply`](crate::Switch::apply_all) sets and checks against: bridges, ports,
+//! interfaces, routes and remote VTEPs, without anything that packets change. It is taken under the
+//! switch's lock in a time that is the lab's size (2 ms for 4,094 interfaces), and everything dear
+//! happens without the lock: each change is checked behind those before it, and one table of routes
+//! is laid out for all of them. What comes of it, [`Prepared`], is made by
+//! [`Switch::commit`](crate::Switch::commit), which swaps the routes in. Whether a station or a
+//! neighbour is known depends on packets, and is asked there, before the first change is made.
 
 use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, BTreeSet};

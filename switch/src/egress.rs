@@ -17,8 +17,8 @@ use crate::stats::Fate;
 use crate::trace::Note;
 
 impl Context<'_> {
-    /// Puts the Ethernet header on and lets the packet leave, in fragments where it is too large (RFC 791 section
-    /// 3.2; step 6 has refused what must not be fragmented).
+    /// Puts the Ethernet header on and lets the packet leave, in fragments where it is too large
+    /// (RFC 791 section 3.2; step 6 has refused what must not be fragmented).
     #[inline(always)]
     pub(crate) fn transmit(
         &mut self,
@@ -98,8 +98,8 @@ impl Context<'_> {
         Err(frame.refuse(reason))
     }
 
-    /// Sends a packet that is larger than `mtu` and may be cut: a TCP super-frame as smaller segments, anything else
-    /// as fragments (RFC 791 section 3.2), in order.
+    /// Sends a packet that is larger than `mtu` and may be cut: a TCP super-frame as smaller
+    /// segments, anything else as fragments (RFC 791 section 3.2), in order.
     fn egress_in_fragments(
         &mut self,
         interface: InterfaceId,
@@ -145,7 +145,8 @@ impl Context<'_> {
         outcome
     }
 
-    /// What to tell the sender of a packet that NAT has passed and that cannot leave, where it should hear of it.
+    /// What to tell the sender of a packet that NAT has passed and that cannot leave, where it
+    /// should hear of it.
     #[cold]
     pub(crate) fn error_of(&self, dropped: &Dropped, interface: InterfaceId) -> Option<IcmpError> {
         match dropped.reason {

@@ -15,8 +15,9 @@ pub enum Event {
         /// What came.
         frame: Frame,
     },
-    /// A datagram came in on a UDP port of ours: a VXLAN header, then a frame. Consecutive segments of one flow may have
-    /// been joined behind one header; the frame's duties then count from the header's first byte.
+    /// A datagram came in on a UDP port of ours: a VXLAN header, then a frame. Consecutive segments
+    /// of one flow may have been joined behind one header; the frame's duties then count from the
+    /// header's first byte.
     Datagram {
         /// The port with [`Role::Underlay`](crate::port::Role::Underlay).
         port: PortId,
@@ -36,7 +37,8 @@ pub enum Event {
     PortUp(PortId),
     /// A port's device is gone; what was learned on it is forgotten.
     PortDown(PortId),
-    /// Time passed: timers that are due run. Needed at [`Switch::next_timeout`](crate::Switch::next_timeout).
+    /// Time passed: timers that are due run. Needed at
+    /// [`Switch::next_timeout`](crate::Switch::next_timeout).
     Timeout,
 }
 

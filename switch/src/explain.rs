@@ -6,14 +6,15 @@ use crate::switch::Switch;
 use crate::trace::{Explanation, Part, Sent};
 
 impl Switch {
-    /// What would become of an event now, and why. The switch itself does not notice: a copy of it lives through the
-    /// event. Costs a copy of all state:
-    /// a fraction of a millisecond for a lab, and in proportion to flows and stations for more.
+    /// What would become of an event now, and why. The switch itself does not notice: a copy of it
+    /// lives through the event. Costs a copy of all state: a fraction of a millisecond for a lab,
+    /// and in proportion to flows and stations for more.
     pub fn explain(&self, now: packet::Instant, event: Event) -> Explanation {
         self.clone().step_explained(now, event)
     }
 
-    /// As [`Switch::step`], and says what became of the event and why. For copies: what leaves is told and not sent.
+    /// As [`Switch::step`], and says what became of the event and why. For copies: what leaves is
+    /// told and not sent.
     pub fn step_explained(&mut self, now: packet::Instant, event: Event) -> Explanation {
         let is_frame = matches!(event, Event::Frame { .. } | Event::Datagram { .. });
         let mut out = Outbox::new(BUFFERS);

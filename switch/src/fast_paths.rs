@@ -1,8 +1,8 @@
 //! The shorter ways of the usual frame, ahead of the steps that they save.
 //!
-//! A frame that teaches its bridge nothing takes steps 2 to 4 in one (`l2_fast_path`), a packet of a known flow whose next
-//! hop is cached steps 5 to 8 (`flow_cache`). Both end as the steps would end them. What is not as usual goes through the
-//! steps, with what has been looked up here.
+//! A frame that teaches its bridge nothing takes steps 2 to 4 in one (`l2_fast_path`), a packet of
+//! a known flow whose next hop is cached steps 5 to 8 (`flow_cache`). Both end as the steps would
+//! end them. What is not as usual goes through the steps, with what has been looked up here.
 
 use packet::{DropReason, Dropped, Ethernet, Instant, Ipv4};
 

@@ -1,13 +1,14 @@
 //! The forwarding database: which station is where, for one bridge.
 //!
 //! # Theory of operation
-//! A station is a (MAC, VLAN) pair. The hash index holds key and port side by side, so that finding a destination, and
-//! hearing a station again soon where it was, touches one slot of 16 bytes and no entry. Entries stand in a slab; those
-//! that were learned hang in their port's list, least recently heard first, so that ageing pops heads and a full table
-//! evicts the oldest station *of the port that has most* (a port that floods addresses pushes out its own; Open vSwitch
-//! does the same), which a [`Tally`] knows without a walk. Hearing a station again moves it in its list only the first
-//! time in a second ([`Fresh`]), which keeps the common case to one look-up.
-//! Static entries and the router's own addresses are in no list: they neither age, move nor give way.
+//! A station is a (MAC, VLAN) pair. The hash index holds key and port side by side, so that finding
+//! a destination, and hearing a station again soon where it was, touches one slot of 16 bytes and
+//! no entry. Entries stand in a slab; those that were learned hang in their port's list, least
+//! recently heard first, so that ageing pops heads and a full table evicts the oldest station *of
+//! the port that has most* (a port that floods addresses pushes out its own; Open vSwitch does the
+//! same), which a [`Tally`] knows without a walk. Hearing a station again moves it in its list only
+//! the first time in a second ([`Fresh`]), which keeps the common case to one look-up. Static
+//! entries and the router's own addresses are in no list: they neither age, move nor give way.
 
 use core::time::Duration;
 
@@ -96,7 +97,8 @@ impl Fdb {
         }
     }
 
-    /// Whether a station that speaks from port `here` is known there, and its speaking changes nothing.
+    /// Whether a station that speaks from port `here` is known there, and its speaking changes
+    /// nothing.
     #[inline]
     pub(crate) fn knows(&self, now: Instant, mac: Mac, vlan: VlanId, here: PortId) -> bool {
         let key = key(mac, vlan);
@@ -163,7 +165,8 @@ impl Fdb {
         }
     }
 
-    /// Whether a station may speak from `here`, where nothing is learned: refused as by [`Fdb::learn`].
+    /// Whether a station may speak from `here`, where nothing is learned: refused as by
+    /// [`Fdb::learn`].
     pub(crate) fn allow(
         &mut self,
         mac: Mac,

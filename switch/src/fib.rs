@@ -1,10 +1,11 @@
-//! The routes once more, laid out for finding: at most three loads a look-up (16, 8 and 8 bits of the address).
+//! The routes once more, laid out for finding: at most three loads a look-up (16, 8 and 8 bits of
+//! the address).
 //!
 //! # Theory of operation
-//! A cell is empty, names a target, or names a block of 256 cells for the next 8 bits. Prefixes are laid in from short
-//! to long, each over what is there, so that the longest that holds an address is what its cell says. Made anew with
-//! every change of the routes; never changed in place. The first level takes 256 KiB, every block 1 KiB, and there are
-//! at most two blocks for each prefix.
+//! A cell is empty, names a target, or names a block of 256 cells for the next 8 bits. Prefixes are
+//! laid in from short to long, each over what is there, so that the longest that holds an address
+//! is what its cell says. Made anew with every change of the routes; never changed in place. The
+//! first level takes 256 KiB, every block 1 KiB, and there are at most two blocks for each prefix.
 
 use core::net::Ipv4Addr;
 

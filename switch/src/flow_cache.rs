@@ -1,5 +1,5 @@
-//! Steps 5 to 8 in one, for a packet of a known flow whose next hop is cached. It ends as the long way would end it; where
-//! anything is not as usual, it goes the long way.
+//! Steps 5 to 8 in one, for a packet of a known flow whose next hop is cached. It ends as the long
+//! way would end it; where anything is not as usual, it goes the long way.
 
 use nat::{CachedHop, FlowDirection, Lookup};
 use packet::ip::V4_HEADER;
@@ -62,8 +62,8 @@ impl Switch {
         Ok(out.send_one(egress, frame))
     }
 
-    /// Caches the next hop that a packet of a flow, if it was of one, has just left by. One that holds stays: the flows of
-    /// a tunnel take the slow path with every packet.
+    /// Caches the next hop that a packet of a flow, if it was of one, has just left by. One that
+    /// holds stays: the flows of a tunnel take the slow path with every packet.
     pub(crate) fn cache_next_hop(
         &mut self,
         now: Instant,

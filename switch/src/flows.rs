@@ -1,8 +1,9 @@
-//! Which flows somebody means, as a value: listings and the end of flows by hand share it, and a record can hold it.
+//! Which flows somebody means, as a value: listings and the end of flows by hand share it, and a
+//! record can hold it.
 //!
-//! Every key narrows: a flow is meant when it fits all that are set, and none set means every flow. The keys are those
-//! of conntrack(8), and two of the lab's own: the rule that translates a flow, and the port that one of its ends is
-//! behind. Nothing here is on a packet's path.
+//! Every key narrows: a flow is meant when it fits all that are set, and none set means every flow.
+//! The keys are those of conntrack(8), and two of the lab's own: the rule that translates a flow,
+//! and the port that one of its ends is behind. Nothing here is on a packet's path.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::ops::Range;
@@ -51,12 +52,13 @@ pub struct FlowFilter {
 pub enum FlowRule {
     /// A masquerade rule; what came in to a mapping that it made is its own too.
     Masquerade(usize),
-    /// A publish rule: whatever was sent to its listener, and what its service sends from there by itself.
+    /// A publish rule: whatever was sent to its listener, and what its service sends from there by
+    /// itself.
     Publish(usize),
 }
 
-/// A port or tunnel, and the addresses that are known to be behind it though nobody speaks there now. What else is
-/// behind it is told by routes, neighbours and stations.
+/// A port or tunnel, and the addresses that are known to be behind it though nobody speaks there
+/// now. What else is behind it is told by routes, neighbours and stations.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Behind {
     /// The port.
@@ -97,7 +99,8 @@ impl Switch {
         self.nat.flows_at(now, places).filter(|flow| ground.means(filter, flow)).collect()
     }
 
-    /// Whether flows that a change has ended are still to be taken out, which [`Event::Timeout`](crate::Event) does.
+    /// Whether flows that a change has ended are still to be taken out, which
+    /// [`Event::Timeout`](crate::Event) does.
     pub fn is_sweeping(&self) -> bool {
         self.nat.is_sweeping()
     }
@@ -185,7 +188,8 @@ impl Ground<'_> {
             .any(|end| behind.addresses.contains(&end) || self.leaves_by(end) == Some(behind.port))
     }
 
-    /// The port that packets to an address leave by now, as far as that is known without asking anybody.
+    /// The port that packets to an address leave by now, as far as that is known without asking
+    /// anybody.
     fn leaves_by(&self, address: Ipv4Addr) -> Option<PortId> {
         let hop = self.router.next_hop(address)?;
         match self.router.interfaces.get(hop.interface)?.link {

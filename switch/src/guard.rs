@@ -1,10 +1,12 @@
-//! Who may speak on a guarded port: its own MAC address and its own IPv4 addresses, and nobody else.
+//! Who may speak on a guarded port: its own MAC address and its own IPv4 addresses, and nobody
+//! else.
 //!
 //! # Theory of operation
-//! Judged ahead of all else, so that what is refused teaches nobody anything. The frame's source has to be the port's MAC
-//! address. In ARP and in IPv4, behind however many tags, the sender has to be one of the port's addresses, too; only who
-//! has no address yet may be 0.0.0.0: in an ARP probe (RFC 5227 section 2.1.1), and as a DHCP client (RFC 2131 section
-//! 4.1). A lab knows of no other addresses: IPv6 and all else is judged by its MAC address alone.
+//! Judged ahead of all else, so that what is refused teaches nobody anything. The frame's source
+//! has to be the port's MAC address. In ARP and in IPv4, behind however many tags, the sender has
+//! to be one of the port's addresses, too; only who has no address yet may be 0.0.0.0: in an ARP
+//! probe (RFC 5227 section 2.1.1), and as a DHCP client (RFC 2131 section 4.1). A lab knows of no
+//! other addresses: IPv6 and all else is judged by its MAC address alone.
 
 use core::net::Ipv4Addr;
 
@@ -30,8 +32,8 @@ impl Guard {
     /// Whether a frame may come in.
     ///
     /// # Errors
-    /// [`DropReason::GuardMac`] or [`DropReason::GuardAddress`]: it speaks as somebody else, or so brokenly that nobody
-    /// knows.
+    /// [`DropReason::GuardMac`] or [`DropReason::GuardAddress`]: it speaks as somebody else, or so
+    /// brokenly that nobody knows.
     pub(crate) fn admit(&self, ethernet: &Ethernet) -> Result<(), DropReason> {
         if ethernet.source() != self.mac {
             return Err(DropReason::GuardMac);

@@ -1,7 +1,9 @@
-//! What is inside and what is outside, as masquerade rules have it, for packets that no rule translates.
+//! What is inside and what is outside, as masquerade rules have it, for packets that no rule
+//! translates.
 //!
-//! A rule's source says whose packets are translated, and that is more than who is inside: 0.0.0.0/0 holds the router's
-//! own address on the uplink and every stranger's. So nothing here asks only whether a rule covers an address.
+//! A rule's source says whose packets are translated, and that is more than who is inside:
+//! 0.0.0.0/0 holds the router's own address on the uplink and every stranger's. So nothing here
+//! asks only whether a rule covers an address.
 
 use core::net::Ipv4Addr;
 
@@ -11,8 +13,9 @@ use packet::InterfaceId;
 
 use crate::routes::Routes;
 
-/// Whether a packet shows the inside when it leaves through `out` with this source as it is. An address of the router's
-/// own does so only where it is that of an inside interface, and out of reach.
+/// Whether a packet shows the inside when it leaves through `out` with this source as it is. An
+/// address of the router's own does so only where it is that of an inside interface, and out of
+/// reach.
 pub(crate) fn shows(
     rules: &Rules,
     routes: &Routes,
@@ -25,8 +28,9 @@ pub(crate) fn shows(
         .is_none_or(|own| own != out && !rules.is_outside(own) && !rule.inside_reachable)
 }
 
-/// Whether a packet of no flow would show a source outside that no rule covers and that nobody inside bears, made up by
-/// who sent it. It is real where the way `back` to it leads to where it came in, or else to an interface inside.
+/// Whether a packet of no flow would show a source outside that no rule covers and that nobody
+/// inside bears, made up by who sent it. It is real where the way `back` to it leads to where it
+/// came in, or else to an interface inside.
 #[inline]
 pub(crate) fn is_foreign(
     rules: &Rules,

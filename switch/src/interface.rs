@@ -43,14 +43,14 @@ pub struct InterfaceSettings {
     pub rp_filter: RpFilter,
 }
 
-/// Whether an interface takes a packet from a source that others say is elsewhere (RFC 3704 section 2, as Linux's
-/// `rp_filter`).
+/// Whether an interface takes a packet from a source that others say is elsewhere (RFC 3704 section
+/// 2, as Linux's `rp_filter`).
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum RpFilter {
     /// From everybody.
     Off,
-    /// From whoever some route leads back to, the default route included. The default, for labs route asymmetrically on
-    /// purpose, and hosts with two legs do by nature.
+    /// From whoever some route leads back to, the default route included. The default, for labs
+    /// route asymmetrically on purpose, and hosts with two legs do by nature.
     #[default]
     Loose,
     /// From whoever the best route leads back to by this very interface.

@@ -1,5 +1,6 @@
-//! The fast path of the frame that a bridge mostly sees: from a station that has just been heard to the router, or without
-//! a tag to another station that is known. Steps 2 to 4 would come to the same.
+//! The fast path of the frame that a bridge mostly sees: from a station that has just been heard to
+//! the router, or without a tag to another station that is known. Steps 2 to 4 would come to the
+//! same.
 
 use std::collections::BTreeSet;
 
@@ -21,16 +22,16 @@ struct FastPort {
     mtu: u16,
 }
 
-/// All such ports, by number. A change of the lab or of a port's state forgets them, and behind the next frame, which goes
-/// the long way, they are noted anew.
+/// All such ports, by number. A change of the lab or of a port's state forgets them, and behind the
+/// next frame, which goes the long way, they are noted anew.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FastPorts {
     ports: Vec<Option<FastPort>>,
     is_complete: bool,
 }
 
-/// Where a frame's addressee was found, if its speaker had just been heard where it speaks from: hearing it again changes
-/// nothing.
+/// Where a frame's addressee was found, if its speaker had just been heard where it speaks from:
+/// hearing it again changes nothing.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct FdbHit(Option<Location>);
 

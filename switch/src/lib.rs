@@ -1,17 +1,19 @@
-//! The whole switch as one value: bridges, ARP, router, NAT and their timers, without a clock or a socket.
+//! The whole switch as one value: bridges, ARP, router, NAT and their timers, without a clock or a
+//! socket.
 //!
-//! Two doors lead in. [`Switch::step`] takes what happened (a frame came, time passed) and cannot fail;
-//! [`Switch::apply_all`] takes what somebody wants changed and is all or nothing. Both are told the time and leave their
-//! effects in an [`Outbox`] that the caller owns. A packet's life is told in `datapath`, top to bottom.
+//! Two doors lead in. [`Switch::step`] takes what happened (a frame came, time passed) and cannot
+//! fail; [`Switch::apply_all`] takes what somebody wants changed and is all or nothing. Both are
+//! told the time and leave their effects in an [`Outbox`] that the caller owns. A packet's life is
+//! told in `datapath`, top to bottom.
 //!
 //! The code map, in reading order: [`event`] and [`outbox`] (in and out), `datapath` (the eight
 //! steps), [`vlan`] and [`port`], `bridge`, `station` and `fdb` with `tally`, `tunnel`, `protocols`
-//! (which there are) with `context` (what they may see and use) and `egress`, `arp` with `neighbors`
-//! and `pending`, `reassembly`, `router` with `routes` (and `fib`) and `local`, what only saves time
-//! (`fast_paths` with `l2_fast_path` and `flow_cache`, `adjacency`, `prefetch`), [`change`] with
-//! `draft` and `apply`, [`flows`] (which of them somebody means), [`view`] (read-only listings),
-//! [`stats`], [`trace`] with `witness` and `explain` (why a frame became what it became), `timers`,
-//! and `snapshot`.
+//! (which there are) with `context` (what they may see and use) and `egress`, `arp` with
+//! `neighbors` and `pending`, `reassembly`, `router` with `routes` (and `fib`) and `local`, what
+//! only saves time (`fast_paths` with `l2_fast_path` and `flow_cache`, `adjacency`, `prefetch`),
+//! [`change`] with `draft` and `apply`, [`flows`] (which of them somebody means), [`view`]
+//! (read-only listings), [`stats`], [`trace`] with `witness` and `explain` (why a frame became what
+//! it became), `timers`, and `snapshot`.
 #![forbid(unsafe_code)]
 
 mod adjacency;

@@ -1,5 +1,5 @@
-//! Packets for the router itself, and what it says of its own accord: echo replies, resets and ICMP errors
-//! (RFC 792, RFC 1122, RFC 1812 section 4.3).
+//! Packets for the router itself, and what it says of its own accord: echo replies, resets and ICMP
+//! errors (RFC 792, RFC 1122, RFC 1812 section 4.3).
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -41,11 +41,12 @@ impl Switch {
         Fate::Consumed
     }
 
-    /// A packet for one of the router's own addresses: pings are answered, connections refused, datagrams and other
-    /// protocols told unreachable; the rest is not for anybody, nor is what comes from outside for an address inside. A
-    /// connection that nobody asked for is met with silence
-    /// outside (RFC 5382 REQ-4): the inside may be opening it from its own end just now. Nobody hears of a packet whose checksum is wrong: its
-    /// sender may be another than it says (RFC 1122 sections 4.1.3.4 and 4.2.2.7).
+    /// A packet for one of the router's own addresses: pings are answered, connections refused,
+    /// datagrams and other protocols told unreachable; the rest is not for anybody, nor is what
+    /// comes from outside for an address inside. A connection that nobody asked for is met with
+    /// silence outside (RFC 5382 REQ-4): the inside may be opening it from its own end just now.
+    /// Nobody hears of a packet whose checksum is wrong: its sender may be another than it says
+    /// (RFC 1122 sections 4.1.3.4 and 4.2.2.7).
     pub(crate) fn local(
         &mut self,
         now: Instant,
@@ -96,7 +97,8 @@ impl Switch {
         Fate::Consumed
     }
 
-    /// Refuses a connection: a reset as RFC 9293 section 3.10.7.1 makes it, of the class of what it answers.
+    /// Refuses a connection: a reset as RFC 9293 section 3.10.7.1 makes it, of the class of what it
+    /// answers.
     fn reset(&mut self, now: Instant, cause: &Ipv4, out: &mut Outbox) {
         let Some(tcp) = TcpHeader::of(cause.payload()) else { return };
         let flags = tcp.flags();
@@ -136,12 +138,13 @@ impl Switch {
         self.finish(now, header, frame, out);
     }
 
-    /// Tells a packet's sender what became of it, where RFC 1812 section 4.3.2.7 and the rate limit allow.
+    /// Tells a packet's sender what became of it, where RFC 1812 section 4.3.2.7 and the rate limit
+    /// allow.
     ///
-    /// `cause` is the packet as its sender knew it, with the interface that it came in on, whose address the error
-    /// bears unless that is for the inside alone. Without an interface it is the packet as it was to leave, translated
-    /// perhaps at both ends; the error then goes through NAT like one from the far side, which finds the true sender and
-    /// mends the quote.
+    /// `cause` is the packet as its sender knew it, with the interface that it came in on, whose
+    /// address the error bears unless that is for the inside alone. Without an interface it is the
+    /// packet as it was to leave, translated perhaps at both ends; the error then goes through NAT
+    /// like one from the far side, which finds the true sender and mends the quote.
     pub(crate) fn send_icmp_error(
         &mut self,
         now: Instant,
@@ -184,7 +187,8 @@ impl Switch {
         if behind_nat { self.tell_inside(now, packet, out) } else { self.speak(now, packet, out) }
     }
 
-    /// Tells the sender of a packet that NAT has passed and that cannot leave, where it should hear of it.
+    /// Tells the sender of a packet that NAT has passed and that cannot leave, where it should hear
+    /// of it.
     #[cold]
     pub(crate) fn report_lost(
         &mut self,
@@ -207,7 +211,8 @@ impl Switch {
         }
     }
 
-    /// Tells a person that somebody else uses the router's MAC address, or that its frames come back.
+    /// Tells a person that somebody else uses the router's MAC address, or that its frames come
+    /// back.
     #[cold]
     pub(crate) fn notice_own_source(
         &mut self,
@@ -224,7 +229,8 @@ impl Switch {
         }
     }
 
-    /// Sends an error about a packet that NAT has passed to the host that the packet came from, in that host's terms.
+    /// Sends an error about a packet that NAT has passed to the host that the packet came from, in
+    /// that host's terms.
     fn tell_inside(&mut self, now: Instant, packet: Ipv4, out: &mut Outbox) {
         let owner = match self.router.routes.find(packet.destination()) {
             Some(Target::Local(owner)) => Some(owner),
@@ -262,8 +268,8 @@ impl Switch {
         }
     }
 
-    /// Sends a packet of the router's own, from the address that it bears: no rule translates it. Only one from an
-    /// inside interface's address is not sent where that would leave outside.
+    /// Sends a packet of the router's own, from the address that it bears: no rule translates it.
+    /// Only one from an inside interface's address is not sent where that would leave outside.
     fn speak(&mut self, now: Instant, packet: Ipv4, out: &mut Outbox) {
         let hop = self.router.next_hop(packet.destination());
         let hop = hop
@@ -291,8 +297,8 @@ impl Switch {
     }
 }
 
-/// Whom to tell about `cause`, unless it is an ICMP error, a later fragment, or from or to what is not one host
-/// (RFC 1812 section 4.3.2.7).
+/// Whom to tell about `cause`, unless it is an ICMP error, a later fragment, or from or to what is
+/// not one host (RFC 1812 section 4.3.2.7).
 pub(crate) fn sender_to_tell(cause: V4<'_>) -> Option<Ipv4Addr> {
     let (sender, destination) = (cause.source(), cause.destination());
     let is_later = cause.fragment_offset() != 0;

@@ -1,5 +1,5 @@
-//! The neighbour table: which MAC address an IPv4 address on a segment has, and how sure we are (RFC 826, RFC 1122
-//! section 2.3.2, with the states that Linux and RFC 4861 call by these names).
+//! The neighbour table: which MAC address an IPv4 address on a segment has, and how sure we are
+//! (RFC 826, RFC 1122 section 2.3.2, with the states that Linux and RFC 4861 call by these names).
 //!
 //! # Theory of operation
 //! ```text
@@ -9,16 +9,19 @@
 //!                      v                        +--------------|---- reply -------+
 //!                   failed, 1 s, then (none)                (none)             (none)
 //! ```
-//! A stale or probed neighbour is used as it is; the probe is a unicast request beside the traffic. Every entry that
-//! is not static has exactly one timer in `timers`. Nothing is asked more than once a second (RFC 1122).
+//! A stale or probed neighbour is used as it is; the probe is a unicast request beside the traffic.
+//! Every entry that is not static has exactly one timer in `timers`. Nothing is asked more than
+//! once a second (RFC 1122).
 //!
-//! *Claims.* An ARP packet that nobody asked for may come from anybody. It does not replace the MAC address of a neighbour
-//! that is reachable or being probed: the one that is known is asked once, and answers within a second, or is forgotten, and
-//! everybody is asked at the next packet. That happens a second after the last answer at the soonest (Linux's `locktime`),
-//! so claims cannot make more than one question a second. A stale neighbour's claim is taken, as RFC 826 has it.
+//! *Claims.* An ARP packet that nobody asked for may come from anybody. It does not replace the MAC
+//! address of a neighbour that is reachable or being probed: the one that is known is asked once,
+//! and answers within a second, or is forgotten, and everybody is asked at the next packet. That
+//! happens a second after the last answer at the soonest (Linux's `locktime`), so claims cannot
+//! make more than one question a second. A stale neighbour's claim is taken, as RFC 826 has it.
 //!
-//! *Room.* Each entry is on the account of the port whose packet made it. When the table is full, an entry of the account
-//! that has most gives way ([`account`]): a guest that scans a subnet pushes out what it asked for itself.
+//! *Room.* Each entry is on the account of the port whose packet made it. When the table is full,
+//! an entry of the account that has most gives way ([`account`]): a guest that scans a subnet
+//! pushes out what it asked for itself.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -177,8 +180,8 @@ impl Neighbors {
         }
     }
 
-    /// Notes that `mac` speaks for `key`: RFC 826's merge, and its addition where `add` names an account. `answered`
-    /// when it is a reply to us.
+    /// Notes that `mac` speaks for `key`: RFC 826's merge, and its addition where `add` names an
+    /// account. `answered` when it is a reply to us.
     pub(crate) fn update(
         &mut self,
         now: Instant,
@@ -261,7 +264,8 @@ impl Neighbors {
         true
     }
 
-    /// Forgets all that `forget` names; static ones only where it names them too. Gives the names back, in order.
+    /// Forgets all that `forget` names; static ones only where it names them too. Gives the names
+    /// back, in order.
     pub(crate) fn flush(&mut self, forget: impl Fn(&NeighborView) -> bool) -> Vec<Key> {
         let mut keys: Vec<Key> = Vec::new();
         keys.extend(

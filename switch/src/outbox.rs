@@ -1,4 +1,5 @@
-//! Where the switch leaves what it wants done. Owned and emptied by the caller, reused for every batch.
+//! Where the switch leaves what it wants done. Owned and emptied by the caller, reused for every
+//! batch.
 
 use core::net::Ipv4Addr;
 
@@ -52,7 +53,8 @@ pub enum Notice {
         /// Whether it is believed; otherwise the first one is asked.
         taken: bool,
     },
-    /// Frames with the router's own MAC address as their source come in from elsewhere; told once a minute for each port.
+    /// Frames with the router's own MAC address as their source come in from elsewhere; told once a
+    /// minute for each port.
     OwnSource {
         /// The interface that has the MAC address.
         interface: InterfaceId,
@@ -63,8 +65,9 @@ pub enum Notice {
     },
 }
 
-/// A packet that ended, as it was to leave, and what its sender is to be told. The switch sees to it when the call of the
-/// protocol that it ended in is over: an ICMP error finds its way through routes and NAT, and may itself need a neighbour.
+/// A packet that ended, as it was to leave, and what its sender is to be told. The switch sees to
+/// it when the call of the protocol that it ended in is over: an ICMP error finds its way through
+/// routes and NAT, and may itself need a neighbour.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) cause: Frame,
@@ -78,7 +81,8 @@ struct Transmit {
     count: u32,
 }
 
-/// Frames to send, notices, and the buffers that come back. A flooded frame is here once, with many [`Egress`]es.
+/// Frames to send, notices, and the buffers that come back. A flooded frame is here once, with many
+/// [`Egress`]es.
 #[derive(Debug)]
 pub struct Outbox {
     /// Buffers for frames that the switch speaks, and the place where dropped frames' buffers go.
@@ -104,8 +108,8 @@ impl Outbox {
         }
     }
 
-    /// Hands every frame to `send` with its copies, in order, and takes the buffers back. The frame has no tag
-    /// beside its bytes; `send` may change it as it likes.
+    /// Hands every frame to `send` with its copies, in order, and takes the buffers back. The frame
+    /// has no tag beside its bytes; `send` may change it as it likes.
     pub fn drain(&mut self, mut send: impl FnMut(&mut Frame, &[Egress])) {
         self.hand_over(|mut frame, copies, pool| {
             send(&mut frame, copies);
@@ -113,7 +117,8 @@ impl Outbox {
         });
     }
 
-    /// [`Outbox::drain`] for a sender that keeps frames for a while: each is its own until it gives it to the pool.
+    /// [`Outbox::drain`] for a sender that keeps frames for a while: each is its own until it gives
+    /// it to the pool.
     pub fn hand_over(&mut self, mut send: impl FnMut(Frame, &[Egress], &mut Pool)) {
         for transmit in self.transmits.drain(..) {
             let first = transmit.first as usize;

@@ -1,10 +1,12 @@
-//! Packets that wait for a neighbour's MAC address: bounded in bytes by target and in all, and fair to who sends them.
+//! Packets that wait for a neighbour's MAC address: bounded in bytes by target and in all, and fair
+//! to who sends them.
 //!
 //! # Theory of operation
-//! A burst to a host that was not spoken to lately arrives before the host's answer to ARP does, so there is room for a
-//! whole one. Each packet counts with the memory that it holds. Where there is too much, for one target or in all, the
-//! guest that holds the most there gives its oldest packet away: a target that never answers, or a guest that sends to
-//! many of them, takes the room of nobody who holds less. Packets of one target leave in the order in which they came.
+//! A burst to a host that was not spoken to lately arrives before the host's answer to ARP does, so
+//! there is room for a whole one. Each packet counts with the memory that it holds. Where there is
+//! too much, for one target or in all, the guest that holds the most there gives its oldest packet
+//! away: a target that never answers, or a guest that sends to many of them, takes the room of
+//! nobody who holds less. Packets of one target leave in the order in which they came.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +22,9 @@ use crate::neighbors::Key;
 use crate::seeds::unkeyed;
 use crate::trace::Lost;
 
-/// Memory of what waits for one neighbour: thirty datagrams of 64 KB, a thousand full frames (RFC 1122 section 2.3.2.2
-/// asks for at least the latest packet; Linux's `unres_qlen_bytes` is 212,992).
+/// Memory of what waits for one neighbour: thirty datagrams of 64 KB, a thousand full frames (RFC
+/// 1122 section 2.3.2.2 asks for at least the latest packet; Linux's `unres_qlen_bytes` is
+/// 212,992).
 const PER_TARGET: usize = 2 << 20;
 /// Memory of what waits in all.
 const BYTES: usize = 8 << 20;
@@ -72,7 +75,8 @@ impl Pending {
         self.targets.get(&key).map_or(0, |target| target.packets.len())
     }
 
-    /// Lets a packet wait. Gives back those that have no room then, and says whether it is one of them.
+    /// Lets a packet wait. Gives back those that have no room then, and says whether it is one of
+    /// them.
     pub(crate) fn push(&mut self, key: Key, waiting: Waiting) -> (Option<Lost>, Vec<Waiting>) {
         let newest = self.insert(key, waiting);
         let mut refused = Vec::new();

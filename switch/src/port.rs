@@ -57,7 +57,8 @@ pub struct Tunnel {
     pub underlay: PortId,
     /// Its segment.
     pub vni: Vni,
-    /// The far ends (VTEPs); one named twice counts once. What goes to everybody goes to each of them.
+    /// The far ends (VTEPs); one named twice counts once. What goes to everybody goes to each of
+    /// them.
     pub remotes: Vec<Ipv4Addr>,
     /// Whether reserved bits of the header matter.
     pub reserved: Reserved,
@@ -82,7 +83,8 @@ impl Tunnel {
 pub struct PortSettings {
     /// What it is for.
     pub role: Role,
-    /// Largest IP packet it takes, in bytes; a frame may be 14 longer, and a tag's 4. Of a tunnel: inside.
+    /// Largest IP packet it takes, in bytes; a frame may be 14 longer, and a tag's 4. Of a tunnel:
+    /// inside.
     pub mtu: u16,
     /// Who may speak on it, where that is not everybody.
     pub guard: Option<Guard>,
@@ -93,7 +95,8 @@ pub struct PortSettings {
 pub(crate) struct Port {
     pub(crate) settings: PortSettings,
     pub(crate) up: bool,
-    /// Of a tunnel: datagrams that were its own, and their bytes. Devices are counted where they are read.
+    /// Of a tunnel: datagrams that were its own, and their bytes. Devices are counted where they
+    /// are read.
     pub(crate) received: (u64, u64),
     /// When it was last told that frames with the router's MAC address come in here.
     pub(crate) told: Option<Instant>,

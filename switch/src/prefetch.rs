@@ -15,9 +15,10 @@ use crate::switch::Switch;
 const BATCH: usize = 64;
 
 impl Switch {
-    /// Reads what these events will look up in tables that are too large for the processor's nearer caches, so that
-    /// the loads overlap in place of waiting for one another. Changes nothing but hints that it leaves with the frames,
-    /// and may be left out. It pays for more than a few frames, and costs nothing while tables are small.
+    /// Reads what these events will look up in tables that are too large for the processor's nearer
+    /// caches, so that the loads overlap in place of waiting for one another. Changes nothing but
+    /// hints that it leaves with the frames, and may be left out. It pays for more than a few
+    /// frames, and costs nothing while tables are small.
     pub fn prefetch(&self, events: &mut [Event]) {
         let far_stations = self.bridges.iter().any(|(_, bridge)| bridge.fdb.is_far());
         for batch in events.chunks_mut(BATCH) {

@@ -1,5 +1,5 @@
-//! Reassembly: fragments of a packet that somebody needs whole wait for each other, bounded in number and time
-//! (RFC 791 section 3.2).
+//! Reassembly: fragments of a packet that somebody needs whole wait for each other, bounded in
+//! number and time (RFC 791 section 3.2).
 
 use ahash::RandomState;
 use nat::{Assembled, Reassembly as Table};
@@ -24,7 +24,8 @@ impl Reassembly {
         Self { table: Table::new(hasher) }
     }
 
-    /// Takes in a fragment; the whole packet with the last one of it, nothing while some are missing.
+    /// Takes in a fragment; the whole packet with the last one of it, nothing while some are
+    /// missing.
     pub(crate) fn input(
         &mut self,
         now: Instant,
@@ -60,8 +61,8 @@ impl Reassembly {
         }
     }
 
-    /// Ends packets whose fragments did not all come in time, and has their senders told where the first one came
-    /// (RFC 792, time exceeded).
+    /// Ends packets whose fragments did not all come in time, and has their senders told where the
+    /// first one came (RFC 792, time exceeded).
     pub(crate) fn timeout(&mut self, now: Instant, ctx: &mut Context<'_>) {
         let Context { stats, out, .. } = ctx;
         let Outbox { pool, reports, .. } = &mut **out;

@@ -61,7 +61,8 @@ impl From<Dropped> for Refusal {
 const ERROR_RATE: u32 = 1000;
 const ERROR_BURST: u32 = 50;
 
-/// Source-route options: loose (131) and strict (137) (RFC 791 section 3.1; to be dropped, RFC 7126 section 4.3).
+/// Source-route options: loose (131) and strict (137) (RFC 791 section 3.1; to be dropped, RFC 7126
+/// section 4.3).
 const SOURCE_ROUTES: [u8; 2] = [131, 137];
 
 impl Router {
@@ -73,8 +74,9 @@ impl Router {
         }
     }
 
-    /// The way of a packet with its true destination, of which the table says `target`; sees that it may go on and fits.
-    /// What means something on one link only goes nowhere (RFC 3927 section 2.7).
+    /// The way of a packet with its true destination, of which the table says `target`; sees that
+    /// it may go on and fits. What means something on one link only goes nowhere (RFC 3927 section
+    /// 2.7).
     ///
     /// # Errors
     /// Why not, and what to tell the sender, if anything.
@@ -138,8 +140,9 @@ impl Router {
         own.is_some_and(|own| own.rp_filter.admits(interface, back))
     }
 
-    /// The way to `destination` for a packet of the router's own; nothing when there is none. No gateway leads to an
-    /// address that means something on its own link only (RFC 3927 section 2.6.2).
+    /// The way to `destination` for a packet of the router's own; nothing when there is none. No
+    /// gateway leads to an address that means something on its own link only (RFC 3927 section
+    /// 2.6.2).
     pub(crate) fn next_hop(&self, destination: Ipv4Addr) -> Option<Hop> {
         let (interface, next) = match self.routes.find(destination)? {
             Target::Connected(interface) => (interface, destination),
@@ -153,8 +156,8 @@ impl Router {
     }
 }
 
-/// Refuses what no router forwards or takes: martians (RFC 1812 section 5.3.7), source routes, broadcast and
-/// multicast.
+/// Refuses what no router forwards or takes: martians (RFC 1812 section 5.3.7), source routes,
+/// broadcast and multicast.
 pub(crate) fn admit(packet: Ipv4, to_group: bool) -> Result<Ipv4, Dropped> {
     let destination = packet.destination();
     if ip::is_martian_source(packet.source()) {

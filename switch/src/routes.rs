@@ -1,7 +1,7 @@
 //! Which way an address is: one longest-prefix match that also knows the router's own addresses.
 //!
-//! The table holds, beside the routes, every own address and every subnet's broadcast addresses as /32 entries, so
-//! that one look-up answers both "is it for us?" and "which way?".
+//! The table holds, beside the routes, every own address and every subnet's broadcast addresses as
+//! /32 entries, so that one look-up answers both "is it for us?" and "which way?".
 
 use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
@@ -41,10 +41,12 @@ pub enum Hop {
 /// Where each prefix leads, shortest prefixes first, then by address.
 type Table = BTreeMap<(u8, Ipv4Addr), Target>;
 
-/// The table, with the routes it is made from. Never changed in place: [`Routes::new`] lays out another.
+/// The table, with the routes it is made from. Never changed in place: [`Routes::new`] lays out
+/// another.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
-    /// What somebody wrote, by prefix. Shared with a [`Draft`](crate::draft::Draft), so that drafting costs no copy.
+    /// What somebody wrote, by prefix. Shared with a [`Draft`](crate::draft::Draft), so that
+    /// drafting costs no copy.
     written: Arc<BTreeMap<Ipv4Net, Hop>>,
     table: Table,
     /// The table, laid out for finding.
@@ -52,8 +54,8 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    /// The table that follows from the interfaces and the written routes. A written route whose gateway no subnet
-    /// holds, or whose interface is gone, waits until there is one.
+    /// The table that follows from the interfaces and the written routes. A written route whose
+    /// gateway no subnet holds, or whose interface is gone, waits until there is one.
     pub(crate) fn new(written: Arc<BTreeMap<Ipv4Net, Hop>>, interfaces: &Interfaces) -> Self {
         let mut table = Table::new();
         for (to, hop) in written.iter() {
@@ -103,7 +105,8 @@ impl Routes {
         self.fib.find(destination)
     }
 
-    /// The longest prefix that holds `destination`, and what is known of the way there: what [`Routes::find`] finds.
+    /// The longest prefix that holds `destination`, and what is known of the way there: what
+    /// [`Routes::find`] finds.
     pub(crate) fn holding(&self, destination: Ipv4Addr) -> Option<(Ipv4Net, Target)> {
         let nets = (0..=HOST).rev().filter_map(|len| Ipv4Net::new(destination, len).ok());
         let mut found = nets.filter_map(|net| {

@@ -1,13 +1,15 @@
 //! The whole switch as bytes and back.
 //!
 //! # Theory of operation
-//! What is written is what the switch's effects depend on: tables in an order that is theirs, deadlines, counts and
-//! what random numbers are drawn from. What only makes finding fast (hash tables, the table of routes) is made anew
-//! when it is read, so the bytes of two switches in the same state are the same. A switch that was read does what the
-//! first would have done, to the byte.
+//! What is written is what the switch's effects depend on: tables in an order that is theirs,
+//! deadlines, counts and what random numbers are drawn from. What only makes finding fast (hash
+//! tables, the table of routes) is made anew when it is read, so the bytes of two switches in the
+//! same state are the same. A switch that was read does what the first would have done, to the
+//! byte.
 //!
-//! Bytes may be anybody's. Reading finds what would make a table unsound (lists, places, sums), and the limits of all
-//! that memory is taken for; then the worst that wrong bytes can make is a switch in a state that none would reach.
+//! Bytes may be anybody's. Reading finds what would make a table unsound (lists, places, sums), and
+//! the limits of all that memory is taken for; then the worst that wrong bytes can make is a switch
+//! in a state that none would reach.
 
 use packet::snapshot::{Damaged, ensure};
 use serde::de::Error;

@@ -23,9 +23,9 @@ use crate::witness::Witness;
 
 /// Everything between the cables: bridges, router and NAT.
 ///
-/// Cost: a frame takes tens of nanoseconds and allocates nothing once the outbox is warm. Memory is bounded by the
-/// capacities of its tables. A clone is another switch in the same state: given the same events it does the same, and
-/// the first does not notice.
+/// Cost: a frame takes tens of nanoseconds and allocates nothing once the outbox is warm. Memory is
+/// bounded by the capacities of its tables. A clone is another switch in the same state: given the
+/// same events it does the same, and the first does not notice.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Switch {
@@ -52,8 +52,8 @@ pub struct Switch {
 pub(crate) type Outcome = (PortId, Result<Fate, DropReason>);
 
 impl Switch {
-    /// A switch without ports. `seed` keeps its tables from being attacked by chosen addresses; the same seed and the
-    /// same events give the same effects, always.
+    /// A switch without ports. `seed` keeps its tables from being attacked by chosen addresses; the
+    /// same seed and the same events give the same effects, always.
     pub fn new(seed: u64) -> Self {
         let mut seeds = Seeds::new(seed);
         let arp = Arp::new(&mut seeds);

@@ -1,17 +1,19 @@
-//! How many entries of a table each holder (a port) has, and who has most: whose entries give way when the table is
-//! full, so that nobody takes the room of others.
+//! How many entries of a table each holder (a port) has, and who has most: whose entries give way
+//! when the table is full, so that nobody takes the room of others.
 //!
 //! # Theory of operation
-//! A complete binary tree over the holders, as of a knockout tournament: a leaf is a holder's count, and each inner node
-//! the larger of its two children, the lower number where they are equal. The root is who has most, found without a walk
-//! over all holders; a changed count is played up to the root, one comparison a level.
+//! A complete binary tree over the holders, as of a knockout tournament: a leaf is a holder's
+//! count, and each inner node the larger of its two children, the lower number where they are
+//! equal. The root is who has most, found without a walk over all holders; a changed count is
+//! played up to the root, one comparison a level.
 
 /// See the module's own text. Holders are small numbers; eight bytes each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     /// A power of two of them, or none.
     counts: Vec<u32>,
-    /// Node `n` has the children `2 n` and `2 n + 1`; those from `counts.len()` on are the leaves, and not stored.
+    /// Node `n` has the children `2 n` and `2 n + 1`; those from `counts.len()` on are the leaves,
+    /// and not stored.
     winners: Vec<u32>,
 }
 

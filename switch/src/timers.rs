@@ -1,7 +1,8 @@
 //! What happens by itself when time passes: one name for each timer, its deadline and its work.
 //!
-//! Who has a timer keeps its deadline in its own tables and has two doors, `next_timeout` and `timeout`. The compiler asks
-//! for both when a name is added here, and for a name when a protocol is.
+//! Who has a timer keeps its deadline in its own tables and has two doors, `next_timeout` and
+//! `timeout`. The compiler asks for both when a name is added here, and for a name when a protocol
+//! is.
 
 use packet::Instant;
 

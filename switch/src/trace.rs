@@ -1,5 +1,5 @@
-//! What the steps of a frame's life saw and decided, as values for whoever explains it. How the steps are asked is told
-//! in `witness`; no word for people is made here.
+//! What the steps of a frame's life saw and decided, as values for whoever explains it. How the
+//! steps are asked is told in `witness`; no word for people is made here.
 
 use core::net::Ipv4Addr;
 
@@ -15,7 +15,8 @@ use crate::routes::Target;
 use crate::station::{Location, Station};
 pub use crate::stats::Fate;
 
-/// The steps of a frame's life, as `datapath` numbers them; [`Step::Open`] is ahead of the eight, for datagrams.
+/// The steps of a frame's life, as `datapath` numbers them; [`Step::Open`] is ahead of the eight,
+/// for datagrams.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Step {
     /// Whose datagram is it?
@@ -205,7 +206,8 @@ pub enum Note {
     },
     /// The sender should hear of it, and does not.
     NotTold(Untold),
-    /// What the router wanted to say itself cannot leave: there is no way, or an inside address would leave with it.
+    /// What the router wanted to say itself cannot leave: there is no way, or an inside address
+    /// would leave with it.
     Unsent,
 }
 
@@ -288,7 +290,8 @@ pub enum Answer {
 pub enum Untold {
     /// As many errors were spoken as the limit allows.
     RateLimited,
-    /// Nobody is told of such a packet (RFC 1812 section 4.3.2.7): an error, a later fragment, to or from a group.
+    /// Nobody is told of such a packet (RFC 1812 section 4.3.2.7): an error, a later fragment, to
+    /// or from a group.
     NotDue,
     /// The router has no address to speak from, or no way to the sender.
     NoWay,
@@ -319,7 +322,8 @@ pub struct Sent {
 /// What became of a frame, and why.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Explanation {
-    /// The port or tunnel that the frame is counted at, and its fate; nothing when no frame came in.
+    /// The port or tunnel that the frame is counted at, and its fate; nothing when no frame came
+    /// in.
     pub outcome: Option<(PortId, Result<Fate, DropReason>)>,
     /// What the steps saw and decided, in order.
     pub notes: Vec<(Step, Note)>,
@@ -332,7 +336,8 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// What became of the frame itself: one that found no place in a queue is dropped, though it was held for a moment.
+    /// What became of the frame itself: one that found no place in a queue is dropped, though it
+    /// was held for a moment.
     pub fn fate(&self) -> Option<Result<Fate, DropReason>> {
         let (_, outcome) = self.outcome?;
         let is_lost = |(_, note): &(Step, Note)| {

@@ -1,5 +1,6 @@
-//! The two ends of a tunnel in a packet's life: a datagram opened ahead of step 1, and what a tunnel asks of a frame
-//! that enters it. Which far end gets a frame is the bridge's decision; the outer headers are made by whoever sends.
+//! The two ends of a tunnel in a packet's life: a datagram opened ahead of step 1, and what a
+//! tunnel asks of a frame that enters it. Which far end gets a frame is the bridge's decision; the
+//! outer headers are made by whoever sends.
 
 use core::net::Ipv4Addr;
 
@@ -32,7 +33,8 @@ const IPV6_TCP: u16 = 60;
 const QUOTED_AT: usize = 28;
 
 impl Switch {
-    /// Takes a datagram in and counts what became of its frame: under its tunnel, once that is known.
+    /// Takes a datagram in and counts what became of its frame: under its tunnel, once that is
+    /// known.
     pub(crate) fn receive_datagram(
         &mut self,
         now: Instant,
@@ -58,7 +60,8 @@ impl Switch {
         self.count(port, outcome, out)
     }
 
-    /// The tunnel that a datagram belongs to, and the frame inside it. A refusal says at which port it is counted.
+    /// The tunnel that a datagram belongs to, and the frame inside it. A refusal says at which port
+    /// it is counted.
     fn open(
         &mut self,
         underlay: PortId,
@@ -99,9 +102,9 @@ impl Switch {
         Ok((id, frame))
     }
 
-    /// When a frame was refused because it is too large for the tunnel that it was to enter, tells its sender, if that
-    /// is an IPv4 host that must know (RFC 1191): from the router's address, or where the segment has none, from the
-    /// address that the frame was for.
+    /// When a frame was refused because it is too large for the tunnel that it was to enter, tells
+    /// its sender, if that is an IPv4 host that must know (RFC 1191): from the router's address, or
+    /// where the segment has none, from the address that the frame was for.
     #[inline]
     pub(crate) fn report_too_big(
         &mut self,
@@ -121,7 +124,8 @@ impl Switch {
         outcome
     }
 
-    /// Tells the sender of a frame, if that is an IPv4 host that must know, that no more than `mtu` bytes pass.
+    /// Tells the sender of a frame, if that is an IPv4 host that must know, that no more than `mtu`
+    /// bytes pass.
     pub(crate) fn send_too_big(
         &mut self,
         now: Instant,

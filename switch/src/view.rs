@@ -57,7 +57,8 @@ impl Switch {
         self.nat.stats()
     }
 
-    /// Frames that came through a tunnel, those refused included, and their bytes. A super-frame counts as one.
+    /// Frames that came through a tunnel, those refused included, and their bytes. A super-frame
+    /// counts as one.
     pub fn received_through(&self, tunnel: PortId) -> Option<(u64, u64)> {
         let port = self.ports.get(tunnel)?;
         matches!(port.settings.role, Role::Tunnel(..)).then_some(port.received)

@@ -1,4 +1,5 @@
-//! Which VLANs a port carries, and how a frame of one looks on it (IEEE 802.1Q clause 8, Open vSwitch's names).
+//! Which VLANs a port carries, and how a frame of one looks on it (IEEE 802.1Q clause 8, Open
+//! vSwitch's names).
 
 use core::fmt;
 
@@ -38,7 +39,8 @@ impl VlanSet {
         }
     }
 
-    /// Whether the VLAN of a customer's `tag` is in it; without one, whether 0 is. All is the reserved 4095 as well.
+    /// Whether the VLAN of a customer's `tag` is in it; without one, whether 0 is. All is the
+    /// reserved 4095 as well.
     fn contains_customer(&self, tag: Option<Tag>) -> bool {
         let vlan = tag.map_or(Some(VlanId::UNTAGGED), Tag::vlan);
         matches!(self, Self::All) || vlan.is_some_and(|vlan| self.contains(vlan))
@@ -75,17 +77,19 @@ pub enum VlanMode {
         /// The others.
         trunks: VlanSet,
     },
-    /// All frames belong to the VLAN that `service` names; a tag that they come with is a customer's, and stays in them
-    /// behind that one.
+    /// All frames belong to the VLAN that `service` names; a tag that they come with is a
+    /// customer's, and stays in them behind that one.
     Dot1qTunnel {
-        /// What is pushed on the way in and popped on the way out; its kind is the service tag's on trunks.
+        /// What is pushed on the way in and popped on the way out; its kind is the service tag's on
+        /// trunks.
         service: Tag,
         /// The customers' VLANs that pass; 0 stands for frames without a tag.
         customers: VlanSet,
     },
 }
 
-/// Whether frames that leave untagged carry a tag of VLAN 0 for their priority (Open vSwitch's `priority-tags`).
+/// Whether frames that leave untagged carry a tag of VLAN 0 for their priority (Open vSwitch's
+/// `priority-tags`).
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum PriorityTags {
     /// Never: the priority is lost.
@@ -161,7 +165,8 @@ impl VlanMode {
         }
     }
 
-    /// The tag that a frame of `vlan` leaves with; `came` is the tag it came with, whose priority is kept.
+    /// The tag that a frame of `vlan` leaves with; `came` is the tag it came with, whose priority
+    /// is kept.
     pub fn tag(&self, vlan: VlanId, came: Option<Tag>, priority: PriorityTags) -> Option<Tag> {
         let had_tag = came.is_some();
         let came = came.unwrap_or(Tag::new(VlanId::UNTAGGED));

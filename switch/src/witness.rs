@@ -1,8 +1,10 @@
-//! The witness of a frame's life: notes down what the steps saw and decided while somebody wants to know.
+//! The witness of a frame's life: notes down what the steps saw and decided while somebody wants to
+//! know.
 //!
-//! It stands in the switch and is asleep, except in a copy that [`Switch::step_explained`](crate::Switch) drives. A step
-//! says which it is by a store, and leaves a note by one branch that is never taken while the witness sleeps; what a
-//! note is made of is looked up only behind that branch.
+//! It stands in the switch and is asleep, except in a copy that
+//! [`Switch::step_explained`](crate::Switch) drives. A step says which it is by a store, and leaves
+//! a note by one branch that is never taken while the witness sleeps; what a note is made of is
+//! looked up only behind that branch.
 
 use core::ops::Range;
 

@@ -118,7 +118,8 @@ impl Switch {
         }
     }
 
-    /// Tells everybody on a port's segment, the router too, that the station behind it has an address.
+    /// Tells everybody on a port's segment, the router too, that the station behind it has an
+    /// address.
     fn announce_for(
         &mut self,
         now: Instant,

@@ -1,4 +1,5 @@
-//! Step 8 of a packet's life: to a MAC address, or wait (bounded) for one; and how the waiting ends.
+//! Step 8 of a packet's life: to a MAC address, or wait (bounded) for one; and how the waiting
+//! ends.
 
 use packet::icmp::IcmpError;
 use packet::{DropReason, Dropped, Frame, Instant, Mac, PortId};
@@ -14,8 +15,8 @@ use crate::stats::Fate;
 use crate::trace::{Note, Part};
 
 impl Arp {
-    /// Step 8: gives a packet to its next hop, or lets it wait until that has a MAC address. `from` is the port that it
-    /// came in on, none for the router's own.
+    /// Step 8: gives a packet to its next hop, or lets it wait until that has a MAC address. `from`
+    /// is the port that it came in on, none for the router's own.
     #[inline(always)]
     pub(crate) fn deliver(
         &mut self,
@@ -96,7 +97,8 @@ impl Arp {
         }
     }
 
-    /// Ends what waits for a neighbour that gave way to another. Nobody is told: whoever asks for many would be.
+    /// Ends what waits for a neighbour that gave way to another. Nobody is told: whoever asks for
+    /// many would be.
     #[cold]
     pub(super) fn end_evicted(&mut self, evicted: Option<Key>, ctx: &mut Context<'_>) {
         let Some(key) = evicted else { return };
@@ -122,8 +124,9 @@ impl Arp {
         }
     }
 
-    /// Forgets the neighbours behind a port, or behind the part of it that is `gone`: they are asked for anew wherever
-    /// they are now. A station of the port's bridge that is known nowhere may have been there.
+    /// Forgets the neighbours behind a port, or behind the part of it that is `gone`: they are
+    /// asked for anew wherever they are now. A station of the port's bridge that is known nowhere
+    /// may have been there.
     pub(crate) fn forget_behind(
         &mut self,
         port: PortId,

@@ -1,4 +1,5 @@
-//! What ARP makes of a packet that it hears: whom it learns, what it answers, and what follows for packets that wait.
+//! What ARP makes of a packet that it hears: whom it learns, what it answers, and what follows for
+//! packets that wait.
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -44,7 +45,8 @@ impl Outcome {
 }
 
 impl Arp {
-    /// Hears an ARP packet on an interface, and answers when it asks for us; `false` when it is none.
+    /// Hears an ARP packet on an interface, and answers when it asks for us; `false` when it is
+    /// none.
     pub(crate) fn input(
         &mut self,
         now: Instant,
@@ -109,7 +111,8 @@ impl Arp {
         if !packet.is_probe() {
             let key = Key::new(origin.interface, packet.sender);
             let answered = packet.operation == Operation::Reply && for_us;
-            // A route onto the segment may lead beyond our subnets: whoever was asked there may answer.
+            // A route onto the segment may lead beyond our subnets: whoever was asked there may
+            // answer.
             let adds =
                 for_us && packet.operation == Operation::Request && own.reaches(packet.sender);
             let account = adds.then_some(Account::from(Some(origin.port)));

@@ -1,8 +1,9 @@
-//! Who has which IPv4 address on a segment, as ARP packets said: what the answers for stations beyond a tunnel are made of
-//! (`suppress`).
+//! Who has which IPv4 address on a segment, as ARP packets said: what the answers for stations
+//! beyond a tunnel are made of (`suppress`).
 //!
-//! Nothing here ages by itself, since an answer is only given while the forwarding database knows the station. When the
-//! table is full, entries of forgotten stations go first, and while there are none, new ones are not taken.
+//! Nothing here ages by itself, since an answer is only given while the forwarding database knows
+//! the station. When the table is full, entries of forgotten stations go first, and while there are
+//! none, new ones are not taken.
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -16,7 +17,8 @@ use crate::station::Segment;
 
 /// Addresses remembered, about 64 bytes each.
 const CAPACITY: usize = 8192;
-/// A full table is searched at most this often: whoever claims many addresses does not keep the switch busy.
+/// A full table is searched at most this often: whoever claims many addresses does not keep the
+/// switch busy.
 const BETWEEN_SEARCHES: Duration = Duration::from_secs(1);
 
 /// See the module's own text.

@@ -1,10 +1,11 @@
 //! Answering ARP for stations beyond a tunnel, so that the question need not go to every far end.
 //!
 //! # Theory of operation
-//! On bridges that ask for it, every ARP packet teaches who has which address. A request from a local port is answered
-//! here, in the name of the station asked for, when the forwarding database knows that station beyond a tunnel; the
-//! router's neighbour table is asked too. An answer is only as old as the station's own entry, since a station that
-//! the forwarding database has forgotten is asked for again.
+//! On bridges that ask for it, every ARP packet teaches who has which address. A request from a
+//! local port is answered here, in the name of the station asked for, when the forwarding database
+//! knows that station beyond a tunnel; the router's neighbour table is asked too. An answer is only
+//! as old as the station's own entry, since a station that the forwarding database has forgotten is
+//! asked for again.
 
 use core::net::Ipv4Addr;
 
@@ -21,8 +22,9 @@ use crate::station::{Location, Segment};
 use crate::trace::{Note, Part};
 
 impl Arp {
-    /// Hears an ARP packet on a bridge for the router, and where a tunnel asks for that, answers in the name of a station
-    /// beyond it: then nothing is left to do. Otherwise says whether the router heard it.
+    /// Hears an ARP packet on a bridge for the router, and where a tunnel asks for that, answers in
+    /// the name of a station beyond it: then nothing is left to do. Otherwise says whether the
+    /// router heard it.
     pub(crate) fn input_bridged(
         &mut self,
         now: Instant,
@@ -91,8 +93,8 @@ impl Arp {
         }
     }
 
-    /// The MAC address of who has `address`, when that station is beyond a tunnel that asks for suppression and that
-    /// `asker` may talk to.
+    /// The MAC address of who has `address`, when that station is beyond a tunnel that asks for
+    /// suppression and that `asker` may talk to.
     fn known_beyond(
         &self,
         segment: Segment,

@@ -1,4 +1,5 @@
-//! Which station goes next: those that were learned hang in their port's list, least recently heard first.
+//! Which station goes next: those that were learned hang in their port's list, least recently heard
+//! first.
 
 use core::time::Duration;
 

@@ -1,9 +1,10 @@
-//! Who has been heard in the second that is under way, one bit an entry: hearing such a station again where it is changes
-//! nothing.
+//! Who has been heard in the second that is under way, one bit an entry: hearing such a station
+//! again where it is changes nothing.
 
 use packet::Instant;
 
-/// See the module's own text. A second begins when the clock's does, so that it need not be kept with a snapshot.
+/// See the module's own text. A second begins when the clock's does, so that it need not be kept
+/// with a snapshot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fresh {
     end: Instant,
@@ -17,7 +18,8 @@ impl Fresh {
         now < self.end && word >> (entry as usize % BITS) & 1 == 1
     }
 
-    /// Notes that an entry was heard `at`, which matters if that is in the latest second that anything was heard in.
+    /// Notes that an entry was heard `at`, which matters if that is in the latest second that
+    /// anything was heard in.
     pub(super) fn add(&mut self, at: Instant, entry: u32) {
         let end = Instant::from_secs(at.as_secs() + 1);
         if end > self.end {

@@ -1,4 +1,5 @@
-//! A forwarding database as bytes and back: the stations of each list in its order, then those in no list by their key.
+//! A forwarding database as bytes and back: the stations of each list in its order, then those in
+//! no list by their key.
 
 use core::time::Duration;
 

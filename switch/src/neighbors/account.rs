@@ -1,4 +1,5 @@
-//! On whose account neighbours are remembered, so that a full table takes from whoever has most of it.
+//! On whose account neighbours are remembered, so that a full table takes from whoever has most of
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -75,8 +76,8 @@ impl Accounts {
         }
     }
 
-    /// The neighbour that gives way: of the account that has most, the one of least use whose timer is nearest. None
-    /// when all are static.
+    /// The neighbour that gives way: of the account that has most, the one of least use whose timer
+    /// is nearest. None when all are static.
     pub(super) fn first_to_go(&self) -> Option<Key> {
         let most = self.tally.most()?;
         let (.., key) =
