@@ -2,10 +2,10 @@
 //!
 //! # Theory of operation
 //! Flows are counted in *groups*, and of each group those that may be evicted stand in queues, one
-//! for each [`Class`], the one heard longest ago first (to the second; of those that are closed,
-//! the one that closed first). Groups that compete for the same room are *rivals*. They are sorted
-//! by the power of two that their number of flows lies in, so that one with the most, within a
-//! factor of two, is found at once. A flow that comes or goes costs a few writes, and moves its
+//! for each [`Class`], the one heard longest ago first (by the four seconds; of those that are
+//! closed, the one that closed first). Groups that compete for the same room are *rivals*. They are
+//! sorted by the power of two that their number of flows lies in, so that one with the most, within
+//! a factor of two, is found at once. A flow that comes or goes costs a few writes, and moves its
 //! group among its rivals only when the number passes a power of two.
 
 use std::collections::BTreeMap;

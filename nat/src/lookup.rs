@@ -140,7 +140,7 @@ impl Nat {
         if refreshes {
             let deadline = now + self.lifetimes.of(flow);
             flow.set_deadline(deadline);
-            grows_young = second(deadline) != second(was_until);
+            grows_young = epoch(deadline) != epoch(was_until);
             if deadline < was_until {
                 self.table.hasten(now, id, deadline);
             }
@@ -177,8 +177,8 @@ impl Nat {
     }
 }
 
-/// The second that a time is in, roughly: 2^30 nanoseconds, for the price of a shift.
+/// The four seconds that a time is in, roughly: 2^32 nanoseconds, for the price of a shift.
 #[inline]
-const fn second(time: Instant) -> u64 {
-    time.as_nanos() >> 30
+const fn epoch(time: Instant) -> u64 {
+    time.as_nanos() >> 32
 }

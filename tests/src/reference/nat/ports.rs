@@ -6,7 +6,7 @@ use nat::{FlowView, Masquerade, PortRange, Publish};
 use packet::{DropReason, Instant, InterfaceId};
 
 use super::super::ipv4::Transport;
-use super::room::{class, lane, second};
+use super::room::{class, epoch, lane};
 use super::{
     Flow, ICMP, Lent, Mapping, Opening, Outbound, Rest, Translated, Translator, Tuple, UDP, tuple,
 };
@@ -199,7 +199,7 @@ impl Translator {
             let class = class(view);
             let is_heard = until != flow.until;
             let moves = class != flow.class
-                || class.is_some_and(|class| class > 0) && second(until) != second(flow.until);
+                || class.is_some_and(|class| class > 0) && epoch(until) != epoch(flow.until);
             let since = if moves { self.steps } else { flow.since };
             let heard = if is_heard { Some(now) } else { flow.heard };
             living.push(Flow { until, ended, established, class, since, heard, ..flow });

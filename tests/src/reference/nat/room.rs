@@ -31,9 +31,9 @@ pub(super) fn class(view: &FlowView) -> Option<u8> {
     }
 }
 
-/// Seconds as flows are sorted by.
-pub(super) const fn second(time: Instant) -> u64 {
-    time.as_nanos() >> 30
+/// The four seconds, roughly, that flows are sorted by.
+pub(super) const fn epoch(time: Instant) -> u64 {
+    time.as_nanos() >> 32
 }
 
 /// The ports that an inside port may have outside.
