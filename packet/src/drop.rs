@@ -4,17 +4,6 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::frame::Frame;
-
-/// A frame that ends here, and why. The buffer travels along, so that whoever counts the drop can reuse it.
-#[derive(Debug)]
-pub struct Dropped {
-    /// What it is counted under.
-    pub reason: DropReason,
-    /// The frame, as it was when the refusal was made.
-    pub frame: Frame,
-}
-
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
         /// Every way for a frame to end without being sent, consumed or held.

@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-use crate::drop::{DropReason, Dropped};
-use crate::frame::Frame;
-use crate::ip::V4_HEADER;
+use crate::drop::DropReason;
+use crate::frame::{Dropped, Frame};
 use crate::mac::Mac;
 use crate::vlan::Tag;
 
@@ -12,6 +11,9 @@ use crate::vlan::Tag;
 pub const HEADER_LEN: usize = 14;
 /// 802.1ad and 802.1Q tags that [`network_header`] looks behind, besides the one beside the bytes.
 const MAX_TAGS: usize = 2;
+/// Bytes of the shortest IP header: IPv4's without options (RFC 791 section 3.1).
+const LEAST_IP_HEADER: usize = 20;
+
 /// The two bytes after the addresses: a protocol, or a length up to 1500 (802.3).
 #[derive(Copy, Clone, PartialEq, Eq, Hash)]
 pub struct EtherType(pub u16);
@@ -110,7 +112,8 @@ impl Ethernet {
         let Some(span) = self.frame.offload().span() else {
             return true;
         };
-        usize::from(span.start) >= HEADER_LEN + V4_HEADER && self.ethertype() != EtherType::ARP
+        usize::from(span.start) >= HEADER_LEN + LEAST_IP_HEADER
+            && self.ethertype() != EtherType::ARP
     }
 
     /// Takes an 802.1ad tag out, where the bridge's VLANs are service VLANs. An 802.1Q tag that is

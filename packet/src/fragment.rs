@@ -4,9 +4,9 @@
 //! Putting fragments together needs memory and time, and is not done here.
 
 use crate::checksum;
-use crate::drop::{DropReason, Dropped};
+use crate::drop::DropReason;
 use crate::ethernet::HEADER_LEN as ETHERNET;
-use crate::frame::Frame;
+use crate::frame::{Dropped, Frame};
 use crate::ip::{Options, V4_HEADER};
 use crate::ipv4::Ipv4;
 use crate::offload::Offload;

@@ -11,7 +11,7 @@ use core::fmt;
 use core::num::NonZeroU32;
 use core::ops::Range;
 
-use crate::drop::{DropReason, Dropped};
+use crate::drop::DropReason;
 use crate::offload::Offload;
 use crate::vlan::Tag;
 
@@ -327,6 +327,15 @@ impl PartialEq for Frame {
             && self.0.tag == other.0.tag
             && self.0.offload == other.0.offload
     }
+}
+
+/// A frame that ends here, and why. The buffer travels along, so that whoever counts the drop can reuse it.
+#[derive(Debug)]
+pub struct Dropped {
+    /// What it is counted under.
+    pub reason: DropReason,
+    /// The frame, as it was when the refusal was made.
+    pub frame: Frame,
 }
 
 #[cfg(test)]

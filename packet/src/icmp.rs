@@ -5,9 +5,9 @@ use core::net::Ipv4Addr;
 
 use crate::checksum;
 use crate::ethernet::{EtherType, Ethernet, HEADER_LEN as ETHERNET};
+use crate::fields::Fields;
 use crate::frame::Frame;
 use crate::ip::{Protocol, V4, V4_HEADER};
-use crate::ipv4::Fields;
 use crate::mac::Mac;
 
 /// An error datagram carries as much of its cause as fits in this many bytes of IP (RFC 1812

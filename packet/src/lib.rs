@@ -13,8 +13,10 @@
 pub mod arp;
 pub mod checksum;
 pub mod coalesce;
+pub mod damaged;
 pub mod drop;
 pub mod ethernet;
+pub mod fields;
 pub mod fragment;
 pub mod frame;
 pub mod icmp;
@@ -35,9 +37,9 @@ pub mod transport;
 pub mod vlan;
 pub mod vnet;
 
-pub use drop::{DropReason, Dropped};
+pub use drop::DropReason;
 pub use ethernet::{EtherType, Ethernet, EthernetHeader};
-pub use frame::Frame;
+pub use frame::{Dropped, Frame};
 pub use icmp::IcmpHeader;
 pub use id::{BridgeId, InterfaceId, PortId};
 pub use ip::{Ip, Protocol};

@@ -18,9 +18,9 @@ pub use cut::Cut;
 pub(crate) use cut::{finish_ipv4, finish_ipv6, finish_udp};
 
 use crate::checksum;
-use crate::drop::{DropReason, Dropped};
+use crate::drop::DropReason;
 use crate::ethernet::HEADER_LEN as ETHERNET;
-use crate::frame::Frame;
+use crate::frame::{Dropped, Frame};
 use crate::ip::{Ip, Protocol};
 use crate::layers::Layers;
 use crate::offload::{Offload, SegmentKind, Span};

@@ -11,29 +11,10 @@ use core::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+pub use crate::damaged::{Damaged, ensure};
 use crate::frame::{BUFFER_LEN, Frame, HEADROOM};
 use crate::offload::Offload;
 use crate::vlan::Tag;
-
-/// What was read contradicts itself; the words say where.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Damaged(pub &'static str);
-
-impl fmt::Display for Damaged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the state contradicts itself: {}", self.0)
-    }
-}
-
-impl core::error::Error for Damaged {}
-
-/// `Ok` when `is_sound`, else what is wrong.
-///
-/// # Errors
-/// [`Damaged`] with `what`.
-pub const fn ensure(is_sound: bool, what: &'static str) -> Result<(), Damaged> {
-    if is_sound { Ok(()) } else { Err(Damaged(what)) }
-}
 
 /// A count that has room for all that can still happen: below 2^63.
 pub const fn is_count(count: u64) -> bool {

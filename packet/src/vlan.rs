@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::Damaged;
+use crate::damaged::Damaged;
 
 /// The EtherType of an 802.1Q tag, as it stands in a frame.
 pub const TPID_8021Q: [u8; 2] = [0x81, 0x00];

@@ -7,9 +7,9 @@ use core::time::Duration;
 use nat::Arrival;
 use packet::checksum;
 use packet::ethernet::HEADER_LEN as ETHERNET;
+use packet::fields::Fields;
 use packet::icmp::{self, IcmpError};
 use packet::ip::{V4, V4_HEADER};
-use packet::ipv4::Fields;
 use packet::rewrite::{self, End};
 use packet::transport::TcpFlags;
 use packet::{

@@ -51,7 +51,7 @@ impl Reassembly {
 
 #[cfg(test)]
 mod tests {
-    use packet::ipv4::Fields;
+    use packet::fields::Fields;
     use packet::{EtherType, Ethernet, Frame, Instant, Ipv4, Mac, PortId, Protocol};
 
     use super::*;

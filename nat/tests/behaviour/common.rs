@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use packet::ipv4::Fields;
+use packet::fields::Fields;
 use packet::transport::{self, TcpFlags};
 use packet::{
     DropReason, Dropped, EtherType, Ethernet, Frame, IcmpHeader, Instant, InterfaceId, Ipv4,

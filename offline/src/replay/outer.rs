@@ -6,8 +6,8 @@
 use std::net::Ipv4Addr;
 
 use packet::ethernet::HEADER_LEN as ETHERNET;
+use packet::fields::Fields;
 use packet::ip::V4_HEADER;
-use packet::ipv4::Fields;
 use packet::{Frame, Protocol, checksum};
 use vxlan::Vni;
 use vxlan::encap::{SendLimits, Train};

@@ -237,7 +237,7 @@ fn each_wrong_field_of_an_ipv4_header_has_its_own_reason() {
 fn a_header_the_switch_writes_is_one_it_reads() {
     let mut frame = packet::Pool::new(1).take();
     assert!(frame.reset(14 + 20 + 5));
-    let header = packet::ipv4::Fields {
+    let header = packet::fields::Fields {
         source: Ipv4Addr::new(192, 0, 2, 1),
         destination: Ipv4Addr::new(198, 51, 100, 1),
         protocol: Protocol::UDP,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use packet::arp::{Arp, Operation};
-use packet::ipv4::Fields;
+use packet::fields::Fields;
 use packet::{EtherType, Ethernet, Frame, Mac, Protocol, checksum};
 use tempfile::TempDir;
 
