@@ -68,10 +68,10 @@ mod tests {
     use packet::{Instant, InterfaceId};
 
     use super::*;
-    use crate::eviction::{Account, FlowGroups};
+    use crate::accounts::{Account, FlowGroups};
     use crate::flow::FlowOrigin;
     use crate::groups::Class;
-    use crate::revalidation::Path;
+    use crate::path::Path;
     use crate::table::Holdings;
     use crate::tuple::Tuple;
 

@@ -4,13 +4,15 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 
 use packet::{DropReason, Instant, InterfaceId, PortId, Protocol};
 
-use crate::eviction::{Account, evictable};
+use crate::accounts::Account;
+use crate::eviction::evictable;
 use crate::flow::{Flow, FlowOrigin};
 use crate::groups::Class;
-use crate::mapping::{MappingId, Mappings, PortRequest};
+use crate::mapping::{Mappings, PortRequest};
+use crate::mapping_id::MappingId;
 use crate::masquerade::{Mapping, PortPolicy};
 use crate::nat::Nat;
-use crate::revalidation::Path;
+use crate::path::Path;
 use crate::rules::Listeners;
 use crate::sweep::WITH_A_FLOW;
 use crate::table::Holdings;

@@ -4,11 +4,9 @@
 
 use core::net::Ipv4Addr;
 
-use packet::{Instant, InterfaceId, Ipv4, Protocol, Transport, icmp};
+use packet::{Ipv4, Protocol, Transport, icmp};
 
-use crate::masquerade::RuleMatch;
-use crate::nat::Nat;
-use crate::tuple::{Direction, Tuple};
+use crate::tuple::Tuple;
 use crate::view::FlowView;
 
 /// Who speaks to whom, as one packet's headers say.
@@ -49,8 +47,8 @@ impl Endpoints {
 pub struct SentPacket {
     /// Who speaks to whom.
     pub ends: Endpoints,
-    key: Option<Tuple>,
-    transport: Transport,
+    pub(crate) key: Option<Tuple>,
+    pub(crate) transport: Transport,
 }
 
 impl SentPacket {
@@ -91,35 +89,4 @@ pub enum DnatReason {
     Mapping,
     /// It is an ICMP error about a packet of a flow.
     Error,
-}
-
-impl Nat {
-    /// The living flow of a packet, if there is one.
-    pub fn flow_of(&self, now: Instant, sent: &SentPacket) -> Option<FlowMatch> {
-        let (id, direction) = self.table.find(&self.hashes, &sent.key?)?;
-        let flow = self.table.get(id).filter(|flow| flow.is_living(now) && !self.has_ended(id))?;
-        if self.is_reopened(id, sent.transport) {
-            return None;
-        }
-        Some(FlowMatch { view: FlowView::of(now, flow), is_reply: direction == Direction::Reply })
-    }
-
-    /// The number, from 1, of the publish rule that listens where a packet was sent to; `owner` is
-    /// the interface that bears its destination.
-    pub fn publish_of(&self, sent: &SentPacket, owner: Option<InterfaceId>) -> Option<usize> {
-        let Endpoints { protocol, destination, ports, .. } = sent.ends;
-        let rule = self.listeners.rule(protocol, destination, ports?.1, owner)?;
-        Some(self.rules.publish.iter().position(|written| written == rule)? + 1)
-    }
-
-    /// What each masquerade rule says of a packet, in order; the first that covers it decides.
-    pub fn rule_matches(
-        &self,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-        out: InterfaceId,
-    ) -> Vec<RuleMatch> {
-        let rules = self.rules.masquerade.iter();
-        rules.map(|rule| rule.matches(source, destination, out)).collect()
-    }
 }

@@ -12,8 +12,8 @@ use packet::ip::V4;
 use packet::rewrite::{self, End};
 use packet::{DropReason, Dropped, Instant, Ipv4, checksum, icmp};
 
+use crate::flow_id::FlowId;
 use crate::nat::Nat;
-use crate::table::FlowId;
 use crate::translated::{AfterDnat, AfterSnat, CtState, Departure};
 use crate::tuple::{Direction, Tuple};
 

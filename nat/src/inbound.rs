@@ -6,7 +6,8 @@ use packet::{DropReason, Dropped, Instant, InterfaceId, Ipv4, Transport};
 
 use crate::flow::FlowOrigin;
 use crate::lookup::Lookup;
-use crate::mapping::{MappingId, PortMapping, PortOwner};
+use crate::mapping::{PortMapping, PortOwner};
+use crate::mapping_id::MappingId;
 use crate::nat::Nat;
 use crate::tcp::{State, Tcp};
 use crate::translated::{AfterDnat, Arrival, CtState};

@@ -9,19 +9,23 @@
 //!
 //! The code map, in reading order: [`rules`] with [`masquerade`] (what the administrator wants),
 //! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab`,
-//! `expiry` and `pairs` (all flows), `mapping` with `ports` and `remotes` (external ports and who
-//! may use them), `nat` (the whole as one value), `inbound`, `outbound`, `creation` and `icmp` (the
-//! two steps) with [`translated`] (their witnesses), `lookup` (the fast path), `revalidation`
-//! (whether flows hold when rules or routes change), [`eviction`], `groups` and `queue` (how many
-//! flows, and who makes room), [`view`], [`stats`], [`facts`], [`fragments`], `audit`.
+//! `expiry` and `pairs` (all flows), `flow_id` and `path` (by what they are known, and where they
+//! go), `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the whole
+//! as one value), `inbound`, `outbound`, `creation` and `icmp` (the two steps) with [`translated`]
+//! (their witnesses), `lookup` (the fast path), `revalidation` with `sweep` (whether flows hold when
+//! rules or routes change), [`eviction`], `accounts`, `groups` and `queue` (how many flows, and who
+//! makes room), [`view`], [`stats`], [`facts`] with `explain`, [`fragments`], `audit`.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod audit;
 mod creation;
 pub mod eviction;
 mod expiry;
+mod explain;
 pub mod facts;
 mod flow;
+mod flow_id;
 pub mod fragments;
 mod groups;
 mod icmp;
@@ -30,10 +34,12 @@ mod index;
 pub mod lifetime;
 mod lookup;
 mod mapping;
+mod mapping_id;
 pub mod masquerade;
 mod nat;
 mod outbound;
 mod pairs;
+mod path;
 mod ports;
 mod queue;
 mod remotes;
@@ -42,16 +48,18 @@ pub mod rules;
 mod slab;
 pub mod stats;
 mod sweep;
+mod sweeps;
 mod table;
 mod tcp;
 pub mod translated;
 mod tuple;
 pub mod view;
 
-pub use eviction::Limits;
+pub use accounts::Limits;
+pub use flow_id::{CachedHop, FlowDirection};
 pub use fragments::{Assembled, Reassembly};
 pub use lifetime::Lifetimes;
-pub use lookup::{CachedHop, FlowDirection, Lookup};
+pub use lookup::Lookup;
 pub use masquerade::{Filtering, Mapping, Masquerade, PortRange, RuleMatch};
 pub use nat::Nat;
 pub use rules::{Listen, Publish, Rules};

@@ -17,8 +17,8 @@ use core::num::NonZeroU32;
 use packet::ip::V4;
 use packet::{Instant, Ipv4, Transport, rewrite};
 
+use crate::flow_id::{CachedHop, FlowDirection, FlowId};
 use crate::nat::Nat;
-use crate::table::FlowId;
 use crate::tuple::{Direction, Tuple};
 
 /// Flows that lie in the processor's nearer caches anyway: their lines and slots take half a
@@ -46,18 +46,6 @@ impl Lookup {
         }
     }
 }
-
-/// One direction of a flow.
-#[derive(Copy, Clone, Debug)]
-pub struct FlowDirection {
-    pub(crate) flow: FlowId,
-    pub(crate) direction: Direction,
-}
-
-/// The next hop of one direction of a flow, as a number that the caller of NAT chose. Gone with the
-/// flow.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
-pub struct CachedHop(pub u64);
 
 impl Nat {
     /// Looks a packet up; nothing for fragments, and while packets need not come here at all. A

@@ -9,7 +9,6 @@
 //! share ports of the same pools, never a port that a mapping owns.
 
 use core::net::Ipv4Addr;
-use core::num::NonZeroU32;
 use std::collections::{BTreeMap, BTreeSet};
 
 use packet::snapshot::{Damaged, ensure};
@@ -17,6 +16,7 @@ use packet::{DropReason, Instant, InterfaceId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Hashes, Index};
+use crate::mapping_id::MappingId;
 use crate::masquerade::{Filtering, PortPolicy};
 use crate::ports::PortPool;
 use crate::remotes::Remotes;
@@ -30,24 +30,6 @@ const MAX_POOLS: usize = 256;
 /// Kinds of external ports told apart at once, 24 bytes each: two protocols with two classes and
 /// two parities, ICMP, a few rules with ranges, for 64 addresses.
 const MAX_PORT_GROUPS: usize = 1024;
-
-/// A mapping's number plus one.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct MappingId(NonZeroU32);
-
-impl MappingId {
-    pub(crate) const fn bits(self) -> u32 {
-        self.0.get()
-    }
-
-    pub(crate) fn from_bits(bits: u32) -> Option<Self> {
-        NonZeroU32::new(bits).map(Self)
-    }
-
-    const fn number(self) -> u32 {
-        self.0.get() - 1
-    }
-}
 
 /// An inside endpoint and where it appears outside. 24 bytes.
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]

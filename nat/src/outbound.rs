@@ -5,12 +5,13 @@ use packet::{DropReason, Dropped, Instant, Ipv4, Protocol, Transport};
 
 use crate::creation::{NewFlow, Source};
 use crate::flow::FlowOrigin;
+use crate::flow_id::FlowDirection;
+use crate::flow_id::FlowId;
 use crate::inbound::begins;
-use crate::lookup::FlowDirection;
-use crate::mapping::MappingId;
+use crate::mapping_id::MappingId;
 use crate::nat::Nat;
-use crate::revalidation::{Path, SnatKind};
-use crate::table::FlowId;
+use crate::path::Path;
+use crate::revalidation::SnatKind;
 use crate::tcp::Tcp;
 use crate::translated::{AfterDnat, AfterSnat, Arrival, CtState, Departure};
 use crate::tuple::{Direction, Tuple};

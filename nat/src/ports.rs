@@ -16,7 +16,7 @@ use packet::snapshot::{Damaged, ensure, read_sparse, write_sparse};
 use packet::{Instant, InterfaceId, Protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::mapping::MappingId;
+use crate::mapping_id::MappingId;
 use crate::masquerade::AllowedPorts;
 use crate::rules::Listeners;
 

@@ -6,7 +6,7 @@ use core::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Hashes, Index};
-use crate::mapping::MappingId;
+use crate::mapping_id::MappingId;
 use crate::slab::Slab;
 
 /// Counts of flows by mapping and remote address; pairs without flows are not here, so flows bound

@@ -20,32 +20,14 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use packet::{InterfaceId, Protocol};
-use serde::{Deserialize, Serialize};
 
 use crate::flow::{Flow, FlowOrigin};
+use crate::flow_id::FlowId;
 use crate::masquerade::{Filtering, Mapping, Masquerade, PortPolicy};
 use crate::nat::Nat;
+use crate::path::Path;
 use crate::rules::{Listeners, Rules};
-use crate::table::FlowId;
-use crate::translated::Arrival;
 use crate::tuple::Direction;
-
-/// Between which interfaces a flow was begun.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Path {
-    /// Its first packet came in here.
-    pub(crate) ingress: InterfaceId,
-    /// The router's interface that bears the address it was sent to, if one does.
-    pub(crate) owner: Option<InterfaceId>,
-    /// It left here, and packets of its direction do.
-    pub(crate) egress: InterfaceId,
-}
-
-impl Path {
-    pub(crate) const fn new(arrival: Arrival, out: InterfaceId) -> Self {
-        Self { ingress: arrival.interface, owner: arrival.owner, egress: out }
-    }
-}
 
 /// What becomes of a flow's source.
 #[derive(Copy, Clone, Debug)]

@@ -12,12 +12,12 @@ use core::net::Ipv4Addr;
 use std::collections::BTreeSet;
 
 use packet::snapshot::{Damaged, ensure};
-use serde::{Deserialize, Serialize};
 
 use crate::flow::Flow;
 use crate::nat::Nat;
 use crate::revalidation::still_holds;
 use crate::rules::{Listeners, Rules};
+use crate::sweeps::{Cause, Sweep};
 use crate::tuple::Direction;
 
 /// Places looked at in one [`Nat::sweep`]: three milliseconds where every flow ends, a third of one where none does.
@@ -28,26 +28,6 @@ pub(crate) const WITH_A_FLOW: u32 = 16;
 const RULES_A_PLACE: usize = 16;
 /// Sweeps that wait at most; a further change carries the first on to its end, whatever that takes.
 const MOST_SWEEPS: usize = 32;
-
-/// A change that ends flows, and how far it has been followed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Sweep {
-    cause: Cause,
-    /// The place to look at next, and the one to end before.
-    next: u32,
-    end: u32,
-    /// How many flows had been born: later ones are not meant.
-    births: u32,
-}
-
-/// What has changed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Cause {
-    /// These rules were replaced: by those of the next such sweep, or else by those in force.
-    Rules(Rules, #[serde(skip)] Listeners),
-    /// These addresses are not the router's any more.
-    Addresses(BTreeSet<Ipv4Addr>),
-}
 
 impl Nat {
     /// Ends the flows of which the rules in force say something else than those before.

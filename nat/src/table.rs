@@ -4,31 +4,16 @@ use packet::Instant;
 use packet::snapshot::{Damaged, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::eviction::{FlowGroups, Limits};
+use crate::accounts::{FlowGroups, Limits};
 use crate::expiry::{Buckets, Wheel};
 use crate::flow::Flow;
+use crate::flow_id::{CachedHop, FlowId};
 use crate::index::{Hashes, Index};
-use crate::lookup::CachedHop;
-use crate::mapping::MappingId;
+use crate::mapping_id::MappingId;
 use crate::pairs::Pairs;
-use crate::revalidation::Path;
+use crate::path::Path;
 use crate::slab::Slab;
 use crate::tuple::{Direction, Tuple};
-
-/// A flow's place in the table, and how many flows had been born when that was seen: a flow born
-/// later in the same place is another.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) struct FlowId {
-    number: u32,
-    births: u32,
-}
-
-impl FlowId {
-    /// The place.
-    pub(crate) const fn number(self) -> u32 {
-        self.number
-    }
-}
 
 /// What a flow holds beside its place; only its birth and its end look here.
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
@@ -357,7 +342,7 @@ mod tests {
     use packet::{InterfaceId, Protocol};
 
     use super::*;
-    use crate::eviction::{Account, Accounts};
+    use crate::accounts::{Account, Accounts};
     use crate::flow::FlowOrigin;
 
     /// Adds a flow from this port.

@@ -11,9 +11,9 @@ use packet::{InterfaceId, Ipv4, PortId, Protocol, Transport};
 
 use crate::facts::DnatReason;
 use crate::flow::FlowOrigin;
-use crate::lookup::FlowDirection;
-use crate::mapping::MappingId;
-use crate::table::FlowId;
+use crate::flow_id::FlowDirection;
+use crate::flow_id::FlowId;
+use crate::mapping_id::MappingId;
 use crate::tuple::{Direction, Tuple};
 
 /// Where a packet came in.
