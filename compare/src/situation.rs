@@ -2,7 +2,8 @@
 
 use super::scenario::{Scenario, Step, addresses, word};
 use super::side::{Copy, Known, Observed};
-use labfile::{Name, PriorityTags, VlanMode};
+use labfile::Name;
+use switch::vlan::{PriorityTags, VlanMode};
 
 /// The step, what was before it, and what each side made of it.
 #[derive(Copy, Clone, Debug)]

@@ -1,22 +1,20 @@
 //! The parts of a lab in the words of the switch.
 
-use std::collections::BTreeSet;
-
 use nat::{Limits, Rules};
-use packet::{Ipv4Net, Protocol, Tag, VlanId};
+use packet::{Ipv4Net, VlanId};
 use switch::Change;
 use switch::change::{
     BridgeSettings, Guard, Hop, InterfaceSettings, Link, Membership, PortSettings, Role, Route,
 };
 use switch::view::Location;
-use switch::vlan::{self, VlanSet};
+use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
 use vxlan::header::Reserved;
 
 use crate::ids::{Ids, UdpPort};
 use crate::{
-    Attach, Bridge, Interface, Lab, ListenScope, Name, NextHop, Port, QinqEthertype, Reject,
-    Segment, Settings, Static, Transport, Tunnel, TunnelVlans, VlanMode,
+    Attach, Bridge, Interface, Lab, ListenScope, Name, NextHop, Port, Segment, Settings, Static,
+    Tunnel, TunnelVlans,
 };
 
 /// Who is behind these ports now. Existing devices are whatever they are.
@@ -52,9 +50,7 @@ pub(crate) fn route(to: Ipv4Net, hop: &NextHop, ids: &mut Ids) -> Change {
     let hop = match hop {
         NextHop::Via { gateway, .. } => Hop::Via(*gateway),
         NextHop::Out(name) => Hop::Interface(ids.interface(name)),
-        NextHop::Reject(Reject::Unreachable) => Hop::Unreachable,
-        NextHop::Reject(Reject::Prohibit) => Hop::Prohibit,
-        NextHop::Reject(Reject::Blackhole) => Hop::Blackhole,
+        NextHop::Reject(reject) => Hop::Reject(*reject),
     };
     Change::SetRoute(Route { to, hop })
 }
@@ -74,10 +70,10 @@ pub(crate) fn tunnel_settings(tunnel: &Tunnel, ids: &mut Ids) -> PortSettings {
     let member = Membership {
         bridge: ids.bridge(&tunnel.bridge),
         vlans: match tunnel.vlans {
-            TunnelVlans::Access(vlan) => vlan::VlanMode::Access(vlan),
-            TunnelVlans::Trunk => vlan::VlanMode::Trunk(VlanSet::All),
+            TunnelVlans::Access(vlan) => VlanMode::Access(vlan),
+            TunnelVlans::Trunk => VlanMode::Trunk(VlanSet::All),
         },
-        priority_tags: vlan::PriorityTags::Never,
+        priority_tags: PriorityTags::Never,
         isolated: tunnel.isolated,
     };
     let settings = switch::change::Tunnel {
@@ -107,7 +103,7 @@ pub(crate) fn port_settings(port: &Port, ids: &mut Ids) -> PortSettings {
     let role = match &port.segment {
         Segment::Bridged(member) => Role::Bridged(Membership {
             bridge: ids.bridge(&member.bridge),
-            vlans: vlan_mode(&member.vlan_mode),
+            vlans: member.vlan_mode.clone(),
             priority_tags: member.priority_tags,
             isolated: member.isolated,
         }),
@@ -123,31 +119,6 @@ pub(crate) fn port_settings(port: &Port, ids: &mut Ids) -> PortSettings {
 fn guard(port: &Port) -> Option<Guard> {
     let addresses = || port.address.iter().map(Ipv4Net::addr).collect();
     port.guard.then(|| Guard { mac: port.mac, addresses: addresses() })
-}
-
-fn vlan_mode(mode: &VlanMode) -> vlan::VlanMode {
-    let set = |trunks: &BTreeSet<VlanId>| match trunks.is_empty() {
-        true => VlanSet::All,
-        false => VlanSet::only(trunks.iter().copied()),
-    };
-    match mode {
-        VlanMode::Access(vlan) => vlan::VlanMode::Access(*vlan),
-        VlanMode::Trunk { trunks } => vlan::VlanMode::Trunk(set(trunks)),
-        VlanMode::NativeTagged { native, trunks } => {
-            vlan::VlanMode::NativeTagged { native: *native, trunks: set(trunks) }
-        }
-        VlanMode::NativeUntagged { native, trunks } => {
-            vlan::VlanMode::NativeUntagged { native: *native, trunks: set(trunks) }
-        }
-        VlanMode::Dot1qTunnel { vlan, customers, ethertype } => {
-            let tag = Tag::new(*vlan);
-            let service = match ethertype {
-                QinqEthertype::Ad => tag.service(),
-                QinqEthertype::Q => tag,
-            };
-            vlan::VlanMode::Dot1qTunnel { service, customers: set(customers) }
-        }
-    }
 }
 
 /// An interface of the router.
@@ -174,19 +145,14 @@ pub(crate) fn rules(lab: &Lab, ids: &mut Ids) -> Rules {
         except: rule.except.clone(),
         mapping: rule.mapping,
         filtering: rule.filtering,
-        ports: rule
-            .ports
-            .and_then(|ports| nat::PortRange::new(ports.first().get(), ports.last().get())),
+        ports: rule.ports,
         parity: rule.parity,
         inside_reachable: rule.inside_reachable,
         keep: rule.keep,
     });
     let masquerade = masquerade.collect();
     let publish = lab.publish.iter().map(|(listener, target)| nat::Publish {
-        protocol: match listener.transport {
-            Transport::Tcp => Protocol::TCP,
-            Transport::Udp => Protocol::UDP,
-        },
+        protocol: listener.protocol,
         listen: match &listener.scope {
             ListenScope::Any => nat::Listen::Any,
             ListenScope::Address(address) => nat::Listen::Address(*address),

@@ -41,10 +41,10 @@ pub use lab::bridge::{Bridge, Reserved, Static};
 pub use lab::device::Device;
 pub use lab::interface::{Interface, InterfaceName};
 pub use lab::name::Name;
-pub use lab::nat::{ListenScope, Listener, Masquerade, PortRange, Target, Transport};
+pub use lab::nat::{ListenScope, Listener, Masquerade, Target};
 pub use lab::port::SUPER_FRAME;
-pub use lab::port::{Attach, Membership, Netns, Port, QinqEthertype, Segment, VlanMode};
-pub use lab::route::{NextHop, Reject};
+pub use lab::port::{Attach, Membership, Netns, Port, Segment};
+pub use lab::route::NextHop;
 pub use lab::settings::{Settings, Timeouts, Timers};
 pub use lab::threads::{NotAPoll, Poll};
 pub use lab::tunnel::{Dscp, Ttl, Tunnel, TunnelVlans};
@@ -53,9 +53,6 @@ pub use problem::{ConfigError, Position, Problem};
 pub use processors::{locate_absent, ranges};
 pub use renumber::{Renumbering, Unmovable, Wanted, renumber};
 pub use text::MAX_BYTES;
-
-pub use ::nat::{Filtering, Mapping};
-pub use switch::vlan::PriorityTags;
 
 pub use spec::texts::{BoolOrText, NumberOrText, Texts};
 pub use spec::{

@@ -3,6 +3,7 @@
 
 use core::fmt;
 use core::net::Ipv4Addr;
+use core::ops::RangeInclusive;
 
 use packet::snapshot::Damaged;
 use packet::{InterfaceId, Ipv4Net, Protocol};
@@ -169,6 +170,11 @@ impl PortRange {
         self.high
     }
 
+    /// All of them, in order.
+    pub const fn iter(self) -> RangeInclusive<u16> {
+        self.low..=self.high
+    }
+
     /// Whether `port` is one of them.
     pub const fn contains(self, port: u16) -> bool {
         self.low <= port && port <= self.high
@@ -177,6 +183,12 @@ impl PortRange {
     fn and(self, other: Self) -> Option<Self> {
         let (low, high) = (self.low.max(other.low), self.high.min(other.high));
         (low <= high).then_some(Self { low, high })
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.low, self.high)
     }
 }
 

@@ -21,7 +21,7 @@ pub const V4_HEADER: usize = 20;
 pub const V6_HEADER: usize = 40;
 
 /// An IP protocol number.
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Protocol(pub u8);
 
 impl Protocol {

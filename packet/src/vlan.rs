@@ -90,6 +90,11 @@ impl Tag {
         if self.service { TPID_8021AD } else { TPID_8021Q }
     }
 
+    /// The standard of its kind, as Open vSwitch's `qinq-ethtype` has it: "802.1ad" or "802.1q".
+    pub const fn standard(self) -> &'static str {
+        if self.service { "802.1ad" } else { "802.1q" }
+    }
+
     /// A tag of the same kind that puts a frame in `vlan` with the priority and drop eligibility of
     /// `self`.
     #[inline]

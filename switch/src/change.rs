@@ -15,7 +15,7 @@ pub use crate::flows::{ALL_FLOWS, Behind, FlowFilter, FlowRule};
 pub use crate::guard::Guard;
 pub use crate::interface::{InterfaceSettings, Link, RpFilter};
 pub use crate::port::{Membership, PortSettings, Role, Tunnel};
-pub use crate::routes::{Hop, Route};
+pub use crate::routes::{Hop, Reject, Route};
 use crate::station::Location;
 
 /// One thing to be different. `Set` adds what is not there and changes what is, without disturbing

@@ -7,9 +7,11 @@
 //! is what its cell says. Made anew with every change of the routes; never changed in place. The
 //! first level takes 256 KiB, every block 1 KiB, and there are at most two blocks for each prefix.
 
+use core::fmt;
 use core::net::Ipv4Addr;
 
 use packet::InterfaceId;
+use serde::{Deserialize, Serialize};
 
 /// What the table says of a destination.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -27,12 +29,29 @@ pub enum Target {
         /// The router's address.
         gateway: Ipv4Addr,
     },
-    /// Told unreachable.
+    /// It is nowhere.
+    Reject(Reject),
+}
+
+/// How a packet is refused that a route leads nowhere.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Reject {
+    /// ICMP network unreachable to the sender (RFC 792: type 3, code 0).
     Unreachable,
-    /// Told prohibited.
+    /// ICMP administratively prohibited to the sender (RFC 1812 section 5.2.7.1: type 3, code 13).
     Prohibit,
-    /// Told nothing.
+    /// Nothing to the sender.
     Blackhole,
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unreachable => "unreachable",
+            Self::Prohibit => "prohibit",
+            Self::Blackhole => "blackhole",
+        })
+    }
 }
 
 impl Target {

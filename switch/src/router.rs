@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::interface::Interfaces;
 use crate::limiter::Limiter;
-use crate::routes::{Routes, Target};
+use crate::routes::{Reject, Routes, Target};
 
 /// The router's tables.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,12 +96,12 @@ impl Router {
             Some(Target::Connected(interface)) => (interface, destination),
             Some(Target::Via { interface, gateway }) => (interface, gateway),
             Some(Target::Broadcast(_)) => return Err((DropReason::DirectedBroadcast, None)),
-            Some(Target::Blackhole) => return Err((DropReason::Prohibited, None)),
-            Some(Target::Prohibit) => {
+            Some(Target::Reject(Reject::Blackhole)) => return Err((DropReason::Prohibited, None)),
+            Some(Target::Reject(Reject::Prohibit)) => {
                 return Err((DropReason::Prohibited, Some(IcmpError::Prohibited)));
             }
             Some(Target::Local(_)) => return Err((DropReason::Unsolicited, None)),
-            Some(Target::Unreachable) | None => {
+            Some(Target::Reject(Reject::Unreachable)) | None => {
                 return Err((DropReason::NoRoute, Some(IcmpError::NetUnreachable)));
             }
         };
@@ -129,7 +129,7 @@ impl Router {
                 Ok(Some(interface))
             }
             Some(Target::Local(_) | Target::Broadcast(_)) => Err(DropReason::MartianSource),
-            Some(Target::Unreachable | Target::Prohibit | Target::Blackhole) | None => Ok(None),
+            Some(Target::Reject(_)) | None => Ok(None),
         }
     }
 

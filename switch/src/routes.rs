@@ -11,7 +11,7 @@ use packet::{InterfaceId, Ipv4Net};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fib::Fib;
-pub use crate::fib::Target;
+pub use crate::fib::{Reject, Target};
 use crate::interface::Interfaces;
 
 /// A route that somebody wrote.
@@ -30,12 +30,8 @@ pub enum Hop {
     Via(Ipv4Addr),
     /// Straight onto a segment.
     Interface(InterfaceId),
-    /// Nowhere: the sender is told that the network is unreachable.
-    Unreachable,
-    /// Nowhere: the sender is told that this is forbidden.
-    Prohibit,
-    /// Nowhere, without a word.
-    Blackhole,
+    /// Nowhere.
+    Reject(Reject),
 }
 
 /// Where each prefix leads, shortest prefixes first, then by address.
@@ -152,9 +148,7 @@ fn target(interfaces: &Interfaces, hop: Hop) -> Option<Target> {
         Hop::Interface(interface) => {
             interfaces.get(interface).map(|_| Target::Connected(interface))
         }
-        Hop::Unreachable => Some(Target::Unreachable),
-        Hop::Prohibit => Some(Target::Prohibit),
-        Hop::Blackhole => Some(Target::Blackhole),
+        Hop::Reject(reject) => Some(Target::Reject(reject)),
     }
 }
 

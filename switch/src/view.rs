@@ -8,7 +8,7 @@ use vxlan::UnknownVtep;
 
 pub use crate::fdb::FdbCounts;
 pub use crate::neighbors::{NeighborState, NeighborView};
-pub use crate::routes::Target;
+pub use crate::routes::{Reject, Target};
 pub use crate::station::{Location, Origin, Station};
 
 use crate::port::Role;

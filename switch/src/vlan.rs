@@ -29,6 +29,12 @@ impl VlanSet {
         Self::Only(bits)
     }
 
+    /// Its VLANs in order; `None` when it is every one.
+    pub fn listed(&self) -> Option<impl Iterator<Item = VlanId>> {
+        let all = (0..=VlanId::MAX.number()).filter_map(VlanId::new);
+        (*self != Self::All).then(|| all.filter(|vlan| self.contains(*vlan)))
+    }
+
     /// Whether `vlan` is in it.
     pub fn contains(&self, vlan: VlanId) -> bool {
         match self {
@@ -54,6 +60,14 @@ fn write_bits<S: Serializer>(bits: &[u64; 64], writer: S) -> Result<S::Ok, S::Er
 fn read_bits<'de, D: Deserializer<'de>>(reader: D) -> Result<Box<[u64; 64]>, D::Error> {
     let bits: Result<Box<[u64; 64]>, _> = read_sparse::<64, D>(reader)?.try_into();
     bits.map_err(|_| D::Error::custom("a set of VLANs has no such length"))
+}
+
+impl fmt::Display for VlanSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(vlans) = self.listed() else { return f.write_str("all") };
+        let vlans: Vec<String> = vlans.map(|vlan| vlan.to_string()).collect();
+        f.write_str(&vlans.join(","))
+    }
 }
 
 /// Open vSwitch's `vlan_mode`.
@@ -153,6 +167,24 @@ impl VlanMode {
         }
     }
 
+    /// Whether frames of `vlan` pass, whatever is inside them.
+    pub fn passes(&self, vlan: VlanId) -> bool {
+        match self {
+            Self::Dot1qTunnel { service, .. } => service.vlan() == Some(vlan),
+            _ => self.carries(vlan, None),
+        }
+    }
+
+    /// The VLAN whose frames both come and leave without tags.
+    pub fn untagged(&self) -> Option<VlanId> {
+        match self {
+            Self::Access(vlan) | Self::NativeUntagged { native: vlan, .. } => Some(*vlan),
+            Self::Dot1qTunnel { service, .. } => service.vlan(),
+            Self::Trunk(trunks) => trunks.contains(VlanId::UNTAGGED).then_some(VlanId::UNTAGGED),
+            Self::NativeTagged { .. } => None,
+        }
+    }
+
     /// The tag that frames come in under, ahead of what they came with; none but at a tunnel's end.
     #[inline]
     pub(crate) const fn pushes(&self) -> Option<Tag> {
@@ -186,6 +218,25 @@ impl VlanMode {
             PriorityTags::Always => had_tag,
         };
         keep.then(|| came.in_vlan(VlanId::UNTAGGED))
+    }
+}
+
+impl fmt::Display for VlanMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Access(vlan) => write!(f, "access {vlan}"),
+            Self::Trunk(trunks) => write!(f, "trunk {trunks}"),
+            Self::NativeTagged { native, trunks } => {
+                write!(f, "native-tagged {native} trunk {trunks}")
+            }
+            Self::NativeUntagged { native, trunks } => {
+                write!(f, "native-untagged {native} trunk {trunks}")
+            }
+            Self::Dot1qTunnel { service, customers } => {
+                let vlan = service.bits() & 0xfff;
+                write!(f, "dot1q-tunnel {vlan} {} customers {customers}", service.standard())
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use lab::{Lab, Packet, fuzz};
 use nat::Rules;
 use packet::{Instant, InterfaceId, Ipv4Net};
 use proptest::prelude::*;
-use switch::change::{Hop, Route};
+use switch::change::{Hop, Reject, Route};
 use switch::{Change, ChangeError, Event, Outbox, Switch};
 
 use crate::common::masqueraded;
@@ -24,7 +24,7 @@ proptest! {
 
 fn route(number: u32) -> Change {
     let to = Ipv4Net::new_assert(Ipv4Addr::from_bits(0x0b00_0000 + (number << 8)), 24);
-    Change::SetRoute(Route { to, hop: Hop::Blackhole })
+    Change::SetRoute(Route { to, hop: Hop::Reject(Reject::Blackhole) })
 }
 
 #[test]

@@ -8,7 +8,7 @@ use nat::facts::{DnatReason, Endpoints};
 use nat::masquerade::RuleMatch;
 use packet::DropReason;
 use packet::icmp::IcmpError;
-use switch::change::Hop;
+use switch::change::{Hop, Reject};
 use switch::trace::{Answer, Fate, Note, Step, Untold};
 use switch::view::{NeighborState, Target};
 use switch::{Change, Explanation};
@@ -34,7 +34,7 @@ fn ends(explanation: &Explanation) -> (String, Option<String>) {
 #[test]
 fn the_router_tells_its_route_and_its_refusals() {
     let mut lab = crossing();
-    lab.route_to("10.9.0.0/16", Hop::Prohibit);
+    lab.route_to("10.9.0.0/16", Hop::Reject(Reject::Prohibit));
     let right = lab.interface_id("right");
     let told = |to: &str, ttl| {
         let packet = Packet::udp("10.1.0.2:1000", &*format!("{to}:2000"), b"?").ttl(ttl);

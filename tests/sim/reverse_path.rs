@@ -3,7 +3,7 @@
 use lab::wire::{SYN, SYN_ACK};
 use lab::{Lab, Packet, Port};
 use packet::DropReason;
-use switch::change::{Hop, RpFilter};
+use switch::change::{Hop, Reject, RpFilter};
 
 use crate::common::{crossing, home, masqueraded};
 
@@ -34,7 +34,11 @@ fn a_source_is_taken_where_its_route_leads_or_some_route_or_anywhere() {
     assert_eq!(passed(&mut lab, "198.51.100.9:1"), [true, true, true], "behind a neighbour");
     lab.route("198.51.100.0/24", "10.2.0.2");
     assert_eq!(passed(&mut lab, "198.51.100.9:1"), [true, true, false], "behind another's");
-    for hop in [Hop::Unreachable, Hop::Prohibit, Hop::Blackhole] {
+    for hop in [
+        Hop::Reject(Reject::Unreachable),
+        Hop::Reject(Reject::Prohibit),
+        Hop::Reject(Reject::Blackhole),
+    ] {
         lab.route_to("198.51.100.0/24", hop);
         assert_eq!(passed(&mut lab, "198.51.100.9:1"), [true, false, false], "{hop:?}");
     }

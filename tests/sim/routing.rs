@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use lab::wire::{ACK, RST, SYN, SYN_ACK, frame};
 use lab::{Lab, Packet, Port};
 use packet::{DropReason, Ipv4Net, Mac};
-use switch::change::{Hop, Route};
+use switch::change::{Hop, Reject, Route};
 use switch::view::Target;
 use switch::{Change, ChangeError};
 
@@ -85,9 +85,9 @@ fn the_longest_prefix_wins() {
 #[test]
 fn a_route_may_refuse_loudly_or_without_a_word() {
     let mut lab = crossing();
-    lab.route_to("172.16.0.0/16", Hop::Unreachable);
-    lab.route_to("172.17.0.0/16", Hop::Prohibit);
-    lab.route_to("172.18.0.0/16", Hop::Blackhole);
+    lab.route_to("172.16.0.0/16", Hop::Reject(Reject::Unreachable));
+    lab.route_to("172.17.0.0/16", Hop::Reject(Reject::Prohibit));
+    lab.route_to("172.18.0.0/16", Hop::Reject(Reject::Blackhole));
     lab.ip("left", &Packet::ping("10.1.0.2", "172.16.0.1", 1, 1));
     assert_eq!(lab.packet("left").kind(), (3, 0));
     lab.ip("left", &Packet::ping("10.1.0.2", "172.17.0.1", 1, 1));

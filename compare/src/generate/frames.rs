@@ -1,11 +1,12 @@
 //! What a random frame looks like: who speaks to whom, with which tags, how long.
 
-use packet::Mac;
+use packet::{Mac, VlanId};
 
 use super::{VLANS, station};
 use crate::random::Random;
 use crate::scenario::{Scenario, Step};
-use labfile::{Name, VlanMode};
+use labfile::Name;
+use switch::vlan::{VlanMode, VlanSet};
 
 /// A population of stations, each with a home.
 pub(super) struct Frames {
@@ -89,13 +90,13 @@ impl Frames {
         let polite = match mode {
             VlanMode::Access(_) => None,
             VlanMode::Dot1qTunnel { .. } => random.chance(600).then_some(any),
-            VlanMode::Trunk { trunks } if trunks.is_empty() && random.chance(400) => None,
-            VlanMode::Trunk { trunks } | VlanMode::NativeTagged { trunks, .. } => {
-                let listed: Vec<u16> = trunks.iter().map(|vlan| vlan.number()).collect();
+            VlanMode::Trunk(VlanSet::All) if random.chance(400) => None,
+            VlanMode::Trunk(trunks) | VlanMode::NativeTagged { trunks, .. } => {
+                let listed = numbers(trunks);
                 Some(random.pick(&listed).copied().unwrap_or(any))
             }
             VlanMode::NativeUntagged { trunks, .. } => {
-                let listed: Vec<u16> = trunks.iter().map(|vlan| vlan.number()).collect();
+                let listed = numbers(trunks);
                 random.pick(&listed).copied().filter(|_| random.chance(600))
             }
         };
@@ -118,6 +119,11 @@ impl Frames {
             }
         }
     }
+}
+
+/// The VLANs that a set lists.
+fn numbers(set: &VlanSet) -> Vec<u16> {
+    set.listed().into_iter().flatten().map(VlanId::number).collect()
 }
 
 fn tag(kind: u16, bits: u16, bytes: &mut Vec<u8>) {

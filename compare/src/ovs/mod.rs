@@ -12,9 +12,9 @@ mod daemons;
 mod room;
 mod tail;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use packet::{Mac, VlanId};
+use packet::Mac;
 
 use self::control::Control;
 use self::daemons::Daemons;
@@ -22,7 +22,8 @@ use self::tail::Tail;
 use super::error::CompareError;
 use super::scenario::{Scenario, Step};
 use super::side::{Copy, Counts, Forget, Known, Observed, Side};
-use labfile::{Membership, Name, PriorityTags, QinqEthertype, VlanMode};
+use labfile::{Membership, Name};
+use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
 /// An Open vSwitch of our own.
 #[derive(Debug)]
@@ -282,14 +283,14 @@ impl Side for Ovs {
 
 /// `vlan_mode` of a port, and what goes with it.
 fn vlan_words(mode: &VlanMode) -> Vec<String> {
-    let customers: Option<(&BTreeSet<VlanId>, QinqEthertype)> = match mode {
-        VlanMode::Dot1qTunnel { customers, ethertype, .. } => Some((customers, *ethertype)),
+    let customers = match mode {
+        VlanMode::Dot1qTunnel { service, customers } => Some((customers, service.standard())),
         _ => None,
     };
     let (mode, tag, trunks) = match mode {
-        VlanMode::Dot1qTunnel { vlan, .. } => ("dot1q-tunnel", Some(*vlan), None),
+        VlanMode::Dot1qTunnel { service, .. } => ("dot1q-tunnel", service.vlan(), None),
         VlanMode::Access(vlan) => ("access", Some(*vlan), None),
-        VlanMode::Trunk { trunks } => ("trunk", None, Some(trunks)),
+        VlanMode::Trunk(trunks) => ("trunk", None, Some(trunks)),
         VlanMode::NativeTagged { native, trunks } => ("native-tagged", Some(*native), Some(trunks)),
         VlanMode::NativeUntagged { native, trunks } => {
             ("native-untagged", Some(*native), Some(trunks))
@@ -297,10 +298,8 @@ fn vlan_words(mode: &VlanMode) -> Vec<String> {
     };
     let mut words = vec![format!("vlan_mode={mode}")];
     words.extend(tag.map(|tag| format!("tag={tag}")));
-    let list = |key: &str, vlans: &BTreeSet<VlanId>| {
-        let vlans: Vec<String> = vlans.iter().map(VlanId::to_string).collect();
-        (!vlans.is_empty()).then(|| format!("{key}={}", vlans.join(",")))
-    };
+    let list =
+        |key: &str, vlans: &VlanSet| (*vlans != VlanSet::All).then(|| format!("{key}={vlans}"));
     words.extend(trunks.and_then(|trunks| list("trunks", trunks)));
     if let Some((customers, ethertype)) = customers {
         words.extend(list("cvlans", customers));
@@ -348,6 +347,8 @@ const SHORTEST: usize = 14;
 
 #[cfg(test)]
 mod tests {
+    use packet::VlanId;
+
     use super::*;
 
     #[test]
@@ -361,14 +362,14 @@ mod tests {
 
     #[test]
     fn vlan_modes_are_open_vswitch_s_words() {
-        let trunks = [10, 20].into_iter().filter_map(VlanId::new).collect();
+        let trunks = VlanSet::only([10, 20].into_iter().filter_map(VlanId::new));
         let native = VlanId::new(5).unwrap();
         assert_eq!(
             vlan_words(&VlanMode::NativeTagged { native, trunks }),
             ["vlan_mode=native-tagged", "tag=5", "trunks=10,20"]
         );
         assert_eq!(
-            vlan_words(&VlanMode::Trunk { trunks: [].into() }),
+            vlan_words(&VlanMode::Trunk(VlanSet::All)),
             ["vlan_mode=trunk"],
             "no list means all"
         );

@@ -3,11 +3,11 @@
 use super::connected;
 use super::{Findings, value};
 use crate::lab::Lab;
-use crate::lab::nat::{Masquerade, PortRange};
+use crate::lab::nat::Masquerade;
 use crate::place::Place;
 use crate::problem::{Fault, quoted};
 use crate::spec::{LabSpec, MasqueradeSpec};
-use nat::{Filtering, Mapping};
+use nat::{Filtering, Mapping, PortRange};
 
 /// Adds every legal rule to the lab, whose interfaces are known.
 pub(super) fn check(spec: &LabSpec, lab: &mut Lab, findings: &mut Findings) {
@@ -65,7 +65,7 @@ fn ports(text: &str) -> Result<PortRange, Fault> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let first = value::transport_port("ports", first.trim())?;
     let last = value::transport_port("ports", last.trim())?;
-    PortRange::new(first, last).ok_or_else(|| {
+    PortRange::new(first.get(), last.get()).ok_or_else(|| {
         let wrong = format!("`ports` {} ends before it starts", quoted(text));
         Fault::new(wrong, format!("write \"{last}-{first}\""))
     })

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 
+use nat::PortRange;
+use packet::Protocol;
+
 use super::connected::{self, Connected, covering};
 use super::{Findings, MAX_PUBLISHES, value};
 use crate::lab::Lab;
 use crate::lab::interface::InterfaceName;
-use crate::lab::nat::{ListenScope, Listener, PortRange, Target, Transport};
+use crate::lab::nat::{ListenScope, Listener, Target};
 use crate::lab::route::NextHop;
 use crate::place::Place;
 use crate::problem::{Fault, quoted};
@@ -18,7 +21,7 @@ use crate::spec::{LabSpec, PublishSpec};
 /// rules for one port, the one that came later is refused.
 pub(super) fn check(spec: &LabSpec, connected: &Connected, lab: &mut Lab, findings: &mut Findings) {
     let rules = Place::root().key("publish");
-    let mut taken: BTreeMap<(NonZeroU16, Transport), Taken> = BTreeMap::new();
+    let mut taken: BTreeMap<(NonZeroU16, Protocol), Taken> = BTreeMap::new();
     let mut order: Vec<(usize, &PublishSpec)> = spec.publish.iter().enumerate().collect();
     order.sort_by_key(|(index, _)| findings.recency.publish(*index));
     for (index, written) in order {
@@ -39,15 +42,16 @@ pub(super) fn check(spec: &LabSpec, connected: &Connected, lab: &mut Lab, findin
             findings.keep::<()>(place.key("to"), Err(fault));
             continue;
         }
-        let Listeners { scope, ports, transport } = listeners;
-        if lab.publish.len() + ports.count() > MAX_PUBLISHES {
+        let Listeners { scope, ports, protocol } = listeners;
+        if lab.publish.len() + ports.iter().len() > MAX_PUBLISHES {
             let wrong = format!("with these ports more than {MAX_PUBLISHES} are published");
             findings.refuse(place.key("listen"), wrong, "publish fewer ports");
             return;
         }
-        for (port, to) in ports.iter().zip(to.iter()) {
-            let listener = Listener { scope: scope.clone(), port, transport };
-            let others = taken.entry((port, transport)).or_default();
+        let pairs = ports.iter().filter_map(NonZeroU16::new);
+        for (port, to) in pairs.zip(to.iter().filter_map(NonZeroU16::new)) {
+            let listener = Listener { scope: scope.clone(), port, protocol };
+            let others = taken.entry((port, protocol)).or_default();
             if let Err(fault) = others.add(&scope, connected) {
                 findings.keep::<()>(place.key("listen"), Err(fault));
                 break;
@@ -62,7 +66,7 @@ pub(super) fn check(spec: &LabSpec, connected: &Connected, lab: &mut Lab, findin
 struct Listeners {
     scope: ListenScope,
     ports: PortRange,
-    transport: Transport,
+    protocol: Protocol,
 }
 
 /// "ADDRESS:PORT/tcp", "INTERFACE:FIRST-LAST/udp"; `Ok(None)` when the interface is itself at fault.
@@ -73,28 +77,28 @@ fn listeners(
     lab: &Lab,
     sure: bool,
 ) -> Result<Option<Listeners>, Fault> {
-    let (rest, transport) = match text.split_once('/') {
-        None => (text, Transport::Tcp),
-        Some((rest, word)) => (rest, value::word("listen", word, &TRANSPORTS)?),
+    let (rest, protocol) = match text.split_once('/') {
+        None => (text, Protocol::TCP),
+        Some((rest, word)) => (rest, value::word("listen", word, &PROTOCOLS)?),
     };
-    let (scope, ports) = scope_and_ports(text, rest, transport)?;
+    let (scope, ports) = scope_and_ports(text, rest, protocol)?;
     let ports = value::transport_ports("listen", ports)?;
     let scope = match scope.parse::<Ipv4Addr>() {
         Ok(Ipv4Addr::UNSPECIFIED) => Some(ListenScope::Any),
         Ok(address) => own(address, connected, sure)?.then_some(ListenScope::Address(address)),
         Err(_) => connected::interface("listen", scope, spec, lab)?.map(ListenScope::Interface),
     };
-    Ok(scope.map(|scope| Listeners { scope, ports, transport }))
+    Ok(scope.map(|scope| Listeners { scope, ports, protocol }))
 }
 
 /// Both parts; whoever wrote one of them, or Docker's `8080:80`, is told what to write.
 fn scope_and_ports<'a>(
     text: &str,
     rest: &'a str,
-    transport: Transport,
+    protocol: Protocol,
 ) -> Result<(&'a str, &'a str), Fault> {
     let are_ports = |part: &str| value::transport_ports("listen", part).is_ok();
-    let write = |listen: &str| format!("write {}", quoted(&format!("{listen}/{transport}")));
+    let write = |listen: &str| format!("write {}", quoted(&format!("{listen}/{protocol}")));
     match rest.rsplit_once(':') {
         Some(("", ports)) => Err(Fault::new(
             format!("`listen` {} has no address", quoted(text)),
@@ -153,13 +157,13 @@ fn targets(
     let (Some(ports), Some(listeners)) = (ports, listeners) else {
         return Some((address, ports.or(listeners.map(|them| them.ports))?));
     };
-    let (count, wanted) = (ports.count(), listeners.ports.count());
+    let (count, wanted) = (ports.iter().len(), listeners.ports.iter().len());
     if count == wanted {
         return Some((address, ports));
     }
     let wrong = format!("`to` has {} and `listen` has {}", of(count), of(wanted));
-    let remedy = match ports.first().checked_add(u16::try_from(wanted - 1).unwrap_or(u16::MAX)) {
-        Some(last) if wanted > 1 => format!("write \"{address}:{}-{last}\"", ports.first()),
+    let remedy = match ports.low().checked_add(u16::try_from(wanted - 1).unwrap_or(u16::MAX)) {
+        Some(last) if wanted > 1 => format!("write \"{address}:{}-{last}\"", ports.low()),
         Some(_) | None => "write as many ports in both".to_owned(),
     };
     findings.refuse(place.key("to"), wrong, remedy);
@@ -230,4 +234,4 @@ impl Taken {
     }
 }
 
-const TRANSPORTS: [(&str, Transport); 2] = [("tcp", Transport::Tcp), ("udp", Transport::Udp)];
+const PROTOCOLS: [(&str, Protocol); 2] = [("tcp", Protocol::TCP), ("udp", Protocol::UDP)];

@@ -1,12 +1,13 @@
 //! `[[route]]`: where packets go that no interface is next to.
 
 use packet::Ipv4Net;
+use switch::change::Reject;
 
 use super::connected::{self, Connected};
 use super::{Findings, value};
 use crate::lab::Lab;
 use crate::lab::interface::InterfaceName;
-use crate::lab::route::{NextHop, Reject};
+use crate::lab::route::NextHop;
 use crate::place::Place;
 use crate::problem::Fault;
 use crate::spec::{LabSpec, RouteSpec};

@@ -1,18 +1,16 @@
 //! Our side of a port: a bridge with its VLANs, or the router alone.
 
-use std::collections::BTreeSet;
-
-use packet::VlanId;
+use packet::{Tag, VlanId};
 
 use super::port::Surroundings;
 use super::{Findings, bridge, value};
 use crate::lab::derived::{self, Role};
-use crate::lab::port::{Membership, QinqEthertype, Segment, VlanMode};
+use crate::lab::port::{Membership, Segment};
 use crate::place::Place;
 use crate::problem::{Fault, quoted};
 use crate::spec::PortSpec;
 use crate::spec::texts::BoolOrText;
-use switch::vlan::PriorityTags;
+use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
 /// One of `bridge` and `router`.
 pub(super) fn check(
@@ -143,24 +141,23 @@ fn vlan_mode(written: &PortSpec, place: &Place, findings: &mut Findings) -> Opti
     let mode = findings.keep(place.key("vlan_mode"), word);
     let tunnel = tunnel_keys(written, mode, place, findings);
     let (vlan, native, trunks, mode) = (vlan?, native?, trunks?, mode?);
-    let (customers, ethertype) = tunnel?;
-    let trunks: BTreeSet<VlanId> = trunks.into_iter().collect();
-    let joined = join(mode, vlan, native, trunks).map(|joined| match (mode, joined) {
+    let (customers, kind) = tunnel?;
+    let joined = join(mode, vlan, native, set(trunks)).map(|joined| match (mode, joined) {
         (Mode::Dot1qTunnel, VlanMode::Access(vlan)) => {
-            VlanMode::Dot1qTunnel { vlan, customers, ethertype }
+            VlanMode::Dot1qTunnel { service: kind.in_vlan(vlan), customers }
         }
         (_, joined) => joined,
     });
     findings.keep(place.key("vlan_mode"), joined)
 }
 
-/// What a dot1q-tunnel port has besides its VLAN, and no other.
+/// What a dot1q-tunnel port has besides its VLAN, and no other: the customers, and a tag of the service's kind.
 fn tunnel_keys(
     written: &PortSpec,
     mode: Option<Mode>,
     place: &Place,
     findings: &mut Findings,
-) -> Option<(BTreeSet<VlanId>, QinqEthertype)> {
+) -> Option<(VlanSet, Tag)> {
     let given = [
         ("cvlans", !written.cvlans.is_empty()),
         ("qinq_ethertype", written.qinq_ethertype.is_some()),
@@ -182,14 +179,19 @@ fn tunnel_keys(
     let ethertype = written.qinq_ethertype.as_ref();
     let ethertype = ethertype.map(|text| value::word("qinq_ethertype", text, &QINQ_ETHERTYPES));
     let ethertype = findings.keep_option(place.key("qinq_ethertype"), ethertype);
-    Some((customers?.into_iter().collect(), ethertype?.unwrap_or_default()))
+    Some((set(customers?), ethertype?.unwrap_or(CUSTOMER.service())))
+}
+
+/// What is written; left out, all.
+fn set(vlans: Vec<VlanId>) -> VlanSet {
+    if vlans.is_empty() { VlanSet::All } else { VlanSet::only(vlans) }
 }
 
 fn join(
     mode: Mode,
     vlan: Option<VlanId>,
     native: Option<VlanId>,
-    trunks: BTreeSet<VlanId>,
+    trunks: VlanSet,
 ) -> Result<VlanMode, Fault> {
     let excluded = |key: &str, remedy: &str| {
         Err(Fault::new(format!("{} has no `{key}`", mode.phrase()), remedy))
@@ -202,13 +204,13 @@ fn join(
         (Mode::Dot1qTunnel, Some(_), Some(_)) => {
             excluded("native", "delete it: every frame is in `vlan`")
         }
-        (Mode::Dot1qTunnel, Some(_), None) if !trunks.is_empty() => {
+        (Mode::Dot1qTunnel, Some(_), None) if trunks != VlanSet::All => {
             excluded("trunks", "write cvlans in its place, or delete it")
         }
         (Mode::Access, Some(_), Some(_)) => {
             excluded("native", "delete `vlan` for a trunk with a native VLAN, or `native`")
         }
-        (Mode::Access, Some(_), None) if !trunks.is_empty() => {
+        (Mode::Access, Some(_), None) if trunks != VlanSet::All => {
             excluded("trunks", "write native in place of vlan for a trunk, or delete `trunks`")
         }
         (Mode::Access | Mode::Dot1qTunnel, Some(vlan), None) => Ok(VlanMode::Access(vlan)),
@@ -218,7 +220,7 @@ fn join(
             "native",
             "write vlan_mode = \"native-untagged\" or \"native-tagged\", or delete `native`",
         ),
-        (Mode::Trunk, None, None) => Ok(VlanMode::Trunk { trunks }),
+        (Mode::Trunk, None, None) => Ok(VlanMode::Trunk(trunks)),
         (Mode::NativeTagged, None, Some(native)) => Ok(VlanMode::NativeTagged { native, trunks }),
         (Mode::NativeUntagged, None, Some(native)) => {
             Ok(VlanMode::NativeUntagged { native, trunks })
@@ -265,8 +267,9 @@ const MODES: [(&str, Mode); 5] = [
     ("dot1q-tunnel", Mode::Dot1qTunnel),
 ];
 
-const QINQ_ETHERTYPES: [(&str, QinqEthertype); 2] =
-    [("802.1ad", QinqEthertype::Ad), ("802.1q", QinqEthertype::Q)];
+/// Open vSwitch's words, as tags of that kind.
+const QINQ_ETHERTYPES: [(&str, Tag); 2] = [("802.1ad", CUSTOMER.service()), ("802.1q", CUSTOMER)];
+const CUSTOMER: Tag = Tag::new(VlanId::UNTAGGED);
 
 const PRIORITY_TAGS: [(&str, PriorityTags); 3] = [
     ("never", PriorityTags::Never),

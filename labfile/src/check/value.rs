@@ -6,9 +6,9 @@ use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use nat::PortRange;
 use packet::{Ipv4Net, Mac, VlanId};
 
-use crate::lab::nat::PortRange;
 use crate::nearest::nearest;
 use crate::problem::{Fault, quoted};
 
@@ -162,7 +162,7 @@ pub(super) fn transport_port(key: &str, text: &str) -> Result<NonZeroU16, Fault>
 pub(super) fn transport_ports(key: &str, text: &str) -> Result<PortRange, Fault> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (transport_port(key, first)?, transport_port(key, last)?);
-    PortRange::new(first, last).ok_or_else(|| {
+    PortRange::new(first.get(), last.get()).ok_or_else(|| {
         let wrong = format!("`{key}` has the ports {text}, the last ahead of the first");
         Fault::new(wrong, format!("write {last}-{first}"))
     })

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 
-use nat::{Filtering, Mapping};
-use packet::Ipv4Net;
+use nat::{Filtering, Mapping, PortRange};
+use packet::{Ipv4Net, Protocol};
 
 use super::interface::InterfaceName;
 
@@ -61,46 +61,6 @@ impl fmt::Display for Masquerade {
     }
 }
 
-/// Ports `first` to `last`, both included; `first` is not after `last`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortRange {
-    first: NonZeroU16,
-    last: NonZeroU16,
-}
-
-impl PortRange {
-    /// The ports from `first` to `last`; `None` when they are the wrong way round.
-    pub fn new(first: NonZeroU16, last: NonZeroU16) -> Option<Self> {
-        (first <= last).then_some(Self { first, last })
-    }
-
-    /// The lowest.
-    pub fn first(self) -> NonZeroU16 {
-        self.first
-    }
-
-    /// How many there are.
-    pub fn count(self) -> usize {
-        usize::from(self.last.get() - self.first.get()) + 1
-    }
-
-    /// All of them, in order.
-    pub fn iter(self) -> impl Iterator<Item = NonZeroU16> {
-        (self.first.get()..=self.last.get()).filter_map(NonZeroU16::new)
-    }
-
-    /// The highest.
-    pub fn last(self) -> NonZeroU16 {
-        self.last
-    }
-}
-
-impl fmt::Display for PortRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.first, self.last)
-    }
-}
-
 /// Where a published service is reached from outside.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Listener {
@@ -109,12 +69,12 @@ pub struct Listener {
     /// The outside port.
     pub port: NonZeroU16,
     /// TCP or UDP.
-    pub transport: Transport,
+    pub protocol: Protocol,
 }
 
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}/{}", self.scope, self.port, self.transport)
+        write!(f, "{}:{}/{}", self.scope, self.port, self.protocol)
     }
 }
 
@@ -136,24 +96,6 @@ impl fmt::Display for ListenScope {
             Self::Address(address) => write!(f, "{address}"),
             Self::Interface(name) => write!(f, "{name}"),
         }
-    }
-}
-
-/// A protocol with ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transport {
-    /// RFC 9293.
-    Tcp,
-    /// RFC 768.
-    Udp,
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-        })
     }
 }
 

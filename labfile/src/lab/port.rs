@@ -3,14 +3,13 @@
 //! An existing device (`interface`) is its own far end: the switch sets nothing of it, so address, MAC address and
 //! gateway are for whoever made it.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use packet::{Ipv4Net, Mac, VlanId};
+use packet::{Ipv4Net, Mac};
 use switch::change::RpFilter;
-use switch::vlan::PriorityTags;
+use switch::vlan::{PriorityTags, VlanMode};
 
 use super::derived;
 use super::device::Device;
@@ -181,105 +180,6 @@ pub struct Membership {
     pub priority_tags: PriorityTags,
     /// Out of reach for the other isolated ports.
     pub isolated: bool,
-}
-
-/// Which VLANs pass a port and how they are tagged there, as Open vSwitch's `vlan_mode`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VlanMode {
-    /// One VLAN, without tags.
-    Access(VlanId),
-    /// These VLANs with tags; when empty, every VLAN, and untagged frames are in VLAN 0.
-    Trunk {
-        /// Empty for all.
-        trunks: BTreeSet<VlanId>,
-    },
-    /// As a trunk; untagged frames that arrive are in `native`, which leaves with a tag.
-    NativeTagged {
-        /// Passes whether `trunks` names it or not.
-        native: VlanId,
-        /// Empty for all.
-        trunks: BTreeSet<VlanId>,
-    },
-    /// As a trunk; `native` arrives and leaves without tags.
-    NativeUntagged {
-        /// Passes whether `trunks` names it or not.
-        native: VlanId,
-        /// Empty for all.
-        trunks: BTreeSet<VlanId>,
-    },
-    /// As an access port, but a tag that frames come with is a customer's and goes through behind that of `vlan`.
-    Dot1qTunnel {
-        /// The service VLAN.
-        vlan: VlanId,
-        /// The customers' VLANs, 0 for frames without a tag; empty for all.
-        customers: BTreeSet<VlanId>,
-        /// Of the service VLAN's tag on trunks.
-        ethertype: QinqEthertype,
-    },
-}
-
-/// The kind of the outer of two tags, as Open vSwitch's `qinq-ethtype`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum QinqEthertype {
-    /// 0x88a8.
-    #[default]
-    Ad,
-    /// 0x8100.
-    Q,
-}
-
-impl fmt::Display for QinqEthertype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ad => "802.1ad",
-            Self::Q => "802.1q",
-        })
-    }
-}
-
-impl VlanMode {
-    /// The VLAN that a far end without VLANs of its own lives in: both ways without tags.
-    pub fn untagged(&self) -> Option<VlanId> {
-        match self {
-            Self::Access(vlan) | Self::Dot1qTunnel { vlan, .. } => Some(*vlan),
-            Self::Trunk { trunks } => trunks.is_empty().then_some(VlanId::UNTAGGED),
-            Self::NativeTagged { .. } => None,
-            Self::NativeUntagged { native, .. } => Some(*native),
-        }
-    }
-
-    /// Whether frames of `vlan` pass, with or without a tag.
-    pub fn passes(&self, vlan: VlanId) -> bool {
-        match self {
-            Self::Access(only) | Self::Dot1qTunnel { vlan: only, .. } => *only == vlan,
-            Self::Trunk { trunks } => trunks.is_empty() || trunks.contains(&vlan),
-            Self::NativeTagged { native, trunks } | Self::NativeUntagged { native, trunks } => {
-                *native == vlan || trunks.is_empty() || trunks.contains(&vlan)
-            }
-        }
-    }
-}
-
-impl fmt::Display for VlanMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |trunks: &BTreeSet<VlanId>| match trunks.is_empty() {
-            true => "all".to_owned(),
-            false => trunks.iter().map(VlanId::to_string).collect::<Vec<_>>().join(","),
-        };
-        match self {
-            Self::Access(vlan) => write!(f, "access {vlan}"),
-            Self::Trunk { trunks } => write!(f, "trunk {}", list(trunks)),
-            Self::NativeTagged { native, trunks } => {
-                write!(f, "native-tagged {native} trunk {}", list(trunks))
-            }
-            Self::NativeUntagged { native, trunks } => {
-                write!(f, "native-untagged {native} trunk {}", list(trunks))
-            }
-            Self::Dot1qTunnel { vlan, customers, ethertype } => {
-                write!(f, "dot1q-tunnel {vlan} {ethertype} customers {}", list(customers))
-            }
-        }
-    }
 }
 
 /// Of Ethernet since ever.

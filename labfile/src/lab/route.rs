@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use switch::change::Reject;
+
 use super::interface::InterfaceName;
 
 /// Where a route leads.
@@ -38,26 +40,5 @@ impl fmt::Display for NextHop {
             Self::Out(out) => write!(f, "out {out}"),
             Self::Reject(reject) => write!(f, "{reject}"),
         }
-    }
-}
-
-/// How a packet is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reject {
-    /// ICMP host unreachable to the sender (RFC 792: type 3, code 1).
-    Unreachable,
-    /// ICMP administratively prohibited to the sender (RFC 1812 section 5.2.7.1: type 3, code 13).
-    Prohibit,
-    /// Not a word.
-    Blackhole,
-}
-
-impl fmt::Display for Reject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Unreachable => "unreachable",
-            Self::Prohibit => "prohibit",
-            Self::Blackhole => "blackhole",
-        })
     }
 }

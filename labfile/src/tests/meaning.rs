@@ -4,13 +4,13 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use packet::{Mac, VlanId};
+use nat::{Filtering, Mapping};
+use packet::{Mac, Tag, VlanId};
+use switch::change::Reject;
+use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
 use super::{BASE, lab, refusal};
-use crate::{
-    Attach, Filtering, Interface, ListenScope, Mapping, Netns, NextHop, Poll, PriorityTags,
-    QinqEthertype, Reject, VlanMode, locate_absent,
-};
+use crate::{Attach, Interface, ListenScope, Netns, NextHop, Poll, locate_absent};
 
 fn vlan(number: u16) -> VlanId {
     VlanId::new(number).unwrap()
@@ -166,25 +166,24 @@ fn vlan_modes_follow_from_the_keys() {
         let lab = lab(&format!("[bridge.b]\n[port.p]\nbridge = \"b\"\nnetns = \"p\"\n{lines}"));
         lab.ports["p"].membership().unwrap().vlan_mode.clone()
     };
-    let trunks: std::collections::BTreeSet<VlanId> = [vlan(10), vlan(20)].into();
+    let trunks = VlanSet::only([vlan(10), vlan(20)]);
     assert_eq!(mode("vlan = 10"), VlanMode::Access(vlan(10)));
-    assert_eq!(mode("trunks = [20, 10]"), VlanMode::Trunk { trunks: trunks.clone() });
+    assert_eq!(mode("trunks = [20, 10]"), VlanMode::Trunk(trunks.clone()));
     assert_eq!(
         mode("native = 5\ntrunks = [10, 20]"),
         VlanMode::NativeUntagged { native: vlan(5), trunks }
     );
-    for (lines, ethertype) in
-        [("", QinqEthertype::Ad), ("qinq_ethertype = \"802.1q\"", QinqEthertype::Q)]
-    {
-        let customers = [VlanId::UNTAGGED, vlan(7)].into();
+    let tag = Tag::new(vlan(5));
+    for (lines, service) in [("", tag.service()), ("qinq_ethertype = \"802.1q\"", tag)] {
+        let customers = VlanSet::only([VlanId::UNTAGGED, vlan(7)]);
         assert_eq!(
             mode(&format!("vlan = 5\nvlan_mode = \"dot1q-tunnel\"\ncvlans = [7, 0]\n{lines}")),
-            VlanMode::Dot1qTunnel { vlan: vlan(5), customers, ethertype }
+            VlanMode::Dot1qTunnel { service, customers }
         );
     }
     assert_eq!(
         mode("native = 5\nvlan_mode = \"native-tagged\""),
-        VlanMode::NativeTagged { native: vlan(5), trunks: Default::default() }
+        VlanMode::NativeTagged { native: vlan(5), trunks: VlanSet::All }
     );
 }
 

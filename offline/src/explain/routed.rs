@@ -7,7 +7,7 @@ use nat::masquerade::RuleMatch;
 use packet::{InterfaceId, Ipv4Net};
 use serde_json::Value;
 use switch::trace::{Answer, Lost, Untold};
-use switch::view::{NeighborState, NeighborView, Target};
+use switch::view::{NeighborState, NeighborView, Reject, Target};
 
 use super::names::{self, Names};
 use crate::listing::rows::neighbor_state;
@@ -82,9 +82,9 @@ impl Names<'_> {
             Target::Broadcast(on) => {
                 format!("{} is a broadcast address on {}", net.addr(), self.interface(on))
             }
-            Target::Unreachable => format!("{net} is written as unreachable"),
-            Target::Prohibit => format!("{net} is written as prohibited"),
-            Target::Blackhole => format!("{net} is written as a blackhole"),
+            Target::Reject(Reject::Unreachable) => format!("{net} is written as unreachable"),
+            Target::Reject(Reject::Prohibit) => format!("{net} is written as prohibited"),
+            Target::Reject(Reject::Blackhole) => format!("{net} is written as a blackhole"),
         };
         let leads = matches!(target, Target::Connected(_) | Target::Via { .. });
         let text = match ttl.checked_sub(1) {

@@ -145,9 +145,7 @@ pub fn routes(lab: &Lab, ids: &Ids, routes: Vec<(Ipv4Net, Target)>) -> Vec<Route
             Target::Connected(id) | Target::Local(id) | Target::Broadcast(id) => {
                 (None, named(id), None)
             }
-            Target::Unreachable => (None, None, Some("unreachable".to_owned())),
-            Target::Prohibit => (None, None, Some("prohibit".to_owned())),
-            Target::Blackhole => (None, None, Some("blackhole".to_owned())),
+            Target::Reject(reject) => (None, None, Some(reject.to_string())),
         };
         let kind = if written.is_some() { "static" } else { "connected" };
         RouteView { to: to.to_string(), via, out, kind: kind.to_owned(), reject }

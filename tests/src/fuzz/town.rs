@@ -7,7 +7,7 @@ use packet::Protocol;
 use packet::{InterfaceId, VlanId};
 use switch::Change;
 use switch::change::{
-    BridgeSettings, Guard, Hop, InterfaceSettings, Membership, PortSettings, Role, Route,
+    BridgeSettings, Guard, Hop, InterfaceSettings, Membership, PortSettings, Reject, Role, Route,
 };
 use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
@@ -152,9 +152,9 @@ impl Town {
     pub(super) fn route(&self, bytes: &mut Bytes<'_>) -> Route {
         let to = ["0.0.0.0/0", "198.51.100.0/24", "198.51.100.9/32", "192.168.0.128/25"];
         let hop = match bytes.below(8) {
-            0 => Hop::Unreachable,
-            1 => Hop::Prohibit,
-            2 => Hop::Blackhole,
+            0 => Hop::Reject(Reject::Unreachable),
+            1 => Hop::Reject(Reject::Prohibit),
+            2 => Hop::Reject(Reject::Blackhole),
             3 => Hop::Interface(self.interface(bytes)),
             at => Hop::Via(format!("10.0.{}.2", at - 3).as_str().address()),
         };

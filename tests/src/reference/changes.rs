@@ -2,7 +2,7 @@
 
 use packet::{Frame, Instant, Ipv4Net, Mac, PortId};
 use switch::Change;
-use switch::change::{Hop, InterfaceSettings, Link, Role};
+use switch::change::{Hop, InterfaceSettings, Link, Reject, Role};
 use switch::view::Location;
 
 use super::{Bridge, Prediction, Reference, World};
@@ -156,9 +156,9 @@ impl Reference {
                     interfaces.get(&id)?;
                     Target::Segment(id, destination)
                 }
-                Hop::Unreachable => Target::Unreachable,
-                Hop::Prohibit => Target::Prohibit,
-                Hop::Blackhole => Target::Blackhole,
+                Hop::Reject(Reject::Unreachable) => Target::Unreachable,
+                Hop::Reject(Reject::Prohibit) => Target::Prohibit,
+                Hop::Reject(Reject::Blackhole) => Target::Blackhole,
             };
             Some((route.to, target))
         });
