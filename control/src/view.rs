@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use labfile::NumberOrText;
+use labfile::machine::DeviceState;
+use labfile::{NumberOrText, Port, Segment};
 
 /// One port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,82 @@ pub struct PortView {
     /// In what the device is not as the lab says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differs: Vec<String>,
+}
+
+/// How it stands with a port's device.
+#[derive(Clone, Debug)]
+pub struct PortState {
+    /// As [`PortView::state`].
+    pub state: String,
+    /// The namespace's number, as `ip netns list-id` shows it.
+    pub nsid: Option<i32>,
+    /// The device's index in its namespace.
+    pub ifindex: Option<u32>,
+    /// The device as it is; where nothing is known of it, it is shown as the lab has it.
+    pub device: Option<DeviceState>,
+    /// What of it is not as the lab says.
+    pub differs: Vec<String>,
+}
+
+impl PortState {
+    /// A port of whose device nothing is known.
+    pub const fn without_device(state: String) -> Self {
+        Self { state, nsid: None, ifindex: None, device: None, differs: Vec::new() }
+    }
+}
+
+impl PortView {
+    /// A port of the lab: every key is shown, or is named as one that is not; the device's own are as they are.
+    pub fn new(number: u32, port: &Port, now: PortState) -> Self {
+        #[rustfmt::skip]
+        let Port {
+            device: _, mac: _, mtu: _, mtu_written: _, super_frame: _, address: _, gateway: _,
+            name, attach, offload, guard, segment,
+        } = port;
+        let (member, router, rp_filter) = match segment {
+            Segment::Bridged(member) => (Some(member), Vec::new(), None),
+            Segment::Routed { router, router_mac: _, rp_filter } => {
+                (None, texts(router), Some(rp_filter.to_string()))
+            }
+        };
+        let device = now.device.unwrap_or_else(|| DeviceState::of(port));
+        Self {
+            name: name.to_string(),
+            number,
+            state: now.state,
+            bridge: member.map(|member| member.bridge.to_string()),
+            vlan: member.map(|member| member.vlan_mode.to_string()),
+            isolated: member.is_some_and(|member| member.isolated),
+            guard: *guard,
+            router,
+            rp_filter,
+            attach: attach.to_string(),
+            nsid: now.nsid,
+            device: device.name,
+            ifindex: now.ifindex,
+            mac: device.mac.to_string(),
+            address: texts(&device.address),
+            gateway: device.gateway,
+            mtu: device.mtu,
+            master: device.master,
+            offload: *offload,
+            differs: now.differs,
+        }
+    }
+
+    /// What `show` says of its keys besides where it is and its addresses.
+    pub fn traits(&self) -> Vec<String> {
+        let Self { vlan, isolated, guard, .. } = self;
+        let mut traits = Vec::new();
+        traits.extend(vlan.clone().filter(|vlan| vlan != "trunk all"));
+        traits.extend(isolated.then(|| "isolated".to_owned()));
+        traits.extend(guard.then(|| "guarded".to_owned()));
+        traits
+    }
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
 
 /// One tunnel, in the words of the lab file.

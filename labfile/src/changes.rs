@@ -85,7 +85,7 @@ pub(crate) fn tunnel_settings(tunnel: &Tunnel, ids: &mut Ids) -> PortSettings {
         suppress_arp: tunnel.arp_suppression,
         clamp_mss: tunnel.mss_clamp,
     };
-    PortSettings { role: Role::Tunnel(member, settings), mtu: tunnel.mtu, guard: None }
+    PortSettings::unguarded(Role::Tunnel(member, settings), tunnel.mtu)
 }
 
 /// A bridge.
@@ -98,27 +98,40 @@ pub(crate) fn bridge_settings(bridge: &Bridge) -> BridgeSettings {
     }
 }
 
-/// A port.
+/// A port: every key is the switch's, or is named as one that is not.
 pub(crate) fn port_settings(port: &Port, ids: &mut Ids) -> PortSettings {
-    let role = match &port.segment {
-        Segment::Bridged(member) => Role::Bridged(Membership {
-            bridge: ids.bridge(&member.bridge),
-            vlans: member.vlan_mode.clone(),
-            priority_tags: member.priority_tags,
-            isolated: member.isolated,
-        }),
+    let Port {
+        name,
+        attach: _,
+        device: _,
+        mac,
+        mtu,
+        mtu_written: _,
+        super_frame: _,
+        address,
+        gateway: _,
+        offload: _,
+        guard,
+        segment,
+    } = port;
+    let role = match segment {
+        Segment::Bridged(member) => {
+            let crate::Membership { bridge, vlan_mode, priority_tags, isolated } = member;
+            Role::Bridged(Membership {
+                bridge: ids.bridge(bridge),
+                vlans: vlan_mode.clone(),
+                priority_tags: *priority_tags,
+                isolated: *isolated,
+            })
+        }
         Segment::Routed { .. } => {
-            let name = crate::InterfaceName { owner: port.name.clone(), vlan: VlanId::UNTAGGED };
+            let name = crate::InterfaceName { owner: name.clone(), vlan: VlanId::UNTAGGED };
             Role::Routed { interface: ids.interface(&name) }
         }
     };
-    PortSettings { role, mtu: port.mtu, guard: guard(port) }
-}
-
-/// Who may speak on a port, if not everybody.
-fn guard(port: &Port) -> Option<Guard> {
-    let addresses = || port.address.iter().map(Ipv4Net::addr).collect();
-    port.guard.then(|| Guard { mac: port.mac, addresses: addresses() })
+    let addresses = || address.iter().map(Ipv4Net::addr).collect();
+    let guard = guard.then(|| Guard { mac: *mac, addresses: addresses() });
+    PortSettings { role, mtu: *mtu, guard }
 }
 
 /// An interface of the router.

@@ -90,6 +90,13 @@ pub struct PortSettings {
     pub guard: Option<Guard>,
 }
 
+impl PortSettings {
+    /// A port on which everybody may speak.
+    pub const fn unguarded(role: Role, mtu: u16) -> Self {
+        Self { role, mtu, guard: None }
+    }
+}
+
 /// A port with its state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Port {

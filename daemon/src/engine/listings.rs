@@ -12,13 +12,12 @@ use super::{Engine, Running, State};
 use control::explain::{Question, Story};
 use control::message::Show;
 use control::view::{
-    BridgeView, DropView, NeighborEntry, PortView, RouteView, StationView, StatsView, StrangerView,
-    TunnelView,
+    BridgeView, DropView, NeighborEntry, PortState, PortView, RouteView, StationView, StatsView,
+    StrangerView, TunnelView,
 };
 use labfile::{Attach, Name, Tunnel};
 use offline::explain::{ExplainError, Scene};
-use offline::listing::outline::{self, Standing};
-use offline::listing::rows;
+use offline::listing::{rows, show};
 
 impl Engine {
     /// All of it as it is at one moment: no change and no packet comes between two parts.
@@ -39,12 +38,12 @@ impl Engine {
         let silent = |tunnel: &Tunnel| known(tunnel).and_then(|id| silent.get(&id).cloned());
         Show {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            bridges: outline::bridges(lab, ids, |id| counts.get(&id).copied().flatten()),
+            bridges: show::bridges(lab, ids, |id| counts.get(&id).copied().flatten()),
             ports: ports_of(&running),
-            tunnels: outline::tunnels(lab, |tunnel| {
+            tunnels: show::tunnels(lab, |tunnel| {
                 running.state_of(tunnel, &silent(tunnel).unwrap_or_default())
             }),
-            routes: outline::routes(lab, ids, routes),
+            routes: show::routes(lab, ids, routes),
             masquerade: spec.masquerade.clone(),
             publish: spec.publish.clone(),
             warnings: warnings_of(&running),
@@ -61,7 +60,7 @@ impl Engine {
     /// Every tunnel, by name.
     pub async fn tunnels(&self) -> Vec<TunnelView> {
         let running = self.running.lock().await;
-        outline::tunnels(&running.lab, |tunnel| {
+        show::tunnels(&running.lab, |tunnel| {
             let id = running.ids.known_port(tunnel.name.as_str());
             let silent = id.map(|id| self.plane.look(|_, switch| switch.silent(id)));
             running.state_of(tunnel, &silent.unwrap_or_default())
@@ -72,14 +71,14 @@ impl Engine {
     pub async fn bridges(&self) -> Vec<BridgeView> {
         let running = self.running.lock().await;
         let counts = |id| self.plane.look(|_, switch| switch.fdb_counts(id));
-        outline::bridges(&running.lab, &running.ids, counts)
+        show::bridges(&running.lab, &running.ids, counts)
     }
 
     /// Every route in force, by prefix, and those that wait.
     pub async fn routes(&self) -> Vec<RouteView> {
         let running = self.running.lock().await;
         let routes = self.plane.look(|_, switch| switch.routes());
-        outline::routes(&running.lab, &running.ids, routes)
+        show::routes(&running.lab, &running.ids, routes)
     }
 
     /// Every station of every bridge, or of one.
@@ -201,7 +200,7 @@ fn ports_of(running: &Running) -> Vec<PortView> {
         Some(State::Up(end)) => {
             let device = running.device(name);
             let is_up = device.as_ref().is_none_or(|device| device.up);
-            Standing {
+            PortState {
                 state: if is_up { "up" } else { "down" }.to_owned(),
                 nsid: end.nsid,
                 ifindex: Some(end.index),
@@ -209,10 +208,10 @@ fn ports_of(running: &Running) -> Vec<PortView> {
                 device,
             }
         }
-        Some(State::Lost(loss)) => Standing::without_device(format!("lost: {}", loss.why)),
-        None => Standing::without_device("lost".to_owned()),
+        Some(State::Lost(loss)) => PortState::without_device(format!("lost: {}", loss.why)),
+        None => PortState::without_device("lost".to_owned()),
     };
-    outline::ports(&running.lab, &running.ids, place)
+    show::ports(&running.lab, &running.ids, place)
 }
 
 /// What the lab asks for and cannot have, a sentence each.

@@ -46,29 +46,36 @@ fn port(
     around: Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<Port> {
+    // Every key, so that a new one is asked for here; `attach` and `segment` read those without a
+    // name.
+    #[rustfmt::skip]
+    let PortSpec {
+        netns: _, pid: _, host: _, interface: _, link: _, master: _, device: _, bridge: _, vlan: _,
+        trunks: _, native: _, vlan_mode: _, cvlans: _, qinq_ethertype: _, priority_tags: _,
+        isolated: _, router: _, router_mac: _, rp_filter: _,
+        mac, mtu, address, gateway, offload, guard,
+    } = written;
     let attach = attach::check(written, place, findings);
     let device = attach::device(text, written, place, findings);
-    let mac = written.mac.as_deref().map(|text| value::station("mac", text));
+    let mac = mac.as_deref().map(|text| value::station("mac", text));
     let mac = findings.keep_option(place.key("mac"), mac);
-    let mtu = findings.keep_option(place.key("mtu"), written.mtu.map(value::mtu));
-    let address = bridge::host_nets("address", &written.address, &place.key("address"), findings);
+    let mtu = findings.keep_option(place.key("mtu"), mtu.map(value::mtu));
+    let address = bridge::host_nets("address", address, &place.key("address"), findings);
     let segment = segment::check(text, written, place, around, findings);
 
     let (attach, address, segment) = (attach?, address?, segment?);
     enslaved_without_address(&attach, &address, place, findings)?;
-    let guard = guard(written, (&attach, &address), place, around, findings)?;
+    let bridge = written.bridge.as_ref().and_then(|bridge| around.spec.bridge.get(bridge));
+    let guards = (*guard, bridge.and_then(|bridge| bridge.guard));
+    let guard = self::guard(guards, (&attach, &address), place, findings)?;
     let routers = routers(&segment, around.lab);
     let default = match attach {
         Attach::Netns(_) | Attach::Veth(_) => default_gateway(&address, routers),
         Attach::Host { .. } | Attach::Interface(_) => None,
     };
-    let gateway = gateway(written, &address, default);
+    let gateway = self::gateway(gateway.as_ref(), &address, default);
     let gateway = findings.keep(place.key("gateway"), gateway);
-    let of_bridge = || match (&attach, &segment) {
-        (Attach::Interface(_), _) | (_, Segment::Routed { .. }) => None,
-        (_, Segment::Bridged(membership)) => around.lab.bridges.get(&membership.bridge)?.mtu,
-    };
-    let mtu = mtu?.or_else(of_bridge);
+    let mtu = mtu?.or_else(|| mtu_of_bridge(&attach, &segment, around.lab));
     Some(Port {
         name: name?,
         attach,
@@ -79,10 +86,17 @@ fn port(
         super_frame: SUPER_FRAME,
         address,
         gateway: gateway?,
-        offload: written.offload.unwrap_or(true),
+        offload: offload.unwrap_or(true),
         guard,
         segment,
     })
+}
+
+fn mtu_of_bridge(attach: &Attach, segment: &Segment, lab: &Lab) -> Option<u16> {
+    match (attach, segment) {
+        (Attach::Interface(_), _) | (_, Segment::Routed { .. }) => None,
+        (_, Segment::Bridged(membership)) => lab.bridges.get(&membership.bridge)?.mtu,
+    }
 }
 
 fn enslaved_without_address(
@@ -107,21 +121,18 @@ fn enslaved_without_address(
 
 /// As written, else as the bridge says. A guard has to know whom it lets speak.
 fn guard(
-    written: &PortSpec,
+    (of_port, of_bridge): (Option<bool>, Option<bool>),
     (attach, address): (&Attach, &[Ipv4Net]),
     place: &Place,
-    around: Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<bool> {
-    let bridge = written.bridge.as_ref().and_then(|bridge| around.spec.bridge.get(bridge));
-    let by_bridge = bridge.and_then(|bridge| bridge.guard).unwrap_or(false);
-    if !written.guard.unwrap_or(by_bridge) {
+    if !of_port.or(of_bridge).unwrap_or(false) {
         return Some(false);
     }
     if !address.is_empty() {
         return Some(true);
     }
-    let (place, who) = match written.guard {
+    let (place, who) = match of_port {
         Some(_) => (place.key("guard"), "`guard`"),
         None => (place.clone(), "`guard` of its bridge"),
     };
@@ -161,11 +172,11 @@ fn default_gateway(address: &[Ipv4Net], routers: &[Ipv4Net]) -> Option<Ipv4Addr>
 }
 
 fn gateway(
-    written: &PortSpec,
+    written: Option<&BoolOrText>,
     address: &[Ipv4Net],
     default: Option<Ipv4Addr>,
 ) -> Result<Option<Ipv4Addr>, Fault> {
-    let text = match &written.gateway {
+    let text = match written {
         None => return Ok(default),
         Some(BoolOrText::Bool(false)) => return Ok(None),
         Some(BoolOrText::Bool(true)) => {

@@ -17,6 +17,7 @@ pub(crate) mod threads;
 pub(crate) mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use packet::{Ipv4Net, VlanId};
 
@@ -128,4 +129,10 @@ impl Lab {
             Some(Segment::Routed { .. } | Segment::Bridged(_)) | None => &[],
         }
     }
+}
+
+/// As plans and sentences list values: "10,20", or "none".
+pub(crate) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    if items.is_empty() { "none".to_owned() } else { items.join(",") }
 }

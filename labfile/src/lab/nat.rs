@@ -8,6 +8,7 @@ use nat::{Filtering, Mapping, PortRange};
 use packet::{Ipv4Net, Protocol};
 
 use super::interface::InterfaceName;
+use super::list;
 
 /// `[[masquerade]]`: packets from `source` leave `out` with an address of `out`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,7 @@ impl fmt::Display for Masquerade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} out {}", self.source, self.out)?;
         if !self.except.is_empty() {
-            let nets: Vec<String> = self.except.iter().map(Ipv4Net::to_string).collect();
-            write!(f, " except {}", nets.join(","))?;
+            write!(f, " except {}", list(&self.except))?;
         }
         if self.mapping != Mapping::default() {
             write!(f, " mapping {}", self.mapping)?;

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 
 use packet::{Ipv4Net, Mac};
 use switch::change::RpFilter;
-use switch::vlan::{PriorityTags, VlanMode};
+use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
 use super::derived;
 use super::device::Device;
+use super::list;
 use super::name::Name;
 use crate::printable;
 
@@ -48,6 +49,80 @@ pub struct Port {
 }
 
 impl Port {
+    /// Every key with its value as people read it, and what a change of it asks of the device.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        use DeviceChange::{Alter, Make, None};
+        let Self {
+            name: _,
+            attach: _,
+            device: _,
+            mac,
+            mtu,
+            mtu_written,
+            super_frame,
+            address,
+            gateway,
+            offload,
+            guard,
+            segment,
+        } = self;
+        let key = |name: &str, change, value: &dyn fmt::Display| Key {
+            name: name.to_owned(),
+            value: value.to_string(),
+            brief: Option::None,
+            change,
+        };
+        // The same number may come to stand there for another reason.
+        let reason = if *mtu_written { "as written" } else { "by default" };
+        let mut keys = vec![
+            key("far end", Make, &self.far_end()),
+            key("offload", Make, offload),
+            key("address", Alter, &list(address)),
+            key("gateway", Alter, &list(gateway)),
+            key("mtu", Alter, mtu),
+            key(&format!("mtu {mtu}"), None, &reason),
+            key("super-frames", Alter, super_frame),
+            key("mac", Alter, mac),
+        ];
+        match segment {
+            Segment::Bridged(Membership { bridge, vlan_mode, priority_tags, isolated }) => {
+                keys.extend([
+                    key("bridge", None, bridge),
+                    key("vlan_mode", None, vlan_mode).brief(*vlan_mode != ALL_VLANS, vlan_mode),
+                    key("priority_tags", None, priority_tags),
+                    key("isolated", None, isolated).brief(*isolated, &"isolated"),
+                ]);
+            }
+            Segment::Routed { router, router_mac, rp_filter } => keys.extend([
+                key("router", None, &list(router)),
+                key("router_mac", None, router_mac),
+                key("rp_filter", None, rp_filter),
+            ]),
+        }
+        keys.push(key("guard", None, guard).brief(*guard, &"guarded"));
+        keys
+    }
+
+    /// What becoming `to` asks of the device.
+    pub(crate) fn device_change(&self, to: &Self) -> DeviceChange {
+        if (&self.attach, &self.device) != (&to.attach, &to.device) {
+            return DeviceChange::Make;
+        }
+        let now = to.keys();
+        let changed = self.keys().into_iter().filter(|key| !now.contains(key));
+        changed.map(|key| key.change).max().unwrap_or(DeviceChange::None)
+    }
+
+    /// "netns red, eth0", or "interface eth1"
+    pub(crate) fn far_end(&self) -> String {
+        match &self.attach {
+            Attach::Interface(_) => self.attach.to_string(),
+            Attach::Netns(_) | Attach::Veth(_) | Attach::Host { .. } => {
+                format!("{}, {}", self.attach, self.device)
+            }
+        }
+    }
+
     /// The bridge it is plugged into.
     pub fn bridge(&self) -> Option<&Name> {
         self.membership().map(|membership| &membership.bridge)
@@ -78,6 +153,33 @@ impl Port {
             Segment::Routed { .. } => None,
         }
     }
+}
+
+/// A key of a port, as a plan's lines show it.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// What a line says of it that tells of the whole port, where it is worth a word.
+    pub(crate) brief: Option<String>,
+    change: DeviceChange,
+}
+
+impl Key {
+    fn brief(self, is_worth_it: bool, word: &dyn fmt::Display) -> Self {
+        Self { brief: is_worth_it.then(|| word.to_string()), ..self }
+    }
+}
+
+/// What a change of a key asks of a port's device; the last is the greatest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DeviceChange {
+    /// Nothing: it is for the switch.
+    None,
+    /// It changes in place.
+    Alter,
+    /// It is made anew.
+    Make,
 }
 
 /// Where the far end of a port is.
@@ -182,6 +284,8 @@ pub struct Membership {
     pub isolated: bool,
 }
 
+/// How a port is in a bridge of which nobody wrote anything.
+const ALL_VLANS: VlanMode = VlanMode::Trunk(VlanSet::All);
 /// Of Ethernet since ever.
 pub(crate) const DEFAULT_MTU: u16 = 1500;
 /// Linux's default for super-frames (`gso_max_size`).

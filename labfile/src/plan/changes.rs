@@ -143,7 +143,7 @@ impl<'a> Translation<'a> {
         let udp = UdpPort::of(tunnel);
         if let Entry::Vacant(vacant) = self.underlays.entry(udp) {
             vacant.insert(0);
-            let settings = PortSettings { role: Role::Underlay, mtu: u16::MAX, guard: None };
+            let settings = PortSettings::unguarded(Role::Underlay, u16::MAX);
             self.changes.push(Change::SetPort(self.ids.udp_port(udp), settings));
         }
         let settings = tunnel_settings(tunnel, self.ids);

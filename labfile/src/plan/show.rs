@@ -7,8 +7,9 @@ use packet::{Ipv4Net, VlanId};
 
 use super::Step;
 use super::step::is_remade;
+use crate::lab::list;
 use crate::machine::differs;
-use crate::{Attach, Bridge, Port, Segment, Settings, Tunnel, TunnelVlans};
+use crate::{Bridge, Port, Segment, Settings, Tunnel, TunnelVlans};
 
 impl Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,40 +52,21 @@ impl Display for Step {
 
 /// "red (netns red, eth0, 192.168.0.2/24) on br0", or "wan (interface eth1) routed by 203.0.113.1/24"
 fn whole_port(port: &Port) -> String {
-    let mut far = far_end(port);
+    let mut far = port.far_end();
     if !port.address.is_empty() {
         far += &format!(", {}", nets(&port.address));
     }
-    let guarded = if port.guard { ", guarded" } else { "" };
-    format!("{} ({far}) {}{guarded}", port.name, near_end(port))
-}
-
-/// "netns red, eth0", or "interface eth1"
-fn far_end(port: &Port) -> String {
-    match &port.attach {
-        Attach::Interface(_) => port.attach.to_string(),
-        Attach::Netns(_) | Attach::Veth(_) | Attach::Host { .. } => {
-            format!("{}, {}", port.attach, port.device)
-        }
-    }
+    format!("{} ({far}) {}", port.name, near_end(port))
 }
 
 /// "on br0, access 10", or "routed by 203.0.113.1/24"
 fn near_end(port: &Port) -> String {
-    match &port.segment {
+    let segment = match &port.segment {
         Segment::Routed { router, .. } => format!("routed by {}", nets(router)),
-        Segment::Bridged(membership) => {
-            let mut near = format!("on {}", membership.bridge);
-            let mode = membership.vlan_mode.to_string();
-            if mode != "trunk all" {
-                near += &format!(", {mode}");
-            }
-            if membership.isolated {
-                near += ", isolated";
-            }
-            near
-        }
-    }
+        Segment::Bridged(membership) => format!("on {}", membership.bridge),
+    };
+    let briefs = port.keys().into_iter().filter_map(|key| key.brief);
+    [segment].into_iter().chain(briefs).collect::<Vec<_>>().join(", ")
 }
 
 /// "br0, router 192.168.0.1/24, VLAN 10 router 10.0.10.1/24"
@@ -147,34 +129,15 @@ fn changed_port(from: &Port, to: &Port) -> String {
     let mut changes = Changes::default();
     if is_remade(from, to) {
         changes.0.push("made anew".to_owned());
-        changes.add("far end", far_end(from), far_end(to));
-        changes.add("offload", from.offload, to.offload);
     }
-    changes.add("address", nets(&from.address), nets(&to.address));
-    changes.add("gateway", optional(from.gateway, "none"), optional(to.gateway, "none"));
-    changes.mtu((from.mtu, from.mtu_written), (to.mtu, to.mtu_written));
-    changes.add("super-frames", from.super_frame, to.super_frame);
-    changes.add("mac", from.mac, to.mac);
-    changes.add("guard", from.guard, to.guard);
-    match (&from.segment, &to.segment) {
-        (Segment::Bridged(from), Segment::Bridged(to)) => {
-            changes.add("bridge", &from.bridge, &to.bridge);
-            changes.add("vlan_mode", &from.vlan_mode, &to.vlan_mode);
-            changes.add("priority_tags", from.priority_tags, to.priority_tags);
-            changes.add("isolated", from.isolated, to.isolated);
+    let now = to.keys();
+    for key in from.keys() {
+        if let Some(now) = now.iter().find(|now| now.name == key.name) {
+            changes.add(&key.name, key.value, &now.value);
         }
-        (
-            Segment::Routed { router: from, router_mac: from_mac, rp_filter: from_filter },
-            Segment::Routed { router: to, router_mac: to_mac, rp_filter: to_filter },
-        ) => {
-            changes.add("router", nets(from), nets(to));
-            changes.add("router_mac", from_mac, to_mac);
-            changes.add("rp_filter", from_filter, to_filter);
-        }
-        (Segment::Bridged(_), Segment::Routed { .. })
-        | (Segment::Routed { .. }, Segment::Bridged(_)) => {
-            changes.add("near end", near_end(from), near_end(to));
-        }
+    }
+    if from.bridge().is_some() != to.bridge().is_some() {
+        changes.add("near end", near_end(from), near_end(to));
     }
     changes.text()
 }
@@ -257,11 +220,6 @@ impl Changes {
 
 fn nets(nets: &[Ipv4Net]) -> String {
     list(nets)
-}
-
-fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    if items.is_empty() { "none".to_owned() } else { items.join(",") }
 }
 
 fn optional<T: Display>(value: Option<T>, otherwise: &str) -> String {

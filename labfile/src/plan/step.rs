@@ -2,6 +2,7 @@
 
 use packet::Ipv4Net;
 
+use crate::lab::port::DeviceChange;
 use crate::machine::Drift;
 use crate::{Bridge, Lab, Listener, Masquerade, NextHop, Port, Settings, Static, Target, Tunnel};
 
@@ -183,27 +184,10 @@ impl Step {
 
 /// Whether a port's device must be made anew.
 pub(super) fn is_remade(from: &Port, to: &Port) -> bool {
-    (&from.attach, &from.device, from.offload) != (&to.attach, &to.device, to.offload)
+    from.device_change(to) == DeviceChange::Make
 }
 
-/// Whether a port's device changes in place. Every key is looked at here: of the device, of the switch's side, or of both.
+/// Whether a port's device changes in place.
 fn is_altered(from: &Port, to: &Port) -> bool {
-    let device = |port: &Port| {
-        let Port {
-            name: _,
-            attach: _,
-            device: _,
-            offload: _,
-            mac,
-            mtu,
-            mtu_written: _,
-            super_frame,
-            address,
-            gateway,
-            guard: _,
-            segment: _,
-        } = port.clone();
-        (mac, mtu, super_frame, address, gateway)
-    };
-    device(from) != device(to)
+    from.device_change(to) == DeviceChange::Alter
 }

@@ -125,8 +125,8 @@ fn every_setting_of_a_port_has_its_word() {
     );
     assert_eq!(
         plan.to_string(),
-        "~ port p: address none -> 10.0.0.2/24, mtu 1500 -> 9000, guard false -> true, vlan_mode trunk all -> access 10, \
-         priority_tags never -> if-nonzero, isolated false -> true"
+        "~ port p: address none -> 10.0.0.2/24, mtu 1500 -> 9000, vlan_mode trunk all -> access 10, \
+         priority_tags never -> if-nonzero, isolated false -> true, guard false -> true"
     );
 }
 

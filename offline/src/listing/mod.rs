@@ -2,5 +2,5 @@
 
 pub mod counts;
 pub mod notices;
-pub mod outline;
 pub mod rows;
+pub mod show;

@@ -3,8 +3,9 @@
 use packet::PortId;
 
 use super::stage::Stage;
-use crate::listing::outline::{self, Standing};
+use crate::listing::show;
 use control::message::Show;
+use control::view::PortState;
 use labfile::{Lab, LabSpec, Name, Tunnel};
 
 /// The whole lab. Nothing is known of devices and paths here: a port is up when its switch takes it to be.
@@ -14,14 +15,14 @@ pub(super) fn shown(spec: &LabSpec, lab: &Lab, stage: &Stage) -> Show {
         Some(port) if switch.is_up(port) => "up".to_owned(),
         _ => "lost".to_owned(),
     };
-    let of_port = |name: &Name| Standing::without_device(state(ids.known_port(name.as_str())));
+    let of_port = |name: &Name| PortState::without_device(state(ids.known_port(name.as_str())));
     let of_tunnel = |tunnel: &Tunnel| state(ids.known_port(tunnel.name.as_str()));
     Show {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        bridges: outline::bridges(lab, ids, |id| switch.fdb_counts(id)),
-        ports: outline::ports(lab, ids, of_port),
-        tunnels: outline::tunnels(lab, of_tunnel),
-        routes: outline::routes(lab, ids, switch.routes()),
+        bridges: show::bridges(lab, ids, |id| switch.fdb_counts(id)),
+        ports: show::ports(lab, ids, of_port),
+        tunnels: show::tunnels(lab, of_tunnel),
+        routes: show::routes(lab, ids, switch.routes()),
         masquerade: spec.masquerade.clone(),
         publish: spec.publish.clone(),
         warnings: Vec::new(),

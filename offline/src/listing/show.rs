@@ -6,72 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use packet::{BridgeId, Ipv4Net};
 use switch::view::{FdbCounts, Target};
 
-use control::view::{BridgeView, PortView, RouteView, TunnelView};
+use control::view::{BridgeView, PortState, PortView, RouteView, TunnelView};
 use labfile::ids::Ids;
-use labfile::machine::DeviceState;
 use labfile::{
-    Bridge, Dscp, InterfaceName, Lab, Name, NextHop, NumberOrText, Port, Segment, Ttl, Tunnel,
-    TunnelVlans,
+    Bridge, Dscp, InterfaceName, Lab, Name, NextHop, NumberOrText, Port, Ttl, Tunnel, TunnelVlans,
 };
 
-/// How it stands with a port's far end.
-pub struct Standing {
-    /// `up`, or `lost` with the reason behind a colon.
-    pub state: String,
-    /// The namespace's number, as `ip netns list-id` shows it.
-    pub nsid: Option<i32>,
-    /// The device's index in its namespace.
-    pub ifindex: Option<u32>,
-    /// The device as it is; where nothing is known of it, it is shown as the lab has it.
-    pub device: Option<DeviceState>,
-    /// What of it is not as the lab says.
-    pub differs: Vec<String>,
-}
-
-impl Standing {
-    /// A far end of whose device nothing is known.
-    pub const fn without_device(state: String) -> Self {
-        Self { state, nsid: None, ifindex: None, device: None, differs: Vec::new() }
-    }
-}
-
 /// Every port, by name.
-pub fn ports(lab: &Lab, ids: &Ids, place: impl Fn(&Name) -> Standing) -> Vec<PortView> {
-    let view = |(name, written): (&Name, &Port)| port(ids, name, written, place(name));
-    lab.ports.iter().map(view).collect()
-}
-
-fn port(ids: &Ids, name: &Name, port: &Port, standing: Standing) -> PortView {
-    let membership = port.membership();
-    let (router, rp_filter) = match &port.segment {
-        Segment::Routed { router, rp_filter, .. } => {
-            (router.iter().map(ToString::to_string).collect(), Some(rp_filter.to_string()))
-        }
-        Segment::Bridged(_) => (Vec::new(), None),
+pub fn ports(lab: &Lab, ids: &Ids, state: impl Fn(&Name) -> PortState) -> Vec<PortView> {
+    let view = |(name, port): (&Name, &Port)| {
+        let number = ids.known_port(name.as_str()).map_or(0, |id| id.number());
+        PortView::new(number, port, state(name))
     };
-    let device = standing.device.unwrap_or_else(|| DeviceState::of(port));
-    PortView {
-        name: name.to_string(),
-        number: ids.known_port(name.as_str()).map_or(0, |id| id.number()),
-        state: standing.state,
-        bridge: membership.map(|member| member.bridge.to_string()),
-        vlan: membership.map(|member| member.vlan_mode.to_string()),
-        isolated: membership.is_some_and(|member| member.isolated),
-        guard: port.guard,
-        router,
-        rp_filter,
-        attach: port.attach.to_string(),
-        nsid: standing.nsid,
-        device: device.name,
-        ifindex: standing.ifindex,
-        mac: device.mac.to_string(),
-        address: device.address.iter().map(ToString::to_string).collect(),
-        gateway: device.gateway,
-        mtu: device.mtu,
-        master: device.master,
-        offload: port.offload,
-        differs: standing.differs,
-    }
+    lab.ports.iter().map(view).collect()
 }
 
 /// Every bridge, by name; `counts` are its stations, their limit, and what was counted.
