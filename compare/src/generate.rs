@@ -68,7 +68,7 @@ fn set_up(random: &mut Random, small_table: bool, stations: u8) -> LabSpec {
     let mut bridge = BridgeSpec {
         ageing: Some(15 + random.below(30) as i64),
         fdb_size: small_table.then(|| 10 + random.below(6) as i64),
-        forward: if random.chance(120) { "all".into() } else { Default::default() },
+        forward: if random.chance(120) { vec!["all".into()] } else { Vec::new() },
         ..BridgeSpec::default()
     };
     let isolation = random.chance(250);

@@ -240,11 +240,11 @@ mod tests {
     #[test]
     fn what_is_no_bridging_is_refused() {
         let mut routed = spec();
-        routed.bridge.get_mut("br0").unwrap().router = "10.0.0.1/24".into();
+        routed.bridge.get_mut("br0").unwrap().router = vec!["10.0.0.1/24".into()];
         let error = Scenario::new(routed, Vec::new()).unwrap_err();
         assert!(error.to_string().contains("this one has `router`"), "{error}");
         let mut some = spec();
-        some.bridge.get_mut("br0").unwrap().forward = "lldp".into();
+        some.bridge.get_mut("br0").unwrap().forward = vec!["lldp".into()];
         let error = Scenario::new(some, Vec::new()).unwrap_err();
         assert!(matches!(error, ScenarioError::Forward), "{error}");
         assert!(matches!(

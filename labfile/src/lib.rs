@@ -54,7 +54,7 @@ pub use processors::{locate_absent, ranges};
 pub use renumber::{Renumbering, Unmovable, Wanted, renumber};
 pub use text::MAX_BYTES;
 
-pub use spec::texts::{BoolOrText, NumberOrText, Texts};
+pub use spec::texts::{BoolOrText, NumberOrText};
 pub use spec::{
     BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec, StaticSpec, SwitchSpec,
     TimeoutsSpec, TunnelSpec, VlanSpec,

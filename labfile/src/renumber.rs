@@ -13,7 +13,7 @@ use packet::{Ipv4Net, VlanId};
 use super::lab::Lab;
 use super::lab::port::{Port, Segment};
 use super::spec::LabSpec;
-use super::spec::texts::{BoolOrText, Texts};
+use super::spec::texts::BoolOrText;
 
 /// What somebody wants moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn renumber(
             true => Some(&mut written.router),
             false => written.vlan.get_mut(&vlan.to_string()).map(|written| &mut written.router),
         };
-        for text in router.into_iter().flat_map(|router| &mut router.0) {
+        for text in router.into_iter().flatten() {
             if text.parse() == Ok(moved.from) {
                 *text = moved.to.to_string();
             }
@@ -79,7 +79,7 @@ pub fn renumber(
     }
     for (number, rule) in (1..).zip(&mut spec.masquerade) {
         mover.net(&format!("masquerade {number}"), &mut rule.source);
-        for net in &mut rule.except.0 {
+        for net in &mut rule.except {
             mover.net(&format!("an exception of masquerade {number}"), net);
         }
     }
@@ -210,8 +210,8 @@ impl Mover {
     }
 
     /// Addresses with the prefix length that a host believes in.
-    fn host_nets(&mut self, owner: &str, texts: &mut Texts) {
-        for text in &mut texts.0 {
+    fn host_nets(&mut self, owner: &str, texts: &mut [String]) {
+        for text in texts {
             let Ok(net) = text.parse::<Ipv4Net>() else { continue };
             let Some(to) = self.address(owner, net.addr()) else { continue };
             let Renumbering { from, to: subnet } = self.moved;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use control::message::RenumberSpec;
-use labfile::{BridgeSpec, VlanSpec};
+use labfile::BridgeSpec;
 
 use super::keys;
 use crate::context::Context;
@@ -66,61 +66,19 @@ pub(crate) enum Bridge {
 /// The keys of `[bridge.NAME]`.
 #[derive(Debug, Args)]
 pub(crate) struct BridgeKeys {
-    /// The switch's own address here, with its prefix length; more than one may be given
-    #[arg(long, value_name = "ADDRESS/LEN", value_delimiter = ',')]
-    router: Vec<String>,
+    #[command(flatten)]
+    keys: BridgeSpec,
     /// The switch's own address in a VLAN: `10=192.168.10.1/24`
     #[arg(long, value_name = "VLAN=ADDRESS/LEN", value_parser = vlan_router)]
     vlan_router: Vec<(String, String)>,
-    /// The switch's own Ethernet address here
-    #[arg(long)]
-    mac: Option<String>,
-    /// Largest IPv4 packet, in bytes
-    #[arg(long)]
-    mtu: Option<i64>,
-    /// Seconds after which a silent station is forgotten
-    #[arg(long, value_name = "SECONDS")]
-    ageing: Option<i64>,
-    /// How many stations are remembered
-    #[arg(long, value_name = "N")]
-    fdb_size: Option<i64>,
-    /// Reserved protocols that pass: stp, lacp, lldp, ptp, ..., an address, or all
-    #[arg(long, value_name = "PROTOCOL", value_delimiter = ',')]
-    forward: Vec<String>,
-    /// Learn nothing and flood everything
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    hub: Option<bool>,
-    /// Keep its ports out of each other's reach, as Docker's icc=false; a port may say otherwise
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    isolated: Option<bool>,
-    /// Let only each port's own MAC address and addresses speak on it
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    guard: Option<bool>,
-    /// From whom the router takes packets here: strict, loose or off [default: loose]
-    #[arg(long, value_name = "MODE")]
-    rp_filter: Option<String>,
 }
 
 impl From<BridgeKeys> for BridgeSpec {
-    fn from(keys: BridgeKeys) -> Self {
-        let mut spec = Self {
-            router: keys.router.into_iter().collect(),
-            mac: keys.mac,
-            mtu: keys.mtu,
-            ageing: keys.ageing,
-            fdb_size: keys.fdb_size,
-            forward: keys.forward.into_iter().collect(),
-            hub: keys.hub,
-            isolated: keys.isolated,
-            guard: keys.guard,
-            rp_filter: keys.rp_filter,
-            ..Self::default()
-        };
-        for (vlan, address) in keys.vlan_router {
-            let written: &mut VlanSpec = spec.vlan.entry(vlan).or_default();
-            written.router.0.push(address);
+    fn from(BridgeKeys { mut keys, vlan_router }: BridgeKeys) -> Self {
+        for (vlan, address) in vlan_router {
+            keys.vlan.entry(vlan).or_default().router.push(address);
         }
-        spec
+        keys
     }
 }
 

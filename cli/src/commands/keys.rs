@@ -1,7 +1,6 @@
 //! Keys of the lab file on the command line: given ones to set, named ones to take away.
 
 use anyhow::Result;
-use labfile::{BoolOrText, NumberOrText};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -27,40 +26,28 @@ pub(crate) fn patch(given: &impl Serialize, unset: &[String]) -> Result<Value> {
     Ok(Value::Object(patch))
 }
 
-/// A rule without the keys in `unset`, whose names are the lab file's. `given` are those that were set with it.
-pub(crate) fn without<T: Serialize + DeserializeOwned>(
+/// A rule with the keys that are `given`, and without those in `unset`, whose names are the lab file's.
+pub(crate) fn edited<T: Serialize + DeserializeOwned>(
     rule: T,
     given: &T,
     unset: &[String],
 ) -> Result<T> {
-    let (mut keys, given) = (serde_json::to_value(rule)?, serde_json::to_value(given)?);
+    let (rule, given) = (serde_json::to_value(rule)?, serde_json::to_value(given)?);
+    let (Value::Object(mut keys), Value::Object(mut given)) = (rule, given) else {
+        unreachable!("a rule is a table");
+    };
+    given.retain(|_, value| *value != Value::String(String::new()));
     for key in unset {
         let key = key.replace('-', "_");
-        if given.get(&key).is_some_and(|value| *value != Value::String(String::new())) {
+        if given.contains_key(&key) {
             return Err(Usage(format!("`{key}` is both set and unset: choose one")).into());
         }
-        if keys.as_object_mut().and_then(|keys| keys.remove(&key)).is_none() {
+        if keys.remove(&key).is_none() {
             return Err(Usage(format!("the rule has no `{key}` to take away")).into());
         }
     }
-    Ok(serde_json::from_value(keys)?)
-}
-
-/// A truth or a text, as in a lab file.
-pub(crate) fn bool_or_text(text: &str) -> Result<BoolOrText, std::convert::Infallible> {
-    Ok(match text {
-        "true" => BoolOrText::Bool(true),
-        "false" => BoolOrText::Bool(false),
-        text => BoolOrText::Text(text.to_owned()),
-    })
-}
-
-/// A number or a text, as in a lab file.
-pub(crate) fn number_or_text(text: &str) -> Result<NumberOrText, std::convert::Infallible> {
-    Ok(match text.parse() {
-        Ok(number) => NumberOrText::Number(number),
-        Err(_) => NumberOrText::Text(text.to_owned()),
-    })
+    keys.extend(given);
+    Ok(serde_json::from_value(Value::Object(keys))?)
 }
 
 #[cfg(test)]
@@ -86,13 +73,13 @@ mod tests {
             ..MasqueradeSpec::default()
         };
         let none = MasqueradeSpec::default();
-        let kept = without(rule.clone(), &none, &["ports".to_owned()]).unwrap();
+        let kept = edited(rule.clone(), &none, &["ports".to_owned()]).unwrap();
         assert_eq!(kept, MasqueradeSpec { ports: None, ..rule.clone() });
         for key in ["parity", "colour"] {
-            let said = without(rule.clone(), &none, &[key.to_owned()]).unwrap_err();
+            let said = edited(rule.clone(), &none, &[key.to_owned()]).unwrap_err();
             assert_eq!(said.to_string(), format!("the rule has no `{key}` to take away"));
         }
-        assert!(without(rule.clone(), &rule, &["ports".to_owned()]).unwrap_err().is::<Usage>());
+        assert!(edited(rule.clone(), &rule, &["ports".to_owned()]).unwrap_err().is::<Usage>());
     }
 
     #[test]

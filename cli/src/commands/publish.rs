@@ -1,7 +1,7 @@
 //! `tapswitch publish`
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use labfile::PublishSpec;
 
 use super::keys;
@@ -12,7 +12,7 @@ use crate::render::tables;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Publish {
     /// Publish a service: `tapswitch publish add 203.0.113.1:8080/tcp --to 192.168.0.2:80`
-    Add(PublishKeys),
+    Add(PublishSpec),
     /// End a published service
     #[command(visible_alias = "delete")]
     Del {
@@ -21,14 +21,8 @@ pub(crate) enum Publish {
     },
     /// Publish a service, in place of the one at the same listener; keys that are not given stay
     Set {
-        /// Where it is reached, as it was published
-        listen: String,
-        /// Whom it belongs to from now on
-        #[arg(long, value_name = "ADDRESS[:PORT]")]
-        to: Option<String>,
-        /// Let its connections and flows go on when it changes or goes
-        #[arg(long)]
-        keep: bool,
+        #[command(flatten)]
+        keys: PublishSpec,
         /// Take a key away, so that its default holds
         #[arg(long, value_name = "KEY")]
         unset: Vec<String>,
@@ -37,56 +31,29 @@ pub(crate) enum Publish {
     List,
 }
 
-/// The keys of `[[publish]]`.
-#[derive(Debug, Args)]
-pub(crate) struct PublishKeys {
-    /// Where it is reached: 203.0.113.1:8080/tcp, 0.0.0.0:53/udp (every own address) or wan:8080; a range as
-    /// wan:9000-9010
-    listen: String,
-    /// Whom it belongs to: 192.168.0.2:80, or 192.168.0.2 for the same ports
-    #[arg(long, value_name = "ADDRESS[:PORT]")]
-    to: String,
-    /// Let its connections and flows go on when it changes or goes
-    #[arg(long)]
-    keep: bool,
-}
-
-impl From<PublishKeys> for PublishSpec {
-    fn from(keys: PublishKeys) -> Self {
-        Self { listen: keys.listen, to: keys.to, keep: keys.keep.then_some(true) }
-    }
-}
-
 impl Publish {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let client = &context.client;
         match self {
-            Self::Add(keys) => context.change(client.add_publish(&keys.into())).await,
+            Self::Add(keys) if keys.to.is_empty() => {
+                Err(Usage("a published service needs --to ADDRESS[:PORT]".to_owned()).into())
+            }
+            Self::Add(keys) => context.change(client.add_publish(&keys)).await,
             Self::Del { listen } => context.change(client.delete_publish(&listen)).await,
-            Self::Set { listen, to, keep, unset } => {
+            Self::Set { keys, unset } => {
                 let rules = client.publish().await?;
-                let rule = rules.into_iter().find(|rule| same(&rule.listen, &listen));
-                let keep = keep.then_some(true);
-                let given = PublishSpec {
-                    to: to.clone().unwrap_or_default(),
-                    keep,
-                    ..PublishSpec::default()
-                };
-                let rule = match (rule, to) {
-                    (Some(rule), to) => {
-                        let (to, keep) =
-                            (to.unwrap_or_else(|| rule.to.clone()), keep.or(rule.keep));
-                        PublishSpec { to, keep, ..rule }
-                    }
-                    (None, Some(to)) => PublishSpec { listen, to, keep },
-                    (None, None) => {
-                        let sentence = format!(
-                            "nothing is published at {listen:?}: say --to ADDRESS:PORT, too"
-                        );
-                        return Err(Usage(sentence).into());
-                    }
-                };
-                let rule = keys::without(rule, &given, &unset)?;
+                let rule = rules.into_iter().find(|rule| same(&rule.listen, &keys.listen));
+                if rule.is_none() && keys.to.is_empty() {
+                    let sentence = format!(
+                        "nothing is published at {:?}: say --to ADDRESS:PORT, too",
+                        keys.listen
+                    );
+                    return Err(Usage(sentence).into());
+                }
+                // A rule that is there is spelled as it was.
+                let listen = rule.as_ref().map_or(keys.listen, |rule| rule.listen.clone());
+                let given = PublishSpec { listen, ..keys };
+                let rule = keys::edited(rule.unwrap_or_default(), &given, &unset)?;
                 context.change(client.set_publish(&rule)).await
             }
             Self::List => context.list(&client.publish().await?, |all| tables::publish(all)),

@@ -1,10 +1,10 @@
 //! `tapswitch tunnel`
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
-use labfile::{BoolOrText, NumberOrText, TunnelSpec};
+use clap::Subcommand;
+use labfile::TunnelSpec;
 
-use super::keys::{self, bool_or_text, number_or_text};
+use super::keys;
 use crate::context::Context;
 use crate::render::tables;
 
@@ -18,7 +18,7 @@ pub(crate) enum Tunnel {
         /// A name that no bridge, port or tunnel has
         name: String,
         #[command(flatten)]
-        keys: TunnelKeys,
+        keys: TunnelSpec,
     },
     /// Delete a tunnel; what was learned behind it is forgotten
     #[command(visible_alias = "delete")]
@@ -33,7 +33,7 @@ pub(crate) enum Tunnel {
         /// Its name
         name: String,
         #[command(flatten)]
-        keys: TunnelKeys,
+        keys: TunnelSpec,
         /// Take a key away, so that its default holds
         #[arg(long, value_name = "KEY")]
         unset: Vec<String>,
@@ -44,96 +44,14 @@ pub(crate) enum Tunnel {
     Strangers,
 }
 
-/// The keys of `[tunnel.NAME]`.
-#[derive(Debug, Args)]
-pub(crate) struct TunnelKeys {
-    /// The bridge that is continued
-    #[arg(long)]
-    bridge: Option<String>,
-    /// The number of the segment, 0 to 16777215, the same at every peer [default: 0, as Open vSwitch]
-    #[arg(long, value_name = "N")]
-    vni: Option<i64>,
-    /// A peer's address; more than one may be given
-    #[arg(long, visible_alias = "remotes", value_name = "ADDRESS", value_delimiter = ',')]
-    remote: Vec<String>,
-    /// The own address that datagrams leave from and arrive at [default: as the kernel routes]
-    #[arg(long, value_name = "ADDRESS")]
-    local: Option<String>,
-    /// The UDP port, here and at the peers [default: 4789]
-    #[arg(long)]
-    port: Option<i64>,
-    /// The one VLAN that is carried, without tags inside [default: frames without a VLAN]
-    #[arg(long)]
-    vlan: Option<i64>,
-    /// Carry every VLAN, with its tags inside
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    trunk: Option<bool>,
-    /// Largest IPv4 packet inside, in bytes [default: what the path to the peers carries]
-    #[arg(long)]
-    mtu: Option<i64>,
-    /// Time to live of the outer packet, or inherit for that of the packet inside [default: 64]
-    #[arg(long, value_name = "N|inherit", value_parser = number_or_text)]
-    ttl: Option<NumberOrText>,
-    /// DSCP of the outer packet, or inherit for that of the packet inside [default: 0]
-    #[arg(long, value_name = "N|inherit", value_parser = number_or_text)]
-    dscp: Option<NumberOrText>,
-    /// Whether routers on the way may not cut the outer packet [default: true]
-    #[arg(long, value_name = "BOOL")]
-    df: Option<bool>,
-    /// Outer UDP checksum: true or on, false or zero [default: true]
-    #[arg(long, value_name = "BOOL", value_parser = bool_or_text)]
-    checksum: Option<BoolOrText>,
-    /// Drop datagrams that set reserved bits of the VXLAN header, as Open vSwitch does
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    strict_reserved: Option<bool>,
-    /// Answer ARP requests for known far stations here
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    arp_suppression: Option<bool>,
-    /// Lower the MSS of TCP connections to what fits the tunnel
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    mss_clamp: Option<bool>,
-    /// Learn from what arrives which peer has which station [default: true]
-    #[arg(long, value_name = "BOOL")]
-    learning: Option<bool>,
-    /// Out of reach for the bridge's isolated ports
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    isolated: Option<bool>,
-}
-
-impl From<TunnelKeys> for TunnelSpec {
-    fn from(keys: TunnelKeys) -> Self {
-        Self {
-            bridge: keys.bridge,
-            vni: keys.vni,
-            remotes: keys.remote.into_iter().collect(),
-            local: keys.local,
-            port: keys.port,
-            vlan: keys.vlan,
-            trunk: keys.trunk,
-            mtu: keys.mtu,
-            ttl: keys.ttl,
-            dscp: keys.dscp,
-            df: keys.df,
-            checksum: keys.checksum,
-            strict_reserved: keys.strict_reserved,
-            arp_suppression: keys.arp_suppression,
-            mss_clamp: keys.mss_clamp,
-            learning: keys.learning,
-            isolated: keys.isolated,
-        }
-    }
-}
-
 impl Tunnel {
     pub(crate) async fn run(self, context: &Context) -> Result<()> {
         let client = &context.client;
         match self {
-            Self::Add { name, keys } => {
-                context.change(client.add_tunnel(&name, &keys.into())).await
-            }
+            Self::Add { name, keys } => context.change(client.add_tunnel(&name, &keys)).await,
             Self::Del { name } => context.change(client.delete_tunnel(&name)).await,
             Self::Set { name, keys, unset } => {
-                let patch = keys::patch(&TunnelSpec::from(keys), &unset)?;
+                let patch = keys::patch(&keys, &unset)?;
                 context.change(client.set_tunnel(&name, &patch)).await
             }
             Self::List => context.list(&client.tunnels().await?, |all| tables::tunnels(all)),
@@ -159,7 +77,7 @@ mod tests {
 
     fn spec(line: &str) -> TunnelSpec {
         match Line::parse_from(line.split(' ')).verb {
-            Tunnel::Add { keys, .. } | Tunnel::Set { keys, .. } => keys.into(),
+            Tunnel::Add { keys, .. } | Tunnel::Set { keys, .. } => keys,
             other => panic!("{other:?}"),
         }
     }

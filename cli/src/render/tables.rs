@@ -156,7 +156,7 @@ pub(crate) fn masquerade(rules: &[MasqueradeSpec]) -> String {
             number.to_string(),
             rule.source.clone(),
             rule.out.clone(),
-            list(&rule.except.0),
+            list(&rule.except),
             masquerade_options(rule),
         ]
     };
@@ -383,7 +383,7 @@ mod tests {
         let rule = MasqueradeSpec {
             source: "192.168.0.0/24".into(),
             out: "wan".into(),
-            except: ["10.0.0.0/8", "172.16.0.0/12"].into_iter().collect(),
+            except: vec!["10.0.0.0/8".into(), "172.16.0.0/12".into()],
             parity: Some(false),
             ..MasqueradeSpec::default()
         };

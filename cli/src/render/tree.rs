@@ -74,10 +74,7 @@ impl Tree {
         }
         for port in ports.iter().filter(|port| port.bridge.as_ref() == Some(&bridge.name)) {
             self.line(2, format!("Port {}", port.name));
-            let mut traits = Vec::new();
-            traits.extend(port.vlan.clone().filter(|vlan| vlan != "trunk all"));
-            traits.extend(port.isolated.then(|| "isolated".to_owned()));
-            traits.extend(port.guard.then(|| "guarded".to_owned()));
+            let traits = port.traits();
             if !traits.is_empty() {
                 self.line(3, traits.join(", "));
             }
@@ -157,7 +154,7 @@ fn route_line(route: &RouteView) -> String {
 fn masquerade_line(number: usize, rule: &MasqueradeSpec) -> String {
     let mut line = format!("{number}: {} out {}", rule.source, rule.out);
     if !rule.except.is_empty() {
-        line += &format!(" except {}", rule.except.0.join(", "));
+        line += &format!(" except {}", rule.except.join(", "));
     }
     match masquerade_options(rule).as_str() {
         "-" => line,
@@ -278,7 +275,7 @@ mod tests {
             masquerade: vec![MasqueradeSpec {
                 source: "192.168.0.0/24".into(),
                 out: "wan".into(),
-                except: "10.0.0.0/8".into(),
+                except: vec!["10.0.0.0/8".into()],
                 ..MasqueradeSpec::default()
             }],
             publish: vec![PublishSpec {

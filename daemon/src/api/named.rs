@@ -71,7 +71,7 @@ impl Table for BridgeSpec {
     fn meant(&self, name: &str, patch: &Value) -> Option<String> {
         let to = patch.get("router")?.as_str()?;
         let new: Ipv4Net = to.parse().ok()?;
-        let [old] = self.router.0.as_slice() else { return None };
+        let [old] = self.router.as_slice() else { return None };
         let old: Ipv4Net = old.parse().ok()?;
         let sentence = format!(
             "what belongs to {} comes along with `tapswitch bridge renumber {name} {to}`",

@@ -78,7 +78,7 @@ fn refusal<T: std::fmt::Debug>(outcome: Result<T, ClientError>) -> (u16, String)
 }
 
 fn bridge(router: &str) -> BridgeSpec {
-    BridgeSpec { router: router.into(), ..BridgeSpec::default() }
+    BridgeSpec { router: vec![router.into()], ..BridgeSpec::default() }
 }
 
 const LAB: &str = "[bridge.br0]\nrouter = \"192.168.0.1/24\"\n[bridge.out]\nrouter = \"203.0.113.1/24\"\n\

@@ -13,7 +13,6 @@ use crate::lab::derived::{self, Role};
 use crate::lab::name::Name;
 use crate::place::Place;
 use crate::problem::{Fault, quoted};
-use crate::spec::texts::Texts;
 use crate::spec::{BridgeSpec, LabSpec};
 
 /// Adds every legal bridge to the lab.
@@ -101,7 +100,7 @@ fn parts(written: &BridgeSpec, place: &Place, findings: &mut Findings) -> Option
 
 /// The switch's own addresses on a segment.
 pub(super) fn router(
-    texts: &Texts,
+    texts: &[String],
     place: &Place,
     findings: &mut Findings,
 ) -> Option<Vec<Ipv4Net>> {
@@ -111,19 +110,19 @@ pub(super) fn router(
 /// The addresses of one side of a segment.
 pub(super) fn host_nets(
     key: &str,
-    texts: &Texts,
+    texts: &[String],
     place: &Place,
     findings: &mut Findings,
 ) -> Option<Vec<Ipv4Net>> {
-    if texts.0.len() > MAX_ADDRESSES {
+    if texts.len() > MAX_ADDRESSES {
         findings.refuse(
             place.clone(),
-            format!("`{key}` has {} addresses and the limit is {MAX_ADDRESSES}", texts.0.len()),
+            format!("`{key}` has {} addresses and the limit is {MAX_ADDRESSES}", texts.len()),
             "spread them over several segments",
         );
         return None;
     }
-    findings.keep_all(place, texts.0.iter().map(|text| value::host_net(key, text)))
+    findings.keep_all(place, texts.iter().map(|text| value::host_net(key, text)))
 }
 
 fn vlans(
@@ -182,8 +181,8 @@ pub(super) fn rp_filter(
 const RP_FILTERS: [(&str, RpFilter); 3] =
     [("strict", RpFilter::Strict), ("loose", RpFilter::Loose), ("off", RpFilter::Off)];
 
-fn forward(texts: &Texts, place: &Place, findings: &mut Findings) -> Option<BTreeSet<Reserved>> {
-    let found = findings.keep_all(place, texts.0.iter().map(|text| reserved(text)))?;
+fn forward(texts: &[String], place: &Place, findings: &mut Findings) -> Option<BTreeSet<Reserved>> {
+    let found = findings.keep_all(place, texts.iter().map(|text| reserved(text)))?;
     Some(found.into_iter().flatten().collect())
 }
 

@@ -35,7 +35,7 @@ fn rule(
     let out = value::present("out", &written.out, "INTERFACE")
         .and_then(|text| connected::interface("out", text, spec, lab));
     let out = findings.keep(place.key("out"), out);
-    let except = written.except.0.iter().map(|text| value::network("except", text));
+    let except = written.except.iter().map(|text| value::network("except", text));
     let except = findings.keep_all(&place.key("except"), except);
     let mapping = written.mapping.as_deref().map(|text| value::word("mapping", text, &MAPPINGS));
     let mapping = findings.keep_option(place.key("mapping"), mapping);

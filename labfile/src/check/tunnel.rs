@@ -111,7 +111,7 @@ fn remotes(
     place: &Place,
     findings: &mut Findings,
 ) -> Option<Vec<Ipv4Addr>> {
-    let texts = &written.remotes.0;
+    let texts = &written.remotes;
     if texts.is_empty() {
         findings.refuse(
             place.clone(),

@@ -7,10 +7,11 @@ pub(crate) mod texts;
 
 use std::collections::BTreeMap;
 
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::printable;
-use texts::{BoolOrText, NumberOrText, Texts};
+use texts::{BoolOrText, NumberOrText};
 
 /// A whole lab file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,44 +75,56 @@ impl LabSpec {
 }
 
 /// `[bridge.NAME]`: a bridge of the switch.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct BridgeSpec {
-    /// The switch's own addresses among frames without a VLAN, as "192.168.0.1/24".
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub router: Texts,
-    /// The switch's own Ethernet address here; derived from the name when left out.
+    /// The switch's own address here, with its prefix length; more than one may be given.
+    #[serde(with = "texts::one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[arg(long, value_name = "ADDRESS/LEN", value_delimiter = ',')]
+    pub router: Vec<String>,
+    /// The switch's own Ethernet address here.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub mac: Option<String>,
-    /// Largest IPv4 packet, in bytes; also the default of the bridge's ports.
+    /// Largest IPv4 packet, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub mtu: Option<i64>,
     /// Seconds after which a silent station is forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "SECONDS")]
     pub ageing: Option<i64>,
     /// How many stations are remembered.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "N")]
     pub fdb_size: Option<i64>,
-    /// Reserved group addresses that are forwarded: "stp", "lacp", "lldp", ..., an address, or "all".
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub forward: Texts,
+    /// Reserved protocols that pass: stp, lacp, lldp, ptp, ..., an address, or all.
+    #[serde(with = "texts::one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[arg(long, value_name = "PROTOCOL", value_delimiter = ',')]
+    pub forward: Vec<String>,
     /// Learn nothing and flood everything.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub hub: Option<bool>,
-    /// Its ports are out of each other's reach, unless they say otherwise.
+    /// Keep its ports out of each other's reach, as Docker's icc=false; a port may say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub isolated: Option<bool>,
-    /// The default of the bridge's ports: see [`PortSpec::guard`].
+    /// Let only each port's own MAC address and addresses speak on it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub guard: Option<bool>,
-    /// From whom the router takes packets here: "strict", "loose" (default) or "off"; also the default of the VLANs.
+    /// From whom the router takes packets here: strict, loose or off [default: loose].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "MODE")]
     pub rp_filter: Option<String>,
     /// `[bridge.NAME.vlan.NUMBER]`
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[arg(skip)]
     pub vlan: BTreeMap<String, VlanSpec>,
     /// `[[bridge.NAME.static]]`
     #[serde(rename = "static", skip_serializing_if = "Vec::is_empty")]
+    #[arg(skip)]
     pub statics: Vec<StaticSpec>,
 }
 
@@ -120,8 +133,8 @@ pub struct BridgeSpec {
 #[serde(default, deny_unknown_fields)]
 pub struct VlanSpec {
     /// As [`BridgeSpec::router`].
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub router: Texts,
+    #[serde(with = "texts::one_or_many", skip_serializing_if = "Vec::is_empty")]
+    pub router: Vec<String>,
     /// As [`BridgeSpec::rp_filter`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rp_filter: Option<String>,
@@ -144,201 +157,263 @@ pub struct StaticSpec {
 }
 
 /// `[port.NAME]`: a cable between the switch and a namespace, or an existing device.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct PortSpec {
     /// The bridge it is plugged into; or else `router`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub bridge: Option<String>,
-    /// The switch's own addresses on a routed port; or else `bridge`.
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub router: Texts,
-    /// The switch's own Ethernet address on a routed port; derived from the name when left out.
+    /// The switch's own address on a routed port; or else `bridge`.
+    #[serde(with = "texts::one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[arg(long, value_name = "ADDRESS/LEN", value_delimiter = ',')]
+    pub router: Vec<String>,
+    /// The switch's own Ethernet address on a routed port.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "MAC")]
     pub router_mac: Option<String>,
-    /// From whom the router takes packets on a routed port: as [`BridgeSpec::rp_filter`].
+    /// From whom the router takes packets on a routed port: strict, loose or off [default: loose].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "MODE")]
     pub rp_filter: Option<String>,
-    /// The namespace of the far end: a name (made when absent), or a path when it has a slash.
+    /// The namespace of the far end: a name (made when absent), or a path.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "NAME|PATH")]
     pub netns: Option<String>,
-    /// A process whose network namespace is the far end's.
+    /// A process whose namespace is the far end's, such as a container's.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub pid: Option<i64>,
     /// The far end is in the daemon's own namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub host: Option<bool>,
     /// An existing device of the daemon's own namespace, which becomes the port as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "DEVICE")]
     pub interface: Option<String>,
-    /// What joins the namespace to the switch: "tap" (default), or "veth" for a real pair.
+    /// What joins a namespace: tap, or veth for a real pair [default: tap].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "KIND")]
     pub link: Option<String>,
     /// With `host`: the Linux bridge that the device is enslaved to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "BRIDGE")]
     pub master: Option<String>,
-    /// Name of the far end's device: "eth0" in a namespace, the port's name on the host.
+    /// Name of the far end's device.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub device: Option<String>,
-    /// Ethernet address of the far end's device; derived from the port's name when left out.
+    /// Ethernet address of the far end's device.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub mac: Option<String>,
-    /// Largest IPv4 packet, in bytes: the bridge's, or that of its smallest tunnel, or 1500.
+    /// Largest IPv4 packet, in bytes [default: the bridge's, or that of its smallest tunnel, or 1500].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub mtu: Option<i64>,
-    /// The far end's addresses, as "192.168.0.2/24".
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub address: Texts,
-    /// The far end's default gateway; false or "none" for none.
+    /// The far end's address, with its prefix length; more than one may be given.
+    #[serde(with = "texts::one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[arg(long, value_name = "ADDRESS/LEN", value_delimiter = ',')]
+    pub address: Vec<String>,
+    /// The far end's default gateway, or none [default: the bridge's router address].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "ADDRESS|none")]
     pub gateway: Option<BoolOrText>,
-    /// Pass unfinished checksums and super-frames through (default), or finish them in the far end.
+    /// Let unfinished checksums and super-frames pass [default: true].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub offload: Option<bool>,
-    /// Out of reach for the other isolated ports of the bridge; left out: as the bridge says.
+    /// Out of reach for the other isolated ports of the bridge.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub isolated: Option<bool>,
-    /// Only the port's own `mac` and `address` may speak on it.
+    /// Let only the port's own MAC address and addresses speak on it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub guard: Option<bool>,
     /// The one VLAN of an access port.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub vlan: Option<i64>,
-    /// The tagged VLANs of a trunk; left out: all.
+    /// The tagged VLANs of a trunk.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[arg(long, value_name = "VLAN", value_delimiter = ',')]
     pub trunks: Vec<i64>,
     /// The VLAN of untagged frames on a trunk.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "VLAN")]
     pub native: Option<i64>,
-    /// "access", "trunk", "native-tagged", "native-untagged" or "dot1q-tunnel"; left out: as the other keys imply.
+    /// access, trunk, native-tagged, native-untagged or dot1q-tunnel.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "MODE")]
     pub vlan_mode: Option<String>,
-    /// Of a dot1q-tunnel port: the customers' VLANs that pass, 0 for frames without a tag; left out: all.
+    /// Of a dot1q-tunnel port: the customers' VLANs that pass, 0 for frames without a tag.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[arg(long, value_name = "VLAN", value_delimiter = ',')]
     pub cvlans: Vec<i64>,
-    /// Of a dot1q-tunnel port: what tag of `vlan` a trunk has outside, "802.1ad" (default) or "802.1q".
+    /// Of a dot1q-tunnel port: the outer tag on trunks, 802.1ad or 802.1q.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "KIND")]
     pub qinq_ethertype: Option<String>,
-    /// Whether frames leave with a tag for their priority alone: false, true ("if-nonzero") or "always".
+    /// false, if-nonzero or always.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "WHEN")]
     pub priority_tags: Option<BoolOrText>,
 }
 
 /// `[tunnel.NAME]`: a bridge continued at other hosts, over VXLAN (RFC 7348).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct TunnelSpec {
     /// The bridge that is continued.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub bridge: Option<String>,
-    /// The number of the segment, the same at every peer; left out: 0, as with Open vSwitch.
+    /// The number of the segment, 0 to 16777215, the same at every peer [default: 0, as Open vSwitch].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "N")]
     pub vni: Option<i64>,
-    /// The peers' addresses.
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub remotes: Texts,
-    /// The own address that datagrams leave from and arrive at; left out: as the kernel routes.
+    /// A peer's address; more than one may be given.
+    #[serde(with = "texts::one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[arg(
+        long = "remote",
+        visible_alias = "remotes",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub remotes: Vec<String>,
+    /// The own address that datagrams leave from and arrive at [default: as the kernel routes].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "ADDRESS")]
     pub local: Option<String>,
-    /// The UDP port, here and at the peers.
+    /// The UDP port, here and at the peers [default: 4789].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub port: Option<i64>,
-    /// The one VLAN that is carried, without tags inside; left out: frames without a VLAN.
+    /// The one VLAN that is carried, without tags inside [default: frames without a VLAN].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub vlan: Option<i64>,
     /// Carry every VLAN, with its tags inside.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub trunk: Option<bool>,
-    /// Largest IPv4 packet inside, in bytes; derived from the path to the peers when left out.
+    /// Largest IPv4 packet inside, in bytes [default: what the path to the peers carries].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub mtu: Option<i64>,
-    /// Time to live of the outer packet, or "inherit" for that of the packet inside.
+    /// Time to live of the outer packet, or inherit for that of the packet inside [default: 64].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "N|inherit")]
     pub ttl: Option<NumberOrText>,
-    /// DSCP of the outer packet, or "inherit" for that of the packet inside.
+    /// DSCP of the outer packet, or inherit for that of the packet inside [default: 0].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "N|inherit")]
     pub dscp: Option<NumberOrText>,
-    /// Forbid routers on the way to cut the outer packet (default).
+    /// Whether routers on the way may not cut the outer packet [default: true].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "BOOL")]
     pub df: Option<bool>,
-    /// Outer UDP checksum: true ("on", default), or false ("zero") for none.
+    /// Outer UDP checksum: true or on, false or zero [default: true].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "BOOL")]
     pub checksum: Option<BoolOrText>,
     /// Drop datagrams that set reserved bits of the VXLAN header, as Open vSwitch does.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub strict_reserved: Option<bool>,
     /// Answer ARP requests for known far stations here.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub arp_suppression: Option<bool>,
     /// Lower the MSS of TCP connections to what fits the tunnel.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub mss_clamp: Option<bool>,
-    /// Learn from what arrives which peer has which station (default).
+    /// Learn from what arrives which peer has which station [default: true].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "BOOL")]
     pub learning: Option<bool>,
-    /// Out of reach for the isolated ports of the bridge.
+    /// Out of reach for the bridge's isolated ports.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub isolated: Option<bool>,
 }
 
 /// `[[route]]`: one of `via`, `out` and `reject` says what happens to packets for `to`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouteSpec {
-    /// The destinations: "10.0.0.0/8", "10.1.2.3" or "default".
+    /// The destinations: 10.0.0.0/8, 10.1.2.3 or default.
     pub to: String,
-    /// The next router's address, in a subnet of ours.
+    /// The next router, in a subnet of the switch.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "ADDRESS", required_unless_present_any = ["out", "reject"])]
     pub via: Option<String>,
-    /// The interface: "wan", "br0" or "br0.10"; beside `via` it only has to agree.
+    /// The interface: wan, br0 or br0.10; beside `via` it only has to agree.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "INTERFACE")]
     pub out: Option<String>,
-    /// Refuse the packets: "unreachable", "prohibit" or, without a word to the sender, "blackhole".
+    /// Refuse the packets: unreachable, prohibit or, without a word to the sender, blackhole.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "HOW", conflicts_with_all = ["via", "out"])]
     pub reject: Option<String>,
 }
 
 /// `[[masquerade]]`: packets from `source` leave `out` with an address of `out`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct MasqueradeSpec {
     /// The inside network.
+    #[arg(long, value_name = "NETWORK", default_value = "", hide_default_value = true)]
     pub source: String,
-    /// The interface: "wan", "br0" or "br0.10".
+    /// The interface they leave by: wan, br0 or br0.10.
+    #[arg(long, value_name = "INTERFACE", default_value = "", hide_default_value = true)]
     pub out: String,
     /// Destinations that are left as they are.
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub except: Texts,
-    /// "endpoint-independent" (default) or "address-and-port-dependent".
+    #[serde(with = "texts::one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
+    pub except: Vec<String>,
+    /// endpoint-independent or address-and-port-dependent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub mapping: Option<String>,
-    /// "address-and-port-dependent" (default), "address-dependent" or "endpoint-independent".
+    /// endpoint-independent, address-dependent or address-and-port-dependent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long)]
     pub filtering: Option<String>,
-    /// Outside ports to choose from, as "1024-65535".
+    /// Outside ports to choose from: 1024-65535.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, value_name = "FIRST-LAST")]
     pub ports: Option<String>,
-    /// Keep even ports even and odd ports odd (default).
+    /// Keep even ports even and odd ones odd [default: true].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub parity: Option<bool>,
-    /// Let who is outside reach the hosts inside at their own addresses, too.
+    /// Let who is outside reach the hosts inside at their own addresses, too [default: false].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub inside_reachable: Option<bool>,
-    /// Let its flows go on when it changes or goes; without, those end that it would translate otherwise.
+    /// Let its flows go on when it changes or goes [default: false].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub keep: Option<bool>,
 }
 
 /// `[[publish]]`: connections to `listen` reach `to`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct PublishSpec {
-    /// "203.0.113.1:8080/tcp", "0.0.0.0:53/udp" (every own address) or "wan:8080" (an interface; tcp).
+    /// Where it is reached: 203.0.113.1:8080/tcp, 0.0.0.0:53/udp (every own address) or wan:8080;
+    /// a range as wan:9000-9010.
     pub listen: String,
-    /// "192.168.0.2:80", or "192.168.0.2" for the same port.
+    /// Whom it belongs to: 192.168.0.2:80, or 192.168.0.2 for the same ports.
+    #[arg(long, value_name = "ADDRESS[:PORT]", default_value = "", hide_default_value = true)]
     pub to: String,
-    /// Let its flows go on when it changes or goes; without, those end that it would translate otherwise.
+    /// Let its connections and flows go on when it changes or goes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, flag = "BOOL")]
     pub keep: Option<bool>,
 }
 
@@ -424,4 +499,16 @@ pub struct TimeoutsSpec {
     /// A neighbour that nobody asks for is forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub neighbor_stale: Option<i64>,
+}
+
+/// An option that means true where no value is behind it.
+trait Flag {
+    /// `--hub`, or `--hub=VALUE`: a word behind it is not taken for its value.
+    fn flag(self, value: &'static str) -> Self;
+}
+
+impl Flag for clap::Arg {
+    fn flag(self, value: &'static str) -> Self {
+        self.num_args(0..=1).require_equals(true).default_missing_value("true").value_name(value)
+    }
 }

@@ -2,45 +2,30 @@
 //!
 //! Each remembers nothing of which way was used, except that a lone text is written back without a list.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// `"a"` or `["a", "b"]`; left out when empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Texts(pub Vec<String>);
+/// `"a"` or `["a", "b"]` as a list.
+pub(crate) mod one_or_many {
+    use super::{Deserializer, Serializer, TextsVisitor};
 
-impl Texts {
-    /// Whether nothing is written.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl<T: Into<String>> FromIterator<T> for Texts {
-    fn from_iter<I: IntoIterator<Item = T>>(texts: I) -> Self {
-        Self(texts.into_iter().map(Into::into).collect())
-    }
-}
-
-impl From<&str> for Texts {
-    fn from(text: &str) -> Self {
-        Self(vec![text.to_owned()])
-    }
-}
-
-impl Serialize for Texts {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.as_slice() {
+    pub(crate) fn serialize<S: Serializer>(
+        texts: &[String],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match texts {
             [only] => serializer.serialize_str(only),
             many => serializer.collect_seq(many),
         }
     }
-}
 
-impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<String>, D::Error> {
         deserializer.deserialize_any(TextsVisitor)
     }
 }
@@ -48,22 +33,22 @@ impl<'de> Deserialize<'de> for Texts {
 struct TextsVisitor;
 
 impl<'de> Visitor<'de> for TextsVisitor {
-    type Value = Texts;
+    type Value = Vec<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or a list of strings")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Texts, E> {
-        Ok(Texts(vec![text.to_owned()]))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<String>, E> {
+        Ok(vec![text.to_owned()])
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
         let mut texts = Vec::new();
         while let Some(text) = list.next_element()? {
             texts.push(text);
         }
-        Ok(Texts(texts))
+        Ok(texts)
     }
 }
 
@@ -74,6 +59,18 @@ pub enum BoolOrText {
     Bool(bool),
     /// A text.
     Text(String),
+}
+
+/// As on the command line.
+impl FromStr for BoolOrText {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text.parse() {
+            Ok(truth) => Self::Bool(truth),
+            Err(_) => Self::Text(text.to_owned()),
+        })
+    }
 }
 
 impl Serialize for BoolOrText {
@@ -118,6 +115,18 @@ pub enum NumberOrText {
     Text(String),
 }
 
+/// As on the command line.
+impl FromStr for NumberOrText {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text.parse() {
+            Ok(number) => Self::Number(number),
+            Err(_) => Self::Text(text.to_owned()),
+        })
+    }
+}
+
 impl Serialize for NumberOrText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -160,6 +169,9 @@ impl Visitor<'_> for NumberOrTextVisitor {
 mod tests {
     use super::*;
 
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Texts(#[serde(with = "one_or_many")] Vec<String>);
+
     #[test]
     fn one_text_and_a_list_of_one_are_the_same() {
         let one: Texts = serde_json::from_str(r#""a""#).unwrap();
@@ -170,10 +182,10 @@ mod tests {
 
     #[test]
     fn several_texts_stay_a_list() {
-        let texts: Texts = ["a", "b"].into_iter().collect();
-        let json = serde_json::to_string(&texts).unwrap();
-        assert_eq!(json, r#"["a","b"]"#);
-        assert_eq!(serde_json::from_str::<Texts>(&json).unwrap(), texts);
+        let json = r#"["a","b"]"#;
+        let texts: Texts = serde_json::from_str(json).unwrap();
+        assert_eq!(texts, Texts(vec!["a".into(), "b".into()]));
+        assert_eq!(serde_json::to_string(&texts).unwrap(), json);
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn what_was_just_asked_for_is_the_one_that_is_wrong() {
 fn an_address_that_the_switch_takes_is_told_to_the_switch() {
     let old = running();
     let mut wanted = old.clone();
-    wanted.bridge.get_mut("mid").unwrap().router = "192.168.0.2/24".into();
+    wanted.bridge.get_mut("mid").unwrap().router = vec!["192.168.0.2/24".into()];
     let told = changed(&old, &wanted).unwrap_err().to_string();
     let expected = "bridge \"mid\": router address 192.168.0.2 is that of port \"mid-port\"; write another address of \
                     192.168.0.0/24";

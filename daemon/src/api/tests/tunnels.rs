@@ -20,7 +20,7 @@ fn a_tunnel_is_added_changed_and_deleted_by_name() {
         let wanted = TunnelSpec {
             bridge: Some("br0".into()),
             vni: Some(42),
-            remotes: "192.0.2.1".into(),
+            remotes: vec!["192.0.2.1".into()],
             ..TunnelSpec::default()
         };
         let added = client.add_tunnel("vx0", &wanted).await.unwrap();
@@ -66,7 +66,7 @@ fn a_station_is_bound_to_a_peer_of_a_tunnel() {
         let wanted = TunnelSpec {
             bridge: Some("br0".into()),
             vni: Some(42),
-            remotes: ["192.0.2.1", "192.0.2.2"].into_iter().collect(),
+            remotes: vec!["192.0.2.1".into(), "192.0.2.2".into()],
             vlan: Some(10),
             ..TunnelSpec::default()
         };
