@@ -16,6 +16,7 @@
 //! `<!-- part of: PATH -->` (says nothing that the file does not say) and `<!-- with: PATH -->` (a lab behind that file).
 //! `<!-- place: lan -->` below a heading has it played on a host with a network: [`internet::lan`].
 
+mod additions;
 mod api;
 mod console;
 mod labs;
