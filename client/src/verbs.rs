@@ -15,7 +15,7 @@ use control::message::{
 use control::record::{RecordSpec, RecordStatus};
 use control::view::{
     BridgeView, DropView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StatsView,
-    StrangerView, TunnelView,
+    TunnelView, UnknownVtepView,
 };
 use labfile::{BridgeSpec, LabSpec, MasqueradeSpec, PortSpec, PublishSpec, RouteSpec, TunnelSpec};
 
@@ -273,8 +273,8 @@ impl Client {
     }
 
     /// Who sends datagrams that no tunnel wants.
-    pub async fn strangers(&self) -> Answer<Vec<StrangerView>> {
-        self.read("/v1/strangers").await
+    pub async fn unknown_vteps(&self) -> Answer<Vec<UnknownVtepView>> {
+        self.read("/v1/unknown-vteps").await
     }
 
     /// How far the latest record is.

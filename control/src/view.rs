@@ -230,8 +230,8 @@ pub struct StationView {
     pub bridge: String,
     /// The port or tunnel behind which it is; `router` for the router's own address.
     pub port: String,
-    /// Behind a tunnel, the peer that has it.
-    pub peer: Option<Ipv4Addr>,
+    /// Behind a tunnel, the remote VTEP that has it.
+    pub remote: Option<Ipv4Addr>,
     /// Its VLAN; 0 for none.
     pub vlan: u16,
     /// Its address.
@@ -312,14 +312,14 @@ pub struct WorkerStats {
 
 /// Datagrams of somebody that no tunnel wanted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StrangerView {
+pub struct UnknownVtepView {
     /// Where they came in: `udp 4789`.
     pub port: String,
-    /// The VNI that they name; none for those of all further strangers together.
+    /// The VNI that they name; none for those of all further VTEPs together.
     pub vni: Option<u32>,
     /// Who sent them.
-    pub peer: Option<Ipv4Addr>,
-    /// `unknown-vni` or `unknown-peer`.
+    pub remote: Option<Ipv4Addr>,
+    /// `unknown-vni` or `unknown-vtep`.
     pub reason: String,
     /// How many.
     pub datagrams: u64,

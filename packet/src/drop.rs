@@ -60,7 +60,7 @@ reasons! {
     /// No tunnel has this VNI.
     UnknownVni = "unknown-vni",
     /// The tunnel of this VNI does not have the sender among its remotes.
-    UnknownPeer = "unknown-peer",
+    UnknownVtep = "unknown-vtep",
     /// The frame inside is tagged, and the tunnel is no trunk.
     TaggedInTunnel = "tagged-in-tunnel",
     /// The way was congested, and the inner sender would not understand (RFC 6040).

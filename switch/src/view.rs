@@ -69,7 +69,7 @@ impl Switch {
         self.tunnels.silent(tunnel).map(|far| far.remote).collect()
     }
 
-    /// Datagrams refused for their VNI or their sender: by both, and of further strangers together.
+    /// Datagrams refused for their VNI or their sender: by both, and of further VTEPs together.
     pub fn unknown_vteps(&self) -> (Vec<UnknownVtep>, u64) {
         let (counted, more) = self.tunnels.unknown_vteps();
         (counted.collect(), more)

@@ -59,7 +59,7 @@ fn with_open_vswitch(keys: &str) {
     let stations = one.rows(&["fdb", "list"]);
     let mac = far.link("br0").mac.to_string();
     let row = stations.iter().find(|row| row["mac"] == *mac).unwrap();
-    assert_eq!(row["peer"], "192.168.10.2");
+    assert_eq!(row["remote"], "192.168.10.2");
     drop(daemon);
 }
 

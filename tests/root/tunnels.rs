@@ -73,7 +73,7 @@ fn stations_behind_a_tunnel_are_listed_with_their_peer() {
     c1.ping("10.1.0.2");
     let mac = c2.link("eth0").mac.to_string();
     let row = station(&worlds[0], &mac).unwrap();
-    assert_eq!((&row["port"], &row["peer"]), (&"vx0".into(), &"192.168.10.2".into()), "{row}");
+    assert_eq!((&row["port"], &row["remote"]), (&"vx0".into(), &"192.168.10.2".into()), "{row}");
     assert_eq!(row["origin"], "learned");
     let table = worlds[0].tapswitch(&["fdb", "list"]).ok();
     let line = table.lines().find(|line| line.contains(&mac)).unwrap();
@@ -82,7 +82,7 @@ fn stations_behind_a_tunnel_are_listed_with_their_peer() {
     let bind = ["fdb", "add", "02:00:00:00:00:99", "--port", "vx0"];
     worlds[0].tapswitch(&[&bind[..], &["--remote", "192.168.10.2"]].concat()).ok();
     let row = station(&worlds[0], "02:00:00:00:00:99").unwrap();
-    assert_eq!((&row["peer"], &row["origin"]), (&"192.168.10.2".into(), &"static".into()));
+    assert_eq!((&row["remote"], &row["origin"]), (&"192.168.10.2".into(), &"static".into()));
     let stranger = ["02:00:00:00:00:98", "--port", "vx0", "--remote", "192.168.10.3"];
     let stranger = worlds[0].tapswitch(&[&["fdb", "add"], &stranger[..]].concat());
     let said = stranger.sentence();
@@ -149,7 +149,7 @@ fn a_stranger_is_no_peer() {
     ];
     worlds[0].host("c1").ping("10.1.0.2");
     worlds[2].host("c3").udp(0).send_to(b"?", "10.1.0.1:9").unwrap();
-    until_dropped(&worlds[0], "unknown-peer");
+    until_dropped(&worlds[0], "unknown-vtep");
     let mac = worlds[2].host("c3").link("eth0").mac.to_string();
     assert!(station(&worlds[0], &mac).is_none(), "nor is anything learned from it");
 }

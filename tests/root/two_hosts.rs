@@ -167,7 +167,7 @@ fn a_station_that_moves_is_found_at_its_new_machine() {
     let peer = |world: &World| {
         let rows = world.rows(&["fdb", "list"]);
         let row = rows.iter().find(|row| row["mac"] == "02:00:00:00:00:77")?;
-        row["peer"].as_str().map(str::to_owned)
+        row["remote"].as_str().map(str::to_owned)
     };
     for (number, others) in [(2, [1, 3]), (3, [1, 2])] {
         let at = usize::from(number) - 1;

@@ -229,7 +229,7 @@ fn tunnels_tell_who_opened_and_where_frames_go() {
     assert_eq!(notes(&opened, Step::Open), [&Note::Opened { tunnel, remote: far }]);
     assert_eq!(opened.outcome, Some((tunnel, Ok(Fate::Sent))));
     for (remote, vni, reason) in
-        [("192.0.2.99", 42, DropReason::UnknownPeer), (FAR, 43, DropReason::UnknownVni)]
+        [("192.0.2.99", 42, DropReason::UnknownVtep), (FAR, 43, DropReason::UnknownVni)]
     {
         let refused = from(&lab, remote, vni, Mac::BROADCAST, stranger(5));
         assert_eq!((refused.outcome, refused.last), (Some((underlay, Err(reason))), Step::Open));

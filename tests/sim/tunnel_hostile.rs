@@ -91,7 +91,7 @@ fn a_wrong_vni_is_refused_in_every_bit() {
         lab.from_peer(FAR, &encapsulated(42 ^ 1 << bit, &hello(Mac::BROADCAST, stranger(1))));
     }
     assert_eq!(lab.drops(), [("udp", DropReason::UnknownVni, 24)]);
-    assert_eq!(lab.strangers().len(), 24);
+    assert_eq!(lab.unknown_vteps().len(), 24);
     assert!(lab.heard().is_empty());
 }
 

@@ -124,7 +124,7 @@ fn who_was_behind_a_far_end_that_is_removed_is_forgotten() {
     let known = [1, 2, 3].map(|number| vtep(&lab, stranger(number)));
     assert_eq!(known, [Some(FAR.into()), None, None]);
     far_hello(&mut lab, FARTHER, Mac::BROADCAST, stranger(2));
-    assert_eq!(lab.dropped("udp", DropReason::UnknownPeer), 1);
+    assert_eq!(lab.dropped("udp", DropReason::UnknownVtep), 1);
     lab.down("vx0");
     assert_eq!(vtep(&lab, stranger(1)), None, "a tunnel that goes down forgets");
 }
@@ -216,7 +216,7 @@ fn tunnels_of_different_bridges_do_not_mix() {
     assert_eq!(lab.heard(), ["red", "blue"]);
     assert_eq!(lab.location("br1", 0, stranger(1)), Some("vx1"));
     lab.from_peer(FARTHER, &encapsulated(43, &bytes));
-    assert_eq!(lab.drops(), [("udp", DropReason::UnknownPeer, 1)]);
+    assert_eq!(lab.drops(), [("udp", DropReason::UnknownVtep, 1)]);
     assert_eq!(sent_to(&mut lab), []);
 }
 

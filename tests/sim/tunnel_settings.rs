@@ -27,7 +27,7 @@ fn a_far_end_that_another_tunnel_has_is_refused_and_nothing_changes() {
     assert!(text.contains(&lab.port_id("vx0").to_string()), "the other is named: {text}");
     far_hello(&mut lab, "192.0.2.50", Mac::BROADCAST, stranger(1));
     far_hello(&mut lab, FARTHER, Mac::BROADCAST, stranger(1));
-    assert_eq!(lab.drops(), [("udp", DropReason::UnknownPeer, 1)]);
+    assert_eq!(lab.drops(), [("udp", DropReason::UnknownVtep, 1)]);
     assert_eq!(lab.heard(), ["red", "blue"], "it is still the first one's");
 }
 

@@ -125,7 +125,7 @@ fn underlays_are_apart_even_with_the_same_far_end_and_vni() {
     lab.from_peer_with("udp", FAR, 0, packet::Frame::copied_from(&shouted));
     assert_eq!(lab.heard(), ["red", "blue"]);
     lab.from_peer_with("udp2", FARTHER, 0, packet::Frame::copied_from(&shouted));
-    assert_eq!(lab.drops(), [("udp2", DropReason::UnknownPeer, 1)]);
+    assert_eq!(lab.drops(), [("udp2", DropReason::UnknownVtep, 1)]);
 }
 
 /// VX3.
@@ -221,23 +221,23 @@ fn what_is_for_everybody_goes_to_every_far_end_and_port_exactly_once() {
 
 /// VX12.
 #[test]
-fn strangers_are_dropped_and_counted_by_vni_and_address() {
+fn unknown_vteps_are_dropped_and_counted_by_vni_and_address() {
     let mut lab = tunnelled();
     let bytes = hello(Mac::BROADCAST, stranger(1));
     for (vni, remote) in [(43, FAR), (43, FAR), (42, "192.0.2.77"), (0, "192.0.2.77")] {
         lab.from_peer(remote, &encapsulated(vni, &bytes));
     }
-    let drops = [("udp", DropReason::UnknownVni, 3), ("udp", DropReason::UnknownPeer, 1)];
+    let drops = [("udp", DropReason::UnknownVni, 3), ("udp", DropReason::UnknownVtep, 1)];
     assert_eq!(lab.drops(), drops);
     let from = |text: &str| text.parse().unwrap();
     let counted = [(0, from("192.0.2.77"), 1), (42, from("192.0.2.77"), 1), (43, from(FAR), 2)];
-    assert_eq!(lab.strangers(), counted);
+    assert_eq!(lab.unknown_vteps(), counted);
     assert!(lab.heard().is_empty() && lab.learned("br0").is_empty());
 }
 
 /// VX12: even a frame of no bytes is refused by its header alone, and nobody fills our memory.
 #[test]
-fn the_count_of_strangers_is_bounded() {
+fn the_count_of_unknown_vteps_is_bounded() {
     let mut lab = tunnelled();
     let some = vxlan::tunnels::MAX_UNKNOWN_VTEPS as u32;
     for number in 0..some + 500 {
@@ -246,5 +246,5 @@ fn the_count_of_strangers_is_bounded() {
     }
     let (counted, more) = lab.switch().unknown_vteps();
     assert_eq!((counted.len() as u32, more), (some, 500));
-    assert_eq!(lab.drops(), [("udp", DropReason::UnknownPeer, u64::from(some) + 500)]);
+    assert_eq!(lab.drops(), [("udp", DropReason::UnknownVtep, u64::from(some) + 500)]);
 }

@@ -202,12 +202,10 @@ impl Lab {
     }
 
     /// Who sent datagrams that no tunnel wanted: VNI, address and how many.
-    pub fn strangers(&self) -> Vec<(u32, Ipv4Addr, u64)> {
-        let (strangers, _) = self.switch().unknown_vteps();
-        let line = |stranger: vxlan::UnknownVtep| {
-            (stranger.far.vni.number(), stranger.far.remote, stranger.count)
-        };
-        strangers.into_iter().map(line).collect()
+    pub fn unknown_vteps(&self) -> Vec<(u32, Ipv4Addr, u64)> {
+        let (unknown_vteps, _) = self.switch().unknown_vteps();
+        let line = |vtep: vxlan::UnknownVtep| (vtep.far.vni.number(), vtep.far.remote, vtep.count);
+        unknown_vteps.into_iter().map(line).collect()
     }
 
     /// The tunnel that a datagram will be found to belong to, and the frame inside.

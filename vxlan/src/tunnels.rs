@@ -5,7 +5,7 @@
 //! A remote VTEP is known by three things together: where the datagram came in (the underlay's
 //! port), its VNI and its outer source address. One sorted list holds them all; it changes only
 //! when somebody changes a tunnel, and a look-up is a binary search once per datagram (once per
-//! super-frame, where datagrams were joined). Whoever is not in the list is a stranger: refused
+//! super-frame, where datagrams were joined). Whoever is not in the list is unknown: refused
 //! before anything of the frame inside is read, and counted by VNI and address in a bounded table.
 
 use core::net::Ipv4Addr;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::vni::Vni;
 
-/// Strangers counted one by one; what comes from further ones is counted together. 1,024 entries
+/// Unknown VTEPs counted one by one; what comes from further ones is counted together. 1,024 entries
 /// take about 40 KB.
 pub const MAX_UNKNOWN_VTEPS: usize = 1024;
 
@@ -47,7 +47,7 @@ pub struct Tunnels {
 pub struct UnknownVtep {
     /// Whose.
     pub far: RemoteVtep,
-    /// Why, at last: [`DropReason::UnknownVni`] or [`DropReason::UnknownPeer`].
+    /// Why, at last: [`DropReason::UnknownVni`] or [`DropReason::UnknownVtep`].
     pub reason: DropReason,
     /// How many.
     pub count: u64,
@@ -57,14 +57,14 @@ impl Tunnels {
     /// The tunnel that a remote VTEP belongs to.
     ///
     /// # Errors
-    /// [`DropReason::UnknownVni`] or [`DropReason::UnknownPeer`]; the stranger has been counted.
+    /// [`DropReason::UnknownVni`] or [`DropReason::UnknownVtep`]; the VTEP has been counted.
     pub fn find(&mut self, far: RemoteVtep) -> Result<PortId, DropReason> {
         match self.known.binary_search_by_key(&far, |(known, _)| *known) {
             Ok(at) => {
                 if !self.silent.is_empty() {
                     self.silent.remove(&far);
                 }
-                self.known.get(at).map(|(_, tunnel)| *tunnel).ok_or(DropReason::UnknownPeer)
+                self.known.get(at).map(|(_, tunnel)| *tunnel).ok_or(DropReason::UnknownVtep)
             }
             Err(at) => {
                 let same_segment = |known: Option<&(RemoteVtep, PortId)>| {
@@ -74,7 +74,7 @@ impl Tunnels {
                 };
                 let before = at.checked_sub(1).and_then(|at| self.known.get(at));
                 let reason = match same_segment(before) || same_segment(self.known.get(at)) {
-                    true => DropReason::UnknownPeer,
+                    true => DropReason::UnknownVtep,
                     false => DropReason::UnknownVni,
                 };
                 self.count_unknown(far, reason);
@@ -122,7 +122,7 @@ impl Tunnels {
         self.silent = silent;
     }
 
-    /// Datagrams refused for their VNI or sender, by both, and those of further strangers together.
+    /// Datagrams refused for their VNI or sender, by both, and those of further VTEPs together.
     pub fn unknown_vteps(&self) -> (impl Iterator<Item = UnknownVtep>, u64) {
         let counted = self.unknown.iter();
         let counted = counted.map(|(far, (reason, count))| UnknownVtep {
@@ -145,7 +145,7 @@ impl Tunnels {
         )?;
         let mut counts = self.unknown.values().map(|(_, count)| *count);
         let counted = counts.all(is_count) && is_count(self.more_unknown);
-        ensure(counted, "a count of strangers is out of range")
+        ensure(counted, "a count of unknown VTEPs is out of range")
     }
 
     fn count_unknown(&mut self, far: RemoteVtep, reason: DropReason) {
@@ -178,8 +178,8 @@ mod tests {
         tunnels.set(PortId::new(2), [far(43, 1)].into_iter());
         assert_eq!(tunnels.find(far(42, 2)), Ok(PortId::new(1)));
         assert_eq!(tunnels.find(far(43, 1)), Ok(PortId::new(2)));
-        assert_eq!(tunnels.find(far(43, 2)), Err(DropReason::UnknownPeer));
-        assert_eq!(tunnels.find(far(42, 0)), Err(DropReason::UnknownPeer));
+        assert_eq!(tunnels.find(far(43, 2)), Err(DropReason::UnknownVtep));
+        assert_eq!(tunnels.find(far(42, 0)), Err(DropReason::UnknownVtep));
         assert_eq!(tunnels.find(far(44, 1)), Err(DropReason::UnknownVni));
         let elsewhere = RemoteVtep { underlay: PortId::new(8), ..far(42, 1) };
         assert_eq!(tunnels.find(elsewhere), Err(DropReason::UnknownVni));
@@ -233,7 +233,7 @@ mod tests {
 
     /// VX12.
     #[test]
-    fn strangers_are_counted_by_vni_and_address_within_bounds() {
+    fn unknown_vteps_are_counted_by_vni_and_address_within_bounds() {
         let mut tunnels = Tunnels::default();
         for vni in 0..2000 {
             assert!(tunnels.find(far(vni, 1)).is_err());

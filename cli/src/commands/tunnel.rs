@@ -41,7 +41,7 @@ pub(crate) enum Tunnel {
     /// List tunnels with bridge, VNI, port, addresses, MTU and VLAN
     List,
     /// Who sends datagrams that no tunnel wants: by VNI and address
-    Strangers,
+    Unknown,
 }
 
 impl Tunnel {
@@ -55,8 +55,8 @@ impl Tunnel {
                 context.change(client.set_tunnel(&name, &patch)).await
             }
             Self::List => context.list(&client.tunnels().await?, |all| tables::tunnels(all)),
-            Self::Strangers => {
-                context.list(&client.strangers().await?, |all| tables::strangers(all))
+            Self::Unknown => {
+                context.list(&client.unknown_vteps().await?, |all| tables::unknown_vteps(all))
             }
         }
     }

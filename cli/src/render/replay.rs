@@ -88,8 +88,8 @@ pub(crate) fn summary(summary: &Summary) -> String {
     if !summary.conntrack.is_empty() {
         parts.push(titled("conntrack", tables::flows(&summary.conntrack)));
     }
-    if !summary.strangers.is_empty() {
-        parts.push(titled("strangers", tables::strangers(&summary.strangers)));
+    if !summary.unknown_vteps.is_empty() {
+        parts.push(titled("unknown VTEPs", tables::unknown_vteps(&summary.unknown_vteps)));
     }
     if let Some(Verdict { ended: Some(why), equal, differences }) = &summary.record {
         let verdict = match equal {

@@ -1,8 +1,8 @@
 //! What each listing shows, in which columns.
 
 use control::view::{
-    BridgeView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, StrangerView,
-    TunnelView,
+    BridgeView, FlowEntry, NeighborEntry, PortView, RouteView, StationView, TunnelView,
+    UnknownVtepView,
 };
 use labfile::{MasqueradeSpec, PublishSpec};
 
@@ -48,19 +48,19 @@ pub(crate) fn ports(ports: &[PortView]) -> String {
     text
 }
 
-/// `tunnel strangers`
-pub(crate) fn strangers(strangers: &[StrangerView]) -> String {
+/// `tunnel unknown`
+pub(crate) fn unknown_vteps(unknown_vteps: &[UnknownVtepView]) -> String {
     let columns = [Text("port"), Number("VNI"), Text("from"), Text("reason"), Number("datagrams")];
-    let row = |stranger: &StrangerView| {
+    let row = |vtep: &UnknownVtepView| {
         vec![
-            stranger.port.clone(),
-            or_none(stranger.vni),
-            or_none(stranger.peer),
-            stranger.reason.clone(),
-            stranger.datagrams.to_string(),
+            vtep.port.clone(),
+            or_none(vtep.vni),
+            or_none(vtep.remote),
+            vtep.reason.clone(),
+            vtep.datagrams.to_string(),
         ]
     };
-    table(&columns, strangers.iter().map(row).collect())
+    table(&columns, unknown_vteps.iter().map(row).collect())
 }
 
 /// `tunnel list`; why a tunnel is down stands below, where there is room.
@@ -192,7 +192,7 @@ pub(super) fn published(rule: &PublishSpec) -> String {
 
 /// `fdb list`; who is behind which peer, when somebody is behind a tunnel.
 pub(crate) fn stations(stations: &[StationView]) -> String {
-    let has_peers = stations.iter().any(|station| station.peer.is_some());
+    let has_remotes = stations.iter().any(|station| station.remote.is_some());
     let mut columns = vec![
         Text("bridge"),
         Text("port"),
@@ -201,8 +201,8 @@ pub(crate) fn stations(stations: &[StationView]) -> String {
         Number("age"),
         Text("origin"),
     ];
-    if has_peers {
-        columns.insert(2, Text("peer"));
+    if has_remotes {
+        columns.insert(2, Text("remote"));
     }
     let row = |station: &StationView| {
         let mut row = vec![
@@ -213,8 +213,8 @@ pub(crate) fn stations(stations: &[StationView]) -> String {
             or_none(station.age),
             station.origin.clone(),
         ];
-        if has_peers {
-            row.insert(2, or_none(station.peer));
+        if has_remotes {
+            row.insert(2, or_none(station.remote));
         }
         row
     };
@@ -337,10 +337,10 @@ mod tests {
 
     #[test]
     fn a_station_behind_a_tunnel_has_a_peer() {
-        let station = |port: &str, peer| StationView {
+        let station = |port: &str, remote| StationView {
             bridge: "br0".into(),
             port: port.into(),
-            peer,
+            remote,
             vlan: 0,
             mac: "02:00:00:00:00:01".into(),
             age: Some(3),
@@ -354,7 +354,7 @@ mod tests {
         );
         assert_eq!(
             stations(&[red, far]),
-            "bridge  port  peer       VLAN  MAC                age  origin\n\
+            "bridge  port  remote     VLAN  MAC                age  origin\n\
              br0     red   -             0  02:00:00:00:00:01    3  learned\n\
              br0     vx0   192.0.2.1     0  02:00:00:00:00:01    3  learned"
         );

@@ -22,7 +22,7 @@
 //! | `GET /v1/conntrack[?proto=&src=&dst=&sport=&dport=&rule=&port=&src_nat=&dst_nat=&any_nat=]` | flows |
 //! | `DELETE /v1/conntrack` with the same | ends the flows that are meant, all without a query; `{"ended": 2, "flows": [...]}` |
 //! | `GET /v1/stats`, `/v1/drops` | counters |
-//! | `GET /v1/strangers` | who sends datagrams that no tunnel wants |
+//! | `GET /v1/unknown-vteps` | who sends datagrams that no tunnel wants |
 //! | `GET POST DELETE /v1/record` | how far the record is; begins one; ends it |
 //! | `POST /v1/explain` | what would become of frames, `{"in": "red", "frames": ["hex", ...]}`, and why; changes nothing |
 //!
@@ -99,7 +99,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/conntrack", get(flows::list).delete(flows::end))
         .route("/stats", get(tables::stats))
         .route("/drops", get(tables::drops))
-        .route("/strangers", get(tables::strangers))
+        .route("/unknown-vteps", get(tables::unknown_vteps))
         .route("/explain", post(explain::explain));
     let whole = Router::new()
         .route("/version", get(lab::version))
@@ -130,7 +130,7 @@ async fn to_the_end(request: Request, next: Next) -> Result<Response, ApiError> 
 async fn no_such_path(uri: Uri) -> ApiError {
     let sentence = format!(
         "there is nothing at {}: the paths are /v1/lab, show, bridges, ports, tunnels, routes, masquerade, publish, \
-         fdb, neighbors, conntrack, stats, drops, strangers, record, explain and version",
+         fdb, neighbors, conntrack, stats, drops, unknown-vteps, record, explain and version",
         uri.path()
     );
     ApiError::new(StatusCode::NOT_FOUND, sentence)

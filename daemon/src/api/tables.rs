@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::query::{self, Asked, Named, value};
 use crate::engine::{Engine, EngineError};
 use control::message::{Changes, NeighborSpec, StationSpec};
-use control::view::{DropView, NeighborEntry, StationView, StatsView, StrangerView};
+use control::view::{DropView, NeighborEntry, StationView, StatsView, UnknownVtepView};
 use labfile::{LabSpec, StaticSpec};
 
 type Shared = State<Arc<Engine>>;
@@ -168,9 +168,9 @@ pub(super) async fn drops(State(engine): Shared) -> Json<Vec<DropView>> {
     Json(engine.drops().await)
 }
 
-/// `GET /v1/strangers`
-pub(super) async fn strangers(State(engine): Shared) -> Json<Vec<StrangerView>> {
-    Json(engine.strangers().await)
+/// `GET /v1/unknown-vteps`
+pub(super) async fn unknown_vteps(State(engine): Shared) -> Json<Vec<UnknownVtepView>> {
+    Json(engine.unknown_vteps().await)
 }
 
 /// The place of a static entry among its bridge's.

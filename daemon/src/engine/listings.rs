@@ -13,7 +13,7 @@ use control::explain::{Question, Story};
 use control::message::Show;
 use control::view::{
     BridgeView, DropView, NeighborEntry, PortState, PortView, RouteView, StationView, StatsView,
-    StrangerView, TunnelView,
+    TunnelView, UnknownVtepView,
 };
 use labfile::{Attach, Name, Tunnel};
 use offline::explain::{ExplainError, Scene};
@@ -141,10 +141,10 @@ impl Engine {
     }
 
     /// Who sends datagrams that no tunnel wants, by VNI and address.
-    pub async fn strangers(&self) -> Vec<StrangerView> {
+    pub async fn unknown_vteps(&self) -> Vec<UnknownVtepView> {
         let running = self.running.lock().await;
-        let (strangers, more) = self.plane.look(|_, switch| switch.unknown_vteps());
-        rows::strangers(&running.ids, strangers, more)
+        let (unknown_vteps, more) = self.plane.look(|_, switch| switch.unknown_vteps());
+        rows::unknown_vteps(&running.ids, unknown_vteps, more)
     }
 
     /// What would become of frames, each in the state that the one ahead of it would leave. Nothing is changed; workers

@@ -55,10 +55,10 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
              of [tunnel.{tunnel}]."
         }
         DropReason::UnknownVni => {
-            "Give a tunnel the sender's number: `vni` of a [tunnel.NAME]; `tapswitch tunnel strangers` tells which VNI \
+            "Give a tunnel the sender's number: `vni` of a [tunnel.NAME]; `tapswitch tunnel unknown` tells which VNI \
              comes from whom."
         }
-        DropReason::UnknownPeer => {
+        DropReason::UnknownVtep => {
             "Name the sender among the tunnel's `remotes`: `tapswitch tunnel set {tunnel} --remote {remote}` (with all \
              others, since the list is replaced)."
         }

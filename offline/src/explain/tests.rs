@@ -173,7 +173,7 @@ fn vlans_and_tunnels_are_told_by_name() {
     assert_eq!(story.steps.len(), 9);
     assert_eq!(text(&story, "open"), "192.0.2.2 is a far end of tunnel vx0 (VNI 42): opened");
     let stranger = asked(&lab, "vx0@192.0.2.9", &[plain]).unwrap().remove(0);
-    assert!(stranger.verdict.text.starts_with("dropped in step 0, open: unknown-peer."));
+    assert!(stranger.verdict.text.starts_with("dropped in step 0, open: unknown-vtep."));
     assert!(
         stranger.advice[0].contains("`tapswitch tunnel set vx0 --remote 192.0.2.9`"),
         "{:?}",

@@ -9,7 +9,7 @@ use vxlan::UnknownVtep;
 
 use crate::listing::counts::{PortCounts, WorkerCounts};
 use control::view::{
-    DropView, FlowEntry, NeighborEntry, PortStats, StationView, StatsView, StrangerView,
+    DropView, FlowEntry, NeighborEntry, PortStats, StationView, StatsView, UnknownVtepView,
     WorkerStats,
 };
 use labfile::ids::Ids;
@@ -34,7 +34,7 @@ pub fn station(ids: &Ids, bridge: &Name, station: Station) -> StationView {
     StationView {
         bridge: bridge.to_string(),
         port: port.unwrap_or_default(),
-        peer: match station.location {
+        remote: match station.location {
             Location::Peer { remote, .. } => Some(remote),
             Location::Port(_) | Location::Router(_) => None,
         },
@@ -142,20 +142,24 @@ pub fn drop(ids: &Ids, (port, reason, frames): Drops) -> DropView {
 }
 
 /// Who sent datagrams that no tunnel wanted; `more` came from further ones.
-pub fn strangers(ids: &Ids, strangers: Vec<UnknownVtep>, more: u64) -> Vec<StrangerView> {
-    let row = |stranger: UnknownVtep| StrangerView {
-        port: ids.port_label(stranger.far.underlay).unwrap_or_default(),
-        vni: Some(stranger.far.vni.number()),
-        peer: Some(stranger.far.remote),
-        reason: stranger.reason.name().to_owned(),
-        datagrams: stranger.count,
+pub fn unknown_vteps(
+    ids: &Ids,
+    unknown_vteps: Vec<UnknownVtep>,
+    more: u64,
+) -> Vec<UnknownVtepView> {
+    let row = |vtep: UnknownVtep| UnknownVtepView {
+        port: ids.port_label(vtep.far.underlay).unwrap_or_default(),
+        vni: Some(vtep.far.vni.number()),
+        remote: Some(vtep.far.remote),
+        reason: vtep.reason.name().to_owned(),
+        datagrams: vtep.count,
     };
-    let others = (more > 0).then(|| StrangerView {
+    let others = (more > 0).then(|| UnknownVtepView {
         port: String::new(),
         vni: None,
-        peer: None,
-        reason: "unknown-vni or unknown-peer".to_owned(),
+        remote: None,
+        reason: "unknown-vni or unknown-vtep".to_owned(),
         datagrams: more,
     });
-    strangers.into_iter().map(row).chain(others).collect()
+    unknown_vteps.into_iter().map(row).chain(others).collect()
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::egress::Epoch;
 use super::stage::Stage;
 use crate::listing::rows;
-use control::view::{DropView, FlowEntry, NeighborEntry, StationView, StatsView, StrangerView};
+use control::view::{DropView, FlowEntry, NeighborEntry, StationView, StatsView, UnknownVtepView};
 
 /// The end of a replay.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,7 +28,7 @@ pub struct Summary {
     /// The flows, at the end.
     pub conntrack: Vec<FlowEntry>,
     /// Who sent datagrams that no tunnel wanted.
-    pub strangers: Vec<StrangerView>,
+    pub unknown_vteps: Vec<UnknownVtepView>,
     /// Of a record: whether the switch became what it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Verdict>,
@@ -83,7 +83,7 @@ impl Summary {
         let Stage { switch, ids, now, .. } = stage;
         let From { start, epoch, inputs, record, warnings, is_cut_off } = from;
         let drops = switch.drops();
-        let (strangers, more) = switch.unknown_vteps();
+        let (unknown_vteps, more) = switch.unknown_vteps();
         let fdb = ids.bridges().flat_map(|(name, bridge)| {
             let stations = switch.stations(*now, bridge).into_iter();
             stations.map(|station| rows::station(ids, name, station))
@@ -98,7 +98,7 @@ impl Summary {
             fdb: fdb.collect(),
             neighbors: neighbors.map(|neighbor| rows::neighbor(ids, neighbor)).collect(),
             conntrack: switch.flows(*now).into_iter().map(rows::flow).collect(),
-            strangers: rows::strangers(ids, strangers, more),
+            unknown_vteps: rows::unknown_vteps(ids, unknown_vteps, more),
             files,
             record,
             warnings,

@@ -39,7 +39,7 @@ impl Reference {
                     }
                     _ => None,
                 })
-                .ok_or(vec![DropReason::UnknownVni, DropReason::UnknownPeer]),
+                .ok_or(vec![DropReason::UnknownVni, DropReason::UnknownVtep]),
         };
         let (id, vlans, reserved, inside) = match outcome {
             Ok(tunnel) => tunnel,

@@ -37,7 +37,7 @@ fn what_a_far_end_sent_comes_out_of_its_tunnel() {
         assert_eq!(accounts.last().unwrap().sent[0].to, ["red"]);
         let station = &summary.fdb[0];
         assert_eq!((&*station.port, &*station.mac), ("vx0", &*FAR.to_string()));
-        assert_eq!(station.peer, Some("192.0.2.1".parse().unwrap()));
+        assert_eq!(station.remote, Some("192.0.2.1".parse().unwrap()));
         let tunnel = summary.stats.ports.iter().find(|port| port.port == "vx0").unwrap();
         assert_eq!(tunnel.received_frames, 1);
     }
@@ -49,8 +49,8 @@ fn a_stranger_is_refused_as_he_would_be() {
     let options = options(vec![from_far(&room, Some("192.0.2.77"))]);
     let (summary, accounts) = replay(&lab_of(LAB), &options).unwrap();
     let Some(Fate::Dropped { reason, .. }) = &accounts.last().unwrap().fate else { panic!() };
-    assert_eq!(reason, "unknown-peer");
-    assert_eq!(summary.strangers.len(), 1);
+    assert_eq!(reason, "unknown-vtep");
+    assert_eq!(summary.unknown_vteps.len(), 1);
 }
 
 #[test]
