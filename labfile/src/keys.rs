@@ -138,38 +138,38 @@ fn keys_at(turns: &[Turn]) -> Option<&'static [&'static str]> {
     }
 }
 
-/// Asks a struct's own reader which fields it has: it names them to the deserializer, which here only listens.
+/// Asks a struct's own reader which fields it has: it names them to the deserializer, which here only keeps the names.
 fn keys_of<'de, T: Deserialize<'de>>() -> Option<&'static [&'static str]> {
-    match T::deserialize(Listen) {
-        Err(Heard(fields)) => fields,
+    match T::deserialize(FieldProbe) {
+        Err(Fields(fields)) => fields,
         Ok(_) => None,
     }
 }
 
-struct Listen;
+struct FieldProbe;
 
 #[derive(Debug)]
-struct Heard(Option<&'static [&'static str]>);
+struct Fields(Option<&'static [&'static str]>);
 
-impl fmt::Display for Heard {
+impl fmt::Display for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("heard the fields")
+        f.write_str("the fields")
     }
 }
 
-impl std::error::Error for Heard {}
+impl std::error::Error for Fields {}
 
-impl serde::de::Error for Heard {
+impl serde::de::Error for Fields {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self(None)
     }
 }
 
-impl<'de> Deserializer<'de> for Listen {
-    type Error = Heard;
+impl<'de> Deserializer<'de> for FieldProbe {
+    type Error = Fields;
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Heard> {
-        Err(Heard(None))
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fields> {
+        Err(Fields(None))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -177,8 +177,8 @@ impl<'de> Deserializer<'de> for Listen {
         _: &'static str,
         fields: &'static [&'static str],
         _: V,
-    ) -> Result<V::Value, Heard> {
-        Err(Heard(Some(fields)))
+    ) -> Result<V::Value, Fields> {
+        Err(Fields(Some(fields)))
     }
 
     serde::forward_to_deserialize_any! {

@@ -116,10 +116,10 @@ impl Switch {
         }
         // After learning: a frame from a station to itself is for the port that it came from.
         let decision = bridge.decide_on(hit, &ethernet, vlan, from);
-        // 3 listen: ARP, hear and answer for ourselves, or for who is known to be beyond a tunnel.
+        // 3 arp: learn from it, and answer for ourselves, or for who is known to be beyond a tunnel.
         let mut heard = false;
         if ethernet.ethertype() == EtherType::ARP && !reserved {
-            self.trace.enter(Step::Listen);
+            self.trace.enter(Step::Arp);
             let (protocols, mut ctx) = self.lend(out);
             let listened = protocols.arp.input_bridged(now, &ethernet, segment, from, &mut ctx);
             self.send_reports(now, out);
@@ -188,9 +188,9 @@ impl Switch {
             return Err(ethernet.refuse(DropReason::NotForUs));
         }
         match ethernet.ethertype() {
-            // 3 listen, on a routed port; on a bridge the ARP was heard on the way here.
+            // 3 arp, on a routed port; on a bridge the ARP was heard on the way here.
             EtherType::ARP => {
-                self.trace.enter(Step::Listen);
+                self.trace.enter(Step::Arp);
                 match self.ports.is_member(origin.port)
                     || self.arp_input(now, &ethernet, origin, out)
                 {
@@ -224,8 +224,8 @@ impl Switch {
     ) -> Result<Fate, Refusal> {
         let packet = router::admit(packet, to_group)?;
         self.trace.packet(&packet);
-        let back = match self.router.back(packet.source()) {
-            Ok(back) if self.router.admits(origin.interface, back) => back,
+        let reverse_path = match self.router.reverse_path(packet.source()) {
+            Ok(path) if self.router.admits(origin.interface, path) => path,
             Ok(_) => return Err(packet.refuse(DropReason::ReversePath).into()),
             Err(reason) => return Err(packet.refuse(reason).into()),
         };
@@ -266,8 +266,12 @@ impl Switch {
         };
 
         // What is nobody's inside does not leave where the inside is hidden.
-        if inside::is_foreign(self.nat.rules(), &destined, (origin.interface, back), hop.interface)
-        {
+        if inside::is_foreign(
+            self.nat.rules(),
+            &destined,
+            (origin.interface, reverse_path),
+            hop.interface,
+        ) {
             return Err(destined.undo().refuse(DropReason::NatForeignSource).into());
         }
 

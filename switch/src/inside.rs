@@ -29,17 +29,17 @@ pub(crate) fn shows(
 }
 
 /// Whether a packet of no flow would show a source outside that no rule covers and that nobody
-/// inside bears, made up by who sent it. It is real where the way `back` to it leads to where it
+/// inside bears, made up by who sent it. It is real where its `reverse_path` leads to where it
 /// came in, or else to an interface inside.
 #[inline]
 pub(crate) fn is_foreign(
     rules: &Rules,
     packet: &AfterDnat,
-    (arrival, back): (InterfaceId, Option<InterfaceId>),
+    (arrival, reverse_path): (InterfaceId, Option<InterfaceId>),
     out: InterfaceId,
 ) -> bool {
     let is_real = |back| back == arrival || back != out && !rules.is_outside(back);
-    if back.is_some_and(is_real) || !rules.is_outside(out) {
+    if reverse_path.is_some_and(is_real) || !rules.is_outside(out) {
         return false;
     }
     let begins = !matches!(packet.dnat_reason(), DnatReason::Flow | DnatReason::Error);

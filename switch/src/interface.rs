@@ -68,13 +68,13 @@ impl fmt::Display for RpFilter {
 }
 
 impl RpFilter {
-    /// Whether a packet may come in on `interface` to whose source the way leads `back`.
+    /// Whether a packet may come in on `interface` whose source's `reverse_path` is this.
     #[inline]
-    pub(crate) fn admits(self, interface: InterfaceId, back: Option<InterfaceId>) -> bool {
+    pub(crate) fn admits(self, interface: InterfaceId, reverse_path: Option<InterfaceId>) -> bool {
         match self {
             Self::Off => true,
-            Self::Loose => back.is_some(),
-            Self::Strict => back == Some(interface),
+            Self::Loose => reverse_path.is_some(),
+            Self::Strict => reverse_path == Some(interface),
         }
     }
 }

@@ -123,7 +123,7 @@ impl Router {
     /// # Errors
     /// [`DropReason::MartianSource`]: nobody else bears it.
     #[inline]
-    pub(crate) fn back(&self, source: Ipv4Addr) -> Result<Option<InterfaceId>, DropReason> {
+    pub(crate) fn reverse_path(&self, source: Ipv4Addr) -> Result<Option<InterfaceId>, DropReason> {
         match self.routes.find(source) {
             Some(Target::Connected(interface) | Target::Via { interface, .. }) => {
                 Ok(Some(interface))
@@ -133,11 +133,11 @@ impl Router {
         }
     }
 
-    /// Whether a packet may come in on `interface` to whose source the way leads `back`.
+    /// Whether a packet may come in on `interface` whose source's `reverse_path` is this.
     #[inline]
-    pub(crate) fn admits(&self, interface: InterfaceId, back: Option<InterfaceId>) -> bool {
+    pub(crate) fn admits(&self, interface: InterfaceId, reverse_path: Option<InterfaceId>) -> bool {
         let own = self.interfaces.get(interface);
-        own.is_some_and(|own| own.rp_filter.admits(interface, back))
+        own.is_some_and(|own| own.rp_filter.admits(interface, reverse_path))
     }
 
     /// The way to `destination` for a packet of the router's own; nothing when there is none. No

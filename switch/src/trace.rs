@@ -15,19 +15,19 @@ use crate::routes::Target;
 use crate::station::{Location, Station};
 pub use crate::stats::Fate;
 
-/// The steps of a frame's life, as `datapath` numbers them; [`Step::Open`] is ahead of the eight,
+/// The steps of a frame's life, as `datapath` numbers them; [`Step::Decap`] is ahead of the eight,
 /// for datagrams.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Step {
     /// Whose datagram is it?
     #[default]
-    Open,
+    Decap,
     /// Is it a frame, and in which VLAN?
     Parse,
     /// Who speaks, from where?
     Learn,
     /// ARP: heard, and answered for ourselves.
-    Listen,
+    Arp,
     /// Same segment, or for the router?
     Decide,
     /// Whom is it really for?
@@ -44,10 +44,10 @@ pub enum Step {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Note {
     /// The datagram is a tunnel's, and a frame is in it.
-    Opened {
+    Decapsulated {
         /// The tunnel.
         tunnel: PortId,
-        /// The far end that sent it.
+        /// The remote VTEP that sent it.
         remote: Ipv4Addr,
     },
     /// The frame is on a bridge.
@@ -84,7 +84,7 @@ pub enum Note {
         /// The packet.
         arp: Arp,
         /// What came of it.
-        hearing: Heard,
+        verdict: ArpVerdict,
         /// What the router knew of its sender until now.
         known: Option<NeighborView>,
         /// What it knows now.
@@ -226,9 +226,9 @@ pub enum Learning {
 
 /// What came of an ARP packet.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Heard {
+pub enum ArpVerdict {
     /// It was taken in, and is nothing to answer.
-    Taken,
+    Accepted,
     /// It asked for us and was answered.
     Answered,
     /// Its sender contradicts the frame's source: it is not believed.

@@ -44,10 +44,10 @@ impl Switch {
         out: &mut Outbox,
     ) -> Outcome {
         self.stats.totals.received += 1;
-        self.trace.enter(Step::Open);
+        self.trace.enter(Step::Decap);
         let (port, outcome) = match self.open(underlay, outer, datagram) {
             Ok((tunnel, frame)) => {
-                self.trace.note(|| Note::Opened { tunnel, remote: outer.remote });
+                self.trace.note(|| Note::Decapsulated { tunnel, remote: outer.remote });
                 if let Some(port) = self.ports.get_mut(tunnel) {
                     port.received.0 += 1;
                     port.received.1 += frame.len() as u64;

@@ -8,7 +8,7 @@ use lab::wire::{arp_request, frame};
 use lab::{Lab, Port};
 use packet::{DropReason, Frame, Mac, VlanId};
 use switch::change::BridgeSettings;
-use switch::trace::{Fate, Heard, Learning, LeftOut, Note, Part, Step, Verdict};
+use switch::trace::{ArpVerdict, Fate, Learning, LeftOut, Note, Part, Step, Verdict};
 use switch::view::{Location, NeighborState, Origin};
 use switch::{Change, Event, Explanation};
 
@@ -194,21 +194,22 @@ fn arp_for_the_router_is_heard_and_answered() {
     let red = lab.mac("red");
     let asks = arp_request(red, "192.168.0.2", "192.168.0.1");
     let explanation = lab.explain("red", &frame(Mac::BROADCAST, red).arp(&asks));
-    let [Note::Arp { hearing: Heard::Answered, known: None, now: Some(now), .. }] =
-        notes(&explanation, Step::Listen)[..]
+    let [Note::Arp { verdict: ArpVerdict::Answered, known: None, now: Some(now), .. }] =
+        notes(&explanation, Step::Arp)[..]
     else {
         panic!("{explanation:?}")
     };
     assert_eq!((now.mac, now.state), (Some(red), NeighborState::Stale));
     let parts: Vec<Part> = explanation.sent.iter().map(|sent| sent.part).collect();
     assert_eq!(parts, [Part::Spoken, Part::Frame], "the answer, and the question to the others");
-    for (claims, source, expected) in
-        [("192.168.0.1", red, Heard::Conflict), ("192.168.0.2", stranger(9), Heard::Suspicious)]
-    {
+    for (claims, source, expected) in [
+        ("192.168.0.1", red, ArpVerdict::Conflict),
+        ("192.168.0.2", stranger(9), ArpVerdict::Suspicious),
+    ] {
         let asks = arp_request(red, claims, "192.168.0.3");
         let explanation = lab.explain("red", &frame(Mac::BROADCAST, source).arp(&asks));
         assert!(
-            matches!(notes(&explanation, Step::Listen)[..], [Note::Arp { hearing, .. }] if *hearing == expected)
+            matches!(notes(&explanation, Step::Arp)[..], [Note::Arp { verdict, .. }] if *verdict == expected)
         );
     }
 }
@@ -226,13 +227,13 @@ fn tunnels_tell_who_opened_and_where_frames_go() {
     };
     let far = FAR.parse().unwrap();
     let opened = from(&lab, FAR, 42, Mac::BROADCAST, stranger(5));
-    assert_eq!(notes(&opened, Step::Open), [&Note::Opened { tunnel, remote: far }]);
+    assert_eq!(notes(&opened, Step::Decap), [&Note::Decapsulated { tunnel, remote: far }]);
     assert_eq!(opened.outcome, Some((tunnel, Ok(Fate::Sent))));
     for (remote, vni, reason) in
         [("192.0.2.99", 42, DropReason::UnknownVtep), (FAR, 43, DropReason::UnknownVni)]
     {
         let refused = from(&lab, remote, vni, Mac::BROADCAST, stranger(5));
-        assert_eq!((refused.outcome, refused.last), (Some((underlay, Err(reason))), Step::Open));
+        assert_eq!((refused.outcome, refused.last), (Some((underlay, Err(reason))), Step::Decap));
     }
     assert!(lab.switch().unknown_vteps().0.is_empty(), "nobody was counted by asking");
     far_hello(&mut lab, FAR, Mac::BROADCAST, stranger(5));

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn steps_that_were_not_reached_are_one_line() {
-        let all = [view(1, "parse"), view(2, "learn"), view(3, "listen"), view(4, "decide")];
+        let all = [view(1, "parse"), view(2, "learn"), view(3, "arp"), view(4, "decide")];
         assert_eq!(steps(&all, 1), ["1 parse         -", "2-4             not reached"]);
         assert_eq!(steps(&all, 3)[3], "4               not reached");
     }

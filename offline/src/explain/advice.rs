@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use packet::{DropReason, Ethernet, Frame, Protocol, Tag};
-use switch::trace::{Fate, Heard, LeftOut, Note, Step, Verdict};
+use switch::trace::{ArpVerdict, Fate, LeftOut, Note, Step, Verdict};
 use switch::{Egress, Explanation};
 
 use super::names::Names;
@@ -26,10 +26,10 @@ pub(super) fn advice(
     }
     for (_, note) in &explanation.notes {
         match note {
-            Note::Arp { hearing: Heard::Suspicious, .. } => {
+            Note::Arp { verdict: ArpVerdict::Suspicious, .. } => {
                 sentences.push(met.fill(remedy(DropReason::ArpSpoofed)));
             }
-            Note::Arp { hearing: Heard::Conflict, .. } => {
+            Note::Arp { verdict: ArpVerdict::Conflict, .. } => {
                 sentences.push(met.fill(remedy(DropReason::ArpConflict)));
             }
             Note::Audience(all) => sentences.extend(met.left_out(names, all)),

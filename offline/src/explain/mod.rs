@@ -154,17 +154,18 @@ fn steps(names: Names<'_>, explanation: &Explanation) -> Vec<StepView> {
         let at = told.unwrap_or(view.facts.len());
         view.facts.insert(at, fact.with("reason", reason.name()));
     }
-    if steps.first().is_some_and(|open| open.facts.is_empty()) && explanation.last != Step::Open {
+    if steps.first().is_some_and(|decap| decap.facts.is_empty()) && explanation.last != Step::Decap
+    {
         steps.remove(0);
     }
     steps
 }
 
 const STEPS: [Step; 9] = [
-    Step::Open,
+    Step::Decap,
     Step::Parse,
     Step::Learn,
-    Step::Listen,
+    Step::Arp,
     Step::Decide,
     Step::NatInbound,
     Step::Route,
@@ -179,10 +180,10 @@ const fn number(step: Step) -> u8 {
 
 const fn name(step: Step) -> &'static str {
     match step {
-        Step::Open => "open",
+        Step::Decap => "decap",
         Step::Parse => "parse",
         Step::Learn => "learn",
-        Step::Listen => "listen",
+        Step::Arp => "arp",
         Step::Decide => "decide",
         Step::NatInbound => "nat inbound",
         Step::Route => "route",
@@ -195,14 +196,14 @@ impl Names<'_> {
     /// A note in words; `from` is where the frame came in.
     fn fact(&self, note: &Note, from: Option<Location>) -> Fact {
         match note {
-            Note::Opened { tunnel, remote } => self.opened(*tunnel, *remote),
+            Note::Decapsulated { tunnel, remote } => self.decapsulated(*tunnel, *remote),
             Note::Bridged { from, bridge, vlan, tag } => self.bridged(*from, *bridge, *vlan, *tag),
             Note::Routed { port, interface } => self.routed(*port, *interface),
             Note::Speaker { mac, known, learning } => {
                 self.speaker(*mac, known.as_ref(), *learning, from)
             }
-            Note::Arp { interface, arp, hearing, known, now } => {
-                self.arp(*interface, arp, *hearing, known.as_ref(), now.as_ref())
+            Note::Arp { interface, arp, verdict, known, now } => {
+                self.arp(*interface, arp, *verdict, known.as_ref(), now.as_ref())
             }
             Note::AnsweredFor { address, mac } => {
                 let text = format!("answered for {address}, which is {mac} beyond the tunnel");

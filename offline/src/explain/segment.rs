@@ -3,21 +3,24 @@
 use packet::arp::{Arp, Operation};
 use packet::{DropReason, Mac, PortId, Tag};
 use serde_json::{Value, json};
-use switch::trace::{Heard, Learning, LeftOut, Verdict};
+use switch::trace::{ArpVerdict, Learning, LeftOut, Verdict};
 use switch::view::{Location, NeighborView, Origin, Station};
 
 use super::names::{self, Names};
 use control::explain::Fact;
 
 impl Names<'_> {
-    pub(super) fn opened(&self, tunnel: PortId, remote: std::net::Ipv4Addr) -> Fact {
+    pub(super) fn decapsulated(&self, tunnel: PortId, remote: std::net::Ipv4Addr) -> Fact {
         let name = self.port(tunnel);
         let vni = self.lab.tunnels.get(name.as_str()).map(|tunnel| tunnel.vni.number());
         let number = vni.map_or_else(String::new, |vni| format!(" (VNI {vni})"));
-        Fact::new("tunnel", format!("{remote} is a far end of tunnel {name}{number}: opened"))
-            .with("tunnel", name)
-            .with("remote", remote.to_string())
-            .with("vni", vni)
+        Fact::new(
+            "tunnel",
+            format!("{remote} is a remote VTEP of tunnel {name}{number}: decapsulated"),
+        )
+        .with("tunnel", name)
+        .with("remote", remote.to_string())
+        .with("vni", vni)
     }
 
     pub(super) fn bridged(
@@ -92,7 +95,7 @@ impl Names<'_> {
         &self,
         interface: packet::InterfaceId,
         arp: &Arp,
-        hearing: Heard,
+        verdict: ArpVerdict,
         known: Option<&NeighborView>,
         now: Option<&NeighborView>,
     ) -> Fact {
@@ -108,14 +111,14 @@ impl Names<'_> {
             }
             _ => String::new(),
         };
-        let (result, came) = match hearing {
-            Heard::Taken => ("taken", "nothing to answer"),
-            Heard::Answered => ("answered", "the router answers"),
-            Heard::Suspicious => {
+        let (result, came) = match verdict {
+            ArpVerdict::Accepted => ("accepted", "nothing to answer"),
+            ArpVerdict::Answered => ("answered", "the router answers"),
+            ArpVerdict::Suspicious => {
                 ("suspicious", "not believed: its sender is not the frame's source, or no station")
             }
-            Heard::Conflict => ("conflict", "not believed: that address is the router's own"),
-            Heard::Doubted => {
+            ArpVerdict::Conflict => ("conflict", "not believed: that address is the router's own"),
+            ArpVerdict::Doubted => {
                 ("doubted", "not believed yet: the station that has that address is asked first")
             }
         };

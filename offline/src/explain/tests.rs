@@ -47,7 +47,7 @@ fn a_masqueraded_connection_is_told_in_eight_steps() {
     assert_eq!(story.steps.len(), 8);
     assert_eq!(text(&story, "parse"), "untagged on red (trunk all): bridge br0, no VLAN");
     assert_eq!(text(&story, "learn"), format!("{red} is new: behind red from now on"));
-    assert_eq!(text(&story, "listen"), "");
+    assert_eq!(text(&story, "arp"), "");
     assert!(
         text(&story, "decide")
             .contains("is the router's own on br0: for the router | the router takes tcp")
@@ -89,7 +89,7 @@ fn each_frame_meets_what_the_one_ahead_left() {
     let stories = asked(&lab(), "red", &frames).unwrap();
     let [_, answer, again] = &stories[..] else { panic!("{stories:?}") };
     assert_eq!((answer.frame, answer.input.as_str()), (2, "wan"));
-    assert!(text(answer, "listen").ends_with("a packet that waited for 203.0.113.254 is let go"));
+    assert!(text(answer, "arp").ends_with("a packet that waited for 203.0.113.254 is let go"));
     assert_eq!(answer.sent[0].part, "released");
     assert_eq!(
         answer.sent[0].headers[1],
@@ -171,9 +171,12 @@ fn vlans_and_tunnels_are_told_by_name() {
     );
     let story = asked(&lab, "vx0@192.0.2.2", std::slice::from_ref(&plain)).unwrap().remove(0);
     assert_eq!(story.steps.len(), 9);
-    assert_eq!(text(&story, "open"), "192.0.2.2 is a far end of tunnel vx0 (VNI 42): opened");
+    assert_eq!(
+        text(&story, "decap"),
+        "192.0.2.2 is a remote VTEP of tunnel vx0 (VNI 42): decapsulated"
+    );
     let stranger = asked(&lab, "vx0@192.0.2.9", &[plain]).unwrap().remove(0);
-    assert!(stranger.verdict.text.starts_with("dropped in step 0, open: unknown-vtep."));
+    assert!(stranger.verdict.text.starts_with("dropped in step 0, decap: unknown-vtep."));
     assert!(
         stranger.advice[0].contains("`tapswitch tunnel set vx0 --remote 192.0.2.9`"),
         "{:?}",
@@ -186,7 +189,7 @@ fn a_frame_that_arp_contradicts_comes_with_advice() {
     let red = mac_of("red");
     let claims = arp(Operation::Request, (red, ROUTER), (Mac::BROADCAST, OUTSIDE));
     let story = told(&[digits(&claims)]);
-    assert!(text(&story, "listen").contains("that address is the router's own"));
+    assert!(text(&story, "arp").contains("that address is the router's own"));
     assert!(
         story.advice[0].starts_with("Give the station another IPv4 address"),
         "{:?}",

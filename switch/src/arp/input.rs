@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::interface::{InterfaceSettings, Origin};
 use crate::neighbors::{Account, Key, Merged};
 use crate::outbox::Notice;
-use crate::trace::{Heard, Note};
+use crate::trace::{ArpVerdict, Note};
 
 /// At most one defence of an address in this time (RFC 5227 section 2.4 c, DEFEND_INTERVAL).
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
@@ -33,13 +33,13 @@ struct Outcome {
 }
 
 impl Outcome {
-    const fn view(&self) -> Heard {
+    const fn verdict(&self) -> ArpVerdict {
         match self {
-            Self { suspicious: true, .. } => Heard::Suspicious,
-            Self { claimed: true, .. } => Heard::Conflict,
-            Self { merged: Some((_, Merged::Claimed { .. })), .. } => Heard::Doubted,
-            Self { answer: Some(_), .. } => Heard::Answered,
-            Self { answer: None, .. } => Heard::Taken,
+            Self { suspicious: true, .. } => ArpVerdict::Suspicious,
+            Self { claimed: true, .. } => ArpVerdict::Conflict,
+            Self { merged: Some((_, Merged::Claimed { .. })), .. } => ArpVerdict::Doubted,
+            Self { answer: Some(_), .. } => ArpVerdict::Answered,
+            Self { answer: None, .. } => ArpVerdict::Accepted,
         }
     }
 }
@@ -65,8 +65,8 @@ impl Arp {
         let known = self.neighbors.one(key);
         let outcome = self.process(now, &packet, ethernet.source(), origin, own);
         ctx.trace.note(|| {
-            let (hearing, now) = (outcome.view(), self.neighbors.one(key));
-            Note::Arp { interface, arp: packet, hearing, known, now }
+            let (verdict, now) = (outcome.verdict(), self.neighbors.one(key));
+            Note::Arp { interface, arp: packet, verdict, known, now }
         });
         ctx.stats.totals.arp_suspicious += u64::from(outcome.suspicious);
         ctx.stats.totals.arp_conflicts += u64::from(outcome.claimed);

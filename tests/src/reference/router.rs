@@ -65,11 +65,11 @@ impl Reference {
         if let Some(reason) = ipv4::refusal(&packet, destination(frame).is_group()) {
             return Err(reason);
         }
-        let back = self.back(world, packet.source)?;
+        let reverse_path = self.reverse_path(world, packet.source)?;
         let admitted = match world.settings.interfaces[&interface].rp_filter {
             RpFilter::Off => true,
-            RpFilter::Loose => back.is_some(),
-            RpFilter::Strict => back == Some(interface),
+            RpFilter::Loose => reverse_path.is_some(),
+            RpFilter::Strict => reverse_path == Some(interface),
         };
         if !admitted {
             return Err(DropReason::ReversePath);
@@ -105,8 +105,8 @@ impl Reference {
         }
         // A source that no rule covers is no inside host's where its route leads out again, or to another outside.
         let outside = |id| self.nat.is_outside(id);
-        let real =
-            back == Some(interface) || back.is_some_and(|back| back != out && !outside(back));
+        let real = reverse_path == Some(interface)
+            || reverse_path.is_some_and(|back| back != out && !outside(back));
         if outside(out) && !real && self.nat.leaves_bare(&packet, &inbound, out) {
             return Err(DropReason::NatForeignSource);
         }
@@ -134,7 +134,11 @@ impl Reference {
     }
 
     /// The interface by which the sender of a packet is reached.
-    fn back(&self, world: World<'_>, source: Ipv4Addr) -> Result<Option<InterfaceId>, DropReason> {
+    fn reverse_path(
+        &self,
+        world: World<'_>,
+        source: Ipv4Addr,
+    ) -> Result<Option<InterfaceId>, DropReason> {
         if owner(world, source).is_some() || is_broadcast(world, source) {
             return Err(DropReason::MartianSource);
         }
