@@ -5,7 +5,7 @@ use std::path::Path;
 
 use packet::frame::MAX_FRAME;
 
-use crate::capture::{Capture, CaptureError, LinkType, PcapNgWriter, Record, samples};
+use crate::capture::{Capture, CaptureError, CapturedFrame, LinkType, PcapNgWriter, samples};
 
 /// A file is read the same however its bytes come, no frame is longer than any device sends, what is wrong with it is a
 /// sentence, and its frames, written, are read again.
@@ -22,12 +22,12 @@ pub fn capture(data: &[u8]) {
         writer.packet(record.at, &record.bytes).expect("memory");
     }
     let again = read(Box::new(Cursor::new(writer.finish().expect("memory"))));
-    let whole = |record: &Record| Record { is_truncated: false, ..record.clone() };
+    let whole = |record: &CapturedFrame| CapturedFrame { is_truncated: false, ..record.clone() };
     assert_eq!(again, (records.iter().map(whole).collect(), String::new()));
 }
 
 /// The frames, and all that is said of the file.
-fn read(bytes: Box<dyn Read>) -> (Vec<Record>, String) {
+fn read(bytes: Box<dyn Read>) -> (Vec<CapturedFrame>, String) {
     let mut records = Vec::new();
     let said = Capture::read(Path::new("a.pcap"), bytes).and_then(|mut capture| {
         while let Some(record) = capture.next_record()? {

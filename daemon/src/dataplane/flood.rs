@@ -49,14 +49,14 @@ pub(super) struct Waiting {
 #[derive(Debug, Default)]
 struct Room {
     /// What each port has flooded; the router's own frames came in on none.
-    lanes: BTreeMap<Option<PortId>, Lane>,
+    lanes: BTreeMap<Option<PortId>, Backlog>,
     /// Ports that have frames waiting, in the order of their turns.
     turns: VecDeque<Option<PortId>>,
     held: Held,
 }
 
 #[derive(Debug, Default)]
-struct Lane {
+struct Backlog {
     frames: VecDeque<Waiting>,
     held: Held,
 }

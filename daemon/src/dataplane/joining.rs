@@ -24,7 +24,7 @@ pub(super) const CROWD: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Joining {
     /// The first alone is used where all order is kept.
-    lanes: [Lane; LANES],
+    lanes: [Run; LANES],
     /// Whose lane each is: the hash of a flow and its port.
     owners: [u32; LANES],
     /// Lanes that hold a frame, a bit for each.
@@ -34,7 +34,7 @@ pub(super) struct Joining {
 
 /// Frames that continue one another.
 #[derive(Debug, Default)]
-struct Lane {
+struct Run {
     joiner: Joiner,
     held: Option<Held>,
 }
@@ -135,7 +135,7 @@ impl Joining {
     }
 }
 
-impl Lane {
+impl Run {
     fn flush(&mut self, pool: &mut Pool, write: impl Fn(Frame, Held, &mut Pool)) {
         if let (Some(frame), Some(held)) = (self.joiner.flush(), self.held.take()) {
             write(frame, held, pool);

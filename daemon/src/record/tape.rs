@@ -10,7 +10,7 @@ use switch::{Change, Event, Switch};
 
 use super::writer::{Message, Progress};
 use offline::record::Names;
-use offline::record::format::{CHUNK_HEAD, Entry};
+use offline::record::format::{CHUNK_HEAD, RecordEntry};
 
 /// Entries on their way to the file.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Tape {
     pub(super) fn batch(&mut self, now: Instant, batch: &[Event]) -> Result<(), Over> {
         self.make_room(now, batch.iter().map(length).sum())?;
         for event in batch {
-            self.write(now, &Entry::<_, &[Change]>::Event(now, event))?;
+            self.write(now, &RecordEntry::<_, &[Change]>::Event(now, event))?;
         }
         self.hand_on_if_due(now)
     }
@@ -73,13 +73,13 @@ impl Tape {
     /// Writes down a change set that is about to be made.
     pub(super) fn changes(&mut self, now: Instant, changes: &[Change]) -> Result<(), Over> {
         self.make_room(now, changes.iter().map(largest).sum())?;
-        self.write(now, &Entry::<&Event, _>::Changes(now, changes))?;
+        self.write(now, &RecordEntry::<&Event, _>::Changes(now, changes))?;
         self.hand_on_if_due(now)
     }
 
     /// Writes down what things are called from now on.
     pub(super) fn names(&mut self, now: Instant, names: Names) -> Result<(), Over> {
-        self.write(now, &Entry::<&Event, &[Change]>::Names(Box::new(names)))
+        self.write(now, &RecordEntry::<&Event, &[Change]>::Names(Box::new(names)))
     }
 
     /// Ends the record in order.

@@ -16,7 +16,7 @@ use super::error::RecordError;
 use super::tape::Spare;
 use control::record::{RecordState, RecordStatus};
 use offline::record::format::{
-    CHUNK_HEAD, Ending, Entry, Head, Kind, beginning, checksum_of, chunk_head,
+    CHUNK_HEAD, Ending, Head, Kind, RecordEntry, beginning, checksum_of, chunk_head,
 };
 
 use labfile::printable;
@@ -186,5 +186,5 @@ impl Writer {
 fn end_of(at: Instant, why: String, switch: &Switch) -> Result<Vec<u8>, postcard::Error> {
     let state = checksum_of(switch)?;
     let ending = Ending { at, why, totals: switch.totals(), drops: switch.drops(), state };
-    postcard::to_stdvec(&Entry::<&Event, &Change>::End(Box::new(ending)))
+    postcard::to_stdvec(&RecordEntry::<&Event, &Change>::End(Box::new(ending)))
 }

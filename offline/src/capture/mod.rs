@@ -53,7 +53,7 @@ pub struct Capture {
 
 /// One frame of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct CapturedFrame {
     /// When it was captured; nanoseconds since 1970. That of the frame ahead of it when it has no time of its own.
     pub at: Instant,
     /// What of it was captured, without FCS.
@@ -132,7 +132,7 @@ impl Capture {
     }
 
     /// The next frame; none at the end, or where the file breaks off or is damaged.
-    pub fn next_record(&mut self) -> Result<Option<Record>, CaptureError> {
+    pub fn next_record(&mut self) -> Result<Option<CapturedFrame>, CaptureError> {
         if self.broken.is_some() {
             return Ok(None);
         }
@@ -186,7 +186,7 @@ impl Capture {
         self.broken.clone().into_iter().chain(timeless)
     }
 
-    fn record(&mut self, packet: Packet) -> Record {
+    fn record(&mut self, packet: Packet) -> CapturedFrame {
         let Packet { at, mut bytes, captured, length, fcs } = packet;
         self.frames += 1;
         self.timeless += u64::from(at.is_none());
@@ -196,7 +196,7 @@ impl Capture {
         let whole = usize::try_from(whole).unwrap_or(usize::MAX);
         bytes.truncate(whole);
         let is_truncated = whole > bytes.len();
-        Record { at, bytes, is_truncated }
+        CapturedFrame { at, bytes, is_truncated }
     }
 }
 

@@ -16,7 +16,7 @@ const BIG: Section = Section(Order::Big);
 const THEN: u64 = 1_700_000_000;
 
 /// All frames, and why there are no more.
-fn read(bytes: &[u8]) -> Result<(Vec<Record>, Vec<String>), CaptureError> {
+fn read(bytes: &[u8]) -> Result<(Vec<CapturedFrame>, Vec<String>), CaptureError> {
     let mut capture = Capture::read(Path::new("a"), Box::new(Cursor::new(bytes.to_vec())))?;
     let mut records = Vec::new();
     while let Some(record) = capture.next_record()? {
@@ -88,7 +88,7 @@ fn lengths_of_old_pcap_files_are_the_other_way_around() {
         let packet = old.packet((1, 0), lengths, &[], &FRAME);
         let (records, _) = read(&[old.header(), packet].concat()).unwrap();
         let at = Instant::from_secs(1);
-        assert_eq!(records, [Record { at, bytes: FRAME.to_vec(), is_truncated }], "{minor}");
+        assert_eq!(records, [CapturedFrame { at, bytes: FRAME.to_vec(), is_truncated }], "{minor}");
     }
 }
 
@@ -210,8 +210,11 @@ fn simple_and_obsolete_packet_blocks_are_read() {
         ];
         let (records, warnings) = read(&file.concat()).unwrap();
         let at = Instant::from_secs(5);
-        let record =
-            |len: usize, is_truncated| Record { at, bytes: FRAME[..len].to_vec(), is_truncated };
+        let record = |len: usize, is_truncated| CapturedFrame {
+            at,
+            bytes: FRAME[..len].to_vec(),
+            is_truncated,
+        };
         assert_eq!(records, [record(60, false), record(20, true), record(18, false)]);
         assert!(warnings.concat().starts_with("a has 2 frames without a time"), "{warnings:?}");
     }
@@ -410,7 +413,7 @@ fn what_is_written_is_as_the_draft_has_it_and_is_read_again() {
     assert_eq!(file, expected);
     let (records, _) = read(&file).unwrap();
     let at = Instant::from_nanos(0x1_0000_0002);
-    assert_eq!(records, [Record { at, bytes: vec![1, 2, 3, 4, 5], is_truncated: false }]);
+    assert_eq!(records, [CapturedFrame { at, bytes: vec![1, 2, 3, 4, 5], is_truncated: false }]);
 }
 
 proptest! {

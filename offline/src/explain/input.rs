@@ -6,7 +6,7 @@ use packet::frame::MAX_FRAME;
 
 use super::MAX_FRAMES;
 use super::error::ExplainError;
-use crate::capture::{Capture, Record};
+use crate::capture::{Capture, CapturedFrame};
 use labfile::printable;
 
 /// A frame written as hexadecimal digits. White space, colons, hyphens, dots and commas between the bytes are passed
@@ -99,7 +99,7 @@ impl Selection {
     }
 }
 
-fn taken(path: &Path, frame: u64, record: Record) -> Result<Vec<u8>, ExplainError> {
+fn taken(path: &Path, frame: u64, record: CapturedFrame) -> Result<Vec<u8>, ExplainError> {
     if record.is_truncated {
         let bytes = record.bytes.len();
         return Err(ExplainError::Truncated { path: path.to_owned(), frame, bytes });

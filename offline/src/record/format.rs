@@ -33,7 +33,7 @@ pub enum Kind {
     Head = 1,
     /// The switch as it begins.
     Switch = 2,
-    /// [`Entry`]s, one behind another.
+    /// [`RecordEntry`]s, one behind another.
     Entries = 3,
 }
 
@@ -52,7 +52,7 @@ pub struct Head {
 
 /// What entered the switch, in its order. Written by reference, read by value.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Entry<E = Event, C = Vec<Change>> {
+pub enum RecordEntry<E = Event, C = Vec<Change>> {
     /// Through the door for events.
     Event(Instant, E),
     /// A change set, through the door for changes; whether the switch refused it will be seen again.

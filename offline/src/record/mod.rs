@@ -13,6 +13,6 @@ pub mod format;
 mod names;
 mod reader;
 
-pub use format::{Ending, Entry, Head, checksum_of};
+pub use format::{Ending, Head, RecordEntry, checksum_of};
 pub use names::Names;
 pub use reader::{Record, Unreadable, is_record};

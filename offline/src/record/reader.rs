@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use switch::Switch;
 
-use super::format::{CHUNK_HEAD, Entry, FORMAT, Head, Kind, MAGIC, VERSION, checksum};
+use super::format::{CHUNK_HEAD, FORMAT, Head, Kind, MAGIC, RecordEntry, VERSION, checksum};
 
 use labfile::printable;
 
@@ -114,7 +114,7 @@ impl Record {
     }
 
     /// The next entry; none at the end, or where the file breaks off.
-    pub fn next_entry(&mut self) -> Result<Option<Entry>, Unreadable> {
+    pub fn next_entry(&mut self) -> Result<Option<RecordEntry>, Unreadable> {
         if self.has_ended || self.is_cut_off {
             return Ok(None);
         }
@@ -132,10 +132,10 @@ impl Record {
         }
         let rest = self.chunk.get(self.at..).unwrap_or_default();
         let (entry, left) =
-            postcard::take_from_bytes::<Entry>(rest).map_err(|error| self.damaged(error))?;
+            postcard::take_from_bytes::<RecordEntry>(rest).map_err(|error| self.damaged(error))?;
         self.at = self.chunk.len() - left.len();
         self.entries += 1;
-        self.has_ended = matches!(entry, Entry::End(_));
+        self.has_ended = matches!(entry, RecordEntry::End(_));
         Ok(Some(entry))
     }
 

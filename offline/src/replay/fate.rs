@@ -25,7 +25,7 @@ use labfile::Lab;
 use labfile::ids::Ids;
 
 /// What a step was made for.
-pub(super) enum Step<'a> {
+pub(super) enum Occasion<'a> {
     Start,
     Timer,
     Frame(Came<'a>),
@@ -48,11 +48,11 @@ pub(super) struct Accountant<'a> {
     /// The router's own addresses.
     own: BTreeSet<Mac>,
     /// What left in this step.
-    seen: Vec<Seen>,
+    seen: Vec<Departed>,
     tell: &'a mut dyn FnMut(&Account),
 }
 
-struct Seen {
+struct Departed {
     sent: Sent,
     is_arp: bool,
     is_from_router: bool,
@@ -79,7 +79,7 @@ impl<'a> Accountant<'a> {
             to: copies.iter().map(|copy| label(ids, copy.port, copy.remote)).collect(),
             words: words(frame.compact()),
         };
-        self.seen.push(Seen {
+        self.seen.push(Departed {
             sent,
             is_arp: is_arp(frame.bytes()),
             is_from_router: source.is_some_and(|source| self.own.contains(&Mac(*source))),
@@ -91,7 +91,7 @@ impl<'a> Accountant<'a> {
         &mut self,
         ids: &Ids,
         now: Instant,
-        step: Step<'_>,
+        step: Occasion<'_>,
         difference: &Difference,
         notices: impl Iterator<Item = Notice>,
     ) {
@@ -99,10 +99,10 @@ impl<'a> Accountant<'a> {
         mark_spoken(&mut seen, difference.spoken);
         let mut drops = difference.drops.clone();
         let (cause, fate) = match step {
-            Step::Start => (Cause::Start, None),
-            Step::Timer => (Cause::Timer, None),
-            Step::Change(words) => (Cause::Change(words), None),
-            Step::Frame(came) => {
+            Occasion::Start => (Cause::Start, None),
+            Occasion::Timer => (Cause::Timer, None),
+            Occasion::Change(words) => (Cause::Change(words), None),
+            Occasion::Frame(came) => {
                 let is_arp = is_arp(&came.bytes);
                 let fate = fate(difference, &seen, is_arp, &mut drops);
                 mark_released(&mut seen, difference, &fate, is_arp);
@@ -111,7 +111,7 @@ impl<'a> Accountant<'a> {
         };
         if fate.is_none() {
             // What a timer or a change sets free had waited.
-            seen.iter_mut().for_each(Seen::release);
+            seen.iter_mut().for_each(Departed::release);
         }
         let notices: Vec<String> = notices.map(|notice| say(ids, notice)).collect();
         let is_told = fate.is_some() || matches!(cause, Cause::Change(_));
@@ -129,7 +129,7 @@ impl<'a> Accountant<'a> {
     }
 }
 
-impl Seen {
+impl Departed {
     fn release(&mut self) {
         if self.sent.part == Part::Frame {
             self.sent.part = Part::Released;
@@ -147,9 +147,9 @@ fn arrival(came: &Came<'_>) -> Arrival {
 }
 
 /// Marks as many frames as the switch spoke of itself.
-fn mark_spoken(seen: &mut [Seen], spoken: u64) {
+fn mark_spoken(seen: &mut [Departed], spoken: u64) {
     let count = usize::try_from(spoken).unwrap_or(usize::MAX);
-    let mut order: Vec<&mut Seen> = seen.iter_mut().collect();
+    let mut order: Vec<&mut Departed> = seen.iter_mut().collect();
     order.sort_by_key(|seen| (!(seen.is_arp && seen.is_from_router), !seen.is_from_router));
     for seen in order.into_iter().take(count) {
         seen.sent.part = Part::Spoken;
@@ -157,7 +157,7 @@ fn mark_spoken(seen: &mut [Seen], spoken: u64) {
 }
 
 /// Marks frames that left and are neither the one that came in nor the switch's own.
-fn mark_released(seen: &mut [Seen], difference: &Difference, fate: &Fate, is_arp: bool) {
+fn mark_released(seen: &mut [Departed], difference: &Difference, fate: &Fate, is_arp: bool) {
     for seen in seen {
         // What waits for an ARP packet is IPv4; a packet put together from fragments is the last one's.
         if *fate != Fate::Sent || (difference.held < 0 && is_arp && !seen.is_arp) {
@@ -167,7 +167,7 @@ fn mark_released(seen: &mut [Seen], difference: &Difference, fate: &Fate, is_arp
 }
 
 /// What became of the frame itself. What is left in `drops` is what became of others.
-fn fate(difference: &Difference, seen: &[Seen], is_arp: bool, drops: &mut Vec<Drops>) -> Fate {
+fn fate(difference: &Difference, seen: &[Departed], is_arp: bool, drops: &mut Vec<Drops>) -> Fate {
     let Difference { sent, consumed, dropped, held, .. } = *difference;
     let gave_way = drops.iter().any(|(_, reason, _)| GIVES_WAY.contains(reason));
     let freed = held < 0;

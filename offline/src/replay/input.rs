@@ -63,15 +63,15 @@ fn far_or_near(name: &str, remote: Option<Ipv4Addr>) -> String {
 pub(crate) struct Source {
     /// What people call it.
     pub label: String,
-    pub way: Way,
+    pub way: Ingress,
 }
 
 #[derive(Copy, Clone, Debug)]
-pub(crate) enum Way {
+pub(crate) enum Ingress {
     /// From the device behind a port.
     Port(PortId),
     /// From a far end: each frame is put behind a VXLAN header first.
-    FarEnd { underlay: PortId, vni: Vni, remote: Ipv4Addr },
+    Vtep { underlay: PortId, vni: Vni, remote: Ipv4Addr },
 }
 
 impl Source {
@@ -87,7 +87,7 @@ impl Source {
         } else if lab.ports.contains_key(name) && remote.is_some() {
             return Err(ReplayError::NoTunnel { name: name.to_owned() });
         } else {
-            ids.known_port(name).filter(|_| lab.ports.contains_key(name)).map(Way::Port)
+            ids.known_port(name).filter(|_| lab.ports.contains_key(name)).map(Ingress::Port)
         };
         let known = || {
             let ports = lab.ports.keys().map(ToString::to_string);
@@ -106,8 +106,8 @@ impl Source {
     /// may need the room.
     pub(crate) fn event(&self, bytes: &[u8], pool: &mut Pool) -> Event {
         match self.way {
-            Way::Port(port) => Event::Frame { port, frame: in_buffer(pool.take(), &[], bytes) },
-            Way::FarEnd { underlay: port, vni, remote } => {
+            Ingress::Port(port) => Event::Frame { port, frame: in_buffer(pool.take(), &[], bytes) },
+            Ingress::Vtep { underlay: port, vni, remote } => {
                 let datagram = in_buffer(pool.take(), &header::emit(vni), bytes);
                 Event::Datagram { port, remote, traffic_class: 0, datagram }
             }
@@ -131,7 +131,7 @@ fn far_end(
     tunnel: &Tunnel,
     remote: Option<Ipv4Addr>,
     ids: &Ids,
-) -> Result<Option<Way>, ReplayError> {
+) -> Result<Option<Ingress>, ReplayError> {
     let remote = match (remote, tunnel.remotes.as_slice()) {
         (Some(remote), _) | (None, &[remote]) => remote,
         (None, []) => return Ok(None),
@@ -140,5 +140,5 @@ fn far_end(
         }
     };
     let underlay = ids.known_udp_port(UdpPort::of(tunnel));
-    Ok(underlay.map(|underlay| Way::FarEnd { underlay, vni: tunnel.vni, remote }))
+    Ok(underlay.map(|underlay| Ingress::Vtep { underlay, vni: tunnel.vni, remote }))
 }

@@ -5,14 +5,14 @@ use packet::Instant;
 use super::error::ReplayError;
 use super::input::Input;
 use super::summary::Carried;
-use crate::capture::{Capture, Record};
+use crate::capture::{Capture, CapturedFrame};
 
 /// The captures, merged.
-pub(super) struct Inputs(Vec<Lane>);
+pub(super) struct Inputs(Vec<InputFile>);
 
-struct Lane {
+struct InputFile {
     capture: Capture,
-    ahead: Option<Record>,
+    ahead: Option<CapturedFrame>,
     /// The time of the latest frame so far.
     latest: Instant,
     /// Frames whose time was before that of the one ahead of them, and the first of them.
@@ -24,7 +24,7 @@ struct Lane {
 impl Inputs {
     /// Opens every capture and reads its first frame.
     pub(super) fn open(inputs: &[Input]) -> Result<Self, ReplayError> {
-        let lanes = inputs.iter().map(|input| Lane::of(input, Capture::open(&input.file)?));
+        let lanes = inputs.iter().map(|input| InputFile::of(input, Capture::open(&input.file)?));
         Ok(Self(lanes.collect::<Result<_, _>>()?))
     }
 
@@ -37,7 +37,7 @@ impl Inputs {
     pub(super) fn next(
         &mut self,
         end: Option<Instant>,
-    ) -> Result<Option<(usize, Record)>, ReplayError> {
+    ) -> Result<Option<(usize, CapturedFrame)>, ReplayError> {
         let Some((at, number)) = self.earliest() else { return Ok(None) };
         if end.is_some_and(|end| at > end) {
             return Ok(None);
@@ -58,7 +58,7 @@ impl Inputs {
 
     /// What was wrong with them, a sentence each.
     pub(super) fn warnings(&self) -> Vec<String> {
-        self.0.iter().flat_map(Lane::warnings).collect()
+        self.0.iter().flat_map(InputFile::warnings).collect()
     }
 
     /// The earliest frame's time and input; of equal ones, the first input's.
@@ -68,7 +68,7 @@ impl Inputs {
     }
 }
 
-impl Lane {
+impl InputFile {
     fn of(input: &Input, capture: Capture) -> Result<Self, ReplayError> {
         let carried = Carried {
             input: input.to_string(),
@@ -81,7 +81,7 @@ impl Lane {
         Ok(lane)
     }
 
-    fn take(&mut self) -> Result<Option<Record>, ReplayError> {
+    fn take(&mut self) -> Result<Option<CapturedFrame>, ReplayError> {
         let Some(record) = self.ahead.take() else { return Ok(None) };
         self.carried.frames += 1;
         self.carried.bytes += record.bytes.len() as u64;

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use packet::Instant;
 
-use crate::capture::Record;
+use crate::capture::CapturedFrame;
 use control::message::Show;
 use labfile::{Lab, LabSpec};
 
@@ -53,7 +53,7 @@ pub use summary::{Carried, Summary, Verdict};
 pub use write::label;
 
 use egress::{Egresses, Epoch};
-use fate::{Accountant, Came, Step};
+use fate::{Accountant, Came, Occasion};
 use input::Source;
 use inputs::Inputs;
 use shown::shown;
@@ -153,31 +153,31 @@ impl Replay<'_> {
     /// Plugs everything in.
     fn begin(&mut self, start: Instant) -> Result<(), ReplayError> {
         let difference = self.stage.begin(start)?;
-        self.settle(Step::Start, &difference)
+        self.settle(Occasion::Start, &difference)
     }
 
     /// Runs timers, each at its time, up to `time`.
     fn run_timers(&mut self, time: Instant) -> Result<(), ReplayError> {
         while let Some(due) = self.stage.next_timer(time) {
             let difference = self.stage.expire(due);
-            self.settle(Step::Timer, &difference)?;
+            self.settle(Occasion::Timer, &difference)?;
         }
         Ok(())
     }
 
     /// Lets one frame in.
-    fn take(&mut self, source: &Source, record: &Record) -> Result<(), ReplayError> {
+    fn take(&mut self, source: &Source, record: &CapturedFrame) -> Result<(), ReplayError> {
         let difference = self.stage.take(source, record);
         let came = Came {
             label: (&*source.label).into(),
             bytes: (&*record.bytes).into(),
             is_truncated: record.is_truncated,
         };
-        self.settle(Step::Frame(came), &difference)
+        self.settle(Occasion::Frame(came), &difference)
     }
 
     /// Hands out what the switch wants sent, and tells of it.
-    fn settle(&mut self, step: Step<'_>, difference: &Difference) -> Result<(), ReplayError> {
+    fn settle(&mut self, step: Occasion<'_>, difference: &Difference) -> Result<(), ReplayError> {
         let Self { stage, egresses, accountant } = self;
         let Stage { now, ids, out, carried, .. } = stage;
         egresses.hand_out(*now, ids, out, carried, &mut |frame, copies| {

@@ -10,13 +10,13 @@ use vxlan::header;
 use super::account::Account;
 use super::egress::{Egresses, Epoch};
 use super::error::ReplayError;
-use super::fate::{Accountant, Came, Step};
+use super::fate::{Accountant, Came, Occasion};
 use super::shown::shown;
 use super::stage::Stage;
 use super::summary::{Carried, From, Summary, Verdict};
 use super::write::Files;
 use super::{Moment, Replay};
-use crate::record::{self, Ending, Entry, Names, Record};
+use crate::record::{self, Ending, Names, Record, RecordEntry};
 use control::message::Show;
 use labfile::ids::{Ids, UdpPort};
 use labfile::{Lab, LabSpec};
@@ -88,9 +88,9 @@ impl Rerun<'_> {
         let mut is_over = false;
         while let Some(entry) = self.record.next_entry()? {
             let at = match &entry {
-                Entry::Event(at, _) | Entry::Changes(at, _) => Some(*at),
-                Entry::End(ending) => Some(ending.at),
-                Entry::Names(_) => None,
+                RecordEntry::Event(at, _) | RecordEntry::Changes(at, _) => Some(*at),
+                RecordEntry::End(ending) => Some(ending.at),
+                RecordEntry::Names(_) => None,
             };
             is_over = end.is_some_and(|end| at.is_some_and(|at| at > end));
             if is_over {
@@ -110,11 +110,11 @@ impl Rerun<'_> {
         self.conclude(is_over)
     }
 
-    fn enter(&mut self, entry: Entry) -> Result<(), ReplayError> {
+    fn enter(&mut self, entry: RecordEntry) -> Result<(), ReplayError> {
         match entry {
-            Entry::Event(at, event) => {
+            RecordEntry::Event(at, event) => {
                 let is_told = self.replay.accountant.is_some();
-                let step = if is_told { self.step_of(&event) } else { Step::Timer };
+                let step = if is_told { self.step_of(&event) } else { Occasion::Timer };
                 if let Event::Frame { frame, .. } | Event::Datagram { datagram: frame, .. } = &event
                 {
                     self.carried.frames += 1;
@@ -123,13 +123,13 @@ impl Rerun<'_> {
                 let difference = self.replay.stage.enter(at, event);
                 self.replay.settle(step, &difference)
             }
-            Entry::Changes(at, changes) => {
-                let step = Step::Change(words_of(&changes));
+            RecordEntry::Changes(at, changes) => {
+                let step = Occasion::Change(words_of(&changes));
                 let difference = self.replay.stage.change(at, changes);
                 self.replay.settle(step, &difference)
             }
-            Entry::Names(names) => self.rename(*names),
-            Entry::End(ending) => {
+            RecordEntry::Names(names) => self.rename(*names),
+            RecordEntry::End(ending) => {
                 self.replay.stage.rest_until(ending.at);
                 self.ending = Some(*ending);
                 Ok(())
@@ -148,12 +148,12 @@ impl Rerun<'_> {
         Ok(())
     }
 
-    fn step_of<'e>(&self, event: &Event) -> Step<'e> {
+    fn step_of<'e>(&self, event: &Event) -> Occasion<'e> {
         let ids = &self.replay.stage.ids;
         let label = |port| ids.port_label(port).unwrap_or_else(|| format!("{port}"));
         let came = |label: String, bytes: &[u8]| {
             let (label, bytes) = (label.into(), bytes.to_vec().into());
-            Step::Frame(Came { label, bytes, is_truncated: false })
+            Occasion::Frame(Came { label, bytes, is_truncated: false })
         };
         match event {
             Event::Frame { port, frame } => came(label(*port), frame.bytes()),
@@ -163,9 +163,9 @@ impl Rerun<'_> {
                 came(format!("{}@{remote}", tunnel.unwrap_or_else(|| label(*port))), inside)
             }
             Event::Malformed { port } => came(label(*port), &[]),
-            Event::PortUp(port) => Step::Change(format!("{} is up", label(*port))),
-            Event::PortDown(port) => Step::Change(format!("{} is down", label(*port))),
-            Event::Timeout => Step::Timer,
+            Event::PortUp(port) => Occasion::Change(format!("{} is up", label(*port))),
+            Event::PortDown(port) => Occasion::Change(format!("{} is down", label(*port))),
+            Event::Timeout => Occasion::Timer,
         }
     }
 

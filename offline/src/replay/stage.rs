@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use packet::{Frame, Instant, PortId};
 use switch::{Change, ChangeError, Event, Outbox, Switch, Totals};
 
-use super::input::{Source, Way, in_buffer};
-use crate::capture::Record;
+use super::input::{Ingress, Source, in_buffer};
+use crate::capture::CapturedFrame;
 use crate::listing::counts::PortCounts;
 use crate::listing::rows::Drops;
 use crate::record::Head;
@@ -162,10 +162,10 @@ impl Stage {
     }
 
     /// Lets a frame in.
-    pub(super) fn take(&mut self, source: &Source, record: &Record) -> Difference {
+    pub(super) fn take(&mut self, source: &Source, record: &CapturedFrame) -> Difference {
         match source.way {
-            Way::Port(port) => self.count(port, record.bytes.len()),
-            Way::FarEnd { underlay, .. } => self.count(underlay, record.bytes.len()),
+            Ingress::Port(port) => self.count(port, record.bytes.len()),
+            Ingress::Vtep { underlay, .. } => self.count(underlay, record.bytes.len()),
         }
         let event = source.event(&record.bytes, &mut self.out.pool);
         // It may have set a timer that is due at once.

@@ -108,7 +108,7 @@ impl<'a> Batch<'a> {
                 size: message.segment.map_or(bytes, |it| usize::from(it.get()).min(bytes)),
                 bytes,
                 parts,
-                fate: Fate::Sent,
+                fate: SendResult::Sent,
             });
         }
         !self.messages.is_empty()
@@ -140,12 +140,12 @@ pub(super) struct Message {
     pub(super) bytes: usize,
     /// Where its parts are.
     pub(super) parts: Range<usize>,
-    pub(super) fate: Fate,
+    pub(super) fate: SendResult,
 }
 
 /// How a message ended.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum SendResult {
     Sent,
     Failed,
     TooBig,

@@ -11,13 +11,13 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::SenderOptions;
-use super::batch::{Fate, Message, Spare, recycled};
+use super::batch::{Message, SendResult, Spare, recycled};
 use super::train::Train;
 use super::{is_passing, mmsg, option};
 
 /// A socket bound to a source port of its own.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct SourceSocket {
     socket: Socket,
     pub(super) port: u16,
 }
@@ -26,7 +26,7 @@ pub(super) struct Lane {
 pub(super) const TTL: NonZeroU8 = NonZeroU8::new(64).unwrap();
 pub(super) const TOS: u8 = 0;
 
-impl Lane {
+impl SourceSocket {
     /// `EADDRINUSE` when somebody has the port.
     pub(super) fn open(options: &SenderOptions, port: u16) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
@@ -95,8 +95,8 @@ impl Lane {
                         return outcome.give_up(others);
                     }
                 }
-                Verdict::TooBig => outcome.fail(first, Fate::TooBig, error),
-                Verdict::Again | Verdict::Failed => outcome.fail(first, Fate::Failed, error),
+                Verdict::TooBig => outcome.fail(first, SendResult::TooBig, error),
+                Verdict::Again | Verdict::Failed => outcome.fail(first, SendResult::Failed, error),
             }
             (rest, retried) = (others, false);
         }
@@ -136,25 +136,25 @@ pub(super) struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    fn mark(&mut self, train: &Train, fate: Fate) {
+    fn mark(&mut self, train: &Train, fate: SendResult) {
         let marked = self.messages.get_mut(train.messages.clone()).unwrap_or_default();
         marked.iter_mut().for_each(|message| message.fate = fate);
     }
 
-    fn fail(&mut self, train: &Train, fate: Fate, error: io::Error) {
+    fn fail(&mut self, train: &Train, fate: SendResult, error: io::Error) {
         self.mark(train, fate);
         self.error = Some(error);
     }
 
     /// Marks trains that are not tried, and is `false`.
     fn give_up(&mut self, trains: &[Train]) -> bool {
-        trains.iter().for_each(|train| self.mark(train, Fate::Failed));
+        trains.iter().for_each(|train| self.mark(train, SendResult::Failed));
         false
     }
 
     fn has_failed(&self, train: &Train) -> bool {
         let carried = self.messages.get(train.messages.clone()).unwrap_or_default();
-        carried.iter().any(|message| message.fate != Fate::Sent)
+        carried.iter().any(|message| message.fate != SendResult::Sent)
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
         let SocketAddr::V4(to) = ear.local_addr().unwrap() else { unreachable!("bound to IPv4") };
         let local = Ipv4Addr::LOCALHOST;
         let options = SenderOptions { local, dont_fragment: true, checksum: true, lanes: 1 };
-        let lane = (49_152..).find_map(|port| Lane::open(&options, port).ok()).unwrap();
+        let lane = (49_152..).find_map(|port| SourceSocket::open(&options, port).ok()).unwrap();
         setsockopt(&lane.socket, option::NoCheck, &true).unwrap();
 
         let bytes: Vec<u8> = (0..100).collect();
@@ -247,7 +247,7 @@ mod tests {
                 assert_eq!(ear.recv(&mut [0; 200]).unwrap(), wanted);
             }
         }
-        assert!(messages.iter().all(|message| message.fate == Fate::Sent));
+        assert!(messages.iter().all(|message| message.fate == SendResult::Sent));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::AtomicBool;
 
 use super::UnderlayError;
-use super::batch::{Batch, Fate, Outbound, Scratch};
-use super::lane::{Lane, Outcome};
+use super::batch::{Batch, Outbound, Scratch, SendResult};
+use super::lane::{Outcome, SourceSocket};
 use crate::entropy;
 
 /// How tunnel datagrams leave.
@@ -29,7 +29,7 @@ pub const MAX_LANES: usize = 256;
 /// Sockets to send from. They hear nothing.
 #[derive(Debug)]
 pub struct Sender {
-    lanes: Box<[Lane]>,
+    lanes: Box<[SourceSocket]>,
     singly: AtomicBool,
 }
 
@@ -55,7 +55,7 @@ impl Sender {
         }
         let mut lanes = Vec::with_capacity(options.lanes);
         for port in candidates(entropy::seed()) {
-            match Lane::open(options, port) {
+            match SourceSocket::open(options, port) {
                 Ok(lane) => lanes.push(lane),
                 Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => {}
                 Err(error) => return Err(UnderlayError::binding(options.local, port, error)),
@@ -109,9 +109,10 @@ impl Sender {
         }
         let failed = outcome.error.is_some();
         report.error = outcome.error.or(report.error.take());
-        let lost = |fate: &Fate| messages.iter().filter(|message| message.fate == *fate).count();
-        let too_big = if failed { lost(&Fate::TooBig) } else { 0 };
-        let others = if failed { lost(&Fate::Failed) } else { 0 };
+        let lost =
+            |fate: &SendResult| messages.iter().filter(|message| message.fate == *fate).count();
+        let too_big = if failed { lost(&SendResult::TooBig) } else { 0 };
+        let others = if failed { lost(&SendResult::Failed) } else { 0 };
         report.too_big += too_big;
         report.failed += too_big + others;
         report.sent += messages.len() - too_big - others;

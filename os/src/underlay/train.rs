@@ -174,7 +174,7 @@ mod tests {
         Outbound { lane, to: PEER, ttl, tos: 0, segment: NonZeroU16::new(segment), parts }
     }
 
-    /// Lane, piece size and bytes of each train.
+    /// SourceSocket, piece size and bytes of each train.
     type Laid = (usize, usize, Vec<u8>);
 
     fn plan(messages: Vec<Outbound<Vec<&[u8]>>>) -> Vec<Laid> {

@@ -6,7 +6,7 @@ use switch::change::{Link, Membership, Role};
 use switch::view::Location;
 use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
-use super::{Copies, Copy, Fate, Heard, Prediction, Reference, World, guard};
+use super::{ArpInput, Copies, Copy, Fate, Prediction, Reference, World, guard};
 use crate::checks::footprint;
 
 const ARP: u16 = 0x0806;
@@ -325,7 +325,7 @@ pub(super) fn ethertype(frame: &Frame) -> u16 {
     u16::from_be_bytes([frame.bytes()[12], frame.bytes()[13]])
 }
 
-pub(super) fn heard(frame: &Frame, interface: InterfaceId) -> Option<Heard> {
+pub(super) fn heard(frame: &Frame, interface: InterfaceId) -> Option<ArpInput> {
     let arp = Arp::parse(&frame.bytes()[14..])?;
-    Some(Heard { arp, interface, source: source(frame) })
+    Some(ArpInput { arp, interface, source: source(frame) })
 }

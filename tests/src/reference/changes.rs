@@ -141,7 +141,11 @@ impl Reference {
     }
 
     /// Where the longest prefix that holds `destination` leads; connected ones before written ones of the same length.
-    pub(super) fn way(&self, world: World<'_>, destination: core::net::Ipv4Addr) -> Option<Target> {
+    pub(super) fn lookup_route(
+        &self,
+        world: World<'_>,
+        destination: core::net::Ipv4Addr,
+    ) -> Option<Target> {
         let interfaces = &world.settings.interfaces;
         let reaches = |own: &InterfaceSettings, address| {
             own.addresses.iter().any(|net| net.contains(&address))

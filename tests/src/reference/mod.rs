@@ -113,7 +113,7 @@ pub(crate) struct Prediction {
     /// Whose drops count it.
     port: PortId,
     fates: Vec<Fate>,
-    heard: Option<Heard>,
+    heard: Option<ArpInput>,
     /// The kind of event, which decides what else may happen.
     timeout: bool,
     is_down: bool,
@@ -121,7 +121,7 @@ pub(crate) struct Prediction {
 
 /// An ARP packet that the router listens to.
 #[derive(Copy, Clone, Debug)]
-struct Heard {
+struct ArpInput {
     arp: Arp,
     interface: InterfaceId,
     /// The frame's source.

@@ -8,7 +8,7 @@ use packet::arp::Operation;
 use switch::change::InterfaceSettings;
 use switch::view::{NeighborState, NeighborView};
 
-use super::{Heard, Prediction, World};
+use super::{ArpInput, Prediction, World};
 
 type Table = BTreeMap<(InterfaceId, Ipv4Addr), NeighborView>;
 
@@ -56,8 +56,8 @@ pub(super) fn check(
 }
 
 /// What one ARP packet does to the table: RFC 826's merge, and its addition where we are asked and there is room.
-fn merge(world: World<'_>, heard: Heard, is_room: bool, table: &mut Table) {
-    let Heard { arp, interface, source } = heard;
+fn merge(world: World<'_>, heard: ArpInput, is_room: bool, table: &mut Table) {
+    let ArpInput { arp, interface, source } = heard;
     let Some(own) = world.settings.interfaces.get(&interface) else { return };
     let is_ours = |address| own.addresses.iter().any(|net| net.addr() == address);
     let lies = arp.sender_mac != source || !arp.sender_mac.is_station();

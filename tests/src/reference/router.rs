@@ -126,7 +126,7 @@ impl Reference {
 
     /// Whether a fragment waits for the rest of its packet, because somebody may translate that.
     fn may_be_translated(&self, world: World<'_>, packet: &Packet, came_on: InterfaceId) -> bool {
-        let out = match self.way(world, packet.destination) {
+        let out = match self.lookup_route(world, packet.destination) {
             Some(Target::Segment(interface, _)) => Some(interface),
             _ => None,
         };
@@ -142,7 +142,7 @@ impl Reference {
         if owner(world, source).is_some() || is_broadcast(world, source) {
             return Err(DropReason::MartianSource);
         }
-        Ok(match self.way(world, source) {
+        Ok(match self.lookup_route(world, source) {
             Some(Target::Segment(interface, _)) => Some(interface),
             Some(Target::Unreachable | Target::Prohibit | Target::Blackhole) | None => None,
         })
@@ -189,7 +189,7 @@ impl Reference {
         if is_broadcast(world, to) {
             return Err(DropReason::DirectedBroadcast);
         }
-        let way = match self.way(world, to) {
+        let way = match self.lookup_route(world, to) {
             None | Some(Target::Unreachable) => return Err(DropReason::NoRoute),
             Some(Target::Prohibit | Target::Blackhole) => return Err(DropReason::Prohibited),
             Some(Target::Segment(interface, next)) => (interface, next),
