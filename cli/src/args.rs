@@ -201,7 +201,7 @@ const REPLAY: &str = "\
 Examples:
   tapswitch replay lab.toml --in red=a.pcap -v            the fate of each frame
   tapswitch replay lab.toml --in red=a.pcap --in wan=b.pcapng --write out
-  tapswitch replay lab.toml --in vx0@192.0.2.1=c.pcap     what a tunnel's far end sent, inside
+  tapswitch replay lab.toml --in vx0@192.0.2.1=c.pcap     what a remote VTEP sent, inside
   tapswitch replay lab.toml --in red=a.pcap --until 400   what is left in the tables after that?
   tapswitch replay x.record                               live it again: is the end the same?
   tapswitch replay x.record --at 12.5s conntrack          who was connected then?
@@ -220,7 +220,7 @@ Examples:
   tapswitch explain --in red --frame 'ffffffffffff 020000000001 0806 0001 0800 0604 0001 ...'
   tapswitch explain --in red --pcap a.pcap:17                frame 17 of a capture
   tapswitch explain --in red --pcap a.pcap --lab lab.toml    all of them in turn, without a daemon
-  tapswitch explain --in vx0@192.0.2.1 --frame @-            from a tunnel's far end; read stdin
+  tapswitch explain --in vx0@192.0.2.1 --frame @-            from a remote VTEP; read stdin
   tapswitch explain --in red --frame HEX --frame wan=HEX     a ping, then the answer to its ARP
 
 Several frames are explained in turn, each in the state that the one ahead of it left the copy in;

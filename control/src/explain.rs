@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// Where they come in: a port, or `TUNNEL@ADDRESS` for the far end of a tunnel, whose frames are those inside.
+    /// Where they come in: a port, or `TUNNEL@ADDRESS` for a remote VTEP of a tunnel, whose frames are those inside.
     #[serde(rename = "in")]
     pub input: String,
     /// Each in hexadecimal digits, with `PLACE=` ahead of them where it comes in elsewhere. Each meets the switch as the one
@@ -81,7 +81,7 @@ impl Fact {
 pub struct SentView {
     /// `frame`: the one that came in, or a piece of it; `released`: one that had waited; `spoken`: the switch's own.
     pub part: String,
-    /// The ports and far ends that get it, with the tags that they get it with.
+    /// The ports and remote VTEPs that get it, with the tags that they get it with.
     pub to: Vec<CopyView>,
     /// Its headers as they leave, from the outside in, without a tag.
     pub headers: Vec<String>,

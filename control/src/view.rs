@@ -135,7 +135,7 @@ fn texts<T: ToString>(values: &[T]) -> Vec<String> {
 pub struct TunnelView {
     /// Its name.
     pub name: String,
-    /// `up`; `silent` as long as nothing has come from a far end, or `down`, with the reason behind a colon.
+    /// `up`; `silent` as long as nothing has come from a remote VTEP, or `down`, with the reason behind a colon.
     pub state: String,
     /// The bridge that it continues.
     pub bridge: String,

@@ -148,10 +148,10 @@ impl Bridge {
         Ok(out.send_one(Egress { port: to, remote, tag }, frame))
     }
 
-    /// Sends a frame to every port that may take it, except where it came from, and to every far
-    /// end of every tunnel, except what came from one (RFC 7348 section 4.2; split horizon). The
-    /// bytes are not copied, but for a tunnel that lowers the MSS of the connection that begins
-    /// with them.
+    /// Sends a frame to every port that may take it, except where it came from, and to every
+    /// remote VTEP of every tunnel, except what came from one (RFC 7348 section 4.2; split
+    /// horizon). The bytes are not copied, but for a tunnel that lowers the MSS of the connection
+    /// that begins with them.
     pub(crate) fn flood(
         &self,
         ports: &Ports,

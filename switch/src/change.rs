@@ -64,7 +64,7 @@ pub enum Change {
         /// At once.
         burst: u32,
     },
-    /// A station is bound to a port, or to a far end of a tunnel.
+    /// A station is bound to a port, or to a remote VTEP of a tunnel.
     PinStation(BridgeId, VlanId, Mac, Location),
     /// A station is forgotten, learned or bound.
     DeleteStation(BridgeId, VlanId, Mac),
@@ -110,7 +110,7 @@ pub enum ChangeError {
     NotAMember(Location, BridgeId),
     /// The port is not one that datagrams come in on.
     NotUnderlay(PortId),
-    /// Another tunnel has this far end already.
+    /// Another tunnel has this remote VTEP already.
     VtepTaken(RemoteVtep, PortId),
     /// A tunnel's datagrams come in on the port.
     UnderlayInUse(PortId, PortId),

@@ -23,7 +23,7 @@ use crate::switch::Switch;
 use crate::trace::{Note, Step};
 
 impl Switch {
-    /// The life of a frame that came in on a port, or from a far end of a tunnel.
+    /// The life of a frame that came in on a port, or from a remote VTEP of a tunnel.
     pub(crate) fn ingress(
         &mut self,
         now: Instant,

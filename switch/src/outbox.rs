@@ -15,7 +15,7 @@ use crate::stats::Fate;
 pub struct Egress {
     /// The port or tunnel to send it on.
     pub port: PortId,
-    /// Of a tunnel, the far end.
+    /// Of a tunnel, the remote VTEP.
     pub remote: Option<Ipv4Addr>,
     /// The tag to put in front, or none.
     pub tag: Option<Tag>,
@@ -60,7 +60,7 @@ pub enum Notice {
         interface: InterfaceId,
         /// The MAC address.
         station: Mac,
-        /// The port or the far end that they come from.
+        /// The port or the remote VTEP that they come from.
         from: Location,
     },
 }
@@ -164,7 +164,7 @@ impl Outbox {
         Copies { first: self.egress.len() as u32 }
     }
 
-    /// Adds a copy for a port, or one for each far end of a tunnel.
+    /// Adds a copy for a port, or one for each remote VTEP of a tunnel.
     #[inline]
     pub(crate) fn copy_all(&mut self, port: PortId, role: &Role, tag: Option<Tag>) {
         match role {

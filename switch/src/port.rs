@@ -57,12 +57,11 @@ pub struct Tunnel {
     pub underlay: PortId,
     /// Its segment.
     pub vni: Vni,
-    /// The far ends (VTEPs); one named twice counts once. What goes to everybody goes to each of
-    /// them.
+    /// The remote VTEPs; one named twice counts once. What goes to everybody goes to each of them.
     pub remotes: Vec<Ipv4Addr>,
     /// Whether reserved bits of the header matter.
     pub reserved: Reserved,
-    /// Whether stations are learned behind the far ends that they speak from.
+    /// Whether stations are learned behind the VTEPs that they speak from.
     pub learning: bool,
     /// Whether ARP requests for stations known beyond it are answered here.
     pub suppress_arp: bool,

@@ -18,11 +18,11 @@ pub(crate) struct Segment {
 pub enum Location {
     /// Behind a port.
     Port(PortId),
-    /// Behind a far end of a tunnel.
+    /// Behind a remote VTEP of a tunnel.
     Peer {
         /// The tunnel.
         tunnel: PortId,
-        /// The far end's address (VTEP).
+        /// The VTEP's address.
         remote: Ipv4Addr,
     },
     /// It is the router's own end.

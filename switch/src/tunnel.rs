@@ -1,6 +1,6 @@
 //! The two ends of a tunnel in a packet's life: a datagram opened ahead of step 1, and what a
-//! tunnel asks of a frame that enters it. Which far end gets a frame is the bridge's decision; the
-//! outer headers are made by whoever sends.
+//! tunnel asks of a frame that enters it. Which remote VTEP gets a frame is the bridge's decision;
+//! the outer headers are made by whoever sends.
 
 use core::net::Ipv4Addr;
 

@@ -64,7 +64,7 @@ impl Switch {
         matches!(port.settings.role, Role::Tunnel(..)).then_some(port.received)
     }
 
-    /// The far ends of a tunnel that no datagram has come from.
+    /// The remote VTEPs of a tunnel that no datagram has come from.
     pub fn silent(&self, tunnel: PortId) -> Vec<Ipv4Addr> {
         self.tunnels.silent(tunnel).map(|far| far.remote).collect()
     }

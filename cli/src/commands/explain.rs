@@ -17,7 +17,7 @@ use crate::render::explain as render;
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).multiple(true).args(["frames", "captures"])))]
 pub(crate) struct Explain {
-    /// Where frames come in: a port, or TUNNEL@ADDRESS for the far end of a tunnel, whose frames are those inside
+    /// Where frames come in: a port, or TUNNEL@ADDRESS for a remote VTEP of a tunnel, whose frames are those inside
     #[arg(long = "in", value_name = "PORT")]
     input: String,
     /// A frame in hexadecimal digits; may be repeated

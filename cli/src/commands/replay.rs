@@ -22,7 +22,7 @@ pub(crate) struct Replay {
     file: PathBuf,
     /// A capture, and the port that its frames come in on; may be repeated
     ///
-    /// TUNNEL@ADDRESS=FILE for frames that the far end of a tunnel sent; without ADDRESS when it has one far end. Of
+    /// TUNNEL@ADDRESS=FILE for frames that a remote VTEP of a tunnel sent; without ADDRESS when it has one. Of
     /// frames with the same time, those of the first input go first.
     #[arg(long = "in", value_name = "PORT=FILE")]
     inputs: Vec<Input>,

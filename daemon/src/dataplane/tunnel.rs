@@ -3,7 +3,7 @@
 //!
 //! # Theory of operation
 //! What leaves through tunnels is collected while a batch is written and sent at its end, so that one system call
-//! carries many frames ([`Departures`]). A frame that goes to several far ends of a tunnel is cut once. What arrives
+//! carries many frames ([`Departures`]). A frame that goes to several remote VTEPs of a tunnel is cut once. What arrives
 //! comes as trains of equal datagrams; each is joined, outside the lock, into as few frames as it makes, and the
 //! switch opens them.
 
@@ -36,7 +36,7 @@ pub(crate) struct Underlay {
 pub struct Exit {
     /// Its segment.
     pub vni: Vni,
-    /// The far ends' UDP port.
+    /// The remote VTEPs' UDP port.
     pub udp_port: u16,
     /// The sockets; tunnels that leave alike share them.
     pub sender: Arc<Sender>,
@@ -107,7 +107,7 @@ pub(super) struct Departures {
     scratch: Scratch,
 }
 
-/// One frame for some far ends of one tunnel.
+/// One frame for some remote VTEPs of one tunnel.
 #[derive(Debug)]
 struct Departure {
     tunnel: Arc<Tunnel>,

@@ -175,7 +175,7 @@ impl Engine {
 }
 
 impl Running {
-    /// Whether every far end can be reached, as far as routes tell, and has been heard: any datagram counts.
+    /// Whether every remote VTEP can be reached, as far as routes tell, and has been heard: any datagram counts.
     fn state_of(&self, tunnel: &Tunnel, silent: &[Ipv4Addr]) -> String {
         let mut paths = tunnel.remotes.iter().map(|remote| underlay::path(*remote, tunnel.local));
         if let Some(error) = paths.find_map(Result::err) {

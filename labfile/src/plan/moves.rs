@@ -1,4 +1,4 @@
-//! What has to give way before something else can take its place: subnets that move between interfaces, and far ends
+//! What has to give way before something else can take its place: subnets that move between interfaces, and remote VTEPs
 //! that move between tunnels.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +62,7 @@ pub(super) struct Cleared {
     pub(super) bridges: BTreeMap<Name, Bridge>,
     /// Routed ones, without the subnets that move.
     pub(super) ports: BTreeMap<Name, Port>,
-    /// Without the far ends that move.
+    /// Without the remote VTEPs that move.
     pub(super) tunnels: BTreeMap<Name, Tunnel>,
 }
 
@@ -119,7 +119,7 @@ impl Cleared {
     }
 }
 
-/// The tunnels, there before and after, that have a far end which another tunnel gets, without any.
+/// The tunnels, there before and after, that have a remote VTEP which another tunnel gets, without any.
 fn emptied(current: &Lab, wanted: &Lab) -> BTreeMap<Name, Tunnel> {
     let mut owners: BTreeMap<_, &Name> = BTreeMap::new();
     for tunnel in wanted.tunnels.values() {

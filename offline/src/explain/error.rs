@@ -45,9 +45,9 @@ pub enum ExplainError {
         /// Who has so many: `a.pcap has`, or `these are`.
         what: String,
     },
-    /// The text names no port and no far end of a tunnel.
+    /// The text names no port and no remote VTEP of a tunnel.
     #[error(
-        "{text:?} names nothing that frames come in on: write PORT, or TUNNEL@ADDRESS for the far end of a tunnel"
+        "{text:?} names nothing that frames come in on: write PORT, or TUNNEL@ADDRESS for a remote VTEP of a tunnel"
     )]
     NotAPlace {
         /// The text.

@@ -5,7 +5,7 @@
 //! `{vlan}` it was in, `{out}` the port that it would have left by, `{tag}` the VLAN of its tag, `{away}`
 //! the router's interface that it would have left by, `{smac}` and `{dmac}`, `{src}` and `{dst}` its addresses as sent,
 //! `{hop}` the next hop, `{own}` the router's MAC address beside the port, `{rule}` the masquerade rule's number,
-//! `{tunnel}` its tunnel, `{remote}` its far end.
+//! `{tunnel}` its tunnel, `{remote}` its VTEP.
 
 use packet::DropReason;
 
@@ -94,7 +94,7 @@ pub(super) const fn remedy(reason: DropReason) -> &'static str {
              switch. If the receiver has moved, let it speak once, or `tapswitch fdb flush --bridge {bridge} --port {port}`."
         }
         DropReason::SplitHorizon => {
-            "Let the two far ends reach each other themselves: each is to have the other among its remotes, since what \
+            "Let the two VTEPs reach each other themselves: each is to have the other among its remotes, since what \
              comes out of a tunnel goes into none."
         }
         DropReason::NoEgress => {

@@ -211,12 +211,12 @@ fn what_cannot_be_told_is_a_sentence() {
         (
             "",
             &ping,
-            "\"\" names nothing that frames come in on: write PORT, or TUNNEL@ADDRESS for the far end of a tunnel",
+            "\"\" names nothing that frames come in on: write PORT, or TUNNEL@ADDRESS for a remote VTEP of a tunnel",
         ),
         (
             "vx0@far",
             &ping,
-            "\"vx0@far\" names nothing that frames come in on: write PORT, or TUNNEL@ADDRESS for the far end of a tunnel",
+            "\"vx0@far\" names nothing that frames come in on: write PORT, or TUNNEL@ADDRESS for a remote VTEP of a tunnel",
         ),
         (
             "red",

@@ -74,7 +74,7 @@ pub struct Sent {
     pub part: Part,
     /// Its bytes, without the tags of its copies.
     pub bytes: usize,
-    /// The ports and far ends that got it.
+    /// The ports and remote VTEPs that got it.
     pub to: Vec<String>,
     /// What it is, in a few words.
     pub words: String,

@@ -23,7 +23,7 @@ pub enum ReplayError {
         /// What there is.
         known: Vec<String>,
     },
-    /// An input names a tunnel, and not which far end sent the frames.
+    /// An input names a tunnel, and not which remote VTEP sent the frames.
     #[error(
         "tunnel `{tunnel}` has several remotes: say who sent the frames, as in --in {tunnel}@{remote}=FILE"
     )]

@@ -1,4 +1,4 @@
-//! Whose frames a capture holds: `red=a.pcap`, or `vx0@192.0.2.1=b.pcap` for what a tunnel's far end sent.
+//! Whose frames a capture holds: `red=a.pcap`, or `vx0@192.0.2.1=b.pcap` for what a remote VTEP sent.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ use labfile::{Lab, Tunnel};
 pub struct Input {
     /// The port or tunnel.
     pub name: String,
-    /// The tunnel's far end that sent the frames, which are those inside.
+    /// The remote VTEP that sent the frames, which are those inside.
     pub remote: Option<Ipv4Addr>,
     /// The capture.
     pub file: PathBuf,
@@ -26,7 +26,7 @@ pub struct Input {
 
 /// The text names no input.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write PORT=FILE, or TUNNEL@ADDRESS=FILE for frames from the far end of a tunnel")]
+#[error("write PORT=FILE, or TUNNEL@ADDRESS=FILE for frames from a remote VTEP of a tunnel")]
 pub struct NotAnInput;
 
 impl FromStr for Input {
@@ -70,7 +70,7 @@ pub(crate) struct Source {
 pub(crate) enum Ingress {
     /// From the device behind a port.
     Port(PortId),
-    /// From a far end: each frame is put behind a VXLAN header first.
+    /// From a remote VTEP: each frame is put behind a VXLAN header first.
     Vtep { underlay: PortId, vni: Vni, remote: Ipv4Addr },
 }
 

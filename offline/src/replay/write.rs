@@ -1,5 +1,5 @@
 //! What leaves, as files: `red.pcapng` for what the far end of port red got, `vx0@192.0.2.1.pcapng` for what a
-//! tunnel's far end got, outer headers included (link type RAW). A port that nothing left by has none.
+//! remote VTEP got, outer headers included (link type RAW). A port that nothing left by has none.
 //!
 //! The bytes depend on what was replayed and nothing else: no time of writing, no host.
 
@@ -77,7 +77,7 @@ impl Files {
         self.capture(ids, port, None, LinkType::Ethernet)?.write(now, bytes)
     }
 
-    /// An IPv4 packet that left for a far end of a tunnel.
+    /// An IPv4 packet that left for a remote VTEP of a tunnel.
     pub(super) fn write_outer(
         &mut self,
         now: Instant,

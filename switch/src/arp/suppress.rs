@@ -1,4 +1,4 @@
-//! Answering ARP for stations beyond a tunnel, so that the question need not go to every far end.
+//! Answering ARP for stations beyond a tunnel, so that the question need not go to every VTEP.
 //!
 //! # Theory of operation
 //! On bridges that ask for it, every ARP packet teaches who has which address. A request from a

@@ -161,7 +161,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Four ports, and two far ends of a tunnel.
+/// Four ports, and two remote VTEPs of a tunnel.
 fn place(number: u32) -> Location {
     match number {
         0..4 => Location::Port(PortId::new(number)),

@@ -1,4 +1,4 @@
-//! Frames of far ends, and what leaves for them.
+//! Frames of remote VTEPs, and what leaves for them.
 
 use super::*;
 use crate::replay::Fate;
