@@ -30,6 +30,8 @@ pub(crate) struct Checks {
     /// What was deleted, to be made again.
     pub(crate) gone_ports: BTreeMap<PortId, PortSettings>,
     pub(crate) gone_interfaces: BTreeMap<InterfaceId, InterfaceSettings>,
+    /// Addresses that the router has had: what it said under one may have waited for a neighbour since.
+    former: BTreeSet<Ipv4Addr>,
     /// A wrong transport checksum came in, so that one may come out.
     pub(crate) tainted: bool,
     /// An ICMP error came in that quotes no whole header with a right checksum, so that one may come out.
@@ -37,6 +39,20 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
+    /// Notes an interface's settings, or that it is gone; what it was.
+    pub(crate) fn set_interface(
+        &mut self,
+        interface: InterfaceId,
+        settings: Option<InterfaceSettings>,
+    ) -> Option<InterfaceSettings> {
+        let old = match settings {
+            Some(settings) => self.interfaces.insert(interface, settings),
+            None => self.interfaces.remove(&interface),
+        };
+        self.former.extend(old.iter().flat_map(|old| &old.addresses).map(|net| net.addr()));
+        old
+    }
+
     /// Notes a frame that comes in: from a wrong checksum no right one can be asked.
     pub(crate) fn hear(&mut self, frame: &Frame) {
         let seen = seen(&settled(frame));
@@ -243,7 +259,9 @@ impl Checks {
         let mut interfaces = self.interfaces.iter();
         let owner =
             interfaces.find(|(_, own)| own.addresses.iter().any(|n| n.addr() == packet.source));
-        if owner.is_some_and(|(id, _)| is_outside(*id)) {
+        if owner.is_some_and(|(id, _)| is_outside(*id))
+            || owner.is_none() && self.former.contains(&packet.source)
+        {
             return;
         }
         let (from, to) = (packet.source, packet.destination);

@@ -414,10 +414,10 @@ impl Lab {
                 self.checks.up.remove(&port);
             }
             Change::SetInterface(interface, settings) => {
-                self.checks.interfaces.insert(interface, settings);
+                self.checks.set_interface(interface, Some(settings));
             }
             Change::DeleteInterface(interface) => {
-                let old = self.checks.interfaces.remove(&interface);
+                let old = self.checks.set_interface(interface, None);
                 self.checks.gone_interfaces.extend(old.map(|old| (interface, old)));
             }
             Change::SetRules(rules) => self.checks.rules = rules,
