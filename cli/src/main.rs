@@ -11,6 +11,7 @@ use clap::Parser;
 mod args;
 mod commands;
 mod context;
+mod dispatch;
 mod failure;
 mod output;
 mod render;
@@ -19,7 +20,7 @@ use args::Args;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    match commands::run(args) {
+    match dispatch::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
     }

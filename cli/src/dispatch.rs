@@ -1,0 +1,101 @@
+//! Who runs which verb.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use client::Client;
+use control::message::HowToApply;
+use daemon::log;
+use daemon::run::{self, RunOptions};
+use demo::{self, DemoOptions, Tables};
+use labfile::printable;
+
+use crate::args::{Args, Verb};
+use crate::commands::lab;
+use crate::context::{Context, block_on};
+use crate::output;
+use crate::render::{counters, tables, tree};
+
+/// Does what was typed.
+pub(crate) fn run(args: Args) -> Result<()> {
+    let socket = |default: &str| args.socket.clone().unwrap_or_else(|| PathBuf::from(default));
+    let context = Context { client: Client::new(socket(SOCKET)), json: args.json };
+    match args.verb {
+        Verb::Demo { two_hosts, once, log, workers } => {
+            log::start(log.as_deref(), "warn")?;
+            let (stations, neighbors, flows) = (tables::stations, tables::neighbors, tables::flows);
+            let tables = Tables { stations, neighbors, flows, tunnels: tables::tunnels };
+            let socket = socket(DEMO_SOCKET);
+            let options = DemoOptions { once, socket, workers, log, tables };
+            Ok(if two_hosts { demo::two_hosts(&options) } else { demo::run(&options) }?)
+        }
+        Verb::Run { lab, log, strict, threads } => {
+            log::start(log.as_deref(), "info")?;
+            Ok(run::run(&RunOptions {
+                lab,
+                socket: socket(SOCKET),
+                threads: threads.into(),
+                strict,
+            })?)
+        }
+        Verb::Check { file } => lab::check(&file),
+        Verb::Replay(replay) => replay.run(args.json),
+        Verb::Compare(verb) => verb.run(args.json),
+        Verb::Explain(verb) => verb.run(&context),
+        verb => block_on(ask(verb, &context)),
+    }
+}
+
+/// The verbs that need a daemon.
+async fn ask(verb: Verb, context: &Context) -> Result<()> {
+    match verb {
+        Verb::Apply { file, empty, dry_run, strict } => {
+            let how = HowToApply { dry_run, empty, strict };
+            lab::apply(context, file.as_deref(), how).await
+        }
+        Verb::Show { toml: true } => output::text(&context.client.lab().await?.to_toml()?),
+        Verb::Show { toml: false } => context.list(&context.client.show().await?, tree::show),
+        Verb::Bridge(verb) => verb.run(context).await,
+        Verb::Port(verb) => verb.run(context).await,
+        Verb::Tunnel(verb) => verb.run(context).await,
+        Verb::Route(verb) => verb.run(context).await,
+        Verb::Masquerade(verb) => verb.run(context).await,
+        Verb::Publish(verb) => verb.run(context).await,
+        Verb::Fdb(verb) => verb.run(context).await,
+        Verb::Neigh(verb) => verb.run(context).await,
+        Verb::Conntrack(verb) => verb.run(context).await,
+        Verb::Stats => context.list(&context.client.stats().await?, counters::stats),
+        Verb::Drops => context.list(&context.client.drops().await?, |drops| counters::drops(drops)),
+        Verb::Record(verb) => verb.run(context).await,
+        Verb::Version => version(context).await,
+        // They were run before, without a daemon.
+        Verb::Demo { .. }
+        | Verb::Run { .. }
+        | Verb::Check { .. }
+        | Verb::Replay(_)
+        | Verb::Explain(_)
+        | Verb::Compare(_) => Ok(()),
+    }
+}
+
+/// A missing daemon is no failure here: the question has an answer without one.
+async fn version(context: &Context) -> Result<()> {
+    let daemon = context.client.version().await;
+    if context.json {
+        return output::json(&serde_json::json!({ "command": VERSION, "daemon": daemon.ok() }));
+    }
+    let socket: &Path = context.client.socket();
+    let daemon = match daemon {
+        Ok(daemon) => {
+            format!("daemon {} (pid {}) at {}", daemon.version, daemon.pid, printable::path(socket))
+        }
+        Err(error) => error.to_string(),
+    };
+    output::text(&format!("tapswitch {VERSION}\n{daemon}"))
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Where the daemon is asked.
+const SOCKET: &str = "/run/tapswitch/control.sock";
+/// The demo has a daemon of its own, which may run beside another.
+const DEMO_SOCKET: &str = "/run/tapswitch/demo.sock";
