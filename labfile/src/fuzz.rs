@@ -84,6 +84,7 @@ impl ModelDevice {
             Drift::SuperFrame(_, bytes) => state.super_frame = *bytes,
             Drift::Address(net) => state.address.push(*net),
             Drift::Down => state.up = true,
+            Drift::NearDown => state.near_up = true,
             Drift::Gateway(_, gateway) => {
                 assert!(state.up, "a route over a device that is down");
                 assert!(state.address.iter().any(|net| net.contains(gateway)), "unreachable");
@@ -180,7 +181,7 @@ impl Model {
         for name in self.lab.ports.keys() {
             for _ in 0..draw() % 3 {
                 let Some(ModelDevice { state, .. }) = self.devices.get_mut(name) else { continue };
-                match draw() % 9 {
+                match draw() % 10 {
                     0 => (state.up, state.gateway) = (false, None),
                     1 => state.mac = packet::Mac([2, 0, 0, 0, 0, draw() as u8]),
                     2 => state.mtu = 68 + draw(),
@@ -189,6 +190,7 @@ impl Model {
                     5 => state.gateway = state.gateway.map(|_| [192, 0, 2, draw() as u8].into()),
                     6 => state.master = (draw() % 2 == 0).then(|| "br-other".to_owned()),
                     7 => state.name = format!("other{}", draw()),
+                    8 => state.near_up = false,
                     _ => {
                         self.devices.remove(name);
                         self.lost.insert(name.clone());

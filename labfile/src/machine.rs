@@ -25,8 +25,10 @@ pub struct Machine {
 pub struct DeviceState {
     /// Its name.
     pub name: String,
-    /// Whether it is switched on, and so is the near end of a veth pair.
+    /// Whether it is switched on.
     pub up: bool,
+    /// Whether the near end of a veth pair is.
+    pub near_up: bool,
     /// Its Ethernet address.
     pub mac: Mac,
     /// The largest IP packet it sends, in bytes.
@@ -56,6 +58,8 @@ pub enum Drift {
     Address(Ipv4Net),
     /// It is switched off.
     Down,
+    /// The near end of the veth pair is switched off.
+    NearDown,
     /// The default route through it leads elsewhere, or there is none.
     Gateway(Option<Ipv4Addr>, Ipv4Addr),
     /// It is a port of another device, or of none.
@@ -72,6 +76,7 @@ impl DeviceState {
         Self {
             name: port.device.to_string(),
             up: true,
+            near_up: true,
             mac: port.mac,
             mtu: port.mtu.into(),
             super_frame: port.super_frame,
@@ -84,7 +89,7 @@ impl DeviceState {
     /// In what it is not as a port's lab says, in the order to mend it. A device that was there before the port is as
     /// its owner wants it; only its name is the lab's business.
     pub fn drift(&self, port: &Port) -> Vec<Drift> {
-        let Self { name, up, mac, mtu, super_frame, address, gateway, master } = self;
+        let Self { name, up, near_up, mac, mtu, super_frame, address, gateway, master } = self;
         let mut drift = Vec::new();
         if name != port.device.as_str() {
             drift.push(Drift::Name(name.clone(), port.device.clone()));
@@ -107,6 +112,9 @@ impl DeviceState {
         drift.extend(missing.map(|net| Drift::Address(*net)));
         if !up {
             drift.push(Drift::Down);
+        }
+        if !near_up {
+            drift.push(Drift::NearDown);
         }
         if let Some(wanted) = port.gateway
             && *gateway != Some(wanted)
@@ -132,6 +140,7 @@ impl fmt::Display for Drift {
             Self::SuperFrame(bytes, wanted) => write!(f, "super-frames {bytes} (lab: {wanted})"),
             Self::Address(wanted) => write!(f, "no address {wanted}"),
             Self::Down => f.write_str("down"),
+            Self::NearDown => f.write_str("near end down"),
             Self::Gateway(Some(by), wanted) => write!(f, "gateway {by} (lab: {wanted})"),
             Self::Gateway(None, wanted) => write!(f, "no gateway (lab: {wanted})"),
             Self::Master(Some(master), wanted) => write!(f, "master {master} (lab: {wanted})"),

@@ -7,7 +7,7 @@
 //! by another port.
 //!
 //! There are three limits. A *host*, an address behind one port, may have so many flows. The
-//! *table* holds so many in all; and a port of the switch may have at most [`SHARE`](crate::accounts::SHARE) times as many
+//! *table* holds so many in all; and a port of the switch may have at most `SHARE` times as many
 //! as are free, so that however many flows a guest makes up, and whoever answers them, some are
 //! left for the others; except where one host may have all. The external *ports* of an address end.
 //!

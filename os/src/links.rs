@@ -5,6 +5,7 @@
 //! one that is not are not errors. Every request has a deadline, after which it fails.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -141,9 +142,17 @@ impl Links {
         match renamed {
             // Linux before 6.2 renames only what is down, and keeps its addresses meanwhile.
             Err(error) if error.errno() == Some(libc::EBUSY) => {
+                let through = |(gateway, device): &(Ipv4Addr, u32)| {
+                    *device == index && !gateway.is_unspecified()
+                };
+                let default = self.default_route().await?.filter(through);
                 self.set_down(index).await?;
                 let renamed = self.set(&operation, index, change(index).name(name)).await;
                 self.set_up(index).await?;
+                // The kernel has taken it away with the device.
+                if let Some((gateway, _)) = default {
+                    self.set_default_route(gateway, index).await?;
+                }
                 renamed
             }
             renamed => renamed,

@@ -358,6 +358,15 @@ fn a_master_that_returns_is_joined_again_by_itself_and_one_that_was_left_is_not(
     }
     here.ip("link add docker0 up type bridge");
     until_joined();
+    // What has its name and is no bridge is no master.
+    here.ip("link del docker0");
+    here.ip("link add docker0 type veth peer name far");
+    wait::until("it to be told", || {
+        (row(&world, "up")["differs"] == json!(["no master (lab: docker0)"])).then_some(())
+    });
+    here.delete("docker0");
+    here.ip("link add docker0 up type bridge");
+    until_joined();
     here.ip("link set dev tap0 nomaster");
     world.tapswitch(&["bridge", "set", "br0", "--ageing", "60"]).ok();
     assert_eq!(row(&world, "up")["differs"], json!(["no master (lab: docker0)"]), "let alone");

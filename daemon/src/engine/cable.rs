@@ -288,7 +288,8 @@ impl FarEnd {
             Drift::Mtu(_, mtu) => self.set_mtu(u32::from(*mtu)).await?,
             Drift::SuperFrame(_, bytes) => links.set_gso_max_size(index, *bytes).await?,
             Drift::Address(net) => links.add_address(index, *net).await?,
-            Drift::Down => self.set_up().await?,
+            Drift::Down => links.set_up(index).await?,
+            Drift::NearDown => self.switch_near(true).await?,
             Drift::Gateway(_, gateway) => links.set_default_route(*gateway, index).await?,
             Drift::Master(_, master) => self.enslave(master.as_str()).await?,
         }
@@ -305,6 +306,7 @@ impl FarEnd {
             Drift::SuperFrame(bytes, _) => links.set_gso_max_size(index, *bytes).await?,
             Drift::Address(net) => links.delete_address(index, *net).await?,
             Drift::Down => links.set_down(index).await?,
+            Drift::NearDown => self.switch_near(false).await?,
             Drift::Gateway(Some(gateway), _) => links.set_default_route(*gateway, index).await?,
             Drift::Gateway(None, _) => links.delete_default_route().await?,
             Drift::Master(Some(master), _) => self.enslave(master).await?,
@@ -321,12 +323,13 @@ impl FarEnd {
         Ok(())
     }
 
-    async fn set_up(&self) -> Result<(), CableError> {
-        self.links.set_up(self.index).await?;
-        if let Some((links, index)) = &self.near {
-            links.set_up(*index).await?;
+    /// Switches the near end of a veth pair on or off.
+    async fn switch_near(&self, on: bool) -> Result<(), CableError> {
+        match &self.near {
+            Some((links, index)) if on => Ok(links.set_up(*index).await?),
+            Some((links, index)) => Ok(links.set_down(*index).await?),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Changes addresses, gateway, MAC address and MTU in place. A device that was found keeps its own.

@@ -199,7 +199,7 @@ fn ports_of(running: &Running) -> Vec<PortView> {
     let place = |name: &Name| match running.ends.get(name) {
         Some(State::Up(end)) => {
             let device = running.device(name);
-            let is_up = device.as_ref().is_none_or(|device| device.up);
+            let is_up = device.as_ref().is_none_or(|device| device.up && device.near_up);
             PortState {
                 state: if is_up { "up" } else { "down" }.to_owned(),
                 nsid: end.nsid,

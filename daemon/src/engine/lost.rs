@@ -43,13 +43,13 @@ impl Engine {
     async fn look_for_returned(&self, running: &mut Running) {
         let waiting = running.ends.iter().filter_map(|(name, state)| {
             let State::Lost(loss) = state else { return None };
-            let (Attach::Interface(device) | Attach::Host { master: Some(device) }) =
-                &running.lab.ports.get(name)?.attach
-            else {
-                return None;
+            let own = running.places.own_table()?;
+            let found = match &running.lab.ports.get(name)?.attach {
+                Attach::Interface(device) => own.named(device.as_str()),
+                Attach::Host { master: Some(master) } => own.bridge(master.as_str()),
+                Attach::Netns(_) | Attach::Veth(_) | Attach::Host { master: None } => None,
             };
-            let is_back = running.places.own_table()?.named(device.as_str()).is_some();
-            (loss.returns && is_back).then(|| (name.clone(), loss.clone()))
+            (loss.returns && found.is_some()).then(|| (name.clone(), loss.clone()))
         });
         for (name, loss) in waiting.collect::<Vec<_>>() {
             if self.plug_again(running, name.clone()).await {

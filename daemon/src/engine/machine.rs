@@ -31,8 +31,10 @@ pub(super) struct DeviceTable {
     devices: BTreeMap<u32, Link>,
     addresses: BTreeMap<u32, Vec<Ipv4Net>>,
     default_route: Option<(Ipv4Addr, u32)>,
-    /// Devices that somebody moved away, by the index that they had.
+    /// Devices that somebody moved away, by the index that they had, until ports were looked at.
     moved: BTreeSet<u32>,
+    /// Whether it was told that it cannot be read.
+    is_told: bool,
 }
 
 impl DeviceTable {
@@ -48,6 +50,7 @@ impl DeviceTable {
             addresses: BTreeMap::new(),
             default_route: None,
             moved: BTreeSet::new(),
+            is_told: false,
         };
         table.refresh().await?;
         Ok(table)
@@ -73,9 +76,19 @@ impl DeviceTable {
         self.devices().find(|link| link.name == name)
     }
 
+    /// The Linux bridge with this name.
+    pub(super) fn bridge(&self, name: &str) -> Option<&Link> {
+        self.named(name).filter(|link| link.kind.as_deref() == Some("bridge"))
+    }
+
     /// The gateway and the device of the default route.
     pub(super) const fn default_route(&self) -> Option<(Ipv4Addr, u32)> {
         self.default_route
+    }
+
+    /// The moves were looked at.
+    pub(super) fn forget_moved(&mut self) {
+        self.moved.clear();
     }
 
     /// What became of a device that is not here any more.
@@ -91,8 +104,20 @@ impl DeviceTable {
         self.is_stale = true;
     }
 
+    /// Looks again if anything has changed. Where that fails, what was seen last stands until the next look.
+    pub(super) async fn look(&mut self) {
+        match self.refresh().await {
+            Ok(()) => self.is_told = false,
+            Err(error) if !self.is_told => {
+                self.is_told = true;
+                tracing::warn!("devices may be others than what is shown: {error}");
+            }
+            Err(_) => {}
+        }
+    }
+
     /// Reads everything again if anything has changed.
-    pub(super) async fn refresh(&mut self) -> Result<(), LinkError> {
+    async fn refresh(&mut self) -> Result<(), LinkError> {
         let news = self.watch.news();
         self.moved.extend(news.moved);
         if !news.is_changed && !self.is_stale {
@@ -144,7 +169,8 @@ impl Places {
         let gateway = table.default_route.filter(|(_, index)| *index == end.index);
         Some(Presence::Here(DeviceState {
             name: link.name.clone(),
-            up: link.up && near.is_none_or(|near| near.up),
+            up: link.up,
+            near_up: near.is_none_or(|near| near.up),
             mac: link.mac,
             mtu,
             super_frame: link.super_frame,
@@ -231,31 +257,36 @@ impl Engine {
                 Some(Presence::Here(_)) | None => {}
             }
         }
+        running.places.forget_moved();
         for (name, why) in gone {
             self.lose(running, &name, why).await;
         }
-        self.join_masters(running).await;
+        join_masters(running).await;
         running.tell_drift();
     }
+}
 
-    /// Enslaves ports again whose `master` was made anew.
-    async fn join_masters(&self, running: &mut Running) {
-        let Running { ends, lab, places, .. } = running;
-        let Some(own) = places.own_table() else { return };
-        for (name, state) in ends.iter_mut() {
-            let (State::Up(end), Some(port)) = (state, lab.ports.get(name)) else { continue };
-            let Attach::Host { master: Some(master) } = &port.attach else { continue };
-            let is_free = own.devices.get(&end.index).is_some_and(|link| link.master.is_none());
-            let another = own.named(master.as_str()).filter(|link| Some(link.index) != end.master);
-            if !is_free || another.is_none() {
-                continue;
-            }
-            match end.enslave(master.as_str()).await {
-                Ok(()) => tracing::info!("port {name} is a port of {master} again, which is back"),
-                Err(error) => tracing::warn!("port {name} cannot join {master} again: {error}"),
-            }
+/// Enslaves ports again whose `master` was made anew.
+async fn join_masters(running: &mut Running) {
+    let Running { ends, lab, places, .. } = running;
+    let Some(own) = places.own_table() else { return };
+    let mut joined = false;
+    for (name, state) in ends.iter_mut() {
+        let (State::Up(end), Some(port)) = (state, lab.ports.get(name)) else { continue };
+        let Attach::Host { master: Some(master) } = &port.attach else { continue };
+        let is_free = own.devices.get(&end.index).is_some_and(|link| link.master.is_none());
+        let is_another = |bridge: &Link| Some(bridge.index) != end.master;
+        if !is_free || !own.bridge(master.as_str()).is_some_and(is_another) {
+            continue;
         }
-        running.places.refresh().await;
+        joined = true;
+        match end.enslave(master.as_str()).await {
+            Ok(()) => tracing::info!("port {name} is a port of {master} again, which is back"),
+            Err(error) => tracing::warn!("port {name} cannot join {master} again: {error}"),
+        }
+    }
+    if joined {
+        places.refresh().await;
     }
 }
 

@@ -133,11 +133,13 @@ impl Places {
     /// Looks again where something has changed.
     pub(super) async fn refresh(&mut self) {
         for table in self.tables.values_mut() {
-            if let Err(error) = table.refresh().await {
-                // What was seen last stands until the next look.
-                tracing::debug!("{error}");
-            }
+            table.look().await;
         }
+    }
+
+    /// Every port was looked at: what was moved away is of no more interest.
+    pub(super) fn forget_moved(&mut self) {
+        self.tables.values_mut().for_each(DeviceTable::forget_moved);
     }
 
     /// Ports are gone for good; the last one leaves the namespace as it was found.

@@ -339,6 +339,7 @@ fn a_device_that_somebody_else_changed_is_mended_and_what_nobody_wrote_is_let_al
     let all = DeviceState {
         name: "eth7".into(),
         up: false,
+        near_up: false,
         mac: Mac([2, 0, 0, 0, 0, 9]),
         mtu: 1400,
         super_frame: 9000,
@@ -350,7 +351,7 @@ fn a_device_that_somebody_else_changed_is_mended_and_what_nobody_wrote_is_let_al
         plan(all),
         "~ port web differs on the machine: named eth7 (lab: eth0), \
          mac 02:00:00:00:00:09 (lab: 02:98:f4:03:26:02), mtu 1400 (lab: 1500), \
-         super-frames 9000 (lab: 65536), no address 172.17.0.2/16, down, \
+         super-frames 9000 (lab: 65536), no address 172.17.0.2/16, down, near end down, \
          no gateway (lab: 172.17.0.1)"
     );
     let lost = Machine { lost: BTreeSet::from([web.clone()]), ..Machine::default() };
