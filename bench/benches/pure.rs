@@ -1,7 +1,7 @@
 //! Nanoseconds a frame through the pure switch, by kind of work: `cargo bench -p tapswitch-bench`.
 //!
-//! Only the time inside the switch counts (see `rig`). `cargo run --release -p tapswitch-bench --bin pure` prints a
-//! summary beside the targets in well under a minute.
+//! Only the time inside the switch counts (see `rig`). `cargo run --release -p tapswitch-bench
+//! --bin pure` prints a summary beside the targets in well under a minute.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The rounds: in each of them every load, and each load through every system in turn.
 //!
-//! A system is built for one reading and taken down after it, so only one is up at a time, and systems that are
-//! compared with one another are measured within seconds of each other.
+//! A system is built for one reading and taken down after it, so only one is up at a time, and
+//! systems that are compared with one another are measured within seconds of each other.
 
 use std::env;
 use std::path::PathBuf;
@@ -24,7 +24,8 @@ pub(crate) struct Options {
     /// Seconds that each load counts; ping, rate and idle take what they need
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=600))]
     secs: u32,
-    /// Only these systems; named together with --work, each gets all those loads that it has ports for
+    /// Only these systems; named together with --work, each gets all those loads that it has ports
+    /// for
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(system_names()))]
     only: Vec<String>,
     /// Only these loads
@@ -112,14 +113,16 @@ fn run(options: &Options) -> Result<Outcome> {
                 eprint!(" {}", tested.system.name);
                 if let Err(error) = visit(tested, round, load, trial, &surroundings) {
                     eprintln!(" failed");
-                    // Ctrl-C may have struck a child of ours, too: that is no failure of the system.
+                    // Ctrl-C may have struck a child of ours, too: that is no failure of the
+                    // system.
                     interrupt::check()?;
                     outcome.failed.push(format!("{} failed: {error:#}", tested.system.name));
                     alive.retain(|it| *it != index);
                 }
             }
             eprintln!();
-            // Whoever comes first finds the machine in another state: everybody comes first once in a while.
+            // Whoever comes first finds the machine in another state: everybody comes first once in
+            // a while.
             let (first, rest) = alive.split_at(alive.len().min(1));
             alive = [rest, first].concat();
         }

@@ -1,4 +1,5 @@
-//! Ctrl-C as an error: a signal sets a flag, every wait looks at it, and the way out is the usual one, which cleans up.
+//! Ctrl-C as an error: a signal sets a flag, every wait looks at it, and the way out is the usual
+//! one, which cleans up.
 
 use std::fmt;
 use std::io;

@@ -1,12 +1,12 @@
 //! `e2e`: this switch beside its peers, one command, as root.
 //!
-//! Each system joins two network namespaces; the same load goes from one to the other through each of them in turn,
-//! round after round, so that what else the machine does strikes all of them alike. Only the ratios within one run
-//! mean anything. Nothing is left behind: namespaces, devices and processes go with the values that own them, also
-//! after an error, a panic or Ctrl-C.
+//! Each system joins two network namespaces; the same load goes from one to the other through each
+//! of them in turn, round after round, so that what else the machine does strikes all of them
+//! alike. Only the ratios within one run mean anything. Nothing is left behind: namespaces, devices
+//! and processes go with the values that own them, also after an error, a panic or Ctrl-C.
 //!
-//! The code map, in reading order: `campaign` (the rounds), `system` (what is compared, one file each), `load` (what
-//! is measured, one file each), `report` (tables,
+//! The code map, in reading order: `campaign` (the rounds), `system` (what is compared, one file
+//! each), `load` (what is measured, one file each), `report` (tables,
 //! targets, JSON, chart); below them `room` (a namespace), `process` (a child with
 //! its CPU time), `interrupt` (Ctrl-C).
 

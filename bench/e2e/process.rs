@@ -1,4 +1,5 @@
-//! A child process under test: started, waited for until it says that it is ready, its CPU time read, ended.
+//! A child process under test: started, waited for until it says that it is ready, its CPU time
+//! read, ended.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -25,8 +26,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command` and waits for a line of its standard output that begins with `ready`. When it does not come
-    /// in time, the error carries the last lines of the child's standard error.
+    /// Starts `command` and waits for a line of its standard output that begins with `ready`. When
+    /// it does not come in time, the error carries the last lines of the child's standard
+    /// error.
     pub(crate) fn start(name: &'static str, mut command: Command, ready: &str) -> Result<Self> {
         command.stdout(Stdio::piped());
         let mut process = Self::spawn(name, command)?;
@@ -34,11 +36,12 @@ impl Process {
         Ok(process)
     }
 
-    /// Starts `command` and waits for nothing. Its standard output is where `command` says, its standard input stays
-    /// open and silent as long as this value lives: some end with it.
+    /// Starts `command` and waits for nothing. Its standard output is where `command` says, its
+    /// standard input stays open and silent as long as this value lives: some end with it.
     pub(crate) fn spawn(name: &'static str, mut command: Command) -> Result<Self> {
         command.stdin(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in order.
+        // A group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in
+        // order.
         let child = command.process_group(0).spawn();
         let child = child.with_context(|| format!("cannot start {name}"))?;
         let mut process = Self { name, child, complaints: Arc::default() };

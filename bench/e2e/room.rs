@@ -1,6 +1,7 @@
 //! A room: one network namespace with a name nobody else uses, gone when the value is dropped.
 //!
-//! The name holds this process's number, so that what a killed run left behind is recognised and swept by the next.
+//! The name holds this process's number, so that what a killed run left behind is recognised and
+//! swept by the next.
 
 use std::fs;
 use std::path::Path;
@@ -46,7 +47,8 @@ impl Room {
         entered.with_context(|| format!("cannot enter namespace `{}`", self.name))
     }
 
-    /// Keeps its devices from announcing themselves by IPv6: hundreds that do so at a time load a switch for seconds.
+    /// Keeps its devices from announcing themselves by IPv6: hundreds that do so at a time load a
+    /// switch for seconds.
     pub(crate) fn silence(&self) -> Result<()> {
         let written = self.run(|| {
             ["all", "default"].into_iter().try_for_each(|which| {

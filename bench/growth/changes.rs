@@ -1,5 +1,6 @@
-//! What a change set costs: of routes, of VLAN interfaces, and of rules that every flow is judged by; and how long packets
-//! wait for it at most, which is the longest that the switch is held at a time.
+//! What a change set costs: of routes, of VLAN interfaces, and of rules that every flow is judged
+//! by; and how long packets wait for it at most, which is the longest that the switch is held at a
+//! time.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};

@@ -1,6 +1,8 @@
-//! The figures as a picture: a panel for each unit, both axes logarithmic, for light and dark pages.
+//! The figures as a picture: a panel for each unit, both axes logarithmic, for light and dark
+//! pages.
 //!
-//! A level line is linear growth. The page's `prefers-color-scheme` decides the colours; the picture loads nothing.
+//! A level line is linear growth. The page's `prefers-color-scheme` decides the colours; the
+//! picture loads nothing.
 
 use std::fmt::{self, Write as _};
 

@@ -48,8 +48,9 @@ impl Curve {
         self.points.iter().find(|point| point.things == things).map(|point| point.cost)
     }
 
-    /// By what the cost was multiplied for each tenfold number of things, up to `things`: compared with the nearest
-    /// point that has a tenth of them or less. 1 is linear growth of the whole.
+    /// By what the cost was multiplied for each tenfold number of things, up to `things`: compared
+    /// with the nearest point that has a tenth of them or less. 1 is linear growth of the
+    /// whole.
     pub(crate) fn factor(&self, things: u32) -> Option<f64> {
         let cost = self.at(things)?;
         let mut below = self.points.iter().filter(|it| u64::from(it.things) * 10 <= things.into());
@@ -65,8 +66,8 @@ impl Curve {
     }
 }
 
-/// The growth of a cost in a decade that is called a step. Caches that are outgrown, one after the other, stay below; a
-/// cost that each thing pays for every other thing is 10.
+/// The growth of a cost in a decade that is called a step. Caches that are outgrown, one after the
+/// other, stay below; a cost that each thing pays for every other thing is 10.
 pub(crate) const STEEP: f64 = 2.0;
 
 #[cfg(test)]

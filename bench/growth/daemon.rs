@@ -1,4 +1,5 @@
-//! The real daemon on a lab file, in a network namespace of its own: started and ended by the clock.
+//! The real daemon on a lab file, in a network namespace of its own: started and ended by the
+//! clock.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -36,7 +37,8 @@ impl Daemon {
         let mut command = Command::new(tapswitch);
         command.arg("run").arg(&file).arg("--socket").arg(directory.path().join("control.sock"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints);
-        // A group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in order.
+        // A group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in
+        // order.
         command.process_group(0);
         // The namespace has no name, and goes with the daemon.
         let home = Netns::anonymous()?;

@@ -1,7 +1,8 @@
-//! What a flow takes in memory: the resident set of a child process that holds so many, less that of one that holds two.
+//! What a flow takes in memory: the resident set of a child process that holds so many, less that
+//! of one that holds two.
 //!
-//! The resident set, and not the sum of allocations, because it is what a machine must have: room that tables keep for
-//! growth counts once it has been touched.
+//! The resident set, and not the sum of allocations, because it is what a machine must have: room
+//! that tables keep for growth counts once it has been touched.
 
 use std::fs;
 use std::path::Path;

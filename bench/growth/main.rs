@@ -1,11 +1,13 @@
-//! `growth`: how cost grows with stations, flows and ports, so that a step that is more than linear is seen.
+//! `growth`: how cost grows with stations, flows and ports, so that a step that is more than linear
+//! is seen.
 //!
-//! Every figure is a cost for one thing (a frame, a flow, a port) beside how many things there are: where cost is linear
-//! the figure stays, and where it is not the figure rises from decade to decade. Namespaces and the daemon go with the
-//! values that own them, also after an error, a panic or Ctrl-C.
+//! Every figure is a cost for one thing (a frame, a flow, a port) beside how many things there are:
+//! where cost is linear the figure stays, and where it is not the figure rises from decade to
+//! decade. Namespaces and the daemon go with the values that own them, also after an error, a panic
+//! or Ctrl-C.
 //!
-//! The code map: `curve` (figures and their growth), `frames`, `flows` and `changes` (the pure switch), `ports` and `daemon` (the
-//! real one, as root), `report` (table and JSON), `chart` (SVG).
+//! The code map: `curve` (figures and their growth), `frames`, `flows` and `changes` (the pure
+//! switch), `ports` and `daemon` (the real one, as root), `report` (table and JSON), `chart` (SVG).
 
 use std::env;
 use std::fs;
@@ -29,8 +31,8 @@ mod report;
 
 use curve::Panel;
 
-/// Measure how cost grows: a frame's with stations and flows, a flow's memory, a change's with its routes,
-/// interfaces and flows, a port's set-up, memory and end.
+/// Measure how cost grows: a frame's with stations and flows, a flow's memory, a change's with its
+/// routes, interfaces and flows, a port's set-up, memory and end.
 #[derive(Parser)]
 #[command(
     name = "growth",

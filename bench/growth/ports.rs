@@ -1,7 +1,8 @@
 //! What a port costs the daemon and the kernel: time to come up and to go down, and memory.
 //!
-//! Ports are made as labs have them, each in a new namespace that the daemon makes and names, or all in the daemon's own
-//! namespace (`host = true`). Nobody talks on them, except that the far kernels announce their IPv6 addresses.
+//! Ports are made as labs have them, each in a new namespace that the daemon makes and names, or
+//! all in the daemon's own namespace (`host = true`). Nobody talks on them, except that the far
+//! kernels announce their IPv6 addresses.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,14 +17,16 @@ use crate::curve::{Curve, Panel, Target};
 use crate::daemon::{Daemon, field};
 use crate::interrupt;
 
-/// Where the binary is, and the names of namespaces that are this run's. Dropping it removes those that are left.
+/// Where the binary is, and the names of namespaces that are this run's. Dropping it removes those
+/// that are left.
 #[derive(Debug)]
 pub(crate) struct Site {
     tapswitch: PathBuf,
 }
 
 impl Site {
-    /// Checks that the binary is there and that this process may run it; sweeps what killed runs left.
+    /// Checks that the binary is there and that this process may run it; sweeps what killed runs
+    /// left.
     pub(crate) fn new(tapswitch: PathBuf) -> Result<Self> {
         let remedy = "build it with `cargo build --release`, or say where it is with --tapswitch";
         ensure!(tapswitch.is_file(), "{} is missing: {remedy}", tapswitch.display());
@@ -143,15 +146,16 @@ fn report(names: &[&str; 4], ports: u32, reading: &Reading) {
     );
 }
 
-/// The kernel's memory for its own objects, in KiB: slabs that it cannot give back, and what it keeps for each processor.
-/// Of the whole machine, so others' changes are in it.
+/// The kernel's memory for its own objects, in KiB: slabs that it cannot give back, and what it
+/// keeps for each processor. Of the whole machine, so others' changes are in it.
 fn kernel_memory() -> Result<u64> {
     let text = fs::read_to_string("/proc/meminfo")?;
     let fields = ["SUnreclaim:", "Percpu:"].map(|name| field(&text, name).unwrap_or(0));
     Ok(fields.iter().sum())
 }
 
-/// The same once it falls no more: the kernel takes namespaces apart after their last user has gone.
+/// The same once it falls no more: the kernel takes namespaces apart after their last user has
+/// gone.
 fn settled_kernel_memory() -> Result<u64> {
     let deadline = Instant::now() + SETTLED_WITHIN;
     let mut last = kernel_memory()?;

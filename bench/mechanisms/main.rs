@@ -1,8 +1,10 @@
-//! `mechanisms`: ways to move frames between two TAP devices, measured against the one that the switch uses.
+//! `mechanisms`: ways to move frames between two TAP devices, measured against the one that the
+//! switch uses.
 //!
-//! Each way is a loop that does nothing else, under the loads, the rounds and the report of `e2e`, whose files this
-//! program shares; what is its own is the list of ways ([`system`]), the loops (`system/carry/`), and the look-ups
-//! under two threads, which need no device ([`tables`]). What came of it is in README.md, "Mechanisms tried".
+//! Each way is a loop that does nothing else, under the loads, the rounds and the report of `e2e`,
+//! whose files this program shares; what is its own is the list of ways ([`system`]), the loops
+//! (`system/carry/`), and the look-ups under two threads, which need no device ([`tables`]). What
+//! came of it is in README.md, "Mechanisms tried".
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,7 +29,8 @@ mod tables;
 
 use system::{bare_loop, carry};
 
-/// Compare ways to move frames between two TAP devices, each with the plain loop of read and write (needs root).
+/// Compare ways to move frames between two TAP devices, each with the plain loop of read and write
+/// (needs root).
 #[derive(Parser)]
 #[command(
     name = "mechanisms",
@@ -44,7 +47,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Part {
-    /// Look-ups of a forwarding table by two threads: one lock for a batch, a lock a frame, sharded tables
+    /// Look-ups of a forwarding table by two threads: one lock for a batch, a lock a frame, sharded
+    /// tables
     Tables {
         /// Rounds; the table shows medians over them
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -1,8 +1,9 @@
 //! Two threads that look up stations, as two workers would: what does it cost to share the table?
 //!
-//! Each frame is two touches of the table, the sender's entry (learning: its time is renewed) and the receiver's
-//! (forwarding). Stations are asked for in random order. Between two batches a thread does nothing, so a lock is
-//! contended as it never is between system calls: this is the worst case of sharing.
+//! Each frame is two touches of the table, the sender's entry (learning: its time is renewed) and
+//! the receiver's (forwarding). Stations are asked for in random order. Between two batches a
+//! thread does nothing, so a lock is contended as it never is between system calls: this is the
+//! worst case of sharing.
 
 use std::fs;
 use std::hint::black_box;
@@ -80,7 +81,8 @@ impl Tables {
     }
 }
 
-/// One way to bring a batch of frames, (sender, receiver), through the tables; the sum of their ports.
+/// One way to bring a batch of frames, (sender, receiver), through the tables; the sum of their
+/// ports.
 struct Way {
     name: &'static str,
     forward: fn(&Tables, &[(u64, u64)], now: u64) -> u32,

@@ -1,10 +1,11 @@
 //! A switch under a kind of traffic, and the time it takes.
 //!
 //! # Theory of operation
-//! Frames go through in batches, as a worker hands them over. Each batch has three parts: frames are taken from the
-//! pool and written (not timed; as after a read, their headers are in the cache and nothing else is), the switch
-//! steps through them and its timers (timed), and the outbox is drained, which brings the buffers back (timed). The
-//! clock is read twice a batch, so it adds under two nanoseconds to a frame. Virtual time moves on with every batch.
+//! Frames go through in batches, as a worker hands them over. Each batch has three parts: frames
+//! are taken from the pool and written (not timed; as after a read, their headers are in the cache
+//! and nothing else is), the switch steps through them and its timers (timed), and the outbox is
+//! drained, which brings the buffers back (timed). The clock is read twice a batch, so it adds
+//! under two nanoseconds to a frame. Virtual time moves on with every batch.
 
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,8 @@ impl<T: Traffic> Rig<T> {
         self
     }
 
-    /// Sends `frames` frames through; the time they were inside the switch. Allocates nothing once warm, as far as
-    /// the switch does not.
+    /// Sends `frames` frames through; the time they were inside the switch. Allocates nothing once
+    /// warm, as far as the switch does not.
     ///
     /// # Panics
     /// When a frame did not leave: the measurement would be of something else.

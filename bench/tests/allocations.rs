@@ -19,8 +19,9 @@ fn count() {
     let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
 }
 
-// SAFETY: every call is handed to `System` as it is, which keeps the contract of `GlobalAlloc`. The counter is a
-// thread-local without a destructor and with a constant start, so touching it never allocates.
+// SAFETY: every call is handed to `System` as it is, which keeps the contract of `GlobalAlloc`. The
+// counter is a thread-local without a destructor and with a constant start, so touching it never
+// allocates.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -36,7 +37,8 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
-        // SAFETY: `pointer` came from `System` with this layout, as all do here; the rest is the caller's promise.
+        // SAFETY: `pointer` came from `System` with this layout, as all do here; the rest is the
+        // caller's promise.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
@@ -49,8 +51,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Allocations while `frames` frames pass, after as many have passed to warm up. Virtual time runs much
-/// faster than the frames would take, so that timers and refreshed ages are part of it.
+/// Allocations while `frames` frames pass, after as many have passed to warm up. Virtual time runs
+/// much faster than the frames would take, so that timers and refreshed ages are part of it.
 fn allocations<T: Traffic>(rig: Rig<T>, frames: u64) -> u64 {
     let mut rig = rig.with_tick(Duration::from_millis(600));
     rig.run(frames);

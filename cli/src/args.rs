@@ -21,10 +21,12 @@ use crate::commands::replay::Replay;
 use crate::commands::route::Route;
 use crate::commands::tunnel::Tunnel;
 
-/// A virtual switch, router, NAT and VXLAN gateway for Linux labs, in one process and without touching the host's network
+/// A virtual switch, router, NAT and VXLAN gateway for Linux labs, in one process and without
+/// touching the host's network
 ///
-/// `tapswitch run lab.toml` is the daemon: it opens a TAP device in each network namespace of the lab and carries
-/// every frame between them. The other verbs ask it over its control socket, and need no restart.
+/// `tapswitch run lab.toml` is the daemon: it opens a TAP device in each network namespace of the
+/// lab and carries every frame between them. The other verbs ask it over its control socket, and
+/// need no restart.
 #[derive(Debug, Parser)]
 #[command(name = "tapswitch", version, max_term_width = 100, after_help = AFTER)]
 pub(crate) struct Args {
@@ -56,7 +58,8 @@ pub(crate) struct ThreadArgs {
     /// Processors that the threads stay on, in turn, as 0,1, whatever the lab says [default: any]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = value_parser!(u16).range(..1024))]
     cpus: Vec<u16>,
-    /// How long a thread looks for frames before it sleeps, 1us to 10ms, whatever the lab says [default: off]
+    /// How long a thread looks for frames before it sleeps, 1us to 10ms, whatever the lab says
+    /// [default: off]
     #[arg(long, value_name = "TIME")]
     poll: Option<Poll>,
 }
@@ -69,12 +72,14 @@ impl From<ThreadArgs> for ThreadOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Build a lab of two hosts, a gateway and an outside host, and prove it by traffic (needs root)
+    /// Build a lab of two hosts, a gateway and an outside host, and prove it by traffic (needs
+    /// root)
     ///
-    /// Everything is made in namespaces of its own and removed at the end. The lab stays up until Ctrl-C; the exit
-    /// code is 0 only if every step succeeded.
+    /// Everything is made in namespaces of its own and removed at the end. The lab stays up until
+    /// Ctrl-C; the exit code is 0 only if every step succeeded.
     Demo {
-        /// Containers on two hosts instead, each host with a daemon, and a VXLAN tunnel between them
+        /// Containers on two hosts instead, each host with a daemon, and a VXLAN tunnel between
+        /// them
         #[arg(long)]
         two_hosts: bool,
         /// Leave when the last step is done
@@ -89,9 +94,10 @@ pub(crate) enum Verb {
     },
     /// Be the daemon, in the foreground, until Ctrl-C (needs root)
     ///
-    /// Prints `ready` when the ports of the lab are up. SIGHUP applies the lab file anew; Ctrl-C, SIGTERM and the end of
-    /// the terminal end the daemon, whatever changes wait. At the end everything that was made is removed, and what was
-    /// found is left as it was; a namespace that was made stays, and is named in the log, while a process, a device of
+    /// Prints `ready` when the ports of the lab are up. SIGHUP applies the lab file anew; Ctrl-C,
+    /// SIGTERM and the end of the terminal end the daemon, whatever changes wait. At the end
+    /// everything that was made is removed, and what was found is left as it was; a namespace
+    /// that was made stays, and is named in the log, while a process, a device of
     /// somebody else's or another daemon is in it.
     Run {
         /// The lab to begin with; left out, an empty one
@@ -101,7 +107,8 @@ pub(crate) enum Verb {
         log: Option<String>,
         /// End where one port of the lab cannot be brought up
         ///
-        /// Without it that port is lost, and the line says so: `ready, 14 of 15 ports: two is lost: ...`.
+        /// Without it that port is lost, and the line says so: `ready, 14 of 15 ports: two is
+        /// lost: ...`.
         #[arg(long)]
         strict: bool,
         #[command(flatten)]
@@ -131,14 +138,17 @@ pub(crate) enum Verb {
         /// The lab file
         file: PathBuf,
     },
-    /// Run captures or a record through the switch in virtual time, without root and without a daemon
+    /// Run captures or a record through the switch in virtual time, without root and without a
+    /// daemon
     ///
-    /// The lab is built without devices; frames come from pcap and pcapng files (also in gzip), as if each port's far end
-    /// had sent them at the time that they are stamped with. Timers run in between. It ends with the totals, what was
-    /// dropped and why, and the tables as they are then. The same input gives the same output, to the byte.
+    /// The lab is built without devices; frames come from pcap and pcapng files (also in gzip), as
+    /// if each port's far end had sent them at the time that they are stamped with. Timers run
+    /// in between. It ends with the totals, what was dropped and why, and the tables as they
+    /// are then. The same input gives the same output, to the byte.
     ///
-    /// A record of a daemon (see `tapswitch record`) brings lab, frames and timers with it; the switch begins as it was
-    /// in the daemon, does the same again, and is compared with what it was at the record's end.
+    /// A record of a daemon (see `tapswitch record`) brings lab, frames and timers with it; the
+    /// switch begins as it was in the daemon, does the same again, and is compared with what it
+    /// was at the record's end.
     #[command(after_help = REPLAY)]
     Replay(Replay),
     /// Show the whole lab as a tree
@@ -183,9 +193,10 @@ pub(crate) enum Verb {
     Record(Record),
     /// Tell what would become of a frame, step by step, and why; the switch itself notices nothing
     ///
-    /// Asks the running daemon, or with --lab a switch that is made from a lab file, without root. The frame lives in a
-    /// copy of the switch, through the eight steps of ARCHITECTURE.md; told are what each saw and decided, which entry,
-    /// route or rule decided, what leaves and where, and what to change where the frame is dropped.
+    /// Asks the running daemon, or with --lab a switch that is made from a lab file, without root.
+    /// The frame lives in a copy of the switch, through the eight steps of ARCHITECTURE.md;
+    /// told are what each saw and decided, which entry, route or rule decided, what leaves and
+    /// where, and what to change where the frame is dropped.
     #[command(after_help = EXPLAIN)]
     Explain(Explain),
     /// Compare this switch with another one, frame by frame, without a daemon

@@ -1,4 +1,5 @@
-//! How the command ends when it fails: a sentence on standard error, and an exit code that tells whose fault it was.
+//! How the command ends when it fails: a sentence on standard error, and an exit code that tells
+//! whose fault it was.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -86,7 +87,8 @@ impl fmt::Display for Untold {
 
 impl std::error::Error for Untold {}
 
-/// The daemon refused, a step failed, a port is lost, two switches differ, a frame would be dropped, or no flow matched.
+/// The daemon refused, a step failed, a port is lost, two switches differ, a frame would be
+/// dropped, or no flow matched.
 const REFUSED: u8 = 1;
 /// Wrong usage (as clap has it), a wrong lab file, no comparison, or no explanation.
 const WRONG: u8 = 2;
@@ -100,7 +102,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
-/// A lab file's problems begin with the file's name, so that editors find the place; anything else begins with ours.
+/// A lab file's problems begin with the file's name, so that editors find the place; anything else
+/// begins with ours.
 fn sentence(error: &anyhow::Error) -> String {
     if let Some(Untold(cause)) = error.downcast_ref() {
         return sentence(cause);

@@ -1,4 +1,5 @@
-//! The `tapswitch` command: reads what was typed, asks the daemon (or is it), and prints what comes back.
+//! The `tapswitch` command: reads what was typed, asks the daemon (or is it), and prints what comes
+//! back.
 
 // Their macros panic when nobody reads: say it by `output` or the log.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]

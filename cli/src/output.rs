@@ -8,7 +8,8 @@ use daemon::log;
 use labfile::printable;
 use serde::Serialize;
 
-/// Writes a text with one newline at its end; nothing for an empty one. `tapswitch show | head` is no failure.
+/// Writes a text with one newline at its end; nothing for an empty one. `tapswitch show | head` is
+/// no failure.
 pub(crate) fn text(text: &str) -> Result<()> {
     let text = printable::lines(text.trim_end());
     if text.is_empty() {

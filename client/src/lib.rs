@@ -1,4 +1,5 @@
-//! The other end of the control API: one request a connection over the unix socket, typed answers, sentences for errors.
+//! The other end of the control API: one request a connection over the unix socket, typed answers,
+//! sentences for errors.
 #![forbid(unsafe_code)]
 
 use std::error::Error;

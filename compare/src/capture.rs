@@ -54,7 +54,8 @@ fn steps_of(path: &Path, mut capture: Capture, port: &Name) -> Result<Captured, 
     Ok(Captured { steps, warnings, is_broken: capture.broken().is_some() })
 }
 
-/// What all frames of a comparison may take, which holds them while it looks for the smallest difference.
+/// What all frames of a comparison may take, which holds them while it looks for the smallest
+/// difference.
 const ROOM: usize = 256 << 20;
 /// What a frame takes beside its bytes.
 const PER_FRAME: usize = 64;

@@ -1,9 +1,11 @@
-//! The differences from Open vSwitch that are intended: each with a name, a reason, and how it is recognised.
+//! The differences from Open vSwitch that are intended: each with a name, a reason, and how it is
+//! recognised.
 //!
-//! A step has two sides that may differ, what left and what is in the table, and each must be recognised by an entry.
-//! Recognition is about the cause (this frame, this table) and not about the effect alone, so that another difference
-//! in the same step is found wherever the two can be told apart. A difference that is recognised is counted, both
-//! switches are made equal again, and the scenario goes on.
+//! A step has two sides that may differ, what left and what is in the table, and each must be
+//! recognised by an entry. Recognition is about the cause (this frame, this table) and not about
+//! the effect alone, so that another difference in the same step is found wherever the two can be
+//! told apart. A difference that is recognised is counted, both switches are made equal again, and
+//! the scenario goes on.
 
 use packet::DropReason;
 
@@ -47,7 +49,8 @@ pub enum Settlement {
     Afresh,
 }
 
-/// The entries that a step's differences are recognised by, and what to do about them; none when one of them is not.
+/// The entries that a step's differences are recognised by, and what to do about them; none when
+/// one of them is not.
 pub(super) fn find(situation: &Situation<'_>) -> Option<(Vec<&'static Intended>, Settlement)> {
     let (ours, theirs) = (situation.ours, situation.theirs);
     let differs = [

@@ -30,7 +30,8 @@ pub(super) fn ours(scenario: &Scenario, divergence: &Divergence) -> Vec<String> 
     lines
 }
 
-/// What theirs did, and what `ofproto/trace` says of it: the sequence is played again up to the step.
+/// What theirs did, and what `ofproto/trace` says of it: the sequence is played again up to the
+/// step.
 pub(super) fn theirs(
     scenario: &Scenario,
     divergence: &Divergence,

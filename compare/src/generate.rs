@@ -1,8 +1,8 @@
 //! Scenarios from a seed: the same seed gives the same set-up and the same steps, on every machine.
 //!
-//! A seed draws its set-up (ports with all VLAN modes, a table that may be small, ageing, static entries) and its
-//! temper, so that some scenarios are full of strange frames and others are long quiet histories. What a frame looks
-//! like is drawn in `frames`.
+//! A seed draws its set-up (ports with all VLAN modes, a table that may be small, ageing, static
+//! entries) and its temper, so that some scenarios are full of strange frames and others are long
+//! quiet histories. What a frame looks like is drawn in `frames`.
 
 mod frames;
 

@@ -1,12 +1,13 @@
-//! `tapswitch compare ovs`: the same ports and the same frames through our switch and through Open vSwitch.
+//! `tapswitch compare ovs`: the same ports and the same frames through our switch and through Open
+//! vSwitch.
 //!
-//! Both clocks are virtual, so a scenario always goes the same way. The first difference that is not in the catalogue
-//! of intended ones is made as small as it goes and told from both sides. No device, no namespace and no privilege is
-//! needed; a system-wide Open vSwitch is not touched.
+//! Both clocks are virtual, so a scenario always goes the same way. The first difference that is
+//! not in the catalogue of intended ones is made as small as it goes and told from both sides. No
+//! device, no namespace and no privilege is needed; a system-wide Open vSwitch is not touched.
 //!
-//! In reading order: [`scenario`] with `file`, `capture` and [`generate`] (where scenarios come from), [`side`] with
-//! [`ours`] and [`ovs`] (the two switches), [`duel`] (step by step), [`catalogue`] with `situation` (what
-//! is meant to differ), [`shrink`], `explain`, [`report`].
+//! In reading order: [`scenario`] with `file`, `capture` and [`generate`] (where scenarios come
+//! from), [`side`] with [`ours`] and [`ovs`] (the two switches), [`duel`] (step by step),
+//! [`catalogue`] with `situation` (what is meant to differ), [`shrink`], `explain`, [`report`].
 #![forbid(unsafe_code)]
 
 mod capture;
@@ -60,12 +61,14 @@ pub enum Source {
         pcap: PathBuf,
         /// The port.
         port: String,
-        /// A scenario or lab file with the ports; three ports of all VLANs (a, b, c) when left out.
+        /// A scenario or lab file with the ports; three ports of all VLANs (a, b, c) when left
+        /// out.
         ports: Option<PathBuf>,
     },
 }
 
-/// Compares until everything was compared or a difference is found. `progress` hears how many scenarios are done.
+/// Compares until everything was compared or a difference is found. `progress` hears how many
+/// scenarios are done.
 ///
 /// # Errors
 /// The comparison could not be made; a difference is no error.
@@ -171,7 +174,8 @@ fn tell(
     }))
 }
 
-/// The smallest scenario that both sides still take differently; `upto` steps were taken until they did.
+/// The smallest scenario that both sides still take differently; `upto` steps were taken until they
+/// did.
 ///
 /// # Errors
 /// A side broke off.

@@ -1,4 +1,5 @@
-//! Our side: the switch as `tapswitch run` would set it up, on a clock that only the scenario turns.
+//! Our side: the switch as `tapswitch run` would set it up, on a clock that only the scenario
+//! turns.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

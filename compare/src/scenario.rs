@@ -1,8 +1,9 @@
 //! What both switches are put through: one bridge with its ports, and a sequence of steps.
 //!
-//! The set-up is a lab like any other, checked by the same check and turned into a switch by the same code as
-//! `tapswitch run` uses; only what Open vSwitch has no word for is refused. Time is virtual and counts whole seconds,
-//! the unit in which Open vSwitch ages its stations. A sequence remains a legal one when steps are taken out of it.
+//! The set-up is a lab like any other, checked by the same check and turned into a switch by the
+//! same code as `tapswitch run` uses; only what Open vSwitch has no word for is refused. Time is
+//! virtual and counts whole seconds, the unit in which Open vSwitch ages its stations. A sequence
+//! remains a legal one when steps are taken out of it.
 
 use std::fmt;
 

@@ -1,12 +1,14 @@
-//! The shortest sequence that still differs (delta debugging), then the smallest set-up and the shortest frames.
+//! The shortest sequence that still differs (delta debugging), then the smallest set-up and the
+//! shortest frames.
 
 use super::error::CompareError;
 use super::scenario::{Scenario, Step, header_len};
 
-/// Takes away steps, ports, static entries and payloads as long as `differs` says that the rest still differs.
+/// Takes away steps, ports, static entries and payloads as long as `differs` says that the rest
+/// still differs.
 ///
-/// `upto` is how many steps were taken until the first difference. The result differs, and differs no more when any
-/// single step is taken out of it.
+/// `upto` is how many steps were taken until the first difference. The result differs, and differs
+/// no more when any single step is taken out of it.
 ///
 /// # Errors
 /// Those of `differs`.
@@ -56,7 +58,8 @@ fn without_chunks(
     differs: &mut impl FnMut(&Scenario) -> Result<bool, CompareError>,
 ) -> Result<bool, CompareError> {
     let mut shorter = false;
-    // From the end: what stands last is most often what matters, and what precedes it what does not.
+    // From the end: what stands last is most often what matters, and what precedes it what does
+    // not.
     let mut end = best.steps.len();
     while end > 0 {
         let begin = end.saturating_sub(chunk);

@@ -1,4 +1,5 @@
-//! What both switches are to the comparison: something that takes steps and lets itself be looked at.
+//! What both switches are to the comparison: something that takes steps and lets itself be looked
+//! at.
 
 use packet::{DropReason, Mac};
 use serde::Serialize;
@@ -27,7 +28,8 @@ pub trait Side {
     /// They cannot be read.
     fn counts(&mut self) -> Result<Counts, CompareError>;
 
-    /// Forgets stations that were learned, those named or all, and has every static entry of the scenario again.
+    /// Forgets stations that were learned, those named or all, and has every static entry of the
+    /// scenario again.
     ///
     /// # Errors
     /// It cannot; the comparison ends.

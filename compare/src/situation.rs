@@ -44,7 +44,8 @@ impl Situation<'_> {
         self.is_tunnel_end(port)
     }
 
-    /// Whether the frame came in on a dot1q-tunnel port, or on an access port of a bridge that has one.
+    /// Whether the frame came in on a dot1q-tunnel port, or on an access port of a bridge that has
+    /// one.
     pub(super) fn is_beside_tunnel_end_in_one_vlan(&self) -> bool {
         let Step::Frame { port, .. } = self.step else { return false };
         let member = self.scenario.membership(port);
@@ -56,8 +57,9 @@ impl Situation<'_> {
         self.scenario.ports().any(|(port, _)| self.is_tunnel_end(port))
     }
 
-    /// Whether frames differ on access ports alone, where one of ours begins with a tag, on a bridge with a dot1q-tunnel
-    /// port; and elsewhere at most by those that are too long for theirs by an inner tag.
+    /// Whether frames differ on access ports alone, where one of ours begins with a tag, on a
+    /// bridge with a dot1q-tunnel port; and elsewhere at most by those that are too long for
+    /// theirs by an inner tag.
     pub(super) fn is_about_tags_on_access_ports(&self) -> bool {
         let is_access = |copy: &&Copy| {
             let member = self.scenario.membership(&copy.port);
@@ -94,7 +96,8 @@ impl Situation<'_> {
         seen(self.ours, ours) == seen(self.theirs, theirs)
     }
 
-    /// Whether theirs left out only frames that are too long by an inner tag: any but a first 0x8100.
+    /// Whether theirs left out only frames that are too long by an inner tag: any but a first
+    /// 0x8100.
     pub(super) fn is_only_longer_by_inner_tag(&self) -> bool {
         let is_ours = |copy: &Copy| self.ours.egress.contains(copy);
         let more = self.ours.egress.iter().filter(|copy| !self.theirs.egress.contains(copy));
@@ -193,8 +196,8 @@ pub(super) fn as_is(_: &Scenario, copy: &Copy) -> Vec<u8> {
     copy.bytes.clone()
 }
 
-/// A frame of ours without a first tag of VLAN 0 and priority 0, where the port takes tags off and its `priority_tags`
-/// is "always".
+/// A frame of ours without a first tag of VLAN 0 and priority 0, where the port takes tags off and
+/// its `priority_tags` is "always".
 pub(super) fn without_kept_tag(scenario: &Scenario, copy: &Copy) -> Vec<u8> {
     let member = scenario.membership(&copy.port);
     let keeps = member.is_some_and(|member| {
@@ -234,7 +237,8 @@ pub(super) fn without_priority_tags(_: &Scenario, copy: &Copy) -> Vec<u8> {
     bytes
 }
 
-/// A frame of theirs whose first tag has no priority, where a trunk's `priority_tags` is not "never".
+/// A frame of theirs whose first tag has no priority, where a trunk's `priority_tags` is not
+/// "never".
 pub(super) fn without_pushed_priority(scenario: &Scenario, copy: &Copy) -> Vec<u8> {
     let tunnel = |mode: &VlanMode| matches!(mode, VlanMode::Dot1qTunnel { .. });
     let member = scenario.membership(&copy.port).filter(|member| !tunnel(&member.vlan_mode));
@@ -272,8 +276,8 @@ fn without_eligibility(copy: &Copy) -> Copy {
 const ETHERNET_HEADER: usize = 14;
 const TAG: usize = 4;
 
-/// What Open vSwitch reserves beyond IEEE's sixteen (`eth_addr_is_reserved`): Extreme's EDP and EAPS; Cisco's ISL, CDP
-/// and relatives, PVST+, Uplink Fast, CFM.
+/// What Open vSwitch reserves beyond IEEE's sixteen (`eth_addr_is_reserved`): Extreme's EDP and
+/// EAPS; Cisco's ISL, CDP and relatives, PVST+, Uplink Fast, CFM.
 const VENDORS: [u64; 15] = [
     0x00e0_2b00_0000,
     0x00e0_2b00_0004,

@@ -1,8 +1,9 @@
-//! Our switch beside a real Open vSwitch: random scenarios, the examples, and a planted fault that must be found.
+//! Our switch beside a real Open vSwitch: random scenarios, the examples, and a planted fault that
+//! must be found.
 //!
-//! Where Open vSwitch is not installed (Debian package openvswitch-switch) a test says so and passes, except where the
-//! environment says `CI=true`: there it fails. No root is needed. The long run is
-//! `tapswitch compare ovs --seeds 200`.
+//! Where Open vSwitch is not installed (Debian package openvswitch-switch) a test says so and
+//! passes, except where the environment says `CI=true`: there it fails. No root is needed. The long
+//! run is `tapswitch compare ovs --seeds 200`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::PathBuf;
@@ -85,7 +86,8 @@ fn find(faulty: &mut dyn Side, ovs: &mut Ovs) -> Scenario {
     unreachable!("seeds do not end")
 }
 
-/// Our switch with a planted fault: what was to be dropped as reflected goes back where it came from.
+/// Our switch with a planted fault: what was to be dropped as reflected goes back where it came
+/// from.
 #[derive(Default)]
 struct SendsBack(Ours);
 
@@ -114,7 +116,8 @@ impl Side for SendsBack {
     }
 }
 
-/// Our switch with a planted fault in its learning: a station that is known elsewhere teaches nothing.
+/// Our switch with a planted fault in its learning: a station that is known elsewhere teaches
+/// nothing.
 #[derive(Default)]
 struct NeverMoves {
     ours: Ours,

@@ -1,4 +1,5 @@
-//! What is told of one frame, as values for whoever shows it: the command line, or a program that reads JSON.
+//! What is told of one frame, as values for whoever shows it: the command line, or a program that
+//! reads JSON.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,11 +8,12 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// Where they come in: a port, or `TUNNEL@ADDRESS` for a remote VTEP of a tunnel, whose frames are those inside.
+    /// Where they come in: a port, or `TUNNEL@ADDRESS` for a remote VTEP of a tunnel, whose frames
+    /// are those inside.
     #[serde(rename = "in")]
     pub input: String,
-    /// Each in hexadecimal digits, with `PLACE=` ahead of them where it comes in elsewhere. Each meets the switch as the one
-    /// ahead of it would leave it.
+    /// Each in hexadecimal digits, with `PLACE=` ahead of them where it comes in elsewhere. Each
+    /// meets the switch as the one ahead of it would leave it.
     pub frames: Vec<String>,
 }
 
@@ -27,7 +29,8 @@ pub struct Story {
     pub bytes: usize,
     /// Its headers as it comes, from the outside in.
     pub headers: Vec<String>,
-    /// The steps of its life, in order: one ahead of the eight for what comes through a tunnel, then all eight.
+    /// The steps of its life, in order: one ahead of the eight for what comes through a tunnel,
+    /// then all eight.
     pub steps: Vec<StepView>,
     /// What leaves the switch, in order.
     pub sent: Vec<SentView>,
@@ -46,7 +49,8 @@ pub struct StepView {
     pub number: u8,
     /// Its name.
     pub name: String,
-    /// What it saw and decided; empty when the frame did not come so far, or passed through without a word.
+    /// What it saw and decided; empty when the frame did not come so far, or passed through
+    /// without a word.
     pub facts: Vec<Fact>,
 }
 
@@ -79,7 +83,8 @@ impl Fact {
 /// Something that leaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SentView {
-    /// `frame`: the one that came in, or a piece of it; `released`: one that had waited; `spoken`: the switch's own.
+    /// `frame`: the one that came in, or a piece of it; `released`: one that had waited; `spoken`:
+    /// the switch's own.
     pub part: String,
     /// The ports and remote VTEPs that get it, with the tags that they get it with.
     pub to: Vec<CopyView>,

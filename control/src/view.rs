@@ -33,7 +33,8 @@ pub struct PortView {
     pub attach: String,
     /// The namespace's number, as `ip netns list-id` shows it.
     pub nsid: Option<i32>,
-    /// The far end's device; this and what follows is as its kernel tells, or as the lab says of one that is lost.
+    /// The far end's device; this and what follows is as its kernel tells, or as the lab says of
+    /// one that is lost.
     pub device: String,
     /// The device's index in its namespace.
     pub ifindex: Option<u32>,
@@ -77,7 +78,8 @@ impl PortState {
 }
 
 impl PortView {
-    /// A port of the lab: every key is shown, or is named as one that is not; the device's own are as they are.
+    /// A port of the lab: every key is shown, or is named as one that is not; the device's own are
+    /// as they are.
     pub fn new(number: u32, port: &Port, now: PortState) -> Self {
         #[rustfmt::skip]
         let Port {
@@ -135,7 +137,8 @@ fn texts<T: ToString>(values: &[T]) -> Vec<String> {
 pub struct TunnelView {
     /// Its name.
     pub name: String,
-    /// `up`; `silent` as long as nothing has come from a remote VTEP, or `down`, with the reason behind a colon.
+    /// `up`; `silent` as long as nothing has come from a remote VTEP, or `down`, with the reason
+    /// behind a colon.
     pub state: String,
     /// The bridge that it continues.
     pub bridge: String,
@@ -182,7 +185,8 @@ pub struct BridgeView {
     pub mac: String,
     /// The router's addresses on it, `vlan N: ` ahead of those of a VLAN.
     pub router: Vec<String>,
-    /// From whom the router takes packets on it where that is written: `strict`, or `vlan N: loose`.
+    /// From whom the router takes packets on it where that is written: `strict`, or `vlan N:
+    /// loose`.
     pub rp_filter: Vec<String>,
     /// Its ports.
     pub ports: Vec<String>,

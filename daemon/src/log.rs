@@ -1,4 +1,5 @@
-//! Where the daemon's log goes: standard error, one line an event. Logging never ends, blocks or slows anything.
+//! Where the daemon's log goes: standard error, one line an event. Logging never ends, blocks or
+//! slows anything.
 
 use std::fmt;
 use std::fs::File;
@@ -42,8 +43,8 @@ impl LogError {
     }
 }
 
-/// Starts the log. `filter` is what was asked for, a level or tracing's directives; without it `RUST_LOG` is asked,
-/// and without that `otherwise` holds.
+/// Starts the log. `filter` is what was asked for, a level or tracing's directives; without it
+/// `RUST_LOG` is asked, and without that `otherwise` holds.
 ///
 /// # Errors
 /// See [`LogError`].
@@ -68,8 +69,8 @@ pub fn start(filter: Option<&str>, otherwise: &str) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Says something on standard error as the last thing of all. Behind the log's lines if there is a log, and then
-/// within a bounded time; a sentence that nobody hears is no failure.
+/// Says something on standard error as the last thing of all. Behind the log's lines if there is a
+/// log, and then within a bounded time; a sentence that nobody hears is no failure.
 pub fn last_words(sentence: &str) {
     match LINES.get() {
         Some(lines) => {
@@ -87,7 +88,8 @@ pub fn flush() {
     }
 }
 
-/// Says that something went wrong which must be heard whatever the filter is; whether there is a log to say it in.
+/// Says that something went wrong which must be heard whatever the filter is; whether there is a
+/// log to say it in.
 pub(crate) fn alarm(sentence: &str) -> bool {
     let lines = LINES.get();
     if let Some(lines) = lines {

@@ -1,10 +1,12 @@
-//! Panics: none ends unnoticed. A part of the daemon that panics is reported, and the daemon ends in order.
+//! Panics: none ends unnoticed. A part of the daemon that panics is reported, and the daemon ends
+//! in order.
 //!
 //! # Theory of operation
-//! A panic ends a thread or a task and nothing else, and the runtime of the control plane swallows it. So the one place
-//! that sees every panic, the process's hook, tells whoever [`watch`]es; that is [`serve`](crate::run::serve), which
-//! then takes the lab down and ends with an error. The hook stays for the life of the process. What `serve` itself
-//! waits for goes through [`caught`], so that the taking down is still done.
+//! A panic ends a thread or a task and nothing else, and the runtime of the control plane swallows
+//! it. So the one place that sees every panic, the process's hook, tells whoever [`watch`]es; that
+//! is [`serve`](crate::run::serve), which then takes the lab down and ends with an error. The hook
+//! stays for the life of the process. What `serve` itself waits for goes through [`caught`], so
+//! that the taking down is still done.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -26,8 +28,8 @@ pub struct Panicked(String);
 /// News of panics in this process, from now on.
 pub(crate) struct Panics(watch::Receiver<Option<Panicked>>);
 
-/// Watches for panics. The first call replaces the process's hook; without a log the old one is still called, for its
-/// words on standard error.
+/// Watches for panics. The first call replaces the process's hook; without a log the old one is
+/// still called, for its words on standard error.
 pub(crate) fn watch() -> Panics {
     let hook = HOOK.get_or_init(|| {
         let before = panic::take_hook();

@@ -1,12 +1,13 @@
-//! A daemon's life: what must hold before anything is made, the lab brought up, the API served, and all of it taken
-//! away again, however it ends.
+//! A daemon's life: what must hold before anything is made, the lab brought up, the API served, and
+//! all of it taken away again, however it ends.
 //!
 //! # Theory of operation
-//! Things are acquired in this order and given back in the reverse one: the signals (so that none kills halfway), the
-//! control socket (so that two daemons never meet), the workers, the lab, the API. Whatever ends a daemon, a signal, a
-//! part that fails or a panic anywhere, the end is the same: the engine makes no more changes, refuses those that
-//! wait, and gives one up that is under way; the lab is taken down; requests in flight get a moment for their answers.
-//! Nothing is cancelled halfway, and nothing waits for a client, for a reader of the log or for a queue.
+//! Things are acquired in this order and given back in the reverse one: the signals (so that none
+//! kills halfway), the control socket (so that two daemons never meet), the workers, the lab, the
+//! API. Whatever ends a daemon, a signal, a part that fails or a panic anywhere, the end is the
+//! same: the engine makes no more changes, refuses those that wait, and gives one up that is under
+//! way; the lab is taken down; requests in flight get a moment for their answers. Nothing is
+//! cancelled halfway, and nothing waits for a client, for a reader of the log or for a queue.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -114,8 +115,10 @@ impl RunError {
     }
 }
 
-/// Runs the daemon until SIGINT or SIGTERM. Prints `ready` on standard output, alone on its line, when every port of
-/// the lab is up and the API answers, or `ready, 14 of 15 ports: two is lost: ...` where one is not. SIGHUP applies the lab file anew, unless it tells of a terminal that was closed.
+/// Runs the daemon until SIGINT or SIGTERM. Prints `ready` on standard output, alone on its line,
+/// when every port of the lab is up and the API answers, or `ready, 14 of 15 ports: two is lost:
+/// ...` where one is not. SIGHUP applies the lab file anew, unless it tells of a terminal that was
+/// closed.
 ///
 /// # Errors
 /// See [`RunError`]; whatever was made is gone again.
@@ -195,8 +198,8 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
     builder.build().map_err(RunError::Process)
 }
 
-/// Brings the lab up, serves the API, and runs `while_up`; takes everything away when that ends, when a signal comes,
-/// when a part of the daemon fails or when anything in this process panics.
+/// Brings the lab up, serves the API, and runs `while_up`; takes everything away when that ends,
+/// when a signal comes, when a part of the daemon fails or when anything in this process panics.
 ///
 /// # Errors
 /// See [`RunError`]; whatever was made is gone again.
@@ -235,7 +238,8 @@ pub async fn serve(
     outcome
 }
 
-/// Brings the lab up and serves the API; what ended the daemon meanwhile, or kept the API from being served.
+/// Brings the lab up and serves the API; what ended the daemon meanwhile, or kept the API from
+/// being served.
 async fn begin(
     engine: &Arc<Engine>,
     lab: (LabSpec, HowToApply),
@@ -355,7 +359,8 @@ fn say_ready(line: String) {
     }
 }
 
-/// How long requests in flight may take once the lab is down. None of them waits for anything any more but its client.
+/// How long requests in flight may take once the lab is down. None of them waits for anything any
+/// more but its client.
 const LAST_REQUESTS: Duration = Duration::from_millis(300);
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! A panic anywhere is reported and ends the daemon in order: planted in the switch, in threads and in tasks.
+//! A panic anywhere is reported and ends the daemon in order: planted in the switch, in threads and
+//! in tasks.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::future::pending;
@@ -19,7 +20,8 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How a daemon ends in which `plant` has something panic; after that the test fails if it lives on.
+/// How a daemon ends in which `plant` has something panic; after that the test fails if it lives
+/// on.
 fn outcome(spec: LabSpec, plant: impl FnOnce(&Arc<Engine>)) -> Result<(), RunError> {
     let room = tempfile::tempdir().unwrap();
     let path: PathBuf = room.path().join("control.sock");

@@ -1,4 +1,5 @@
-//! A port that epoll does not take is taken back whole: planted behind the first worker that watches it.
+//! A port that epoll does not take is taken back whole: planted behind the first worker that
+//! watches it.
 #![cfg(debug_assertions)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -24,7 +25,8 @@ fn engine() -> Engine {
     Engine::new(Dataplane::start(&threads, 7, reports).unwrap())
 }
 
-/// Has a lab applied whose port is refused, and applied again, in a network with a way to 192.0.2.0/24.
+/// Has a lab applied whose port is refused, and applied again, in a network with a way to
+/// 192.0.2.0/24.
 fn refused_and_mended(
     lab: &str,
     told: &str,

@@ -1,9 +1,9 @@
-//! `tapswitch demo`: a lab of two hosts, a gateway and an outside host that proves itself by traffic; and, as
-//! [`two_hosts()`], one of two daemons with a tunnel between them.
+//! `tapswitch demo`: a lab of two hosts, a gateway and an outside host that proves itself by
+//! traffic; and, as [`two_hosts()`], one of two daemons with a tunnel between them.
 //!
-//! The first is the whole daemon in this process with a control socket of its own, so every other verb can look around
-//! while it stays up. The proofs are made of sockets that are opened inside the namespaces; no other program is needed.
-//! Whatever happens, what was made is gone at the end.
+//! The first is the whole daemon in this process with a control socket of its own, so every other
+//! verb can look around while it stays up. The proofs are made of sockets that are opened inside
+//! the namespaces; no other program is needed. Whatever happens, what was made is gone at the end.
 #![forbid(unsafe_code)]
 
 use std::io;

@@ -1,8 +1,9 @@
-//! Traffic of a demo's own: pings, datagrams and connections, between sockets inside the namespaces.
+//! Traffic of a demo's own: pings, datagrams and connections, between sockets inside the
+//! namespaces.
 //!
-//! A socket belongs to the namespace it was made in, whichever thread uses it afterwards, so each is made on a
-//! throw-away thread and used here. Every wait has a deadline. Pings use a raw socket: the unprivileged kind is closed
-//! to everybody in a new namespace (`ping_group_range`).
+//! A socket belongs to the namespace it was made in, whichever thread uses it afterwards, so each
+//! is made on a throw-away thread and used here. Every wait has a deadline. Pings use a raw socket:
+//! the unprivileged kind is closed to everybody in a new namespace (`ping_group_range`).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
@@ -46,8 +47,8 @@ pub(super) enum ProbeError {
     Unexpected(String),
 }
 
-/// Pings `target`, one echo after the other; a line for each answer, as ping prints it. An answer must have the TTL
-/// `ttl`: Linux sends it with 64, and each router on the way takes one.
+/// Pings `target`, one echo after the other; a line for each answer, as ping prints it. An answer
+/// must have the TTL `ttl`: Linux sends it with 64, and each router on the way takes one.
 pub(super) fn ping(from: &Party, target: Ipv4Addr, ttl: u8) -> Result<Vec<String>, ProbeError> {
     let deadline = Instant::now() + DEADLINE;
     let made = from.netns.run(|| {
@@ -123,7 +124,8 @@ fn echo_request(identifier: u16, sequence: u16) -> Vec<u8> {
     message
 }
 
-/// Reads an IPv4 packet as a raw socket gives it; `None` unless it is the reply to this very request.
+/// Reads an IPv4 packet as a raw socket gives it; `None` unless it is the reply to this very
+/// request.
 fn echo_reply(packet: &[u8], identifier: u16, sequence: u16) -> Option<Reply> {
     let ip = V4::of(packet)?;
     let icmp = IcmpHeader::of(ip.payload())?;
@@ -132,7 +134,8 @@ fn echo_reply(packet: &[u8], identifier: u16, sequence: u16) -> Option<Reply> {
     ours.then_some(Reply { ttl: ip.ttl(), length: ip.payload().len() })
 }
 
-/// Sends a datagram to a socket of somebody else's, who answers with whom it saw: that must be `expected`.
+/// Sends a datagram to a socket of somebody else's, who answers with whom it saw: that must be
+/// `expected`.
 pub(super) fn seen_as(
     from: &Party,
     to: &Party,

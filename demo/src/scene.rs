@@ -1,4 +1,5 @@
-//! The hosts of the demo, and what is proven with them. The numbers are those of the embedded lab file.
+//! The hosts of the demo, and what is proven with them. The numbers are those of the embedded lab
+//! file.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 

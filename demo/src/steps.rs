@@ -1,4 +1,5 @@
-//! The steps of a demo: each has a title, what somebody would type, and a proof that is told and counted.
+//! The steps of a demo: each has a title, what somebody would type, and a proof that is told and
+//! counted.
 
 use std::sync::Arc;
 use std::time::Instant;

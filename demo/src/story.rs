@@ -1,4 +1,5 @@
-//! How the demo speaks: lines on standard output, readable without colours, and silence when nobody listens.
+//! How the demo speaks: lines on standard output, readable without colours, and silence when nobody
+//! listens.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -52,7 +53,8 @@ pub(super) fn listing(verb: &str, table: &str) {
     say(&format!("\n$ tapswitch {verb}\n{}", table.trim_end()));
 }
 
-/// How to look around, for as long as the lab stays up: the control socket to ask, and what to type.
+/// How to look around, for as long as the lab stays up: the control socket to ask, and what to
+/// type.
 pub(super) fn farewell(socket: &Path, commands: &[&str]) {
     say("\nThe lab stays up until Ctrl-C. Look around from another terminal:");
     say(&format!("  export TAPSWITCH_SOCKET={}", socket.display()));

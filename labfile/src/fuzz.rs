@@ -16,8 +16,9 @@ use crate::{Attach, Lab, LabSpec, Name, Port, parse_spec};
 /// Labs of one input: a longer one says nothing new.
 const MOST: usize = 4;
 
-/// Lab files, one behind another with a zero byte between. Each that is accepted is written back and read again, and the
-/// plan from the one before is carried out on a model of the machine, some of whose devices somebody has damaged.
+/// Lab files, one behind another with a zero byte between. Each that is accepted is written back
+/// and read again, and the plan from the one before is carried out on a model of the machine, some
+/// of whose devices somebody has damaged.
 pub fn labfile(data: &[u8]) {
     let mut model = Model::default();
     let mut damage = digest(data);
@@ -276,7 +277,8 @@ fn digest(bytes: &[u8]) -> u32 {
         .fold(0, |sum: u32, byte| sum.rotate_left(5) ^ u32::from(*byte).wrapping_mul(0x9e37))
 }
 
-/// Every problem has a position inside the file, a subject without control characters, and a remedy.
+/// Every problem has a position inside the file, a subject without control characters, and a
+/// remedy.
 pub fn judge(text: &[u8]) -> Option<(LabSpec, Lab)> {
     let error = match parse_spec(text, "lab.toml") {
         Ok(accepted) => return Some(accepted),
@@ -306,7 +308,8 @@ fn write_back(spec: &LabSpec, lab: &Lab) {
     assert_eq!(Lab::try_from(&again).as_ref(), Ok(lab), "{json}");
 }
 
-/// The first inputs: the examples, the file with every key, and pairs of labs to go from one to the other.
+/// The first inputs: the examples, the file with every key, and pairs of labs to go from one to the
+/// other.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read =

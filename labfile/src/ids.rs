@@ -1,7 +1,7 @@
 //! People's names on one side, the switch's numbers on the other.
 //!
-//! Numbers are the lowest that are free, because the switch indexes tables by them; a number is free again when its
-//! name is gone.
+//! Numbers are the lowest that are free, because the switch indexes tables by them; a number is
+//! free again when its name is gone.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};

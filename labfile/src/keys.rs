@@ -1,4 +1,5 @@
-//! Keys that nobody reads: each is named with its position, and with the key that was probably meant.
+//! Keys that nobody reads: each is named with its position, and with the key that was probably
+//! meant.
 //!
 //! The known keys are asked from the structs that read them, so no list of keys can fall behind.
 
@@ -138,7 +139,8 @@ fn keys_at(turns: &[Turn]) -> Option<&'static [&'static str]> {
     }
 }
 
-/// Asks a struct's own reader which fields it has: it names them to the deserializer, which here only keeps the names.
+/// Asks a struct's own reader which fields it has: it names them to the deserializer, which here
+/// only keeps the names.
 fn keys_of<'de, T: Deserialize<'de>>() -> Option<&'static [&'static str]> {
     match T::deserialize(FieldProbe) {
         Err(Fields(fields)) => fields,

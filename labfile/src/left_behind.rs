@@ -6,8 +6,8 @@ use super::lab::Lab;
 use super::lab::interface::{Interface, InterfaceName};
 use super::renumber::is_on;
 
-/// A sentence for each port and rule of `new` that means a subnet that a bridge had in `old` and has no longer, and one
-/// that says how to move them along.
+/// A sentence for each port and rule of `new` that means a subnet that a bridge had in `old` and
+/// has no longer, and one that says how to move them along.
 pub fn left_behind(old: &Lab, new: &Lab) -> Vec<String> {
     let mut notes = Vec::new();
     for interface in old.interfaces() {
@@ -30,7 +30,8 @@ pub fn left_behind(old: &Lab, new: &Lab) -> Vec<String> {
     notes
 }
 
-/// The command that moves a subnet's ports and rules, of a bridge that is at its new address already.
+/// The command that moves a subnet's ports and rules, of a bridge that is at its new address
+/// already.
 fn remedy(name: &InterfaceName, from: Ipv4Net, to: Ipv4Net) -> String {
     let vlan = match name.vlan.is_untagged() {
         true => String::new(),

@@ -5,9 +5,10 @@
 //! | read | bytes | [`LabSpec`], every value still as written | `text`, `keys` |
 //! | check | [`LabSpec`] | [`Lab`], every value a proven one | `check/` |
 //!
-//! The control API sends a [`LabSpec`] (or a part of one) as JSON and passes the same check, so a verb and a file
-//! earn the same sentence; only a file's has a line and a column. Nothing here touches the machine: whether a device
-//! name is taken or a process lives is found out when the lab is built.
+//! The control API sends a [`LabSpec`] (or a part of one) as JSON and passes the same check, so a
+//! verb and a file earn the same sentence; only a file's has a line and a column. Nothing here
+//! touches the machine: whether a device name is taken or a process lives is found out when the lab
+//! is built.
 
 // Their macros panic when nobody reads: say it by `output` or the log.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
@@ -62,18 +63,20 @@ pub use spec::{
 
 /// Reads and checks a whole lab file; `file_name` only heads the sentences of the error.
 ///
-/// A file that is not UTF-8 or not TOML stops at the first fault. Unknown keys are reported together, and so are the
-/// faults of meaning, each at its line and column.
+/// A file that is not UTF-8 or not TOML stops at the first fault. Unknown keys are reported
+/// together, and so are the faults of meaning, each at its line and column.
 pub fn parse(text: &[u8], file_name: &str) -> Result<Lab, ConfigError> {
     parse_spec(text, file_name).map(|(_, lab)| lab)
 }
 
-/// As [`parse`], and returns what was written beside what it means: the verbs of the command line edit the former.
+/// As [`parse`], and returns what was written beside what it means: the verbs of the command line
+/// edit the former.
 pub fn parse_spec(text: &[u8], file_name: &str) -> Result<(LabSpec, Lab), ConfigError> {
     parse_text(text, file_name, false)
 }
 
-/// As [`parse_spec`], where a text that says nothing means the empty lab: what `--empty` stands for.
+/// As [`parse_spec`], where a text that says nothing means the empty lab: what `--empty` stands
+/// for.
 pub fn parse_or_empty(text: &[u8], file_name: &str) -> Result<(LabSpec, Lab), ConfigError> {
     parse_text(text, file_name, true)
 }
@@ -101,7 +104,8 @@ impl TryFrom<&LabSpec> for Lab {
     }
 }
 
-/// The lab that `wanted` means while `running` runs: of two parts that cannot both be, the new one is refused.
+/// The lab that `wanted` means while `running` runs: of two parts that cannot both be, the new one
+/// is refused.
 pub fn changed(running: &LabSpec, wanted: &LabSpec) -> Result<Lab, ConfigError> {
     let recency = Recency::since(running, wanted);
     check::lab(wanted, recency).map_err(ConfigError::without_file)

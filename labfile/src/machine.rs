@@ -1,7 +1,8 @@
 //! What the devices of ports are, beside what the lab says: somebody else may set them, too.
 //!
-//! A device's state is what its kernel tells; what of it is not as the lab says is its drift. What the lab is silent
-//! about (a second address, a default route or a master where none is written) is nobody's drift.
+//! A device's state is what its kernel tells; what of it is not as the lab says is its drift. What
+//! the lab is silent about (a second address, a default route or a master where none is written) is
+//! nobody's drift.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -86,8 +87,8 @@ impl DeviceState {
         }
     }
 
-    /// In what it is not as a port's lab says, in the order to mend it. A device that was there before the port is as
-    /// its owner wants it; only its name is the lab's business.
+    /// In what it is not as a port's lab says, in the order to mend it. A device that was there
+    /// before the port is as its owner wants it; only its name is the lab's business.
     pub fn drift(&self, port: &Port) -> Vec<Drift> {
         let Self { name, up, near_up, mac, mtu, super_frame, address, gateway, master } = self;
         let mut drift = Vec::new();

@@ -1,7 +1,7 @@
 //! The name that was probably meant.
 
-/// The word of `words` nearest to `word`, when it is near enough to be a slip of the hand: at most a third of its
-/// letters, and two at most, are to be changed.
+/// The word of `words` nearest to `word`, when it is near enough to be a slip of the hand: at most
+/// a third of its letters, and two at most, are to be changed.
 pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST {
         return None;

@@ -1,7 +1,8 @@
 //! Where a value stands in a lab, and from there to a line and a column.
 //!
-//! The check knows places only (`port.red.gateway`), so it works alike for a file and for a request. For a file, the
-//! tree that TOML was parsed into turns a place into a position afterwards.
+//! The check knows places only (`port.red.gateway`), so it works alike for a file and for a
+//! request. For a file, the tree that TOML was parsed into turns a place into a position
+//! afterwards.
 
 use std::fmt;
 use std::ops::Range;
@@ -59,7 +60,8 @@ impl Turn {
     }
 }
 
-/// Whom a sentence is about: `port "red"`, `bridge "br0" VLAN 10`, `masquerade 2`; empty for the whole.
+/// Whom a sentence is about: `port "red"`, `bridge "br0" VLAN 10`, `masquerade 2`; empty for the
+/// whole.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quoted = super::problem::quoted;

@@ -1,9 +1,11 @@
-//! Text from outside as people are shown it: names of namespaces, devices and files, and whatever a request said.
+//! Text from outside as people are shown it: names of namespaces, devices and files, and whatever a
+//! request said.
 //!
-//! Whoever prints such a text passes it through here, and only here is decided what is escaped: all that a terminal
-//! would obey (control characters), that would change how the rest reads (U+202E and its kind), or that nobody would
-//! see (zero width, other blanks). It is what Rust's `str::escape_debug` escapes, less the quotes. Programs are told
-//! the same text as it is, in JSON's and TOML's own escapes.
+//! Whoever prints such a text passes it through here, and only here is decided what is escaped: all
+//! that a terminal would obey (control characters), that would change how the rest reads (U+202E
+//! and its kind), or that nobody would see (zero width, other blanks). It is what Rust's
+//! `str::escape_debug` escapes, less the quotes. Programs are told the same text as it is, in
+//! JSON's and TOML's own escapes.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -68,8 +70,8 @@ fn marked(value: Value) -> Value {
     }
 }
 
-/// Characters as U+0001, their number and a semicolon: a control character has TOML's writer quote the text so that
-/// escapes hold in it.
+/// Characters as U+0001, their number and a semicolon: a control character has TOML's writer quote
+/// the text so that escapes hold in it.
 fn mark(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden, |c, out| *out += &format!("\u{1}{:X};", u32::from(c)))
 }
@@ -94,7 +96,8 @@ fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
-    // Combining characters are escaped at the start of a text only: there is nothing ahead of them to stand on.
+    // Combining characters are escaped at the start of a text only: there is nothing ahead of them
+    // to stand on.
     let mut bytes = [0; 5];
     bytes[0] = b'a';
     let length = c.encode_utf8(&mut bytes[1..]).len();

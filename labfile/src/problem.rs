@@ -1,6 +1,7 @@
 //! What is wrong with a lab, in sentences: what, where, and what to do about it.
 //!
-//! `lab.toml:12:3: port "red": ... ; write ...` for a file; the same without its head for a request.
+//! `lab.toml:12:3: port "red": ... ; write ...` for a file; the same without its head for a
+//! request.
 
 use std::fmt;
 
@@ -119,7 +120,8 @@ impl Fault {
     }
 }
 
-/// A text of the user's between quotes: control characters escaped, and cut where a line would be flooded.
+/// A text of the user's between quotes: control characters escaped, and cut where a line would be
+/// flooded.
 pub(super) fn quoted(text: &str) -> String {
     match text.char_indices().nth(QUOTED) {
         None => format!("{text:?}"),

@@ -1,13 +1,15 @@
 //! Are the processors of `[switch] cpus` on this machine?
 //!
-//! A lab file is right or wrong wherever it is read, so the check does not ask; whoever starts threads by it does.
+//! A lab file is right or wrong wherever it is read, so the check does not ask; whoever starts
+//! threads by it does.
 
 use super::lab::Lab;
 use super::place::Place;
 use super::problem::{ConfigError, Fault, Problem};
 use super::text;
 
-/// Refuses processors that are not among `present`, each at its line and column of the file that `lab` was read from.
+/// Refuses processors that are not among `present`, each at its line and column of the file that
+/// `lab` was read from.
 ///
 /// # Errors
 /// A problem for each; those of the file itself when it is another one.

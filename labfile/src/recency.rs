@@ -1,6 +1,8 @@
-//! Which of two parts of a lab was there first: whoever typed the other one is told that it is wrong.
+//! Which of two parts of a lab was there first: whoever typed the other one is told that it is
+//! wrong.
 //!
-//! In a file, what stands further down is the later; in a request, what differs from the lab that runs.
+//! In a file, what stands further down is the later; in a request, what differs from the lab that
+//! runs.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,10 @@
 //! A bridge's subnet moved to another place, with all that the lab says of addresses in it.
 //!
-//! What moves is what means a host or a part of the old subnet on that one segment: the router's address, addresses and
-//! gateways of the ports there, sources and exceptions of masquerade, listeners on the router's address, targets of
-//! publish, destinations and next hops of routes. Host parts are kept; the router's own is the one that was asked for. A
-//! network that is wider than the subnet stays: it means more than this one. The other addresses of the bridge, those in
+//! What moves is what means a host or a part of the old subnet on that one segment: the router's
+//! address, addresses and gateways of the ports there, sources and exceptions of masquerade,
+//! listeners on the router's address, targets of publish, destinations and next hops of routes.
+//! Host parts are kept; the router's own is the one that was asked for. A network that is wider
+//! than the subnet stays: it means more than this one. The other addresses of the bridge, those in
 //! its VLANs among them, stay too: each is a subnet of its own, moved by a call of its own.
 
 use std::net::Ipv4Addr;
@@ -20,8 +21,8 @@ use super::spec::texts::BoolOrText;
 pub struct Wanted {
     /// The router's address in the new subnet.
     pub to: Ipv4Net,
-    /// The router's address in the old subnet, or just that subnet; none: the only one there. It may have left the bridge
-    /// already.
+    /// The router's address in the old subnet, or just that subnet; none: the only one there. It
+    /// may have left the bridge already.
     pub from: Option<Ipv4Net>,
     /// The VLAN of the bridge that is meant.
     pub vlan: VlanId,
@@ -45,10 +46,12 @@ pub enum Unmovable {
     Contradicted(String),
 }
 
-/// Moves a subnet of `bridge` in a lab that is legal as `lab`. Whether the result is legal is the check's matter.
+/// Moves a subnet of `bridge` in a lab that is legal as `lab`. Whether the result is legal is the
+/// check's matter.
 ///
 /// # Errors
-/// What was asked makes no sense, or a host has no place in the new subnet; then the lab is half changed.
+/// What was asked makes no sense, or a host has no place in the new subnet; then the lab is half
+/// changed.
 pub fn renumber(
     spec: &mut LabSpec,
     lab: &Lab,

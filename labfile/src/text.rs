@@ -1,4 +1,5 @@
-//! From bytes to what was written: UTF-8, TOML, known keys, the right types, each with its own sentence.
+//! From bytes to what was written: UTF-8, TOML, known keys, the right types, each with its own
+//! sentence.
 
 use std::ops::Range;
 
@@ -10,7 +11,8 @@ use super::place::{Lines, Place, Tree};
 use super::problem::{Fault, Position, Problem, quoted};
 use super::spec::LabSpec;
 
-/// What the file says, and where. Stops at the first kind of fault, which may be several unknown keys.
+/// What the file says, and where. Stops at the first kind of fault, which may be several unknown
+/// keys.
 pub(super) fn read(bytes: &[u8]) -> Result<(LabSpec, Tree<'_>), Vec<Problem>> {
     if bytes.len() > MAX_BYTES {
         let fault = Fault::new(
@@ -127,7 +129,8 @@ const NOTHING: &str = "nothing is written here, and that is not taken for the em
 
 const LISTS_OF_TABLES: [&str; 4] = ["route", "masquerade", "publish", "static"];
 
-/// Largest lab file: 4,096 ports with every key written take half of it; parsing costs about ten times its size.
+/// Largest lab file: 4,096 ports with every key written take half of it; parsing costs about ten
+/// times its size.
 pub const MAX_BYTES: usize = 4 << 20;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Who has how many flows, and how many there may be: what [`eviction`](crate::eviction) decides by.
+//! Who has how many flows, and how many there may be: what [`eviction`](crate::eviction) decides
+//! by.
 
 use packet::PortId;
 use packet::snapshot::Damaged;

@@ -24,8 +24,8 @@
 //! switch that has the most of what is short, within a factor of two: the new flow's own port where
 //! it is one of these, so that who floods evicts himself.
 //!
-//! "Heard" is by the four seconds, so that a packet moves its flow in its queues so often at most: a
-//! move touches some ten cache lines that no other packet of the flow needs.
+//! "Heard" is by the four seconds, so that a packet moves its flow in its queues so often at most:
+//! a move touches some ten cache lines that no other packet of the flow needs.
 
 use core::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What NAT tells of a packet: the answers come from the table and the rules that the packet itself meets.
+//! What NAT tells of a packet: the answers come from the table and the rules that the packet itself
+//! meets.
 
 use core::net::Ipv4Addr;
 

@@ -18,8 +18,8 @@ pub struct Endpoints {
     pub source: Ipv4Addr,
     /// Destination address.
     pub destination: Ipv4Addr,
-    /// Source and destination port of TCP and UDP; the identifier of an ICMP query in both; none of
-    /// anything else.
+    /// Source and destination port of TCP and UDP; the identifier of an ICMP query in both; none
+    /// of anything else.
     pub ports: Option<(u16, u16)>,
 }
 

@@ -1,21 +1,25 @@
-//! Putting fragments together, in any order, in bounded memory (RFC 791 section 3.2, RFC 815, RFC 8200 section 4.5).
+//! Putting fragments together, in any order, in bounded memory (RFC 791 section 3.2, RFC 815, RFC
+//! 8200 section 4.5).
 //!
 //! # Theory of operation
-//! The parts of a datagram are copied as they come, and each fragment's own buffer goes back to the pool at once; the
-//! whole is made when the last part is there. An overlap, an impossible length, or an end beyond 65,535 bytes spoils the
-//! datagram: all of it is discarded, and its later fragments are refused until its time is over (RFC 5722).
+//! The parts of a datagram are copied as they come, and each fragment's own buffer goes back to the
+//! pool at once; the whole is made when the last part is there. An overlap, an impossible length,
+//! or an end beyond 65,535 bytes spoils the datagram: all of it is discarded, and its later
+//! fragments are refused until its time is over (RFC 5722).
 //!
-//! Room is bounded in bytes of memory. What a lost fragment leaves behind never keeps out the new: the oldest unfinished
-//! datagram gives way. Whose: a source's own, when it holds more than [`MEMORY_PER_SOURCE`]; when all hold more than
-//! [`MEMORY`], that of the port that holds the most, because a source's address is easily made up and a port is not.
+//! Room is bounded in bytes of memory. What a lost fragment leaves behind never keeps out the new:
+//! the oldest unfinished datagram gives way. Whose: a source's own, when it holds more than
+//! [`MEMORY_PER_SOURCE`]; when all hold more than [`MEMORY`], that of the port that holds the most,
+//! because a source's address is easily made up and a port is not.
 //!
-//! An identification comes again after 65,536 datagrams, within seconds where many are sent. So a datagram is given up
-//! when a fragment comes more than [`MAX_DISTANCE`] fragments of its source behind its latest: what comes then under its
-//! identification is another one (RFC 4963).
+//! An identification comes again after 65,536 datagrams, within seconds where many are sent. So a
+//! datagram is given up when a fragment comes more than [`MAX_DISTANCE`] fragments of its source
+//! behind its latest: what comes then under its identification is another one (RFC 4963).
 //!
-//! Accounting: every fragment that [`Reassembly::accept`] takes is *held* until its datagram ends. The fragment that
-//! completes a datagram goes on as the whole, and [`Assembled::Whole`] says how many frames it was made of; the
-//! others have been consumed. What ends otherwise is told as [`Ended`].
+//! Accounting: every fragment that [`Reassembly::accept`] takes is *held* until its datagram ends.
+//! The fragment that completes a datagram goes on as the whole, and [`Assembled::Whole`] says how
+//! many frames it was made of; the others have been consumed. What ends otherwise is told as
+//! [`Ended`].
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -35,11 +39,13 @@ mod pieces;
 pub const MEMORY: usize = 4 << 20;
 /// Of this, for the datagrams of one source: a hundred of 8 KB, nine of the largest.
 pub const MEMORY_PER_SOURCE: usize = 1 << 20;
-/// How far two fragments of one datagram may be apart, in fragments of its source (Linux's `ipfrag_max_dist`).
+/// How far two fragments of one datagram may be apart, in fragments of its source (Linux's
+/// `ipfrag_max_dist`).
 pub const MAX_DISTANCE: u32 = 64;
 /// How long a datagram waits for its fragments, from the first that came (Linux's `ipfrag_time`).
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Datagrams given up in one [`Reassembly::timeout`]: less than a millisecond, so that packets do not wait behind it.
+/// Datagrams given up in one [`Reassembly::timeout`]: less than a millisecond, so that packets do
+/// not wait behind it.
 const EXPIRY_BATCH: usize = 512;
 
 /// Datagrams in pieces.
@@ -71,7 +77,8 @@ pub enum Assembled {
     Whole {
         /// The packet.
         packet: Ipv4,
-        /// Frames it was made of, repeated ones and the last one included; 1 when it was no fragment.
+        /// Frames it was made of, repeated ones and the last one included; 1 when it was no
+        /// fragment.
         merged: usize,
     },
     /// Its datagram waits for more.
@@ -85,10 +92,11 @@ pub struct Ended {
     pub from: PortId,
     /// Frames held so far that die.
     pub frames: usize,
-    /// Of what: [`DropReason::FragmentTimeout`], [`DropReason::FragmentLimit`], [`DropReason::FragmentStale`] or
-    /// [`DropReason::BadFragment`].
+    /// Of what: [`DropReason::FragmentTimeout`], [`DropReason::FragmentLimit`],
+    /// [`DropReason::FragmentStale`] or [`DropReason::BadFragment`].
     pub reason: DropReason,
-    /// Its first fragment, if that came and its time is over, to tell the sender about (RFC 792: time exceeded, code 1).
+    /// Its first fragment, if that came and its time is over, to tell the sender about (RFC 792:
+    /// time exceeded, code 1).
     pub first: Option<Ipv4>,
 }
 
@@ -112,11 +120,12 @@ impl Reassembly {
         self.datagrams = datagrams;
     }
 
-    /// Takes a packet, and gives it back unless it is a fragment. Buffers come from `pool` and go there; what ends for
-    /// this fragment's sake is reported.
+    /// Takes a packet, and gives it back unless it is a fragment. Buffers come from `pool` and go
+    /// there; what ends for this fragment's sake is reported.
     ///
-    /// The whole has Ethernet header, tag, TTL and options of its first fragment, DF if any fragment had it, CE if any
-    /// had it and the first is ECN-capable, a right header checksum, and the transport checksum as it was sent.
+    /// The whole has Ethernet header, tag, TTL and options of its first fragment, DF if any
+    /// fragment had it, CE if any had it and the first is ECN-capable, a right header checksum,
+    /// and the transport checksum as it was sent.
     ///
     /// # Errors
     /// [`DropReason::BadFragment`]: the datagram is spoilt. [`DropReason::FragmentLimit`]: it is the one to give way.
@@ -165,8 +174,8 @@ impl Reassembly {
         }
     }
 
-    /// Gives up on datagrams whose time is over, a bounded number; [`Reassembly::next_timeout`] is in the past while
-    /// more of them wait.
+    /// Gives up on datagrams whose time is over, a bounded number; [`Reassembly::next_timeout`] is
+    /// in the past while more of them wait.
     pub fn timeout(&mut self, now: Instant, pool: &mut Pool, mut report: impl FnMut(Ended)) {
         for _ in 0..EXPIRY_BATCH {
             let Some(key) = self.order.first_key_value().map(|(_, key)| *key) else { return };

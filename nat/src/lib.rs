@@ -10,11 +10,12 @@
 //! The code map, in reading order: [`rules`] with [`masquerade`] (what the administrator wants),
 //! `tuple` and `flow` with `tcp` and [`lifetime`] (what one flow is), `table` with `index`, `slab`,
 //! `expiry` and `pairs` (all flows), `flow_id` and `path` (by what they are known, and where they
-//! go), `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the whole
-//! as one value), `inbound`, `outbound`, `creation` and `icmp` (the two steps) with [`translated`]
-//! (their witnesses), `lookup` (the fast path), `revalidation` with `sweep` (whether flows hold when
-//! rules or routes change), [`eviction`], `accounts`, `groups` and `queue` (how many flows, and who
-//! makes room), [`view`], [`stats`], [`facts`] with `explain`, [`fragments`], `audit`.
+//! go), `mapping` with `ports` and `remotes` (external ports and who may use them), `nat` (the
+//! whole as one value), `inbound`, `outbound`, `creation` and `icmp` (the two steps) with
+//! [`translated`] (their witnesses), `lookup` (the fast path), `revalidation` with `sweep` (whether
+//! flows hold when rules or routes change), [`eviction`], `accounts`, `groups` and `queue` (how
+//! many flows, and who makes room), [`view`], [`stats`], [`facts`] with `explain`, [`fragments`],
+//! `audit`.
 #![forbid(unsafe_code)]
 
 mod accounts;

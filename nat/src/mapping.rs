@@ -144,7 +144,8 @@ impl Mappings {
         }
     }
 
-    /// Forgets the ports of external addresses that no flow has. One that came back meanwhile has some.
+    /// Forgets the ports of external addresses that no flow has. One that came back meanwhile has
+    /// some.
     pub(crate) fn forget_addresses(&mut self, gone: &BTreeSet<Ipv4Addr>) {
         self.pools.retain(|pool| !gone.contains(&pool.address) || pool.in_use() > 0);
     }

@@ -195,7 +195,8 @@ impl Nat {
         self.table.bound()
     }
 
-    /// Ends the flows in these places that `keep` does not want, seen as of the latest time told; returns how many.
+    /// Ends the flows in these places that `keep` does not want, seen as of the latest time told;
+    /// returns how many.
     pub fn flush(&mut self, places: Range<u32>, mut keep: impl FnMut(&FlowView) -> bool) -> usize {
         let before = self.table.len();
         for number in places.start..places.end.min(self.places()) {

@@ -50,7 +50,8 @@ struct Verdict {
     named: Option<u16>,
     /// How the rule filters that lends the port through which it was let in.
     lender: Option<Filtering>,
-    /// Of a flow that came in to a host inside: whether the rule that keeps it inside lets that be.
+    /// Of a flow that came in to a host inside: whether the rule that keeps it inside lets that
+    /// be.
     reaches: Option<bool>,
     /// Whether a rule that says this keeps its flows when it goes.
     keep: bool,

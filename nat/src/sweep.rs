@@ -1,12 +1,14 @@
 //! Flows that a change has ended, taken out of the table a few at a time.
 //!
 //! # Theory of operation
-//! When the rules change, or an address is no longer the router's, flows end. To look at all of them at once would keep
-//! packets waiting (8 ms for 64,000 flows, 49 ms where all of them end), so the change is kept as a [`Sweep`] over the places
-//! that the table has, and the timer carries it on in slices. A flow that was born before the sweep, in a place that it has
-//! not come to, is judged when it is looked up or listed: so a flow ends with the change for whoever asks, though its place,
-//! its port and its part in the counts are free only once the sweep has come by. Meanwhile nothing new comes in by a port
-//! that a flow was lent, since that flow may be one of those. Sweeps run one behind the other, in the order of the changes.
+//! When the rules change, or an address is no longer the router's, flows end. To look at all of
+//! them at once would keep packets waiting (8 ms for 64,000 flows, 49 ms where all of them end), so
+//! the change is kept as a [`Sweep`] over the places that the table has, and the timer carries it
+//! on in slices. A flow that was born before the sweep, in a place that it has not come to, is
+//! judged when it is looked up or listed: so a flow ends with the change for whoever asks, though
+//! its place, its port and its part in the counts are free only once the sweep has come by.
+//! Meanwhile nothing new comes in by a port that a flow was lent, since that flow may be one of
+//! those. Sweeps run one behind the other, in the order of the changes.
 
 use core::net::Ipv4Addr;
 use std::collections::BTreeSet;
@@ -20,7 +22,8 @@ use crate::rules::{Listeners, Rules};
 use crate::sweeps::{Cause, Sweep};
 use crate::tuple::Direction;
 
-/// Places looked at in one [`Nat::sweep`]: three milliseconds where every flow ends, a third of one where none does.
+/// Places looked at in one [`Nat::sweep`]: three milliseconds where every flow ends, a third of one
+/// where none does.
 const SLICE: u32 = 2048;
 /// Places looked at with each new flow, which may need the room.
 pub(crate) const WITH_A_FLOW: u32 = 16;
@@ -35,7 +38,8 @@ impl Nat {
         self.begin_sweep(Cause::Rules(before, listeners));
     }
 
-    /// Ends the flows that stand under an address that is no longer the router's, and forgets its ports.
+    /// Ends the flows that stand under an address that is no longer the router's, and forgets its
+    /// ports.
     pub fn forget_address(&mut self, external: Ipv4Addr) {
         if let Some(Sweep { cause: Cause::Addresses(gone), next: 0, births, .. }) =
             self.sweeps.back_mut()

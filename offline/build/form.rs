@@ -1,9 +1,9 @@
 //! What serde writes, as text: the declarations that it is derived from or written in.
 //!
-//! A source's items are those that name serde's traits outside comments: types that derive them (with
-//! their fields and variants, in order), impls and functions written by hand, macros that declare such
-//! types, and their calls; and all aliases of types. Layout, comments and tests do not matter; a name
-//! does, since only names tell two fields of one type apart.
+//! A source's items are those that name serde's traits outside comments: types that derive them
+//! (with their fields and variants, in order), impls and functions written by hand, macros that
+//! declare such types, and their calls; and all aliases of types. Layout, comments and tests do not
+//! matter; a name does, since only names tell two fields of one type apart.
 
 /// The items of a source that decide what is written, without comments and layout.
 pub(crate) fn items(source: &str) -> Vec<String> {

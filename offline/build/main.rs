@@ -1,4 +1,5 @@
-//! Derives the number of the record's format from the types that are written into one, so that nobody has to raise it.
+//! Derives the number of the record's format from the types that are written into one, so that
+//! nobody has to raise it.
 
 use std::fs;
 use std::io::Result;

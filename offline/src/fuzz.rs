@@ -7,8 +7,8 @@ use packet::frame::MAX_FRAME;
 
 use crate::capture::{Capture, CaptureError, CapturedFrame, LinkType, PcapNgWriter, samples};
 
-/// A file is read the same however its bytes come, no frame is longer than any device sends, what is wrong with it is a
-/// sentence, and its frames, written, are read again.
+/// A file is read the same however its bytes come, no frame is longer than any device sends, what
+/// is wrong with it is a sentence, and its frames, written, are read again.
 pub fn capture(data: &[u8]) {
     let (records, sentence) = read(Box::new(Cursor::new(data.to_vec())));
     assert_eq!(

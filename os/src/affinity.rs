@@ -5,11 +5,12 @@ use std::io;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// Processors are numbered below this: as many as the kernel's interface for a set of them holds here.
+/// Processors are numbered below this: as many as the kernel's interface for a set of them holds
+/// here.
 pub const MAX_PROCESSORS: usize = CpuSet::count();
 
-/// Keeps the calling thread on processor `cpu`, counted from 0. `EINVAL` when there is no such processor or this
-/// process may not use it; the thread then stays where it was allowed before.
+/// Keeps the calling thread on processor `cpu`, counted from 0. `EINVAL` when there is no such
+/// processor or this process may not use it; the thread then stays where it was allowed before.
 pub fn pin(cpu: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu)?;
@@ -17,8 +18,8 @@ pub fn pin(cpu: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// The processors that the calling thread may use, counted from 0, in order. `EINVAL` on a machine with more than
-/// [`MAX_PROCESSORS`].
+/// The processors that the calling thread may use, counted from 0, in order. `EINVAL` on a machine
+/// with more than [`MAX_PROCESSORS`].
 pub fn allowed() -> io::Result<Vec<usize>> {
     let set = sched_getaffinity(Pid::from_raw(0))?;
     Ok((0..MAX_PROCESSORS).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect())

@@ -1,15 +1,15 @@
-//! The one lane for calls that wait in the kernel or for another thread: entering a namespace, asking for a route,
-//! opening sockets, the end of a device.
+//! The one lane for calls that wait in the kernel or for another thread: entering a namespace,
+//! asking for a route, opening sockets, the end of a device.
 //!
-//! Each is made where it is needed, in the middle of asynchronous code too, and none keeps the tasks of others waiting
-//! that share its thread. What waits for nothing but memory needs no lane.
+//! Each is made where it is needed, in the middle of asynchronous code too, and none keeps the
+//! tasks of others waiting that share its thread. What waits for nothing but memory needs no lane.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
-/// Runs `work`, which may block, on the calling thread. On a runtime of several threads the other tasks of this one
-/// move to another first, which costs tens of microseconds; one of a single thread has none that could, and outside
-/// a runtime nobody waits.
+/// Runs `work`, which may block, on the calling thread. On a runtime of several threads the other
+/// tasks of this one move to another first, which costs tens of microseconds; one of a single
+/// thread has none that could, and outside a runtime nobody waits.
 pub fn blocking<T>(work: impl FnOnce() -> T) -> T {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     match flavor {

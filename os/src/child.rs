@@ -1,15 +1,18 @@
 //! Child processes, which never outlive this one.
 //!
 //! # Theory of operation
-//! The kernel sends a child its death signal when the *thread* that made it ends (`PR_SET_PDEATHSIG`), so all children
-//! are made by one thread that lives as long as the process. The signal is set between fork and exec, and then the
-//! child looks whether its parent is still its parent: one that ended ahead of the signal would never send it. A child
-//! enters its namespace there too. Neither is passed on by fork, so a program that makes processes of its own, or
+//! The kernel sends a child its death signal when the *thread* that made it ends
+//! (`PR_SET_PDEATHSIG`), so all children are made by one thread that lives as long as the process.
+//! The signal is set between fork and exec, and then the child looks whether its parent is still
+//! its parent: one that ended ahead of the signal would never send it. A child enters its namespace
+//! there too. Neither is passed on by fork, so a program that makes processes of its own, or
 //! detaches itself, must not be started here.
 //!
-//! A child is a process group of its own: Ctrl-C at the terminal reaches its parent alone, who then ends it in its turn.
+//! A child is a process group of its own: Ctrl-C at the terminal reaches its parent alone, who then
+//! ends it in its turn.
 //!
-//! [`Child`] is one that lives in a namespace and is awaited on tokio; [`Program`] one that is awaited by a thread.
+//! [`Child`] is one that lives in a namespace and is awaited on tokio; [`Program`] one that is
+//! awaited by a thread.
 
 use std::io::{self, Error, ErrorKind};
 use std::os::unix::process::CommandExt;
@@ -35,8 +38,9 @@ pub use program::{Program, first_to_end};
 pub struct Child(tokio::process::Child);
 
 impl Child {
-    /// Starts `command` in `netns`, on the current tokio runtime, which must have its I/O driver enabled. Should this
-    /// process end first, the child is asked to end as by [`Child::end`], with SIGTERM: it has things to take away.
+    /// Starts `command` in `netns`, on the current tokio runtime, which must have its I/O driver
+    /// enabled. Should this process end first, the child is asked to end as by [`Child::end`],
+    /// with SIGTERM: it has things to take away.
     ///
     /// # Errors
     /// The process cannot be made, or may not enter the namespace.
@@ -104,8 +108,8 @@ fn bind(command: &mut Command, signal: Signal, netns: Option<Netns>) {
             _ => Err(Error::from(ErrorKind::BrokenPipe)),
         }
     };
-    // SAFETY: between fork and exec it makes three system calls and nothing else: it takes no lock and no memory, and the
-    // errors it may return have none.
+    // SAFETY: between fork and exec it makes three system calls and nothing else: it takes no lock
+    // and no memory, and the errors it may return have none.
     unsafe {
         command.pre_exec(begin);
     }

@@ -1,12 +1,14 @@
-//! The clocks: the monotonic one, read once per batch of frames and handed to the pure crates as an argument.
+//! The clocks: the monotonic one, read once per batch of frames and handed to the pure crates as an
+//! argument.
 
 use nix::time::{ClockId, clock_gettime};
 use packet::Instant;
 
-/// Nanoseconds since boot without the time spent suspended (`CLOCK_MONOTONIC`). Never goes back; costs about 20 ns,
-/// for the kernel answers it from memory it shares with the process.
+/// Nanoseconds since boot without the time spent suspended (`CLOCK_MONOTONIC`). Never goes back;
+/// costs about 20 ns, for the kernel answers it from memory it shares with the process.
 pub fn now() -> Instant {
-    // The call cannot fail: the clock is one that every Linux has, and the result lies on our stack.
+    // The call cannot fail: the clock is one that every Linux has, and the result lies on our
+    // stack.
     let Ok(time) = clock_gettime(ClockId::CLOCK_MONOTONIC) else {
         return Instant::ZERO;
     };

@@ -2,8 +2,9 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// A number that no neighbour can guess, from the kernel. Blocks only before its pool is filled, early in boot. Where a
-/// filter forbids to ask, it is the seed that the standard library keeps for its maps.
+/// A number that no neighbour can guess, from the kernel. Blocks only before its pool is filled,
+/// early in boot. Where a filter forbids to ask, it is the seed that the standard library keeps for
+/// its maps.
 pub fn seed() -> u64 {
     getrandom::u64().unwrap_or_else(|_| RandomState::new().build_hasher().finish())
 }

@@ -1,9 +1,10 @@
-//! Every system call of the switch: namespaces, TAP devices, netlink, epoll, the clock, and nothing that decides.
+//! Every system call of the switch: namespaces, TAP devices, netlink, epoll, the clock, and nothing
+//! that decides.
 //!
-//! The switch itself is pure; this crate is where it touches Linux, and the only one with `unsafe`. Each module wraps
-//! one kernel facility behind values that close what they open, and turns the kernel's refusals into one sentence
-//! that says what was asked, where, and what to do. An error's text carries the kernel's words already, so no
-//! error here has a `source()` to print after it.
+//! The switch itself is pure; this crate is where it touches Linux, and the only one with `unsafe`.
+//! Each module wraps one kernel facility behind values that close what they open, and turns the
+//! kernel's refusals into one sentence that says what was asked, where, and what to do. An error's
+//! text carries the kernel's words already, so no error here has a `source()` to print after it.
 //!
 //! | module | what it is |
 //! |---|---|

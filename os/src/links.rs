@@ -1,8 +1,9 @@
 //! Devices, addresses and routes of one namespace, over netlink.
 //!
-//! A [`Links`] is a netlink socket made inside the namespace, which it then speaks for, from whichever thread. Its
-//! methods say what should be so, and are content when it is so already: setting an address that is there or deleting
-//! one that is not are not errors. Every request has a deadline, after which it fails.
+//! A [`Links`] is a netlink socket made inside the namespace, which it then speaks for, from
+//! whichever thread. Its methods say what should be so, and are content when it is so already:
+//! setting an address that is there or deleting one that is not are not errors. Every request has a
+//! deadline, after which it fails.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -58,27 +59,31 @@ pub struct Link {
     pub super_frame: u32,
     /// Whether it is switched on.
     pub up: bool,
-    /// Whether it is switched on and has a far end: on a veth, the other end is up; on a TAP, a queue is open. It
-    /// follows an instant after the far end, and what is sent on a veth before is lost without a word.
+    /// Whether it is switched on and has a far end: on a veth, the other end is up; on a TAP, a
+    /// queue is open. It follows an instant after the far end, and what is sent on a veth
+    /// before is lost without a word.
     pub running: bool,
-    /// What it is, as in `ip link add type KIND`: `tun`, `veth`, `bridge`; `None` for hardware and loopback.
+    /// What it is, as in `ip link add type KIND`: `tun`, `veth`, `bridge`; `None` for hardware and
+    /// loopback.
     pub kind: Option<String>,
     /// The index of the bridge or bond that it is a port of.
     pub master: Option<u32>,
-    /// The index of the device of this namespace that it stands on, as a macvlan or a VLAN does; a veth's other end.
+    /// The index of the device of this namespace that it stands on, as a macvlan or a VLAN does; a
+    /// veth's other end.
     pub lower: Option<u32>,
-    /// Whether it takes frames for its own address alone, also where it is asked for all: a macvlan, in every mode but
-    /// passthru.
+    /// Whether it takes frames for its own address alone, also where it is asked for all: a
+    /// macvlan, in every mode but passthru.
     pub own_address_alone: bool,
 }
 
 impl Links {
-    /// A netlink socket in `netns`, served by a task on the current tokio runtime, which must have its I/O and its
-    /// time driver enabled.
+    /// A netlink socket in `netns`, served by a task on the current tokio runtime, which must have
+    /// its I/O and its time driver enabled.
     pub async fn open(netns: &Netns) -> io::Result<Self> {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let (connection, handle) = netns.run(|| {
-            // The socket registers with the runtime while it is made, on a thread that is not the runtime's.
+            // The socket registers with the runtime while it is made, on a thread that is not the
+            // runtime's.
             let _runtime = runtime.enter();
             let (mut connection, handle, _) = rtnetlink::new_connection()?;
             // Words beside the number, in errors.
@@ -171,8 +176,9 @@ impl Links {
         self.set(&format!("set the queue to {packets} packets on"), index, message).await
     }
 
-    /// Limits the super-frames that a device hands over to `bytes` from the Ethernet header on, for IPv4 and for IPv6:
-    /// 65,536 is the kernel's default. TCP then sends in smaller ones; other longer ones are cut by the kernel.
+    /// Limits the super-frames that a device hands over to `bytes` from the Ethernet header on, for
+    /// IPv4 and for IPv6: 65,536 is the kernel's default. TCP then sends in smaller ones; other
+    /// longer ones are cut by the kernel.
     pub async fn set_gso_max_size(&self, index: u32, bytes: u32) -> Result<(), LinkError> {
         let message = change(index)
             .append_extra_attribute(LinkAttribute::GsoMaxSize(bytes))
@@ -240,7 +246,8 @@ impl Drop for Links {
 /// The first device of every namespace.
 const LOOPBACK: u32 = 1;
 
-/// How long the kernel may take to answer. It answers in microseconds unless other tools hold its lock for long.
+/// How long the kernel may take to answer. It answers in microseconds unless other tools hold its
+/// lock for long.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Waits for an answer, but not for ever.

@@ -1,16 +1,18 @@
 //! Network namespaces: found, made, removed, and entered for the length of one closure.
 //!
 //! # Theory of operation
-//! A [`Netns`] is an open file of the kernel's nsfs, which keeps the namespace alive, so its inode number names the
-//! namespace for as long as the value lives. A named namespace is a bind mount of that file on `/run/netns/NAME`,
-//! laid out as iproute2 does it and under iproute2's own lock, so `ip netns` sees ours and we see its.
+//! A [`Netns`] is an open file of the kernel's nsfs, which keeps the namespace alive, so its inode
+//! number names the namespace for as long as the value lives. A named namespace is a bind mount of
+//! that file on `/run/netns/NAME`, laid out as iproute2 does it and under iproute2's own lock, so
+//! `ip netns` sees ours and we see its.
 //!
-//! A thread belongs to one namespace at a time. Entering one happens on a thread that is made for it and ends with
-//! it, and never on a thread that other work could land on later. Nothing here forks. What the thread opened
-//! (sockets, TAP queues) stays in the namespace whichever thread uses it afterwards.
+//! A thread belongs to one namespace at a time. Entering one happens on a thread that is made for
+//! it and ends with it, and never on a thread that other work could land on later. Nothing here
+//! forks. What the thread opened (sockets, TAP queues) stays in the namespace whichever thread uses
+//! it afterwards.
 //!
-//! A removed name does not end the namespace: open files, sockets and TAP queues keep it running. Whether the place
-//! still shows the same namespace is asked with [`Netns::still_exists`].
+//! A removed name does not end the namespace: open files, sockets and TAP queues keep it running.
+//! Whether the place still shows the same namespace is asked with [`Netns::still_exists`].
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -54,7 +56,8 @@ impl Place {
     /// The file to open.
     fn path(&self) -> PathBuf {
         match self {
-            // The process's own namespace is its main thread's; a worker's own could be a throw-away one.
+            // The process's own namespace is its main thread's; a worker's own could be a
+            // throw-away one.
             Self::Current => "/proc/self/ns/net".into(),
             Self::Name(name) => name::path(name),
             Self::Path(path) => path.clone(),
@@ -74,8 +77,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// One network namespace, kept alive by this value. Cheap to clone. Two are equal when they are the same namespace,
-/// wherever they were found. Shown as the place it came from.
+/// One network namespace, kept alive by this value. Cheap to clone. Two are equal when they are the
+/// same namespace, wherever they were found. Shown as the place it came from.
 #[derive(Clone)]
 pub struct Netns {
     file: Arc<File>,
@@ -108,7 +111,8 @@ impl Netns {
         Self::open(&Place::Name(name.into()))
     }
 
-    /// The namespace called `name`, made when there is none. The flag tells whether it was made here.
+    /// The namespace called `name`, made when there is none. The flag tells whether it was made
+    /// here.
     pub fn ensure(name: &str) -> Result<(Self, bool), NetnsError> {
         match Self::create(name) {
             Ok(netns) => Ok((netns, true)),
@@ -129,8 +133,9 @@ impl Netns {
         Ok(Self { file: Arc::new(file), place: None, id })
     }
 
-    /// Runs `task` on a thread of its own inside the namespace and waits for it. Fails when the thread cannot be made
-    /// or may not enter; a panic in `task` goes on in the caller. Costs a thread: tens of microseconds.
+    /// Runs `task` on a thread of its own inside the namespace and waits for it. Fails when the
+    /// thread cannot be made or may not enter; a panic in `task` goes on in the caller. Costs a
+    /// thread: tens of microseconds.
     pub fn run<T: Send, F: FnOnce() -> T + Send>(&self, task: F) -> io::Result<T> {
         on_a_thread(|| {
             self.enter()?;
@@ -138,18 +143,21 @@ impl Netns {
         })?
     }
 
-    /// Moves the calling thread here: one that ends with a closure, or a child's ahead of its exec. One system call.
+    /// Moves the calling thread here: one that ends with a closure, or a child's ahead of its exec.
+    /// One system call.
     pub(crate) fn enter(&self) -> nix::Result<()> {
         setns(&*self.file, CloneFlags::CLONE_NEWNET)
     }
 
-    /// Whether the place it was opened at still shows this namespace: `false` once the name was removed or given to
-    /// another, or the process has ended or moved. Always `true` for one without a place.
+    /// Whether the place it was opened at still shows this namespace: `false` once the name was
+    /// removed or given to another, or the process has ended or moved. Always `true` for one
+    /// without a place.
     pub fn still_exists(&self) -> bool {
         let Some(place) = &self.place else {
             return true;
         };
-        // `metadata` follows the link in /proc to the nsfs file without keeping the namespace alive.
+        // `metadata` follows the link in /proc to the nsfs file without keeping the namespace
+        // alive.
         fs::metadata(place.path()).is_ok_and(|found| self.id == id_of(&found))
     }
 
@@ -158,7 +166,8 @@ impl Netns {
         self.place.as_ref()
     }
 
-    /// The inode number that `ls -l /proc/PID/ns/net` and `lsns` show: the same for every view of one namespace.
+    /// The inode number that `ls -l /proc/PID/ns/net` and `lsns` show: the same for every view of
+    /// one namespace.
     pub const fn inode(&self) -> u64 {
         self.id.inode
     }
@@ -200,10 +209,12 @@ fn open_nsfs(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
-/// Its identity, if the file stands for a network namespace and not for a plain file or another kind of namespace.
+/// Its identity, if the file stands for a network namespace and not for a plain file or another
+/// kind of namespace.
 fn network_id(file: &File) -> Option<Id> {
     use std::os::fd::AsRawFd;
-    // SAFETY: the descriptor is open while `file` is borrowed, and this request takes no argument (ioctl_nsfs(2)).
+    // SAFETY: the descriptor is open while `file` is borrowed, and this request takes no argument
+    // (ioctl_nsfs(2)).
     let kind = unsafe { ioctl::namespace_type(file.as_raw_fd()) };
     if kind != Ok(libc::CLONE_NEWNET) {
         return None;

@@ -1,9 +1,10 @@
 //! A file to write that nobody else has: made, or an ordinary one that is emptied for it.
 //!
 //! # Theory of operation
-//! What is at the path is looked at through a descriptor that opens nothing (`O_PATH | O_NOFOLLOW`): a device would do
-//! something when it is opened, and a FIFO would wait. Only that very file is then opened and emptied, so it does not
-//! matter what becomes of the path meanwhile. Nothing is ever moved or taken from under a path.
+//! What is at the path is looked at through a descriptor that opens nothing (`O_PATH |
+//! O_NOFOLLOW`): a device would do something when it is opened, and a FIFO would wait. Only that
+//! very file is then opened and emptied, so it does not matter what becomes of the path meanwhile.
+//! Nothing is ever moved or taken from under a path.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -33,7 +34,8 @@ pub enum NewFileError {
     Refused(#[from] io::Error),
 }
 
-/// Makes the file, which its owner alone may read; with `replace`, an ordinary file that is there is emptied instead.
+/// Makes the file, which its owner alone may read; with `replace`, an ordinary file that is there
+/// is emptied instead.
 ///
 /// # Errors
 /// See [`NewFileError`]; what was at the path is there as it was.

@@ -1,22 +1,25 @@
-//! A packet socket: an interface that exists already (a veth end, a network card) as a port of the switch.
+//! A packet socket: an interface that exists already (a veth end, a network card) as a port of the
+//! switch.
 //!
 //! # Theory of operation
-//! The socket (packet(7)) takes what arrives on its interface, whomever it is for, and sends what it is given as if
-//! the host had. The host goes on using the interface: it sees the same frames. What the host itself sends out
-//! there does not come back to us. MTU, offload and the other settings of the interface are left alone;
-//! promiscuous reception ends with the socket.
+//! The socket (packet(7)) takes what arrives on its interface, whomever it is for, and sends what
+//! it is given as if the host had. The host goes on using the interface: it sees the same frames.
+//! What the host itself sends out there does not come back to us. MTU, offload and the other
+//! settings of the interface are left alone; promiscuous reception ends with the socket.
 //!
-//! Every frame has a virtio-net header ahead of it, as on a [`tap`](crate::tap): the kernel hands over partial
-//! checksums and super-frames as they came, and takes them likewise. Where an outgoing super-frame exceeds the
-//! interface's own limit (`gso_max_size`), the kernel cuts it. A super-frame of a tunnel that the guest runs itself comes
-//! with a header that says nothing of the tunnel, and cannot be given back ([`packet::segment::inner_offload`]): whoever
-//! sends it cuts it first.
+//! Every frame has a virtio-net header ahead of it, as on a [`tap`](crate::tap): the kernel hands
+//! over partial checksums and super-frames as they came, and takes them likewise. Where an outgoing
+//! super-frame exceeds the interface's own limit (`gso_max_size`), the kernel cuts it. A
+//! super-frame of a tunnel that the guest runs itself comes with a header that says nothing of the
+//! tunnel, and cannot be given back ([`packet::segment::inner_offload`]): whoever sends it cuts it
+//! first.
 //!
-//! The kernel takes the outermost tag out of a frame before we see it and tells it beside the bytes. An 802.1Q tag
-//! stays there, as [`Frame::tag`]; an 802.1ad tag goes back into the bytes, for the switch knows it as a payload.
+//! The kernel takes the outermost tag out of a frame before we see it and tells it beside the
+//! bytes. An 802.1Q tag stays there, as [`Frame::tag`]; an 802.1ad tag goes back into the bytes,
+//! for the switch knows it as a payload.
 //!
-//! Frames leave through the interface's queueing discipline. `PACKET_QDISC_BYPASS` would save it, and with it the
-//! delays, losses and rates (`tc`, netem) that a lab sets on the interface.
+//! Frames leave through the interface's queueing discipline. `PACKET_QDISC_BYPASS` would save it,
+//! and with it the delays, losses and rates (`tc`, netem) that a lab sets on the interface.
 //!
 //! # Down, up, deleted
 //! | event | next read | later reads | writes | [`PacketSocket::still_there`] |
@@ -27,13 +30,15 @@
 //! | it is deleted while it is down | nothing | nothing | ENXIO | `false` |
 //! | it is renamed | frames | frames | pass | `true` |
 //!
-//! Until the one ENETDOWN is read, the poller reports the socket as `gone`, which here means "read me". A deletion
-//! takes an interface down first, so an ENETDOWN that is read at once may still look like a mere "down", and the last
-//! row is silent: whoever must know has a [`Watch`](crate::links::Watch) too. An interface that comes back
-//! under the same name is another interface, for another socket.
+//! Until the one ENETDOWN is read, the poller reports the socket as `gone`, which here means "read
+//! me". A deletion takes an interface down first, so an ENETDOWN that is read at once may still
+//! look like a mere "down", and the last row is silent: whoever must know has a
+//! [`Watch`](crate::links::Watch) too. An interface that comes back under the same name is another
+//! interface, for another socket.
 //!
-//! When the far end of a veth comes up, the kernel switches our queue on an instant later; what is written before is
-//! lost without an error. [`Link::running`](crate::links::Link::running) tells when that is over.
+//! When the far end of a veth comes up, the kernel switches our queue on an instant later; what is
+//! written before is lost without an error. [`Link::running`](crate::links::Link::running) tells
+//! when that is over.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -50,7 +55,8 @@ mod syscall;
 pub use error::PacketSocketError;
 use syscall::StrippedTag;
 
-/// An interface, read and written one Ethernet frame a call, non-blocking. Dropping it leaves the interface as it was.
+/// An interface, read and written one Ethernet frame a call, non-blocking. Dropping it leaves the
+/// interface as it was.
 #[derive(Debug)]
 pub struct PacketSocket {
     socket: Socket,
@@ -59,12 +65,13 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Takes the next frame off the interface into `frame`, in one `recvmsg(2)` and without allocating. What `frame`
-    /// held is lost, also when nothing was waiting. Its buffer must have room for a super-frame
-    /// ([`packet::frame::BUFFER_LEN`]); `InvalidInput` when it has no room for a header at all. Frames that are to be
-    /// cut in a way that no virtio header can say (SCTP) are malformed, and empty: the kernel does not hand them over. So are
-    /// super-frames of a tunnel that is not known here: a veth leaves the packet inside whole, and the header tells its
-    /// span and kind as if there were no tunnel.
+    /// Takes the next frame off the interface into `frame`, in one `recvmsg(2)` and without
+    /// allocating. What `frame` held is lost, also when nothing was waiting. Its buffer must
+    /// have room for a super-frame ([`packet::frame::BUFFER_LEN`]); `InvalidInput` when it has
+    /// no room for a header at all. Frames that are to be cut in a way that no virtio header
+    /// can say (SCTP) are malformed, and empty: the kernel does not hand them over. So are
+    /// super-frames of a tunnel that is not known here: a veth leaves the packet inside whole, and
+    /// the header tells its span and kind as if there were no tunnel.
     pub fn read(&self, frame: &mut Frame) -> io::Result<Received> {
         let space = frame.receive_space(HEADER_LEN);
         if space.len() < LEAST_ROOM {
@@ -96,12 +103,14 @@ impl PacketSocket {
         }
     }
 
-    /// Sends `frame` out of the interface in one `send(2)`, without allocating. Its bytes and offload stay as they
-    /// are; the headroom ahead of them is overwritten. A tag beside the bytes is not sent: push it first.
+    /// Sends `frame` out of the interface in one `send(2)`, without allocating. Its bytes and
+    /// offload stay as they are; the headroom ahead of them is overwritten. A tag beside the
+    /// bytes is not sent: push it first.
     ///
-    /// An error that is neither [`PacketSocket::is_gone`] nor [`PacketSocket::is_down`] concerns this frame alone:
-    /// EMSGSIZE, longer than the interface's MTU allows (14 bytes of Ethernet and one 802.1Q tag come on top; a
-    /// super-frame may be longer); EINVAL, no frame; ENOBUFS or `WouldBlock`, the interface's queue is full.
+    /// An error that is neither [`PacketSocket::is_gone`] nor [`PacketSocket::is_down`] concerns
+    /// this frame alone: EMSGSIZE, longer than the interface's MTU allows (14 bytes of Ethernet
+    /// and one 802.1Q tag come on top; a super-frame may be longer); EINVAL, no frame; ENOBUFS
+    /// or `WouldBlock`, the interface's queue is full.
     pub fn write(&self, frame: &mut Frame) -> io::Result<()> {
         let header = vnet::emit(frame);
         let bytes = frame.with_prefix(HEADER_LEN).unwrap_or_default();
@@ -119,7 +128,8 @@ impl PacketSocket {
         true
     }
 
-    /// Whether `error`, from a read or a write, says that the interface has left: the socket will never work again.
+    /// Whether `error`, from a read or a write, says that the interface has left: the socket will
+    /// never work again.
     pub fn is_gone(&self, error: &io::Error) -> bool {
         match error.raw_os_error() {
             Some(libc::ENXIO | libc::ENODEV) => true,
@@ -128,13 +138,15 @@ impl PacketSocket {
         }
     }
 
-    /// Whether `error`, from a read or a write, says that the interface is down: the socket works again once it is
-    /// up. Says so also of an interface that is being deleted and is not gone yet.
+    /// Whether `error`, from a read or a write, says that the interface is down: the socket works
+    /// again once it is up. Says so also of an interface that is being deleted and is not gone
+    /// yet.
     pub fn is_down(&self, error: &io::Error) -> bool {
         error.raw_os_error() == Some(libc::ENETDOWN) && self.still_there()
     }
 
-    /// Whether the interface that was opened is still in its namespace, up or down, under whichever name.
+    /// Whether the interface that was opened is still in its namespace, up or down, under whichever
+    /// name.
     pub fn still_there(&self) -> bool {
         syscall::bound(self.as_fd()).is_ok_and(|bound| bound.index == Some(self.index))
     }
@@ -159,7 +171,8 @@ impl PacketSocket {
         syscall::mtu_of(self.as_fd(), &self.interface()?)
     }
 
-    /// How many frames the kernel dropped since this was last asked, because they were not read in time.
+    /// How many frames the kernel dropped since this was last asked, because they were not read in
+    /// time.
     pub fn take_overruns(&self) -> io::Result<u32> {
         syscall::take_drops(self.as_fd())
     }
@@ -171,8 +184,9 @@ impl AsFd for PacketSocket {
     }
 }
 
-/// What `PACKET_VNET_HDR` puts ahead of a frame: the header of [`vnet`] without `num_buffers`. Newer kernels have
-/// `PACKET_VNET_HDR_SZ` for the whole header, whose last two bytes say nothing here.
+/// What `PACKET_VNET_HDR` puts ahead of a frame: the header of [`vnet`] without `num_buffers`.
+/// Newer kernels have `PACKET_VNET_HDR_SZ` for the whole header, whose last two bytes say nothing
+/// here.
 const HEADER_LEN: usize = 10;
 
 /// A virtio header and an Ethernet header: less room than that is no buffer.

@@ -1,7 +1,8 @@
-//! Waiting for many descriptors at once: epoll, level-triggered, and an eventfd to end the wait from another thread.
+//! Waiting for many descriptors at once: epoll, level-triggered, and an eventfd to end the wait
+//! from another thread.
 //!
-//! Level-triggered, so that a worker may read a bounded batch from each queue and find the rest in the next turn. A
-//! descriptor reported `gone` is reported again each turn until it is removed.
+//! Level-triggered, so that a worker may read a bounded batch from each queue and find the rest in
+//! the next turn. A descriptor reported `gone` is reported again each turn until it is removed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,7 +22,8 @@ pub struct Poller(Epoll);
 pub struct Readiness {
     /// A read will not block.
     pub readable: bool,
-    /// The far side is closed, or the device behind the descriptor has been deleted: nothing will come any more.
+    /// The far side is closed, or the device behind the descriptor has been deleted: nothing will
+    /// come any more.
     pub gone: bool,
 }
 
@@ -31,7 +33,8 @@ impl Poller {
         Ok(Self(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))
     }
 
-    /// Watches `source` for input; `token` comes back with its events. `EEXIST` when it is watched already.
+    /// Watches `source` for input; `token` comes back with its events. `EEXIST` when it is watched
+    /// already.
     pub fn add(&self, source: &impl AsFd, token: u64) -> io::Result<()> {
         Ok(self.0.add(source, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
     }
@@ -41,8 +44,9 @@ impl Poller {
         Ok(self.0.delete(source)?)
     }
 
-    /// Sleeps until a descriptor is ready or `timeout` has passed (rounded up to milliseconds; `None`: for ever), and
-    /// replaces what `events` holds. A signal ends the wait with no events.
+    /// Sleeps until a descriptor is ready or `timeout` has passed (rounded up to milliseconds;
+    /// `None`: for ever), and replaces what `events` holds. A signal ends the wait with no
+    /// events.
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.ready = 0;
         events.ready = match self.0.wait(&mut events.slots, in_millis(timeout)) {
@@ -77,7 +81,8 @@ impl Events {
     }
 }
 
-/// Ends another thread's [`Poller::wait`]. Add it to the poller under a token of its own. Clones wake the same one.
+/// Ends another thread's [`Poller::wait`]. Add it to the poller under a token of its own. Clones
+/// wake the same one.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<EventFd>);
 

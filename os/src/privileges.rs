@@ -1,5 +1,5 @@
-//! Whether this process may make devices and enter namespaces, asked once at the start, so that the answer is one
-//! sentence and not the first system call that happens to fail.
+//! Whether this process may make devices and enter namespaces, asked once at the start, so that the
+//! answer is one sentence and not the first system call that happens to fail.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -36,8 +36,8 @@ pub enum PrivilegeError {
     },
 }
 
-/// Checks for `CAP_NET_ADMIN` (devices, addresses, routes) and `CAP_SYS_ADMIN` (namespaces), and that the TUN/TAP
-/// driver is there. Leaves nothing open and changes nothing.
+/// Checks for `CAP_NET_ADMIN` (devices, addresses, routes) and `CAP_SYS_ADMIN` (namespaces), and
+/// that the TUN/TAP driver is there. Leaves nothing open and changes nothing.
 pub fn check() -> Result<(), PrivilegeError> {
     check_capabilities()?;
     check_tun()

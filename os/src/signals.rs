@@ -6,10 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// A write beyond the limit on a file's size (`ulimit -f`). Unless somebody takes it, it kills; then the write fails.
+/// A write beyond the limit on a file's size (`ulimit -f`). Unless somebody takes it, it kills;
+/// then the write fails.
 pub const FILE_SIZE: i32 = libc::SIGXFSZ;
 
-/// Whether SIGHUP was ignored when this process was started, as nohup(1) has it. Asked before anybody takes it over.
+/// Whether SIGHUP was ignored when this process was started, as nohup(1) has it. Asked before
+/// anybody takes it over.
 pub fn hangup_is_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignored(&status).is_some_and(|set| set & 1 << (libc::SIGHUP - 1) != 0)
@@ -32,8 +34,8 @@ impl Terminal {
         opened.ok().map(Self)
     }
 
-    /// Whether it was closed, or its connection broke. True by the time that its SIGHUP arrives: the kernel takes the
-    /// terminal away first.
+    /// Whether it was closed, or its connection broke. True by the time that its SIGHUP arrives:
+    /// the kernel takes the terminal away first.
     pub fn is_gone(&self) -> bool {
         let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::empty())];
         let news = PollFlags::POLLHUP | PollFlags::POLLERR;

@@ -1,5 +1,5 @@
-//! One value under `/proc/sys/net` of one namespace. Meant for namespaces that the switch made: it never writes to a
-//! namespace unasked.
+//! One value under `/proc/sys/net` of one namespace. Meant for namespaces that the switch made: it
+//! never writes to a namespace unasked.
 
 use std::fs;
 use std::io;
@@ -39,8 +39,9 @@ pub enum SysctlError {
     },
 }
 
-/// Writes `value` to the setting at `path` (relative to `/proc/sys`, as in `net/ipv6/conf/eth0/disable_ipv6`), as
-/// the namespace sees it: the kernel shows each thread the settings of the namespace that thread is in.
+/// Writes `value` to the setting at `path` (relative to `/proc/sys`, as in
+/// `net/ipv6/conf/eth0/disable_ipv6`), as the namespace sees it: the kernel shows each thread the
+/// settings of the namespace that thread is in.
 pub fn set_in(netns: &Netns, path: &str, value: &str) -> Result<(), SysctlError> {
     if !is_network_setting(path) {
         return Err(SysctlError::BadPath { path: path.into() });

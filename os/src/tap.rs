@@ -1,14 +1,17 @@
-//! A TAP device: the cable between a namespace and the switch, read and written one Ethernet frame a call.
+//! A TAP device: the cable between a namespace and the switch, read and written one Ethernet frame
+//! a call.
 //!
 //! # Theory of operation
-//! The device appears in the namespace of the thread that opened `/dev/net/tun`, and lives until its last queue is
-//! closed. Each queue is a descriptor of its own; the kernel spreads outgoing flows over them and keeps a flow on one.
-//! With offload, every frame has a 12-byte virtio-net header ahead of it, in which the far kernel says what it
-//! left undone (a checksum, cutting into segments) and we say what we leave undone. The header that arrives describes
-//! bytes that the far end chose, so it is checked against the frame before anyone believes it.
+//! The device appears in the namespace of the thread that opened `/dev/net/tun`, and lives until
+//! its last queue is closed. Each queue is a descriptor of its own; the kernel spreads outgoing
+//! flows over them and keeps a flow on one. With offload, every frame has a 12-byte virtio-net
+//! header ahead of it, in which the far kernel says what it left undone (a checksum, cutting into
+//! segments) and we say what we leave undone. The header that arrives describes bytes that the far
+//! end chose, so it is checked against the frame before anyone believes it.
 //!
-//! An open queue keeps its namespace alive after the namespace's name is removed. What ends a queue is the deletion
-//! of the device (`ip link del`): then [`is_gone`] knows the error, and the poller reports the queue as gone.
+//! An open queue keeps its namespace alive after the namespace's name is removed. What ends a queue
+//! is the deletion of the device (`ip link del`): then [`is_gone`] knows the error, and the poller
+//! reports the queue as gone.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -45,17 +48,18 @@ enum Backend {
 pub enum Received {
     /// A frame, with its offload set.
     Frame,
-    /// A frame whose virtio header contradicts it, or that did not fit: its bytes are not to be trusted. The frame
-    /// holds what came, as complete, for whoever wants to show it.
+    /// A frame whose virtio header contradicts it, or that did not fit: its bytes are not to be
+    /// trusted. The frame holds what came, as complete, for whoever wants to show it.
     Malformed,
     /// Nothing is waiting.
     Empty,
 }
 
 impl Queue {
-    /// Takes the next frame out of the queue into `frame`, in one `read(2)` and without allocating. What `frame` held
-    /// is lost, also when nothing was waiting. Its buffer must have room for a super-frame
-    /// ([`packet::frame::BUFFER_LEN`]); `InvalidInput` when it has no room for a header at all.
+    /// Takes the next frame out of the queue into `frame`, in one `read(2)` and without allocating.
+    /// What `frame` held is lost, also when nothing was waiting. Its buffer must have room for
+    /// a super-frame ([`packet::frame::BUFFER_LEN`]); `InvalidInput` when it has no room for a
+    /// header at all.
     pub fn read(&self, frame: &mut Frame) -> io::Result<Received> {
         let space = frame.receive_space(self.prefix());
         let room = space.len();
@@ -72,7 +76,8 @@ impl Queue {
         };
         let header = space.first_chunk::<{ vnet::HEADER_LEN }>().copied();
         frame.received(self.prefix(), count);
-        // The kernel cuts off what does not fit without a word, so a full buffer may hold half a frame.
+        // The kernel cuts off what does not fit without a word, so a full buffer may hold half a
+        // frame.
         if count >= room {
             return Ok(Received::Malformed);
         }
@@ -90,10 +95,11 @@ impl Queue {
         Ok(Received::Frame)
     }
 
-    /// Hands `frame` to the far end in one `write(2)`, without allocating. Its bytes and offload stay as they are;
-    /// the headroom ahead of them is overwritten. A queue without offload takes frames that are
-    /// [`Offload::Complete`] only, and writes others as they are. An error that is neither [`is_gone`] nor
-    /// [`is_down`] concerns this frame alone: the far kernel would not have it.
+    /// Hands `frame` to the far end in one `write(2)`, without allocating. Its bytes and offload
+    /// stay as they are; the headroom ahead of them is overwritten. A queue without offload
+    /// takes frames that are [`Offload::Complete`] only, and writes others as they are. An
+    /// error that is neither [`is_gone`] nor [`is_down`] concerns this frame alone: the far
+    /// kernel would not have it.
     pub fn write(&self, frame: &mut Frame) -> io::Result<()> {
         let file = match &self.0 {
             Backend::Plain(device) => return device.send(frame.bytes()).map(drop),
@@ -108,12 +114,14 @@ impl Queue {
         (&*file).write(bytes).map(drop)
     }
 
-    /// Whether frames keep their offload across this queue; otherwise they must be complete, and arrive so.
+    /// Whether frames keep their offload across this queue; otherwise they must be complete, and
+    /// arrive so.
     pub const fn offloads(&self) -> bool {
         matches!(self.0, Backend::Virtio { .. })
     }
 
-    /// Whether super-frames of datagrams may be written to it, too: not to a kernel before Linux 6.2.
+    /// Whether super-frames of datagrams may be written to it, too: not to a kernel before Linux
+    /// 6.2.
     pub const fn takes_datagrams(&self) -> bool {
         matches!(self.0, Backend::Virtio { datagrams: true, .. })
     }
@@ -140,12 +148,14 @@ impl AsFd for Queue {
     }
 }
 
-/// Whether `error`, from a read or a write, says that the device has been deleted: the queue will never work again.
+/// Whether `error`, from a read or a write, says that the device has been deleted: the queue will
+/// never work again.
 pub fn is_gone(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EBADFD)
 }
 
-/// Whether `error`, from a write, says that the device is down: the frame is lost, later ones may pass.
+/// Whether `error`, from a write, says that the device is down: the frame is lost, later ones may
+/// pass.
 pub fn is_down(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EIO)
 }

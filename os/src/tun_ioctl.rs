@@ -1,5 +1,5 @@
-//! The ioctls of `/dev/net/tun`, each as a safe function over an open file. They know the kernel's structures and
-//! numbers; what to ask for, and in which order, is `tap`'s business.
+//! The ioctls of `/dev/net/tun`, each as a safe function over an open file. They know the kernel's
+//! structures and numbers; what to ask for, and in which order, is `tap`'s business.
 
 use std::fs::File;
 use std::io;
@@ -35,8 +35,8 @@ impl Flags {
 /// Makes the file a queue of the device called `name`, making the device when there is none.
 pub(crate) fn attach(file: &File, name: &str, flags: Flags) -> io::Result<()> {
     let mut request = Request::new(name, flags)?;
-    // SAFETY: the descriptor is open while `file` is borrowed; TUNSETIFF reads and writes an ifreq, whose size
-    // `Request` has, and `request` is ours alone through the call.
+    // SAFETY: the descriptor is open while `file` is borrowed; TUNSETIFF reads and writes an ifreq,
+    // whose size `Request` has, and `request` is ours alone through the call.
     unsafe { ioctl::set_interface(file.as_raw_fd(), &mut request) }?;
     Ok(())
 }
@@ -44,8 +44,8 @@ pub(crate) fn attach(file: &File, name: &str, flags: Flags) -> io::Result<()> {
 /// The name and the flags of the device that a queue is attached to. EBADFD when it has gone.
 pub(crate) fn attached(file: BorrowedFd<'_>) -> io::Result<(String, Flags)> {
     let mut request = Request::EMPTY;
-    // SAFETY: the descriptor is open while `file` is borrowed; TUNGETIFF writes an ifreq, whose size
-    // `Request` has, and `request` is ours alone through the call.
+    // SAFETY: the descriptor is open while `file` is borrowed; TUNGETIFF writes an ifreq, whose
+    // size `Request` has, and `request` is ours alone through the call.
     unsafe { ioctl::get_interface(file.as_raw_fd(), &mut request) }?;
     let name = request.name.split(|&byte| byte == 0).next().unwrap_or_default();
     Ok((String::from_utf8_lossy(name).into_owned(), Flags(request.flags)))
@@ -54,7 +54,8 @@ pub(crate) fn attached(file: BorrowedFd<'_>) -> io::Result<(String, Flags)> {
 /// Sets the length of the virtio header of every queue of the device.
 pub(crate) fn set_header_len(file: &File, len: usize) -> io::Result<()> {
     let len = libc::c_int::try_from(len).map_err(io::Error::other)?;
-    // SAFETY: the descriptor is open while `file` is borrowed; TUNSETVNETHDRSZ reads one int, which lives here.
+    // SAFETY: the descriptor is open while `file` is borrowed; TUNSETVNETHDRSZ reads one int, which
+    // lives here.
     unsafe { ioctl::set_header_len(file.as_raw_fd(), &len) }?;
     Ok(())
 }
@@ -62,15 +63,16 @@ pub(crate) fn set_header_len(file: &File, len: usize) -> io::Result<()> {
 /// Tells the device which duties its kernel may leave open in frames that we read (`TUN_F_*`).
 pub(crate) fn set_offload(file: &File, features: libc::c_uint) -> io::Result<()> {
     let features = libc::c_int::try_from(features).map_err(io::Error::other)?;
-    // SAFETY: the descriptor is open while `file` is borrowed; TUNSETOFFLOAD takes its argument by value.
+    // SAFETY: the descriptor is open while `file` is borrowed; TUNSETOFFLOAD takes its argument by
+    // value.
     unsafe { ioctl::set_offload(file.as_raw_fd(), features) }?;
     Ok(())
 }
 
 /// The descriptor of a device of `tun-tap`, which lends it as a number alone.
 pub(crate) fn descriptor(device: &tun_tap::Iface) -> BorrowedFd<'_> {
-    // SAFETY: an `Iface` owns an open file, which it neither closes nor gives away while it is borrowed, as the result
-    // is; an open file's descriptor is not -1.
+    // SAFETY: an `Iface` owns an open file, which it neither closes nor gives away while it is
+    // borrowed, as the result is; an open file's descriptor is not -1.
     unsafe { BorrowedFd::borrow_raw(device.as_raw_fd()) }
 }
 
@@ -87,7 +89,8 @@ const _: () = assert!(size_of::<Request>() == size_of::<libc::ifreq>());
 impl Request {
     const EMPTY: Self = Self { name: [0; libc::IFNAMSIZ], flags: 0, rest: [0; 22] };
 
-    /// `EINVAL` when the name and its closing zero do not fit: never a shorter name than was asked for.
+    /// `EINVAL` when the name and its closing zero do not fit: never a shorter name than was asked
+    /// for.
     fn new(name: &str, flags: Flags) -> io::Result<Self> {
         let mut request = Self { flags: flags.0, ..Self::EMPTY };
         let room = request.name.get_mut(..name.len()).filter(|_| name.len() < libc::IFNAMSIZ);

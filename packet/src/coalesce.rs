@@ -1,27 +1,33 @@
-//! Joining consecutive segments of one flow into a super-frame: the inverse of [`crate::segment`], as Linux's GRO.
+//! Joining consecutive segments of one flow into a super-frame: the inverse of [`crate::segment`],
+//! as Linux's GRO.
 //!
-//! A kernel takes one super-frame of 64 KiB in a fraction of the time of its 44 segments. What comes out is what a
-//! kernel itself would have handed over through virtio: [`Offload::Segment`], and the pseudo-header's sum in the
-//! checksum field. It never reorders, never holds a frame back of its own accord, and never lends a segment a right
-//! checksum: each is verified before it is joined.
+//! A kernel takes one super-frame of 64 KiB in a fraction of the time of its 44 segments. What
+//! comes out is what a kernel itself would have handed over through virtio: [`Offload::Segment`],
+//! and the pseudo-header's sum in the checksum field. It never reorders, never holds a frame back
+//! of its own accord, and never lends a segment a right checksum: each is verified before it is
+//! joined.
 //!
 //! # Theory of operation
-//! The rule over all others: [`crate::segment`] of what was joined gives back the very bytes that came in. So a frame
-//! continues those before it when
-//! - it is plain Ethernet II without tags or padding, IPv4 without options or IPv6 without extension headers, whole;
-//! - every header byte is equal but for the fields that a cut writes: IP length, IPv4 identification and checksum, TCP
-//!   sequence, checksum, PSH and FIN, UDP length and checksum;
-//! - its IPv4 identification is the one before plus one. Linux also joins the constant ones that it sends with DF from
-//!   unconnected sockets; a cut, ours and any kernel's alike, would count them up, so here they stay apart;
-//! - TCP: it carries on where the last byte ended, with ACK set and no flag besides PSH and FIN, which end the run;
+//! The rule over all others: [`crate::segment`] of what was joined gives back the very bytes that
+//! came in. So a frame continues those before it when
+//! - it is plain Ethernet II without tags or padding, IPv4 without options or IPv6 without
+//!   extension headers, whole;
+//! - every header byte is equal but for the fields that a cut writes: IP length, IPv4
+//!   identification and checksum, TCP sequence, checksum, PSH and FIN, UDP length and checksum;
+//! - its IPv4 identification is the one before plus one. Linux also joins the constant ones that it
+//!   sends with DF from unconnected sockets; a cut, ours and any kernel's alike, would count them
+//!   up, so here they stay apart;
+//! - TCP: it carries on where the last byte ended, with ACK set and no flag besides PSH and FIN,
+//!   which end the run;
 //! - UDP: it has a checksum, and there are at most [`MAX_DATAGRAMS`] of them;
 //! - it has the first's payload size, or less and is the last; it is not empty;
-//! - every checksum, its own and the first's, is right and in the form that we write (no 0xFFFF for 0x0000, but UDP's);
+//! - every checksum, its own and the first's, is right and in the form that we write (no 0xFFFF for
+//!   0x0000, but UDP's);
 //! - the whole stays within 65,535 bytes of IP and [`MAX_PIECES`](crate::segment::MAX_PIECES).
 //!
-//! Anything else ends the *run* (see `run.rs`) and begins the next. The two doors differ in where the bytes are: a
-//! *train* is one buffer that a socket filled with datagrams (UDP_GRO), joined in place; a *chain* is frames in buffers
-//! of their own, whose payloads are appended to the first.
+//! Anything else ends the *run* (see `run.rs`) and begins the next. The two doors differ in where
+//! the bytes are: a *train* is one buffer that a socket filled with datagrams (UDP_GRO), joined in
+//! place; a *chain* is frames in buffers of their own, whose payloads are appended to the first.
 
 mod fragments;
 mod run;
@@ -35,13 +41,14 @@ use crate::offload::Offload;
 use crate::pool::Pool;
 use crate::segment::joined;
 
-/// Joins what a train of datagrams carries: `train`'s bytes are datagrams of `size` bytes, the last of them perhaps
-/// shorter, each `prefix` bytes of outer header and then an Ethernet frame.
+/// Joins what a train of datagrams carries: `train`'s bytes are datagrams of `size` bytes, the last
+/// of them perhaps shorter, each `prefix` bytes of outer header and then an Ethernet frame.
 ///
-/// Emits frames in order, each with its `prefix` bytes in front: runs with identical prefixes as one super-frame, whose
-/// span counts from the prefix's first byte ([`Frame::strip`] shifts it), and what stays alone byte for byte. The last
-/// keeps the train's buffer, those before it are copied into buffers from `pool`. A train that is one datagram, has a
-/// size of 0, or is not [`Offload::Complete`] is emitted as it is.
+/// Emits frames in order, each with its `prefix` bytes in front: runs with identical prefixes as
+/// one super-frame, whose span counts from the prefix's first byte ([`Frame::strip`] shifts it),
+/// and what stays alone byte for byte. The last keeps the train's buffer, those before it are
+/// copied into buffers from `pool`. A train that is one datagram, has a size of 0, or is not
+/// [`Offload::Complete`] is emitted as it is.
 pub fn join_train(
     mut train: Frame,
     size: usize,
@@ -68,9 +75,9 @@ pub fn join_train(
     emit(train);
 }
 
-/// Puts the TCP super-frame `next` behind the super-frame `whole` that it continues, both behind `prefix` bytes of the
-/// same outer header: a sender whose socket takes 44 segments a call sends 46 in two. `false`, and nothing happens,
-/// when it does not continue it, or there is no room.
+/// Puts the TCP super-frame `next` behind the super-frame `whole` that it continues, both behind
+/// `prefix` bytes of the same outer header: a sender whose socket takes 44 segments a call sends 46
+/// in two. `false`, and nothing happens, when it does not continue it, or there is no room.
 #[must_use]
 pub fn splice(whole: &mut Frame, next: &Frame, prefix: usize) -> bool {
     let (Offload::Segment { kind, size, span }, other) = (whole.offload(), next.offload()) else {
@@ -89,7 +96,8 @@ pub fn splice(whole: &mut Frame, next: &Frame, prefix: usize) -> bool {
     joined.and_then(|joined| run.close(joined)).is_some()
 }
 
-/// The run at the front of what is left of a train: its bytes are `start..end`, headers and then payloads.
+/// The run at the front of what is left of a train: its bytes are `start..end`, headers and then
+/// payloads.
 struct Open {
     start: usize,
     end: usize,
@@ -126,7 +134,8 @@ impl Open {
         if head_prefix != next_prefix || !run.join(head, next, Offload::Complete) {
             return false;
         }
-        // Nothing before the payload's own first byte is needed any more, and `end` is at or before it.
+        // Nothing before the payload's own first byte is needed any more, and `end` is at or before
+        // it.
         let payload = at + self.prefix + run.headers()..at + len;
         let count = payload.len();
         bytes.copy_within(payload, self.end);
@@ -156,8 +165,8 @@ impl Open {
     }
 }
 
-/// Joins frames that come one by one. Holds at most one frame, and that only between [`Joiner::push`] and
-/// [`Joiner::flush`]: whoever has no next frame at hand flushes.
+/// Joins frames that come one by one. Holds at most one frame, and that only between
+/// [`Joiner::push`] and [`Joiner::flush`]: whoever has no next frame at hand flushes.
 #[derive(Debug, Default)]
 pub struct Joiner {
     pending: Option<Frame>,
@@ -166,11 +175,11 @@ pub struct Joiner {
 }
 
 impl Joiner {
-    /// Takes the next frame: joins it to the pending one, its buffer going to `pool`, or returns the pending one and
-    /// holds the new one in its place.
+    /// Takes the next frame: joins it to the pending one, its buffer going to `pool`, or returns
+    /// the pending one and holds the new one in its place.
     ///
-    /// Frames with unequal tags beside them stay apart, as do frames for which the first's buffer has no room. A frame
-    /// with a partial checksum is joined without reading its payload.
+    /// Frames with unequal tags beside them stay apart, as do frames for which the first's buffer
+    /// has no room. A frame with a partial checksum is joined without reading its payload.
     pub fn push(&mut self, frame: Frame, pool: &mut Pool) -> Option<Frame> {
         if self.join(&frame) {
             pool.give(frame);

@@ -329,7 +329,8 @@ impl PartialEq for Frame {
     }
 }
 
-/// A frame that ends here, and why. The buffer travels along, so that whoever counts the drop can reuse it.
+/// A frame that ends here, and why. The buffer travels along, so that whoever counts the drop can
+/// reuse it.
 #[derive(Debug)]
 pub struct Dropped {
     /// What it is counted under.

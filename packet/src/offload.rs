@@ -40,7 +40,8 @@ pub enum SegmentKind {
     },
     /// UDP datagrams of equal size (USO) over IPv4 or IPv6.
     Udp,
-    /// One UDP datagram over IPv4 in place of the fragments that it came in, and is cut into again (UFO).
+    /// One UDP datagram over IPv4 in place of the fragments that it came in, and is cut into again
+    /// (UFO).
     Fragments,
 }
 
@@ -52,11 +53,13 @@ pub enum Offload {
     Complete,
     /// The transport checksum field holds the uncomplemented sum of the pseudo-header only.
     Checksum(Span),
-    /// To be cut into segments of `size` payload bytes, each with a checksum of its own where it is no fragment.
+    /// To be cut into segments of `size` payload bytes, each with a checksum of its own where it is
+    /// no fragment.
     Segment {
         /// How to cut.
         kind: SegmentKind,
-        /// Transport payload bytes a segment, of fragments IP payload bytes; the last may be shorter.
+        /// Transport payload bytes a segment, of fragments IP payload bytes; the last may be
+        /// shorter.
         size: NonZeroU16,
         /// Where the partial checksum lies.
         span: Span,

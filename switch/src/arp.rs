@@ -34,7 +34,8 @@ pub(crate) struct Arp {
     pub(crate) pending: Pending,
     /// Who has which address on bridges whose tunnels suppress ARP.
     snooped: ArpSnoopTable,
-    /// When each interface last told everybody that an address is its own (RFC 5227 section 2.4 c).
+    /// When each interface last told everybody that an address is its own (RFC 5227 section 2.4
+    /// c).
     defended: BTreeMap<InterfaceId, Instant>,
     /// What is told of neighbours that move.
     pub(crate) told: Limiter,

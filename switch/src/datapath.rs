@@ -116,7 +116,8 @@ impl Switch {
         }
         // After learning: a frame from a station to itself is for the port that it came from.
         let decision = bridge.decide_on(hit, &ethernet, vlan, from);
-        // 3 arp: learn from it, and answer for ourselves, or for who is known to be beyond a tunnel.
+        // 3 arp: learn from it, and answer for ourselves, or for who is known to be beyond a
+        // tunnel.
         let mut heard = false;
         if ethernet.ethertype() == EtherType::ARP && !reserved {
             self.trace.enter(Step::Arp);

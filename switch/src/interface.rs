@@ -104,7 +104,8 @@ impl InterfaceSettings {
 pub(crate) struct Interfaces {
     list: Vec<Option<InterfaceSettings>>,
     links: BTreeMap<Link, InterfaceId>,
-    /// Subnets by their first address; of those of one interface that hold each other, the largest.
+    /// Subnets by their first address; of those of one interface that hold each other, the
+    /// largest.
     subnets: BTreeMap<Ipv4Addr, (Ipv4Net, InterfaceId)>,
 }
 

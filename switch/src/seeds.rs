@@ -34,7 +34,8 @@ pub(crate) fn unkeyed() -> RandomState {
 mod tests {
     use super::*;
 
-    /// The first numbers of the generator's published implementation (Vigna, splitmix64.c) from this seed.
+    /// The first numbers of the generator's published implementation (Vigna, splitmix64.c) from
+    /// this seed.
     #[test]
     fn seeds_are_those_of_splitmix64() {
         let mut seeds = Seeds::new(1_234_567);

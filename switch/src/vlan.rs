@@ -94,8 +94,8 @@ pub enum VlanMode {
     /// All frames belong to the VLAN that `service` names; a tag that they come with is a
     /// customer's, and stays in them behind that one.
     Dot1qTunnel {
-        /// What is pushed on the way in and popped on the way out; its kind is the service tag's on
-        /// trunks.
+        /// What is pushed on the way in and popped on the way out; its kind is the service tag's
+        /// on trunks.
         service: Tag,
         /// The customers' VLANs that pass; 0 stands for frames without a tag.
         customers: VlanSet,

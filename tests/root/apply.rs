@@ -181,7 +181,8 @@ fn verbs_add_and_delete_as_a_file_would() {
     flow.goes_on();
 }
 
-/// Somebody presses Ctrl-C while the lab is being changed: half a change would be worse than either.
+/// Somebody presses Ctrl-C while the lab is being changed: half a change would be worse than
+/// either.
 #[test]
 fn a_change_is_finished_though_its_asker_has_gone() {
     let Some(world) = world() else { return };

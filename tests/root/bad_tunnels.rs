@@ -1,4 +1,5 @@
-//! Tunnels and existing devices that cannot be had: one sentence, and the running lab is left as it was.
+//! Tunnels and existing devices that cannot be had: one sentence, and the running lab is left as it
+//! was.
 
 use std::net::UdpSocket;
 
@@ -8,7 +9,8 @@ use crate::http;
 use crate::underlay::{cable, has_ip, lab, pair};
 use crate::world::World;
 
-/// What is written wrong, in words that a lab file and JSON share, the status of the refusal, and words of it.
+/// What is written wrong, in words that a lab file and JSON share, the status of the refusal, and
+/// words of it.
 struct Wrong {
     keys: &'static [(&'static str, &'static str)],
     status: u16,

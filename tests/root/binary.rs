@@ -1,4 +1,5 @@
-//! The `tapswitch` binary under test: named by `TAPSWITCH_BIN`, or else built once a run, as this test was built.
+//! The `tapswitch` binary under test: named by `TAPSWITCH_BIN`, or else built once a run, as this
+//! test was built.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ pub(crate) fn path() -> &'static Path {
     })
 }
 
-/// Builds it into the directory that this test was built into: `target/debug/deps/root-...` tells both.
+/// Builds it into the directory that this test was built into: `target/debug/deps/root-...` tells
+/// both.
 fn build() -> PathBuf {
     let own = env::current_exe().unwrap();
     let profile_directory = own.parent().and_then(Path::parent).unwrap();

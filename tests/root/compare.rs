@@ -1,5 +1,5 @@
-//! `tapswitch compare ovs` as a command: its exit codes, and what it leaves behind. What it finds is tested beside it,
-//! in `daemon/tests/compare.rs`.
+//! `tapswitch compare ovs` as a command: its exit codes, and what it leaves behind. What it finds
+//! is tested beside it, in `daemon/tests/compare.rs`.
 
 use std::fs;
 use std::path::Path;

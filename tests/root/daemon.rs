@@ -29,7 +29,8 @@ impl<'w> Daemon<'w> {
         Self::run(world, &world.file(lab))
     }
 
-    /// Runs a lab written as text, by a shell that allows it `files` open files unless it asks for more.
+    /// Runs a lab written as text, by a shell that allows it `files` open files unless it asks for
+    /// more.
     pub(crate) fn with_files(world: &'w World, lab: &str, files: u32) -> Self {
         let lab = world.file(lab);
         let mut shell = Command::new("sh");
@@ -44,7 +45,8 @@ impl<'w> Daemon<'w> {
         Self::await_ready(world, lab, process)
     }
 
-    /// Runs an example on a host that another daemon's lab has made, with a control socket of its own.
+    /// Runs an example on a host that another daemon's lab has made, with a control socket of its
+    /// own.
     pub(crate) fn example_on(world: &'w World, host: &Host, name: &str, socket: &str) -> Self {
         let lab = example(name);
         let mut command = Command::new(binary::path());

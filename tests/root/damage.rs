@@ -1,5 +1,5 @@
-//! Random labs applied over each other, with random damage to the machine in between: after each the machine is what the
-//! lab says, and applying the same again changes nothing.
+//! Random labs applied over each other, with random damage to the machine in between: after each
+//! the machine is what the lab says, and applying the same again changes nothing.
 
 use std::env;
 use std::fmt::Write;

@@ -1,4 +1,5 @@
-//! Docker's default network: two containers, a published port, and a move to another subnet while it runs.
+//! Docker's default network: two containers, a published port, and a move to another subnet while
+//! it runs.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -72,7 +73,8 @@ fn the_network_moves_by_one_command() {
     check(&world, "192.168.225");
 }
 
-/// Moved by its address alone it says what it leaves behind, and the command that it offers fetches it.
+/// Moved by its address alone it says what it leaves behind, and the command that it offers fetches
+/// it.
 #[test]
 fn a_network_that_moved_without_its_hosts_offers_to_fetch_them() {
     let Some(world) = world() else { return };
@@ -134,7 +136,8 @@ fn echo((near, far): &mut (TcpStream, TcpStream)) {
     assert_eq!(&heard, b"hello");
 }
 
-/// The index of every container's device: one that is made anew has another. MAC addresses follow the network.
+/// The index of every container's device: one that is made anew has another. MAC addresses follow
+/// the network.
 fn devices(world: &World) -> [u32; 3] {
     ["web", "app", "world"].map(|name| world.host(name).link("eth0").index)
 }

@@ -1,4 +1,5 @@
-//! The end of a daemon: what it takes along, what it leaves to others, and how long it takes, whatever stands in line.
+//! The end of a daemon: what it takes along, what it leaves to others, and how long it takes,
+//! whatever stands in line.
 
 use std::fs;
 use std::io::Write;

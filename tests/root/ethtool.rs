@@ -7,12 +7,14 @@ use socket2::{Domain, Socket, Type};
 
 use crate::host::Host;
 
-/// The settings that can be read by the old commands: checksums, scatter-gather, segmentation and joining.
+/// The settings that can be read by the old commands: checksums, scatter-gather, segmentation and
+/// joining.
 pub(crate) fn settings(host: &Host, device: &str) -> Vec<u32> {
     READ.iter().map(|command| ask(host, device, *command, 0).unwrap()).collect()
 }
 
-/// Has the kernel finish checksums and cut super-frames ahead of the device, for a far end that knows neither.
+/// Has the kernel finish checksums and cut super-frames ahead of the device, for a far end that
+/// knows neither.
 pub(crate) fn switch_offload_off(host: &Host, device: &str) {
     for command in [SET_TX_CHECKSUM, SET_TCP_SEGMENTATION, SET_SEGMENTATION] {
         ask(host, device, command, 0).unwrap();
@@ -35,8 +37,9 @@ fn ask(host: &Host, device: &str, command: u32, data: u32) -> std::io::Result<u3
         *place = byte as libc::c_char;
     }
     request.ifr_ifru.ifru_data = (&raw mut value).cast();
-    // SAFETY: the request names a device with a terminator behind it, as names are shorter than the field, and points to
-    // a value that outlives the call and is what these commands read and write.
+    // SAFETY: the request names a device with a terminator behind it, as names are shorter than the
+    // field, and points to a value that outlives the call and is what these commands read and
+    // write.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
     if result == 0 { Ok(value.data) } else { Err(std::io::Error::last_os_error()) }
 }

@@ -1,4 +1,5 @@
-//! `tapswitch explain` as a command: beside a running daemon, which must not notice, and its exit codes.
+//! `tapswitch explain` as a command: beside a running daemon, which must not notice, and its exit
+//! codes.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -14,7 +15,8 @@ use crate::traffic::lab;
 use crate::wait;
 use crate::world::{World, world};
 
-/// A ping from red, with an identifier, to the router's address on its bridge, in hexadecimal digits.
+/// A ping from red, with an identifier, to the router's address on its bridge, in hexadecimal
+/// digits.
 fn ping(world: &World, to: [u8; 4], identifier: u16) -> Vec<u8> {
     let bridges = world.rows(&["bridge", "list"]);
     let bridge = bridges.iter().find(|row| row["name"] == "br0").unwrap();

@@ -1,4 +1,5 @@
-//! Lab files that are wrong: one sentence with line and column, and the running lab is left as it was.
+//! Lab files that are wrong: one sentence with line and column, and the running lab is left as it
+//! was.
 
 use std::path::Path;
 

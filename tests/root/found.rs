@@ -1,4 +1,5 @@
-//! Namespaces that somebody else made are given back as they were found, whatever happened to the lab in between.
+//! Namespaces that somebody else made are given back as they were found, whatever happened to the
+//! lab in between.
 
 use nix::sys::signal::Signal;
 use os::netns::Netns;

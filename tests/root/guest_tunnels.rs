@@ -1,5 +1,5 @@
-//! Guests that run tunnels of their kernel's behind the switch: their kernel leaves checksums and cuts of the packets
-//! inside to whoever carries them, and the far kernel verifies what arrives.
+//! Guests that run tunnels of their kernel's behind the switch: their kernel leaves checksums and
+//! cuts of the packets inside to whoever carries them, and the far kernel verifies what arrives.
 
 use crate::daemon::Daemon;
 use crate::host::Host;

@@ -61,7 +61,8 @@ impl Host {
         assert_eq!(answer, Answer::Reply(to), "{} pings {to}", self.name);
     }
 
-    /// Echo requests until one is answered, for peers that forget the first packets while they look for a way.
+    /// Echo requests until one is answered, for peers that forget the first packets while they look
+    /// for a way.
     #[track_caller]
     pub(crate) fn ping_at_last(&self, to: &str) {
         let to = to.parse().unwrap();
@@ -129,8 +130,8 @@ impl Host {
         (ours, theirs)
     }
 
-    /// A datagram socket on every address of this host; port 0 for any. An earlier one of the same port may live for a
-    /// moment in a program that another test is starting.
+    /// A datagram socket on every address of this host; port 0 for any. An earlier one of the same
+    /// port may live for a moment in a program that another test is starting.
     pub(crate) fn udp(&self, port: u16) -> UdpSocket {
         let bind = || self.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).ok();
         let socket = wait::until(&format!("{}:{port}", self.name), bind);
@@ -187,7 +188,8 @@ impl Host {
         self.set("net/ipv6/conf/default/disable_ipv6", "1");
     }
 
-    /// What `ip` with these words prints here. The machine must have it: see [`crate::underlay::has_ip`].
+    /// What `ip` with these words prints here. The machine must have it: see
+    /// [`crate::underlay::has_ip`].
     #[track_caller]
     pub(crate) fn ip(&self, words: &str) -> String {
         let mut ip = Command::new(locate("ip").expect("asked for ahead of the test"));

@@ -1,4 +1,5 @@
-//! Devices that were there before the lab as ports of a bridge, as they are found and left as they are found.
+//! Devices that were there before the lab as ports of a bridge, as they are found and left as they
+//! are found.
 
 use nix::sys::signal::Signal;
 
@@ -74,7 +75,8 @@ fn two_existing_devices_reach_each_other() {
     no_wrong_checksums(&[&a, &b, &world.here()]);
 }
 
-/// The kernel takes tags out of frames and keeps them beside; the far end finds them where they belong.
+/// The kernel takes tags out of frames and keeps them beside; the far end finds them where they
+/// belong.
 #[test]
 fn tags_pass_a_trunk_of_an_existing_device() {
     let Some(world) = world() else { return };

@@ -1,5 +1,6 @@
-//! A lab that reaches the world beyond its host, as docs/internet.md has it: on a network of its own, with the host of the
-//! daemon, a gateway and a server behind it. What would cut the host off is refused.
+//! A lab that reaches the world beyond its host, as docs/internet.md has it: on a network of its
+//! own, with the host of the daemon, a gateway and a server behind it. What would cut the host off
+//! is refused.
 
 use nix::sys::signal::Signal;
 
@@ -13,8 +14,9 @@ use crate::world::{World, skip, world};
 /// What is beyond the gateway: the address that the examples and docs/internet.md have one try.
 const SERVER: &str = "9.9.9.9";
 
-/// The network of a host: a Linux bridge that joins the host's `eth0`, 192.168.1.10, and the gateway, 192.168.1.1. The
-/// gateway has the server's address itself, and no way back but to its own network: what comes is masqueraded.
+/// The network of a host: a Linux bridge that joins the host's `eth0`, 192.168.1.10, and the
+/// gateway, 192.168.1.1. The gateway has the server's address itself, and no way back but to its
+/// own network: what comes is masqueraded.
 pub(crate) struct Lan {
     pub(crate) world: World,
     gateway: Host,
@@ -158,7 +160,8 @@ fn what_would_cut_the_host_off_is_refused_with_what_to_write() {
         lan.world.tapswitch(&["port", "set", "wan", "--router", router]).sentence();
     }
     check(&lan, "192.168.1.200");
-    // An address that the host is given later is its own matter, and stands in the way of no other change.
+    // An address that the host is given later is its own matter, and stands in the way of no other
+    // change.
     here.ip("address add 192.168.1.200/32 dev eth0");
     lan.world.tapswitch(&["bridge", "add", "br9"]).ok();
     here.ip("address del 192.168.1.200/32 dev eth0");

@@ -1,4 +1,5 @@
-//! The kernel's own VXLAN device as the far end. Its machine verifies every checksum, inside and outside.
+//! The kernel's own VXLAN device as the far end. Its machine verifies every checksum, inside and
+//! outside.
 
 use crate::daemon::Daemon;
 use crate::host::{Answer, Host};
@@ -66,7 +67,8 @@ fn with_the_kernel(outer: u32, keys: &str, words: &str, total: usize) {
     drop(daemon);
 }
 
-/// A machine, and beside it a host with a VXLAN device that leads to it and has the address 10.1.0.2.
+/// A machine, and beside it a host with a VXLAN device that leads to it and has the address
+/// 10.1.0.2.
 fn beside_the_kernel(outer: u32, words: &str) -> Option<(World, Host)> {
     if !has_ip() {
         return None;
@@ -105,7 +107,8 @@ fn tags_inside_are_those_of_the_kernels_machine() {
     assert_eq!(answers, [[10, 10, 0, 1].into(), std::net::Ipv4Addr::new(10, 10, 0, 9)]);
 }
 
-/// The kernel's machine pings while the tunnel is taken away and comes back, and the kernel's bridge learns anew.
+/// The kernel's machine pings while the tunnel is taken away and comes back, and the kernel's
+/// bridge learns anew.
 #[test]
 fn a_linux_bridge_continues_the_segment() {
     if !has_ip() {

@@ -1,4 +1,5 @@
-//! Open vSwitch's userspace datapath as the far end, on a machine of its own with a run directory of its own.
+//! Open vSwitch's userspace datapath as the far end, on a machine of its own with a run directory
+//! of its own.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! The router on a network card that the machine goes on using: an address of its own beside the machine's.
+//! The router on a network card that the machine goes on using: an address of its own beside the
+//! machine's.
 
 use std::net::Ipv4Addr;
 
@@ -13,7 +14,8 @@ const ROUTED: &str = "[port.lan]\ninterface = \"eth0\"\nrouter = \"192.168.10.50
                       [[masquerade]]\nsource = \"10.1.0.0/16\"\nout = \"lan\"\n\
                       [[publish]]\nlisten = \"192.168.10.50:8080/tcp\"\nto = \"10.1.0.1:80\"\n";
 
-/// The machine has 192.168.10.1 on `eth0`, and forwards nothing; a host of the LAN has 192.168.10.2.
+/// The machine has 192.168.10.1 on `eth0`, and forwards nothing; a host of the LAN has
+/// 192.168.10.2.
 fn on_a_lan() -> Option<(World, Host)> {
     let (world, host) = (world()?, Host::anonymous("the LAN host"));
     let (near, far) = (Some("192.168.10.1/24"), Some("192.168.10.2/24"));

@@ -55,8 +55,8 @@ fn a_transfer_goes_on_while_the_lab_around_it_changes() {
     });
 }
 
-/// The invariant of masquerade: while ports and addresses come and go, the outside host sees addresses of the way out
-/// and no other.
+/// The invariant of masquerade: while ports and addresses come and go, the outside host sees
+/// addresses of the way out and no other.
 #[test]
 fn no_inside_address_leaves_untranslated_while_the_lab_changes() {
     let Some(world) = world() else { return };

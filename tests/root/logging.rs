@@ -1,4 +1,5 @@
-//! A log that nobody reads, or that cannot be written: the daemon goes on, answers, and ends when it is told to.
+//! A log that nobody reads, or that cannot be written: the daemon goes on, answers, and ends when
+//! it is told to.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};

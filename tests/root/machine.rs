@@ -1,4 +1,5 @@
-//! A machine that does not play along: names that are taken, things that vanish, rights and drivers that are missing.
+//! A machine that does not play along: names that are taken, things that vanish, rights and drivers
+//! that are missing.
 
 use std::fs;
 use std::os::unix::process::CommandExt;

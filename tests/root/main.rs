@@ -1,8 +1,9 @@
 //! The built binary on a real kernel: what only root can show.
 //!
-//! Every test plays in a [`world`] of its own: network and mount namespaces that no other test and nothing else on
-//! this machine shares. Hosts are real namespaces, their programs are sockets that the tests open inside. Where there
-//! is no root a test says so and passes, except where the environment says `CI=true`: there it fails.
+//! Every test plays in a [`world`] of its own: network and mount namespaces that no other test and
+//! nothing else on this machine shares. Hosts are real namespaces, their programs are sockets that
+//! the tests open inside. Where there is no root a test says so and passes, except where the
+//! environment says `CI=true`: there it fails.
 //!
 //! | file | what it is |
 //! |---|---|

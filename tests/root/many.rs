@@ -1,4 +1,5 @@
-//! Many ports at once: all come up, all answer, and nothing is left of them. Untimed; `growth` in `bench/` measures.
+//! Many ports at once: all come up, all answer, and nothing is left of them. Untimed; `growth` in
+//! `bench/` measures.
 
 use nix::sys::signal::Signal;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! What every flow is owed, whatever the switch does to be fast: its bytes, in its order. Joined or one by one, by one
-//! worker or by two.
+//! What every flow is owed, whatever the switch does to be fast: its bytes, in its order. Joined or
+//! one by one, by one worker or by two.
 
 use std::fs;
 use std::net::UdpSocket;

@@ -1,4 +1,5 @@
-//! Frames that the kernel drops at a socket of the switch, for nobody reads them in time: counted, and shown.
+//! Frames that the kernel drops at a socket of the switch, for nobody reads them in time: counted,
+//! and shown.
 
 use std::net::{Ipv4Addr, UdpSocket};
 

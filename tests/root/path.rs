@@ -78,7 +78,8 @@ fn a_sender_learns_the_mtu_of_the_path() {
     assert_eq!(far.recv(&mut [0; 8000]).unwrap(), 1472, "the first that arrives");
 }
 
-/// A connection that is wide at both ends and narrow in between finds its way, super-frames and all.
+/// A connection that is wide at both ends and narrow in between finds its way, super-frames and
+/// all.
 #[test]
 fn a_stream_goes_on_through_a_narrow_path() {
     let Some(world) = world() else { return };

@@ -1,4 +1,5 @@
-//! Text from outside that a terminal would obey, or that nobody would see: escaped wherever the product prints it.
+//! Text from outside that a terminal would obey, or that nobody would see: escaped wherever the
+//! product prints it.
 
 use std::path::Path;
 

@@ -13,7 +13,8 @@ use nix::unistd::Pid;
 
 use crate::wait;
 
-/// A running child. Dropping it kills and reaps it; its standard error is shown if the test has failed by then.
+/// A running child. Dropping it kills and reaps it; its standard error is shown if the test has
+/// failed by then.
 pub(crate) struct Process {
     child: Child,
     out: Lines,

@@ -14,7 +14,8 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::host::Host;
 
-/// A packet socket on a device of a host. The kernel takes the tags of frames that arrive off their bytes.
+/// A packet socket on a device of a host. The kernel takes the tags of frames that arrive off their
+/// bytes.
 pub(crate) struct Raw {
     socket: Socket,
     mac: Mac,
@@ -33,7 +34,8 @@ impl Raw {
             let protocol = Protocol::from(i32::from(all));
             Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).unwrap()
         });
-        // SAFETY: the storage is larger than a sockaddr_ll and zeroed, and the length set is that of one.
+        // SAFETY: the storage is larger than a sockaddr_ll and zeroed, and the length set is that
+        // of one.
         let (_, address) = unsafe {
             SockAddr::try_init(|storage, len| {
                 let address = &mut *storage.cast::<libc::sockaddr_ll>();

@@ -1,4 +1,5 @@
-//! `tapswitch record` of a daemon under load, and its replay: the same counters and tables, or a sentence.
+//! `tapswitch record` of a daemon under load, and its replay: the same counters and tables, or a
+//! sentence.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -26,7 +27,8 @@ fn as_of(world: &World, time: &str, view: &str) -> Value {
     world.json(&["replay", FILE, "--at", time, view])
 }
 
-/// Ages that a listing tells in whole seconds: between the question to the daemon and the record's end one may pass.
+/// Ages that a listing tells in whole seconds: between the question to the daemon and the record's
+/// end one may pass.
 fn without_ages(mut rows: Value) -> Value {
     for row in rows.as_array_mut().into_iter().flatten() {
         if let Some(age) = row.get_mut("age") {
@@ -65,7 +67,8 @@ fn listings(world: &World) -> [Value; 4] {
     ]
 }
 
-/// The same once two in a row agree: hosts' kernels end connections and announce themselves for a while.
+/// The same once two in a row agree: hosts' kernels end connections and announce themselves for a
+/// while.
 fn listings_when_silent(world: &World) -> [Value; 4] {
     let mut last = listings(world);
     wait::until("the hosts to be silent", || {
@@ -82,8 +85,8 @@ fn silent(world: &World, name: &str) {
     Host::new(name, netns).speak_ipv4_only();
 }
 
-/// Records a load, in the middle of which `port` is added; what the daemon told around the record's end. `None` when a
-/// frame came in just then: a host's kernel speaks when it likes.
+/// Records a load, in the middle of which `port` is added; what the daemon told around the record's
+/// end. `None` when a frame came in just then: a host's kernel speaks when it likes.
 fn recorded(world: &World, port: &str, first: u16) -> Option<[Value; 4]> {
     silent(world, port);
     world.tapswitch(&["record", "start", FILE, "--force"]).ok();
@@ -138,7 +141,8 @@ fn a_record_made_under_load_gives_the_live_counters_again() {
         assert!(files >= 3, "{files} files");
     });
 
-    // In the beginning nobody had spoken to the ports of later transfers, and the late port was not there.
+    // In the beginning nobody had spoken to the ports of later transfers, and the late port was not
+    // there.
     let early = as_of(&world, "0s", "conntrack").to_string();
     let later = format!("dport={}", 6000 + 100 * number);
     assert!(early.contains("dport=6000") && !early.contains(&later), "{early}");

@@ -1,5 +1,5 @@
-//! What stands around before the daemon comes: namespaces with devices and routes of their own, Linux bridges,
-//! processes.
+//! What stands around before the daemon comes: namespaces with devices and routes of their own,
+//! Linux bridges, processes.
 
 use std::process::{Child, Command, Stdio};
 
@@ -11,7 +11,8 @@ use rtnetlink::LinkBridge;
 use crate::host::{Host, play};
 use crate::world::World;
 
-/// A namespace that somebody else made: `lo` is down, and a device of its own has an address and a default route.
+/// A namespace that somebody else made: `lo` is down, and a device of its own has an address and a
+/// default route.
 pub(crate) struct Found {
     pub(crate) host: Host,
     _cable: Vec<Queue>,

@@ -1,4 +1,5 @@
-//! What the daemon tells: flows, stations, neighbours, counters; as tables, as JSON, and over the socket.
+//! What the daemon tells: flows, stations, neighbours, counters; as tables, as JSON, and over the
+//! socket.
 
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
@@ -82,7 +83,8 @@ fn a_flush_forgets_every_flow() {
     assert_eq!(world.rows(&["conntrack", "list"]).len(), 1);
 }
 
-/// As conntrack(8): the flows that every option fits, listed and ended, how many, and exit status 1 when there was none.
+/// As conntrack(8): the flows that every option fits, listed and ended, how many, and exit status 1
+/// when there was none.
 #[test]
 fn flows_are_ended_by_what_they_are() {
     let Some(world) = world() else { return };

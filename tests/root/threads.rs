@@ -117,7 +117,8 @@ fn status(task: &std::path::Path, key: &str) -> String {
     line.trim_start_matches(':').trim().to_owned()
 }
 
-/// Processor time of all of them so far, in hundredths of a second: the fields 14 and 15 of proc_pid_stat(5).
+/// Processor time of all of them so far, in hundredths of a second: the fields 14 and 15 of
+/// proc_pid_stat(5).
 fn ticks(tasks: &[PathBuf]) -> u64 {
     let of = |task: &PathBuf| {
         let text = fs::read_to_string(task.join("stat")).unwrap();

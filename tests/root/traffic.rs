@@ -1,4 +1,5 @@
-//! 64 MiB over TCP and UDP on every way through the switch, with and without offload, at MTU 1500 and 9000.
+//! 64 MiB over TCP and UDP on every way through the switch, with and without offload, at MTU 1500
+//! and 9000.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
@@ -49,7 +50,8 @@ pub(crate) fn transfers_arrive_whole(offload: bool, mtu: u16) {
     every_way(&world, mtu, WHOLE);
 }
 
-/// Pings and transfers over the bridge, the router, the masquerade, a published port and back by it.
+/// Pings and transfers over the bridge, the router, the masquerade, a published port and back by
+/// it.
 pub(crate) fn every_way(world: &World, mtu: u16, total: usize) {
     let Hosts { red, blue, green, net } = Hosts::of(world);
     red.ping("192.168.0.3");
@@ -77,7 +79,8 @@ pub(crate) fn every_way(world: &World, mtu: u16, total: usize) {
     transfer::udp(&near, &far, largest, total);
 }
 
-/// From a host to `to`, where `seen_at` is the address it is received at and `seen_from` whom it seems to come from.
+/// From a host to `to`, where `seen_at` is the address it is received at and `seen_from` whom it
+/// seems to come from.
 fn over_tcp(
     from: &Host,
     host: &Host,

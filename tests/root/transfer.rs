@@ -1,4 +1,5 @@
-//! Many bytes from one socket to another, compared by hash: a stream over TCP, bursts of datagrams over UDP.
+//! Many bytes from one socket to another, compared by hash: a stream over TCP, bursts of datagrams
+//! over UDP.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};
@@ -52,9 +53,9 @@ fn receive(stream: &mut TcpStream, total: usize) -> Vec<u8> {
     }
 }
 
-/// Sends so many bytes in datagrams of one size to `far`, which must be the one that `near` is connected to. A burst is
-/// one system call and is confirmed by one datagram, so that none overruns the receiver's buffer: whatever is missing
-/// was lost on the way.
+/// Sends so many bytes in datagrams of one size to `far`, which must be the one that `near` is
+/// connected to. A burst is one system call and is confirmed by one datagram, so that none overruns
+/// the receiver's buffer: whatever is missing was lost on the way.
 #[track_caller]
 pub(crate) fn udp(near: &UdpSocket, far: &UdpSocket, size: usize, total: usize) {
     setsockopt(near, UdpGsoSegment, &i32::try_from(size).unwrap()).unwrap();
@@ -88,7 +89,8 @@ pub(crate) fn udp(near: &UdpSocket, far: &UdpSocket, size: usize, total: usize) 
     });
 }
 
-/// A read with a deadline is not taken up again by the kernel when the machine was halted in the middle of it.
+/// A read with a deadline is not taken up again by the kernel when the machine was halted in the
+/// middle of it.
 fn unless_interrupted<T>(mut read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match read() {
@@ -98,8 +100,8 @@ fn unless_interrupted<T>(mut read: impl FnMut() -> io::Result<T>) -> io::Result<
     }
 }
 
-/// Bytes that do not repeat for a long time, fast also where nothing is optimised: a window that wanders over noise,
-/// stamped with the number of its step.
+/// Bytes that do not repeat for a long time, fast also where nothing is optimised: a window that
+/// wanders over noise, stamped with the number of its step.
 struct Noise {
     seed: Vec<u8>,
     window: Vec<u8>,

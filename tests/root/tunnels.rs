@@ -31,7 +31,8 @@ fn a_tunnel_is_added_changed_and_deleted_while_the_lab_runs() {
             assert!(table.split_whitespace().any(|column| column == word), "no {word}:\n{table}");
         }
         assert!(run("show").contains("vx0"));
-        // A segment that the other machine has not: nothing arrives, and the other machine counts it.
+        // A segment that the other machine has not: nothing arrives, and the other machine counts
+        // it.
         run("tunnel set vx0 --vni 43");
         c1.udp(0).send_to(b"?", "10.1.0.2:9").unwrap();
         until_dropped(&worlds[1], "unknown-vni");

@@ -24,7 +24,8 @@ fn two_machines_are_one_segment_without_outer_checksums() {
     two_machines(1500, 1450, "checksum = \"zero\"");
 }
 
-/// The MTU inside is what the path leaves, at every port, and packets of every size pass whole both ways.
+/// The MTU inside is what the path leaves, at every port, and packets of every size pass whole both
+/// ways.
 fn two_machines(outer: u32, inner: u32, keys: &str) {
     let Some(worlds) = pair(outer) else { return };
     let _daemons = [1, 2].map(|number| {
@@ -48,7 +49,8 @@ fn two_machines(outer: u32, inner: u32, keys: &str) {
     no_wrong_checksums(&[&c1, &c2, &worlds[0].here(), &worlds[1].here()]);
 }
 
-/// A datagram of every size is answered by the same; of jumbo frames not every size, but the extremes.
+/// A datagram of every size is answered by the same; of jumbo frames not every size, but the
+/// extremes.
 fn echo_every_size(from: &Host, at: &Host, to: &str, largest: usize) {
     let (near, far) = (from.udp(0), at.udp(7));
     near.connect((to, 7)).unwrap();

@@ -1,4 +1,5 @@
-//! `tapswitch demo --two-hosts`: it tells and proves the tutorial, and leaves nothing, however it ends.
+//! `tapswitch demo --two-hosts`: it tells and proves the tutorial, and leaves nothing, however it
+//! ends.
 
 use std::fs;
 use std::process::Command;
@@ -87,8 +88,8 @@ fn a_daemon_that_dies_ends_the_demo_of_two_hosts() {
     nothing_is_left(&world, &before);
 }
 
-/// The kernel asks them all to end at once, and they take their labs away. What the demo itself has made stays, and a host
-/// that its own daemon still lived in when the one that made it ended.
+/// The kernel asks them all to end at once, and they take their labs away. What the demo itself has
+/// made stays, and a host that its own daemon still lived in when the one that made it ended.
 #[test]
 fn no_daemon_outlives_a_demo_of_two_hosts_that_is_killed() {
     let Some(world) = world() else { return };

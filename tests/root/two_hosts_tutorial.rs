@@ -1,5 +1,5 @@
-//! The tutorial "Open vSwitch and VXLAN between two Docker hosts": the files of examples/two-hosts, unmodified, each
-//! host a namespace with a daemon of its own.
+//! The tutorial "Open vSwitch and VXLAN between two Docker hosts": the files of examples/two-hosts,
+//! unmodified, each host a namespace with a daemon of its own.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -87,7 +87,8 @@ fn only_towards_the_outside_is_anybody_masqueraded() {
     tutorial.end(&world);
 }
 
-/// The second half: a router comes between the hosts while everything runs, and one subnet is stretched over it.
+/// The second half: a router comes between the hosts while everything runs, and one subnet is
+/// stretched over it.
 #[test]
 fn one_subnet_is_stretched_over_a_routed_underlay() {
     let Some(world) = world() else { return };

@@ -1,7 +1,7 @@
 //! What tunnels run over: machines joined by cables, each with addresses of its own.
 //!
-//! A machine is a [`World`], and so has its own daemon with its own control socket; the network below the tunnels is
-//! 192.168.10.0/24, where machine N has the address 192.168.10.N on `u0`.
+//! A machine is a [`World`], and so has its own daemon with its own control socket; the network
+//! below the tunnels is 192.168.10.0/24, where machine N has the address 192.168.10.N on `u0`.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -64,7 +64,8 @@ pub(crate) fn pair(mtu: u32) -> Option<[World; 2]> {
     Some(worlds)
 }
 
-/// Machines 1 to 3 on one segment, which is a Linux bridge in a namespace that lives as long as its value.
+/// Machines 1 to 3 on one segment, which is a Linux bridge in a namespace that lives as long as its
+/// value.
 pub(crate) fn three() -> Option<([World; 3], Host)> {
     let (worlds, room) = ([world()?, world()?, world()?], Host::anonymous("the underlay"));
     linux_bridge(&room, "lan", "192.168.10.254/24");
@@ -85,7 +86,8 @@ pub(crate) fn enslave(host: &Host, device: &str, bridge: &str) {
     });
 }
 
-/// The lab of a machine: a bridge, a host `cN` on it with the address 10.1.0.N, and a tunnel to other machines.
+/// The lab of a machine: a bridge, a host `cN` on it with the address 10.1.0.N, and a tunnel to
+/// other machines.
 pub(crate) fn lab(number: u8, remotes: &[u8], keys: &str) -> String {
     let remotes: Vec<String> = remotes.iter().map(|far| format!("192.168.10.{far}")).collect();
     format!(

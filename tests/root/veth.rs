@@ -1,4 +1,5 @@
-//! A port that is one end of a veth pair, for namespaces that want a device like every other container's.
+//! A port that is one end of a veth pair, for namespaces that want a device like every other
+//! container's.
 
 use nix::sys::signal::Signal;
 
@@ -70,7 +71,8 @@ fn a_veth_port_leaves_a_found_namespace_as_it_was() {
     assert_eq!(world.names(), ["c2"]);
 }
 
-/// Somebody deletes the device from inside: the pair is gone, the port is lost, and the next apply makes it anew.
+/// Somebody deletes the device from inside: the pair is gone, the port is lost, and the next apply
+/// makes it anew.
 #[test]
 fn a_veth_pair_that_is_deleted_is_a_lost_port() {
     let Some(world) = world() else { return };

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take that should happen at once. Generous: the machine may be busy with other tests.
+/// How long anything may take that should happen at once. Generous: the machine may be busy with
+/// other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks until there is something to see. `what` ends the sentence "waited in vain for".

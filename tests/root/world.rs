@@ -1,8 +1,10 @@
-//! A machine of its own for one test: a private network namespace, and a private mount namespace with an empty `/run`.
+//! A machine of its own for one test: a private network namespace, and a private mount namespace
+//! with an empty `/run`.
 //!
-//! The daemon, the commands and the checks of a test run inside, so lab files need no unique names, the default
-//! control socket is free, and no rule or setting of this machine is touched. The kernel takes all of it away with the
-//! last process, thread and file in it, also when the test fails.
+//! The daemon, the commands and the checks of a test run inside, so lab files need no unique names,
+//! the default control socket is free, and no rule or setting of this machine is touched. The
+//! kernel takes all of it away with the last process, thread and file in it, also when the test
+//! fails.
 
 use std::env;
 use std::fs::{self, File};
@@ -29,7 +31,8 @@ pub(crate) struct World {
     files: AtomicU32,
 }
 
-/// A new world; `None` when this process may not make one, which is said, and is a failure where `CI` is `true`.
+/// A new world; `None` when this process may not make one, which is said, and is a failure where
+/// `CI` is `true`.
 pub(crate) fn world() -> Option<World> {
     if let Err(reason) = privileges::check() {
         skip(&reason.to_string());

@@ -76,7 +76,8 @@ pub(crate) fn for_fragments(bytes: &[u8], size: u16) -> Frame {
     frame
 }
 
-/// A router between two routed ports, `left` (10.1.0.0/24) and `right` (10.2.0.0/24), with a peer at .2 of each.
+/// A router between two routed ports, `left` (10.1.0.0/24) and `right` (10.2.0.0/24), with a peer
+/// at .2 of each.
 pub(crate) fn crossing() -> Lab {
     let mut lab = Lab::new(1);
     lab.peer("left", Port::routed("10.1.0.1/24"), "10.1.0.2");
@@ -85,8 +86,8 @@ pub(crate) fn crossing() -> Lab {
     lab
 }
 
-/// A home: 192.168.0.1/24 on `br0` with peers red (.2) and blue (.3), and `wan`, a routed port 203.0.113.1/24 whose
-/// peer (.254) is the way to everywhere.
+/// A home: 192.168.0.1/24 on `br0` with peers red (.2) and blue (.3), and `wan`, a routed port
+/// 203.0.113.1/24 whose peer (.254) is the way to everywhere.
 pub(crate) fn home() -> Lab {
     let mut lab = Lab::new(1);
     lab.bridge("br0");
@@ -110,8 +111,8 @@ pub(crate) fn masqueraded() -> Lab {
 pub(crate) const FAR: &str = "192.0.2.2";
 pub(crate) const FARTHER: &str = "192.0.2.3";
 
-/// Stations red and blue on `br0`, and over the underlay "udp" a tunnel "vx0" of VNI 42, shaped by `shape`, to [`FAR`]
-/// and [`FARTHER`].
+/// Stations red and blue on `br0`, and over the underlay "udp" a tunnel "vx0" of VNI 42, shaped by
+/// `shape`, to [`FAR`] and [`FARTHER`].
 pub(crate) fn tunnelled_with(shape: impl Fn(Tunnel) -> Tunnel) -> Lab {
     let mut lab = Lab::new(7);
     lab.bridge("br0");

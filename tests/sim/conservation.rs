@@ -1,7 +1,8 @@
-//! Whatever comes in, on whatever port, every frame is accounted for, nothing panics, and all of it can be repeated.
+//! Whatever comes in, on whatever port, every frame is accounted for, nothing panics, and all of it
+//! can be repeated.
 //!
-//! The lab itself asserts, after each step: the books balance, only right frames leave, and no inside address leaves
-//! untranslated.
+//! The lab itself asserts, after each step: the books balance, only right frames leave, and no
+//! inside address leaves untranslated.
 
 use core::num::NonZeroU16;
 use core::time::Duration;
@@ -34,7 +35,8 @@ const ADDRESSES: [&str; 14] = [
     "224.0.0.1",
 ];
 
-/// Everything at once: VLANs, isolation, routed ports, masquerade with and without exceptions, published ports.
+/// Everything at once: VLANs, isolation, routed ports, masquerade with and without exceptions,
+/// published ports.
 pub(crate) fn town(seed: u64) -> Lab {
     let mut lab = Lab::new(seed);
     let small = BridgeSettings { capacity: 12, forward: 1 << 14, ..BridgeSettings::default() };

@@ -1,5 +1,5 @@
-//! What the switch says of a frame ahead of its coming: the notes of each step. That what it says comes true, whatever
-//! the frame, is a property tested in `conservation` and `tunnel_chaos`.
+//! What the switch says of a frame ahead of its coming: the notes of each step. That what it says
+//! comes true, whatever the frame, is a property tested in `conservation` and `tunnel_chaos`.
 
 use core::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What the switch says ahead of a packet's coming, of steps 5 to 8: NAT, route and neighbours. See `explain`.
+//! What the switch says ahead of a packet's coming, of steps 5 to 8: NAT, route and neighbours. See
+//! `explain`.
 
 use core::time::Duration;
 

@@ -1,7 +1,8 @@
-//! What the switch keeps for packets that follow one another, and reads ahead, changes nothing but the time they take.
+//! What the switch keeps for packets that follow one another, and reads ahead, changes nothing but
+//! the time they take.
 //!
-//! The lab compares every step of every test with a switch that knows no shortcut; here are tables so large that reading
-//! ahead begins, and each change that ends what was kept.
+//! The lab compares every step of every test with a switch that knows no shortcut; here are tables
+//! so large that reading ahead begins, and each change that ends what was kept.
 
 use core::time::Duration;
 
@@ -49,7 +50,8 @@ fn flows_beyond_the_near_caches_are_read_ahead_and_found() {
     for port in 1024..7024 {
         exchange(&mut lab, port);
     }
-    // Now each packet of a random one is guessed, before and after its neighbours in the table ended.
+    // Now each packet of a random one is guessed, before and after its neighbours in the table
+    // ended.
     for number in 0..3000u32 {
         let port = 1024 + (number * 7919 % 6000) as u16;
         exchange(&mut lab, port);

@@ -12,7 +12,8 @@ use crate::common::masqueraded;
 const CLIENT: &str = "198.51.100.9:40000";
 const LISTENER: &str = "203.0.113.1:8080";
 
-/// Flows of four kinds: red asks by UDP and by ping, blue by TCP, and a client has come to red's published port.
+/// Flows of four kinds: red asks by UDP and by ping, blue by TCP, and a client has come to red's
+/// published port.
 fn busy() -> Lab {
     let mut lab = masqueraded();
     lab.publish("203.0.113.1:8080/tcp", "192.168.0.2:80");

@@ -9,8 +9,8 @@ use crate::common::{EXPERIMENT, hello, stranger};
 
 const ROUTER: &str = "192.168.0.1";
 
-/// A router and two guarded ports on a bridge, red 192.168.0.2 and 192.168.0.22 and blue .3, and green .4, which is not
-/// guarded.
+/// A router and two guarded ports on a bridge, red 192.168.0.2 and 192.168.0.22 and blue .3, and
+/// green .4, which is not guarded.
 fn guarded() -> Lab {
     let mut lab = Lab::new(1);
     lab.bridge("br0");

@@ -1,5 +1,6 @@
-//! Tunnels that guests run themselves (a VXLAN, GRE or IPIP device of their kernel): what their kernel leaves open is a
-//! checksum or a cut of the packet *inside*, and arrives done wherever it goes.
+//! Tunnels that guests run themselves (a VXLAN, GRE or IPIP device of their kernel): what their
+//! kernel leaves open is a checksum or a cut of the packet *inside*, and arrives done wherever it
+//! goes.
 
 use core::num::NonZeroU16;
 
@@ -39,8 +40,9 @@ impl Carrier {
     }
 }
 
-/// A packet of a guest's tunnel on its way to `gateway`, with a segment of `data` inside: as it is right, and as the
-/// guest's kernel hands it over, to be cut into segments of `size` where that is said.
+/// A packet of a guest's tunnel on its way to `gateway`, with a segment of `data` inside: as it is
+/// right, and as the guest's kernel hands it over, to be cut into segments of `size` where that is
+/// said.
 fn handed_over(
     carrier: Carrier,
     (from, to): (&str, &str),

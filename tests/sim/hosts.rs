@@ -1,11 +1,12 @@
-//! Whole hosts through the whole switch: smoltcp's TCP, UDP, ICMP and ARP over bridge, router and NAT, over good and
-//! bad cables, with and without super-frames. Content is compared by hash.
+//! Whole hosts through the whole switch: smoltcp's TCP, UDP, ICMP and ARP over bridge, router and
+//! NAT, over good and bad cables, with and without super-frames. Content is compared by hash.
 
 use core::time::Duration;
 
 use lab::{Lab, Link, Port};
 
-/// A masqueraded home of hosts: red and blue inside, `internet` outside, as `port` makes their ports.
+/// A masqueraded home of hosts: red and blue inside, `internet` outside, as `port` makes their
+/// ports.
 fn neighbourhood(seed: u64, port: impl Fn(Port) -> Port) -> Lab {
     let mut lab = Lab::new(seed);
     lab.bridge("br0");

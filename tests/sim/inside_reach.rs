@@ -1,4 +1,5 @@
-//! Hosts behind a masquerade rule, from outside at their own addresses: out of reach, or in reach where the rule says so.
+//! Hosts behind a masquerade rule, from outside at their own addresses: out of reach, or in reach
+//! where the rule says so.
 
 use core::time::Duration;
 

@@ -1,7 +1,8 @@
-//! What lets a frame cross a bridge without the steps that most frames need nothing of, and each change that ends it.
+//! What lets a frame cross a bridge without the steps that most frames need nothing of, and each
+//! change that ends it.
 //!
-//! The lab compares every step of every test with a switch that knows no fast path, and with a naive one; here is what ought
-//! to come of it.
+//! The lab compares every step of every test with a switch that knows no fast path, and with a
+//! naive one; here is what ought to come of it.
 
 use core::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Who is where: learning, moving, ageing, forgetting, and the fair loss of a full table (IEEE 802.1D clause 7.8).
+//! Who is where: learning, moving, ageing, forgetting, and the fair loss of a full table (IEEE
+//! 802.1D clause 7.8).
 
 use core::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The whole switch, driven through `lab`: simulated hosts and stations, virtual time, no root.
 //!
-//! A test's name is the sentence that it proves; its doc line has the requirement's ID. See `lab` for what is
-//! asserted beside that after every step of every test.
+//! A test's name is the sentence that it proves; its doc line has the requirement's ID. See `lab`
+//! for what is asserted beside that after every step of every test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod arp;

@@ -1,4 +1,5 @@
-//! Masquerade through the whole switch: whose packets leave under the router's address, and who may answer.
+//! Masquerade through the whole switch: whose packets leave under the router's address, and who may
+//! answer.
 
 use lab::wire::{ACK, RST, SYN, SYN_ACK};
 use lab::{Lab, Packet, Port};

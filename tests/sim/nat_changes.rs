@@ -216,7 +216,8 @@ fn a_flow_that_a_new_rule_covers_does_not_go_on_untranslated() {
     assert_eq!(lab.packet("wan").from().to_string(), OUTSIDE);
 }
 
-/// The invariant above all: a published service's own traffic is masqueraded, its answers keep their port.
+/// The invariant above all: a published service's own traffic is masqueraded, its answers keep
+/// their port.
 #[test]
 fn without_rules_nothing_is_tracked() {
     let mut lab = masqueraded();
@@ -377,7 +378,8 @@ fn a_connection_opened_anew_behind_a_moved_route_leaves_at_once() {
     assert_eq!(lab.packet("wan1").source.to_string(), "198.18.0.1");
 }
 
-/// NC10: the client would not know whom the answer is from, and the other provider would not let it out.
+/// NC10: the client would not know whom the answer is from, and the other provider would not let it
+/// out.
 #[test]
 fn answers_from_a_published_port_leave_by_no_other_uplink() {
     let mut lab = two_uplinks();

@@ -1,4 +1,5 @@
-//! ICMP errors through NAT, both ways, quote included (RFC 5508), and errors that the router itself speaks.
+//! ICMP errors through NAT, both ways, quote included (RFC 5508), and errors that the router itself
+//! speaks.
 
 use core::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Fragments through NAT: in every order, in bounded memory, without starving whole packets (RFC 4787 REQ-14).
+//! Fragments through NAT: in every order, in bounded memory, without starving whole packets (RFC
+//! 4787 REQ-14).
 
 use core::time::Duration;
 
@@ -185,7 +186,8 @@ fn one_source_of_half_packets_leaves_room_for_others() {
     assert_eq!(outside(&mut lab).data(), data);
 }
 
-/// Between subnets that no rule is about, each fragment goes on by itself, whatever else its sender does.
+/// Between subnets that no rule is about, each fragment goes on by itself, whatever else its sender
+/// does.
 #[test]
 fn fragments_that_nobody_translates_pass_as_they_are() {
     let mut lab = masqueraded();
@@ -231,7 +233,8 @@ fn fragments_of_a_published_servers_answer_are_translated_in_every_order() {
     );
 }
 
-/// What a rule covers never leaves untranslated, whichever part of it comes and whatever becomes of the rest.
+/// What a rule covers never leaves untranslated, whichever part of it comes and whatever becomes of
+/// the rest.
 #[test]
 fn a_part_of_a_covered_packet_never_leaves() {
     for at in 0..3 {

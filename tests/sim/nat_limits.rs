@@ -1,4 +1,5 @@
-//! What NAT does when it runs out: what has ended, is unanswered or idle makes room; else the new are refused and told.
+//! What NAT does when it runs out: what has ended, is unanswered or idle makes room; else the new
+//! are refused and told.
 
 use core::time::Duration;
 
@@ -9,7 +10,8 @@ use packet::DropReason;
 
 use crate::common::{home, masqueraded};
 
-/// An exchange of datagrams that red (2) or blue (3) begins; its external port. What is answered is not evicted.
+/// An exchange of datagrams that red (2) or blue (3) begins; its external port. What is answered is
+/// not evicted.
 fn exchange(lab: &mut Lab, host: u8, port: u16) -> u16 {
     lab.clear();
     lab.ip(if host == 2 { "red" } else { "blue" }, &from(host, port));

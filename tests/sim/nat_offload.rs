@@ -1,4 +1,5 @@
-//! Super-frames and partial checksums through NAT: translated in one piece, with the right pseudo-header sum.
+//! Super-frames and partial checksums through NAT: translated in one piece, with the right
+//! pseudo-header sum.
 
 use lab::wire::{ACK, SYN, frame};
 use lab::{Lab, Packet, Port};

@@ -1,4 +1,5 @@
-//! How the router finds a neighbour's MAC address, waits for it, remembers it, and gives up (RFC 1122 section 2.3.2).
+//! How the router finds a neighbour's MAC address, waits for it, remembers it, and gives up (RFC
+//! 1122 section 2.3.2).
 
 use core::time::Duration;
 
@@ -12,7 +13,8 @@ use switch::{Change, ChangeError, Notice, Outbox};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A peer on the inside (192.168.0.2), and a mute station on 10.0.0.0/24, whose address only tests answer for.
+/// A peer on the inside (192.168.0.2), and a mute station on 10.0.0.0/24, whose address only tests
+/// answer for.
 fn two_subnets() -> Lab {
     let mut lab = Lab::new(1);
     lab.bridge("br0");
@@ -550,8 +552,8 @@ fn what_waits_for_an_address_goes_to_the_station_that_is_announced() {
     assert_eq!(lab.take("new").len(), 1, "the packet");
 }
 
-/// Found by the fuzz target `network`: telling a sender of the same segment that its packet ends asked for a neighbour
-/// on the interface that went.
+/// Found by the fuzz target `network`: telling a sender of the same segment that its packet ends
+/// asked for a neighbour on the interface that went.
 #[test]
 fn a_deleted_interface_leaves_no_neighbour_behind() {
     let mut lab = Lab::new(1);

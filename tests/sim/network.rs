@@ -1,5 +1,5 @@
-//! Random lives of random towns and of NAT alone, each step as naive tables predict it: the fuzz targets `network` and
-//! `nat` without a fuzzer.
+//! Random lives of random towns and of NAT alone, each step as naive tables predict it: the fuzz
+//! targets `network` and `nat` without a fuzzer.
 
 use lab::fuzz;
 use lab::rng::Rng;

@@ -1,4 +1,5 @@
-//! What the router says of its own accord, whatever the sources of masquerade rules hold beside the hosts inside.
+//! What the router says of its own accord, whatever the sources of masquerade rules hold beside the
+//! hosts inside.
 
 use lab::wire::{ACK, SYN, SYN_ACK};
 use lab::{Lab, Packet, Port};
@@ -12,8 +13,8 @@ const WIDE: [&str; 4] = ["0.0.0.0/0", "203.0.113.0/24", "203.0.113.1/32", "192.0
 const OUTSIDE: &str = "203.0.113.1";
 const STRANGER: &str = "198.51.100.9";
 
-/// [`home`] with a masquerade rule of this source, and a published service on a segment that takes no packet larger
-/// than 1400 bytes.
+/// [`home`] with a masquerade rule of this source, and a published service on a segment that takes
+/// no packet larger than 1400 bytes.
 fn wide(source: &str) -> Lab {
     let mut lab = home();
     lab.masquerade(source, "wan");

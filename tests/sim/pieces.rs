@@ -1,4 +1,5 @@
-//! Packets too large for where they go: fragments, super-frames, and what must not be cut (RFC 791 section 3.2).
+//! Packets too large for where they go: fragments, super-frames, and what must not be cut (RFC 791
+//! section 3.2).
 
 use lab::wire::frame;
 use lab::{Lab, Packet, Port};

@@ -1,12 +1,13 @@
-//! Tests of the tests: a planted fault is found by those who are there to find it, and is what they find. A wrong rule
-//! of learning is planted in `daemon/tests/compare.rs`.
+//! Tests of the tests: a planted fault is found by those who are there to find it, and is what they
+//! find. A wrong rule of learning is planted in `daemon/tests/compare.rs`.
 
 use lab::fault::{Fault, finds};
 use lab::fuzz;
 
 use crate::network::life;
 
-/// The first life in which the fuzz target `network` finds a fault; without the fault it must find nothing.
+/// The first life in which the fuzz target `network` finds a fault; without the fault it must find
+/// nothing.
 fn first_life(fault: Fault) -> u64 {
     let found = (0..200).find(|seed| finds(fault, || fuzz::network(&life(*seed))));
     let seed = found.unwrap_or_else(|| panic!("{fault:?} is not found in 200 lives"));

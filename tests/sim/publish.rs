@@ -1,4 +1,5 @@
-//! Published ports and hairpins: how the outside reaches a service inside, and how the inside does by the same name.
+//! Published ports and hairpins: how the outside reaches a service inside, and how the inside does
+//! by the same name.
 
 use lab::wire::{RST, SYN, SYN_ACK};
 use lab::{Lab, Packet, Port};
@@ -211,7 +212,8 @@ fn a_service_behind_a_vlan_and_an_isolated_port_is_reached_too() {
     assert_eq!(lab.packet("box").to().to_string(), "192.168.10.2:80");
 }
 
-/// NU1, NC7: a published endpoint is a mapping, before anybody has spoken to it and after everything is forgotten.
+/// NU1, NC7: a published endpoint is a mapping, before anybody has spoken to it and after
+/// everything is forgotten.
 #[test]
 fn a_published_service_that_speaks_first_speaks_from_its_published_port() {
     for (port, published) in [(123, 123), (5060, 15060), (500, 500)] {

@@ -1,4 +1,5 @@
-//! What the router does not forward, whom it tells, and whom it never tells (RFC 1812 sections 4.3, 5.2.2, 5.3.7).
+//! What the router does not forward, whom it tells, and whom it never tells (RFC 1812 sections 4.3,
+//! 5.2.2, 5.3.7).
 
 use core::time::Duration;
 
@@ -13,7 +14,8 @@ fn across() -> Packet {
     Packet::udp("10.1.0.2:1000", "10.2.0.2:2000", b"to the other side")
 }
 
-/// Sends `across` with the IPv4 header changed, its checksum mended unless `broken`; asserts that it is dropped.
+/// Sends `across` with the IPv4 header changed, its checksum mended unless `broken`; asserts that
+/// it is dropped.
 fn changed(lab: &mut Lab, reason: DropReason, mend: bool, change: impl Fn(&mut Vec<u8>)) {
     let mut bytes = frame(lab.router_mac("left"), lab.mac("left")).ip(&across());
     change(&mut bytes);

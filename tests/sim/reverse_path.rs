@@ -1,4 +1,5 @@
-//! Whose packets the router takes where (RFC 3704), and whose it lets out beside those that it masquerades.
+//! Whose packets the router takes where (RFC 3704), and whose it lets out beside those that it
+//! masquerades.
 
 use lab::wire::{SYN, SYN_ACK};
 use lab::{Lab, Packet, Port};

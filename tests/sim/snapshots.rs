@@ -1,4 +1,5 @@
-//! A switch as bytes: made from them it is the same switch, and of wrong bytes it is made never or soundly.
+//! A switch as bytes: made from them it is the same switch, and of wrong bytes it is made never or
+//! soundly.
 
 use core::time::Duration;
 

@@ -1,4 +1,5 @@
-//! ARP that need not go to every far end: a tunnel that suppresses it has requests answered where they are asked.
+//! ARP that need not go to every far end: a tunnel that suppresses it has requests answered where
+//! they are asked.
 
 use core::time::Duration;
 

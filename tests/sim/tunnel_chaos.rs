@@ -195,7 +195,8 @@ fn disturb(lab: &mut Lab, rng: &mut Rng) {
     }
 }
 
-/// A life of `turns` frames and datagrams; the digest of all that left, and how many datagrams that was.
+/// A life of `turns` frames and datagrams; the digest of all that left, and how many datagrams that
+/// was.
 fn life(seed: u64, turns: u32) -> (u64, usize) {
     live(town(seed), seed, turns)
 }

@@ -1,4 +1,5 @@
-//! A far end that lies: cut off, nested, strangely joined, and trains of datagrams that are not what they seem.
+//! A far end that lies: cut off, nested, strangely joined, and trains of datagrams that are not
+//! what they seem.
 
 use lab::tunnel::encapsulated;
 use lab::wire::{arp_request, frame};
@@ -124,8 +125,8 @@ fn a_frame_from_a_station_to_itself_goes_nowhere() {
     assert_eq!(sent_to(&mut lab), []);
 }
 
-/// A far end may speak in a local station's name, as any port may: the last word counts, and the station's next one
-/// brings it back.
+/// A far end may speak in a local station's name, as any port may: the last word counts, and the
+/// station's next one brings it back.
 #[test]
 fn a_stolen_station_comes_back_when_it_speaks() {
     let mut lab = lab();
@@ -163,7 +164,8 @@ fn a_train_arrives_at_a_plain_port_as_the_segments_that_were_sent() {
     assert!(seen == sent, "{} of {}", seen.len(), sent.len());
 }
 
-/// Datagrams of two segments, with other flags, or with wrong checksums are not joined to their neighbours.
+/// Datagrams of two segments, with other flags, or with wrong checksums are not joined to their
+/// neighbours.
 #[test]
 fn what_does_not_belong_together_stays_apart() {
     let mut lab = lab();

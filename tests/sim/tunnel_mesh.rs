@@ -12,8 +12,8 @@ use crate::common::{EXPERIMENT, hello, speak};
 const ADDRESSES: [&str; 3] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
 const SECOND: Duration = Duration::from_secs(1);
 
-/// An underlay that loses every tenth datagram and lets others overtake every fifth. It doubles none, so that whatever
-/// comes twice was sent twice.
+/// An underlay that loses every tenth datagram and lets others overtake every fifth. It doubles
+/// none, so that whatever comes twice was sent twice.
 fn bad() -> Link {
     Link { delay: Duration::from_millis(2), loss: 100, duplication: 0, reordering: 200 }
 }
@@ -108,7 +108,8 @@ fn a_transfer_across_a_bad_underlay_arrives_whole() {
     }
 }
 
-/// VX6: hosts that think they have 1500 bytes learn, by MSS or by being told, what the tunnel takes.
+/// VX6: hosts that think they have 1500 bytes learn, by MSS or by being told, what the tunnel
+/// takes.
 #[test]
 fn a_transfer_of_super_frames_fits_the_tunnel() {
     let mut mesh = Mesh::full(5, 2, bad(), |tunnel| tunnel.clamping_mss());

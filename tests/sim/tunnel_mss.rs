@@ -1,4 +1,5 @@
-//! The MSS of connections through a tunnel that asks for it is what fits, whoever opens them and however.
+//! The MSS of connections through a tunnel that asks for it is what fits, whoever opens them and
+//! however.
 
 use lab::tunnel::encapsulated;
 use lab::wire::{ACK, SYN, SYN_ACK, frame};

@@ -1,4 +1,5 @@
-//! The router and tunnels: routed packets through one, ARP over it, and far ends as neighbours and hosts.
+//! The router and tunnels: routed packets through one, ARP over it, and far ends as neighbours and
+//! hosts.
 
 use core::time::Duration;
 
@@ -12,8 +13,8 @@ use switch::view::Location;
 
 use crate::common::{FAR, FARTHER, far_hello, hello, sent_to, stranger};
 
-/// A peer on the routed port `left`, and beyond a tunnel of `br0`, where the router has 10.9.0.1/24 with room for 1450
-/// bytes, whoever a test wants.
+/// A peer on the routed port `left`, and beyond a tunnel of `br0`, where the router has 10.9.0.1/24
+/// with room for 1450 bytes, whoever a test wants.
 fn lab() -> Lab {
     let mut lab = Lab::new(7);
     lab.bridge("br0");
@@ -28,8 +29,8 @@ fn lab() -> Lab {
     lab
 }
 
-/// Takes what left through tunnels, and gives the far end and the packet of each datagram that has one: the router also
-/// asks whether who spoke first is still there.
+/// Takes what left through tunnels, and gives the far end and the packet of each datagram that has
+/// one: the router also asks whether who spoke first is still there.
 fn packets(lab: &mut Lab) -> Vec<(String, Packet)> {
     let datagrams = lab.datagrams().into_iter();
     let packet =
@@ -137,7 +138,8 @@ fn the_router_cuts_to_the_tunnel_or_tells_the_sender() {
     assert!(lab.packets("left").is_empty());
 }
 
-/// A route onto the segment may lead beyond the interface's subnets: whoever is asked there answers and is believed.
+/// A route onto the segment may lead beyond the interface's subnets: whoever is asked there answers
+/// and is believed.
 #[test]
 fn a_neighbour_beyond_the_subnets_answers_through_a_tunnel() {
     let mut lab = lab();

@@ -44,7 +44,8 @@ fn an_existing_tunnel_keeps_its_far_ends_when_a_change_is_refused() {
     assert_eq!(sent, [("vx0".into(), 42), ("vx0".into(), 42), ("vx1".into(), 43)]);
 }
 
-/// VX14: the same address, VNI and underlay are one far end; with one of them different it is another.
+/// VX14: the same address, VNI and underlay are one far end; with one of them different it is
+/// another.
 #[test]
 fn far_ends_that_differ_in_one_thing_are_different() {
     let mut lab = tunnelled();

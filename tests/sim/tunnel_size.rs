@@ -1,4 +1,5 @@
-//! Frames too large for a tunnel (VX6): never in fragments, and an IPv4 sender that must know is told (RFC 1191).
+//! Frames too large for a tunnel (VX6): never in fragments, and an IPv4 sender that must know is
+//! told (RFC 1191).
 
 use lab::wire::frame;
 use lab::{Lab, Packet, Port, Tunnel};
@@ -139,7 +140,8 @@ fn telling_is_rate_limited() {
     assert_eq!(lab.switch().totals().errors_suppressed, 3);
 }
 
-/// VX6: a copy for a tunnel that is too narrow ends alone; who may be behind it is not known, so its sender is told.
+/// VX6: a copy for a tunnel that is too narrow ends alone; who may be behind it is not known, so
+/// its sender is told.
 #[test]
 fn a_flooded_frame_that_is_too_large_goes_elsewhere_and_its_sender_is_told() {
     let mut lab = Lab::new(7);

@@ -1,4 +1,5 @@
-//! Tunnels: what a datagram looks like, which are taken, and who gets what (RFC 7348; VX in the checklist).
+//! Tunnels: what a datagram looks like, which are taken, and who gets what (RFC 7348; VX in the
+//! checklist).
 
 use lab::tunnel::encapsulated;
 use lab::wire::{arp_request, frame};
@@ -10,7 +11,8 @@ use crate::common::{
     tunnelled_with,
 };
 
-/// The datagrams of a golden file: hexadecimal bytes, comments behind `#`, an empty line between two.
+/// The datagrams of a golden file: hexadecimal bytes, comments behind `#`, an empty line between
+/// two.
 fn golden(text: &str) -> Vec<Vec<u8>> {
     let bytes = |block: &str| {
         let lines = block.lines().map(|line| line.split('#').next().unwrap_or(""));

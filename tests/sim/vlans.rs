@@ -1,4 +1,5 @@
-//! VLANs on the wire: what each kind of port takes, and how a frame looks when it leaves (IEEE 802.1Q clause 8).
+//! VLANs on the wire: what each kind of port takes, and how a frame looks when it leaves (IEEE
+//! 802.1Q clause 8).
 
 use lab::wire::{arp_request, frame};
 use lab::{Lab, Packet, Port};
@@ -22,7 +23,8 @@ fn seen(lab: &mut Lab, from: &str, tag: Option<u16>) -> Vec<(&'static str, Optio
 
 const PORTS: [&str; 6] = ["ten", "ten2", "twenty", "trunk", "all", "native"];
 
-/// Two access ports of VLAN 10, one of 20, a trunk of both, a trunk of all, a trunk of 20 and 10 with 10 native.
+/// Two access ports of VLAN 10, one of 20, a trunk of both, a trunk of all, a trunk of 20 and 10
+/// with 10 native.
 fn switchboard() -> Lab {
     let mut lab = Lab::new(1);
     lab.bridge("br0");

@@ -1,12 +1,13 @@
-//! What tunnels make of frames, as the books say it: congestion marks, a lowered MSS, and answers in the name of who is
-//! beyond them. Written apart from the switch on purpose; never asks it.
+//! What tunnels make of frames, as the books say it: congestion marks, a lowered MSS, and answers
+//! in the name of who is beyond them. Written apart from the switch on purpose; never asks it.
 
 use packet::arp::Operation;
 use packet::{Frame, Mac};
 
 use crate::wire::{Packet, SYN, Seen, sum};
 
-/// Gives the packet inside the congestion mark that RFC 6040 section 4.2 wants, where its frame survives at all.
+/// Gives the packet inside the congestion mark that RFC 6040 section 4.2 wants, where its frame
+/// survives at all.
 pub(crate) fn mark(outer: u8, frame: &mut Frame) {
     const NOT_ECT: u8 = 0;
     const ECT1: u8 = 1;
@@ -71,8 +72,8 @@ pub(crate) fn is_lowered(old: &[u8], new: &[u8]) -> bool {
     changed.iter().all(|at| (option + 2..option + 4).contains(at)) && value(new) < value(old)
 }
 
-/// Whether a frame begins a TCP connection with a larger MSS than fits IP packets of `mtu` bytes. Options that are not of
-/// the usual kind end the list.
+/// Whether a frame begins a TCP connection with a larger MSS than fits IP packets of `mtu` bytes.
+/// Options that are not of the usual kind end the list.
 pub(crate) fn announces_too_much(bytes: &[u8], mtu: u16) -> bool {
     let Some((at, version)) = network(bytes) else { return false };
     let Some(len) = bytes.get(at + 2..at + 6) else { return false };
@@ -117,7 +118,8 @@ pub(crate) fn is_reply_to(asked: &Seen, answer: &Seen) -> bool {
         && answer.bytes.len() == 60
 }
 
-/// Whether `answer` tells the sender of `packet`, in the name of whom that was for, that it was too large.
+/// Whether `answer` tells the sender of `packet`, in the name of whom that was for, that it was too
+/// large.
 pub(crate) fn is_too_big_for(mtu: u16, packet: &Seen, answer: &Seen) -> bool {
     let cause = Packet::parse_quote(packet.payload());
     let (Ok(cause), Some(told)) = (cause, answer.packet()) else { return false };

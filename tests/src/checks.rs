@@ -1,10 +1,11 @@
 //! What must hold for every frame that leaves the switch, whatever the test is about.
 //!
 //! # Theory of operation
-//! The lab tells [`Checks`] of every change and, with each step, of the frame that came in. A frame that leaves with
-//! the MAC address of the router's own end there is the router's: its headers and checksums must be right, and no
-//! rule's inside address may be its source where the rule leads out. Any other frame is bridged: it must be the frame
-//! that came in, byte for byte, in the same VLAN, on other ports than its own.
+//! The lab tells [`Checks`] of every change and, with each step, of the frame that came in. A frame
+//! that leaves with the MAC address of the router's own end there is the router's: its headers and
+//! checksums must be right, and no rule's inside address may be its source where the rule leads
+//! out. Any other frame is bridged: it must be the frame that came in, byte for byte, in the same
+//! VLAN, on other ports than its own.
 
 use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,11 +31,13 @@ pub(crate) struct Checks {
     /// What was deleted, to be made again.
     pub(crate) gone_ports: BTreeMap<PortId, PortSettings>,
     pub(crate) gone_interfaces: BTreeMap<InterfaceId, InterfaceSettings>,
-    /// Addresses that the router has had: what it said under one may have waited for a neighbour since.
+    /// Addresses that the router has had: what it said under one may have waited for a neighbour
+    /// since.
     former: BTreeSet<Ipv4Addr>,
     /// A wrong transport checksum came in, so that one may come out.
     pub(crate) tainted: bool,
-    /// An ICMP error came in that quotes no whole header with a right checksum, so that one may come out.
+    /// An ICMP error came in that quotes no whole header with a right checksum, so that one may
+    /// come out.
     pub(crate) misquoted: bool,
 }
 
@@ -62,7 +65,8 @@ impl Checks {
         }
     }
 
-    /// Whether the bridge of a port has service VLANs: the end of a tunnel with 802.1ad's tags is there.
+    /// Whether the bridge of a port has service VLANs: the end of a tunnel with 802.1ad's tags is
+    /// there.
     pub(crate) fn has_service_vlans(&self, port: PortId) -> bool {
         let member = |port: &PortSettings| port.role.membership().cloned();
         let Some(here) = self.ports.get(&port).and_then(member) else { return false };
@@ -73,7 +77,8 @@ impl Checks {
         })
     }
 
-    /// A frame that came in as a bridge has it: at a tunnel's end, the customer's tag is a part of it.
+    /// A frame that came in as a bridge has it: at a tunnel's end, the customer's tag is a part of
+    /// it.
     pub(crate) fn on_bridge(&self, port: PortId, frame: &Frame) -> Frame {
         let mut frame = frame.clone();
         let role = self.ports.get(&port).and_then(|port| port.role.membership());
@@ -84,8 +89,9 @@ impl Checks {
         frame
     }
 
-    /// Judges a frame that leaves and its copies; `came` is the frame that this step brought in, its tag taken out.
-    /// `answers` says whether a packet with these addresses answers one that was sent to its very source.
+    /// Judges a frame that leaves and its copies; `came` is the frame that this step brought in,
+    /// its tag taken out. `answers` says whether a packet with these addresses answers one that
+    /// was sent to its very source.
     pub(crate) fn judge(
         &self,
         came: Option<&(PortId, Frame)>,
@@ -134,7 +140,8 @@ impl Checks {
         assert!(right, "no such place: {copy:?}");
     }
 
-    /// The segment a frame with this tag is on behind a port; nothing when the port must not carry it so.
+    /// The segment a frame with this tag is on behind a port; nothing when the port must not carry
+    /// it so.
     fn segment(&self, role: &Role, tag: Option<Tag>) -> Option<Link> {
         let (bridge, vlans, priority_tags) = match role {
             Role::Routed { interface } => {
@@ -288,7 +295,8 @@ pub(crate) fn seen(frame: &Frame) -> Seen {
     Seen { at: Instant::ZERO, bytes: frame.bytes().to_vec(), offload: frame.offload() }
 }
 
-/// Bytes behind the Ethernet header of the largest frame that this one stands for, inner tags not counted.
+/// Bytes behind the Ethernet header of the largest frame that this one stands for, inner tags not
+/// counted.
 pub(crate) fn footprint(frame: &Frame) -> usize {
     let bytes = frame.bytes();
     let whole = bytes.len() - 14;
@@ -309,8 +317,8 @@ pub(crate) fn footprint(frame: &Frame) -> usize {
     whole.min(start.saturating_sub(14) + header + usize::from(size.get())).saturating_sub(inner)
 }
 
-/// Whether the checksum of the `packet` in a frame is right. Of a super-frame in a tunnel, whether those of all that it
-/// is cut into are.
+/// Whether the checksum of the `packet` in a frame is right. Of a super-frame in a tunnel, whether
+/// those of all that it is cut into are.
 fn sums_hold(frame: &Frame, packet: &Packet) -> bool {
     let frame = settled(frame);
     let Some(span) = frame.offload().span().filter(|_| owed_inside(&frame).is_some()) else {

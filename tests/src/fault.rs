@@ -1,7 +1,8 @@
-//! Faults planted between the switch and the lab, to test the tests: each must be found by whoever is there to find it.
+//! Faults planted between the switch and the lab, to test the tests: each must be found by whoever
+//! is there to find it.
 //!
-//! The switch itself stays as it is. A fault changes what it is told or what is believed to have left it, on one thread
-//! and for the time of one closure.
+//! The switch itself stays as it is. A fault changes what it is told or what is believed to have
+//! left it, on one thread and for the time of one closure.
 
 use core::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,5 @@
-//! What the switch says ahead of a step, held against the step: the same frames to the same places, the same fate under
-//! the same reason, and not a trace of the question in the switch itself.
+//! What the switch says ahead of a step, held against the step: the same frames to the same places,
+//! the same fate under the same reason, and not a trace of the question in the switch itself.
 
 use core::fmt::Write;
 
@@ -58,7 +58,8 @@ impl Foretold {
         match fate {
             Ok(Fate::Sent) => assert!(new.sent > old.sent, "{explanation:?}"),
             Ok(Fate::Consumed) => assert!(new.consumed > old.consumed),
-            // Others may have stopped waiting meanwhile: the fragments that it was put together from.
+            // Others may have stopped waiting meanwhile: the fragments that it was put together
+            // from.
             Ok(Fate::Held) => assert!(new.held > 0, "{explanation:?}"),
             Err(reason) => {
                 let count = |drops: &[(PortId, DropReason, u64)]| {

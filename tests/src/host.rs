@@ -1,4 +1,5 @@
-//! A simulated host: smoltcp's ARP, ICMP, UDP and TCP behind a MAC address, an IPv4 address and a gateway.
+//! A simulated host: smoltcp's ARP, ICMP, UDP and TCP behind a MAC address, an IPv4 address and a
+//! gateway.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::collections::BTreeMap;

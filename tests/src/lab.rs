@@ -1,7 +1,7 @@
 //! The lab: a switch, its cables and what is at their ends, and one clock.
 //!
-//! After each step of the switch its [`Totals`](switch::Totals) must balance, and its outbox is judged frame by frame.
-//! How time passes is told in `turns`.
+//! After each step of the switch its [`Totals`](switch::Totals) must balance, and its outbox is
+//! judged frame by frame. How time passes is told in `turns`.
 
 use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, VecDeque};
@@ -26,8 +26,8 @@ use crate::wire::{Packet, Seen, frame};
 /// Frames told when a test fails.
 const TRACE: usize = 24;
 
-/// A switch with cables and ends. Its methods say what a test does, step by step; see also [`crate::topology`] and
-/// [`crate::talk`].
+/// A switch with cables and ends. Its methods say what a test does, step by step; see also
+/// [`crate::topology`] and [`crate::talk`].
 pub struct Lab {
     pub(crate) switch: Switch,
     twin: Twin,
@@ -160,7 +160,8 @@ impl Lab {
         &self.switch
     }
 
-    /// From here on wrong transport checksums may come in, and so may come out: they are not judged any more.
+    /// From here on wrong transport checksums may come in, and so may come out: they are not judged
+    /// any more.
     pub const fn distrust(&mut self) {
         self.checks.tainted = true;
     }
@@ -170,7 +171,8 @@ impl Lab {
         self.rebirth = Some((steps, rebirth));
     }
 
-    /// From here on every step is predicted by a naive switch, which must agree. Only a lab without ports begins so.
+    /// From here on every step is predicted by a naive switch, which must agree. Only a lab without
+    /// ports begins so.
     pub fn predict(&mut self) {
         assert!(self.checks.ports.is_empty(), "the reference has missed the beginning");
         self.reference = Some(Box::default());
@@ -269,7 +271,8 @@ impl Lab {
         self.send_frame(port, Frame::copied_from(bytes));
     }
 
-    /// Sends a frame, with what it leaves to the switch, from the end of a port's cable and lets things settle.
+    /// Sends a frame, with what it leaves to the switch, from the end of a port's cable and lets
+    /// things settle.
     pub fn send_frame(&mut self, port: &str, frame: Frame) {
         let port = self.names.port(port);
         self.fly(port, true, frame);
@@ -327,8 +330,8 @@ impl Lab {
         }
     }
 
-    /// What must hold of the switch between two steps: the books balance, nothing waits for ever, and its tables
-    /// agree with each other.
+    /// What must hold of the switch between two steps: the books balance, nothing waits for ever,
+    /// and its tables agree with each other.
     fn audit(&mut self) {
         let totals = self.switch.totals();
         assert!(totals.balance(), "frames are missing from the books: {totals:?}");

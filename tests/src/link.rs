@@ -1,4 +1,5 @@
-//! The cable between a port and its end: how long it takes, and what it loses, doubles or puts out of order.
+//! The cable between a port and its end: how long it takes, and what it loses, doubles or puts out
+//! of order.
 
 use core::time::Duration;
 
@@ -13,7 +14,8 @@ pub struct Link {
     pub loss: u16,
     /// Frames of a thousand that arrive twice.
     pub duplication: u16,
-    /// Frames of a thousand that others may overtake: they take up to eight delays (at least 1 ms) longer.
+    /// Frames of a thousand that others may overtake: they take up to eight delays (at least 1 ms)
+    /// longer.
     pub reordering: u16,
 }
 

@@ -1,9 +1,10 @@
-//! Several labs whose tunnels meet: every one a far end of every other, over an underlay that loses and reorders.
+//! Several labs whose tunnels meet: every one a far end of every other, over an underlay that loses
+//! and reorders.
 //!
 //! # Theory of operation
-//! All labs have one clock. Each turn it jumps to what comes first, in a lab or on the underlay; every lab goes there,
-//! and what then leaves through their tunnels is put on its way. Nothing is lost but by the underlay's own choice, which
-//! comes from the seed.
+//! All labs have one clock. Each turn it jumps to what comes first, in a lab or on the underlay;
+//! every lab goes there, and what then leaves through their tunnels is put on its way. Nothing is
+//! lost but by the underlay's own choice, which comes from the seed.
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -40,8 +41,8 @@ struct Underway {
 }
 
 impl Mesh {
-    /// As many labs as `sites`, each with a bridge "br0" and a tunnel "vx0" to all others that `shape` has shaped.
-    /// Nobody is connected yet.
+    /// As many labs as `sites`, each with a bridge "br0" and a tunnel "vx0" to all others that
+    /// `shape` has shaped. Nobody is connected yet.
     pub fn full(seed: u64, sites: u8, link: Link, shape: impl Fn(Tunnel) -> Tunnel) -> Self {
         let lab = |site| {
             let mut lab = Lab::at_site(site, seed + u64::from(site));
@@ -104,7 +105,8 @@ impl Mesh {
         answer
     }
 
-    /// Sends `len` random bytes over TCP from a host of one lab to a host of another, and compares what came.
+    /// Sends `len` random bytes over TCP from a host of one lab to a host of another, and compares
+    /// what came.
     ///
     /// # Panics
     /// It takes more than an hour, or the content differs.

@@ -1,11 +1,13 @@
-//! A forwarding database as the books describe it, naive on purpose: a list in the order of last hearing.
+//! A forwarding database as the books describe it, naive on purpose: a list in the order of last
+//! hearing.
 
 use core::time::Duration;
 
 use packet::{Instant, PortId};
 use switch::view::Location;
 
-/// How much older than said a station may look: it moves in the order of hearing once a second of the clock at most.
+/// How much older than said a station may look: it moves in the order of hearing once a second of
+/// the clock at most.
 pub const GRANULARITY: Duration = Duration::from_secs(1);
 
 /// What a model knows of one station.

@@ -12,7 +12,8 @@ use crate::topology::net;
 use crate::wire::Socket;
 
 impl Lab {
-    /// A masquerade rule to be changed as a test likes: `source` as `192.168.0.0/24`, `out` an interface's name.
+    /// A masquerade rule to be changed as a test likes: `source` as `192.168.0.0/24`, `out` an
+    /// interface's name.
     pub fn rule(&self, source: &str, out: &str) -> Masquerade {
         Masquerade::new(net(source), self.interface_id(out))
     }

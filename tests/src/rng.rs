@@ -1,4 +1,5 @@
-//! A small random stream that one number reproduces (splitmix64). Never asks the machine for anything.
+//! A small random stream that one number reproduces (splitmix64). Never asks the machine for
+//! anything.
 
 /// A stream of numbers from a seed.
 #[derive(Clone, Debug)]

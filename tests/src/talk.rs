@@ -1,4 +1,5 @@
-//! What simulated hosts say to each other: pings, datagrams, and transfers whose content is compared.
+//! What simulated hosts say to each other: pings, datagrams, and transfers whose content is
+//! compared.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
@@ -137,8 +138,9 @@ impl Lab {
         Some(SocketAddrV4::new(address, remote.port))
     }
 
-    /// Sends `len` random bytes over a new TCP connection from the host `from` to `to`, where the host and port
-    /// `server` is expected to be, then a fifth of it back, compares what came with what was sent, and closes.
+    /// Sends `len` random bytes over a new TCP connection from the host `from` to `to`, where the
+    /// host and port `server` is expected to be, then a fifth of it back, compares what came
+    /// with what was sent, and closes.
     ///
     /// # Panics
     /// It takes more than an hour, or the content differs.
@@ -175,7 +177,8 @@ impl Lab {
             self.socket(connection).close();
             self.wake(connection);
         }
-        // smoltcp 0.14.0 does not repeat a lost FIN in every state: the end is cut short where it does not come.
+        // smoltcp 0.14.0 does not repeat a lost FIN in every state: the end is cut short where it
+        // does not come.
         self.run_until(CLOSING, |lab| {
             [client, server].iter().all(|end| !lab.socket(*end).may_recv())
         });
@@ -186,7 +189,8 @@ impl Lab {
         Transfer { client: seen.expect("a server knows its client"), took }
     }
 
-    /// Moves bytes of a stream into its sender's socket and out of its receiver's; says whether any moved.
+    /// Moves bytes of a stream into its sender's socket and out of its receiver's; says whether any
+    /// moved.
     fn pump(&mut self, from: Connection, to: Connection, stream: &mut Stream) -> bool {
         let moved = [self.feed(from, stream), self.drink(to, stream)];
         moved.contains(&true)

@@ -87,7 +87,8 @@ impl Port {
         Self { vlans, ..self }
     }
 
-    /// The end of a tunnel through `service`, whose tags are 802.1ad's or 802.1Q's, for all customers' VLANs.
+    /// The end of a tunnel through `service`, whose tags are 802.1ad's or 802.1Q's, for all
+    /// customers' VLANs.
     #[must_use]
     pub fn dot1q_tunnel(self, service: u16, ad: bool) -> Self {
         let tag = Tag::new(id(service));
@@ -128,7 +129,8 @@ impl Port {
         Self { mtu, ..self }
     }
 
-    /// Its end sends and takes partial checksums and super-frames, as a TAP with a virtio header does.
+    /// Its end sends and takes partial checksums and super-frames, as a TAP with a virtio header
+    /// does.
     #[must_use]
     pub fn offload(self) -> Self {
         Self { offload: true, ..self }
@@ -189,7 +191,8 @@ impl Lab {
         self.change(Change::SetBridge(self.bridge_id(name), settings));
     }
 
-    /// Gives the router an address (or one more) on a bridge, or with `name` as `br0.10` on a VLAN of it.
+    /// Gives the router an address (or one more) on a bridge, or with `name` as `br0.10` on a VLAN
+    /// of it.
     pub fn router(&mut self, name: &str, address: &str) {
         let (bridge, vlan) = name.split_once('.').unwrap_or((name, "0"));
         let vlan = id(vlan.parse().expect("a VLAN's number"));
@@ -235,7 +238,8 @@ impl Lab {
         self.connect_end(name, port, |mac, _| End::Station { mac, addresses });
     }
 
-    /// Adds a port, up, with a host at its end. Its gateway is the router's address in its subnet, if there is one.
+    /// Adds a port, up, with a host at its end. Its gateway is the router's address in its subnet,
+    /// if there is one.
     pub fn host(&mut self, name: &str, port: Port, address: &str) {
         let (address, mtu, offload) = (net(address), port.mtu, port.offload);
         let now = self.now;
@@ -325,7 +329,8 @@ impl Lab {
         BridgeId::new(at as u16)
     }
 
-    /// The switch's number for a router interface: a bridge's, a VLAN's as `br0.10`, or a routed port's.
+    /// The switch's number for a router interface: a bridge's, a VLAN's as `br0.10`, or a routed
+    /// port's.
     pub fn interface_id(&self, name: &str) -> InterfaceId {
         let at = position(&self.names.interfaces, name);
         InterfaceId::new(at.unwrap_or_else(|| panic!("no interface {name}")) as u16)
@@ -383,7 +388,8 @@ impl Lab {
         }
     }
 
-    /// The stations that a bridge has learned, with the time since each was heard, by VLAN and address.
+    /// The stations that a bridge has learned, with the time since each was heard, by VLAN and
+    /// address.
     pub fn learned(&self, bridge: &str) -> Vec<(Mac, u16, &str, Duration)> {
         let stations = self.switch.stations(self.now, self.bridge_id(bridge)).into_iter();
         let learned = stations.filter(|station| station.origin == Origin::Learned);

@@ -27,7 +27,8 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// A tunnel of a bridge for frames without a VLAN, over the underlay "udp", with room for 1450 bytes inside.
+    /// A tunnel of a bridge for frames without a VLAN, over the underlay "udp", with room for 1450
+    /// bytes inside.
     pub fn on(bridge: &str, vni: u32) -> Self {
         Self {
             bridge: bridge.into(),

@@ -1,9 +1,10 @@
 //! Time: what happens next, and when it is over.
 //!
 //! # Theory of operation
-//! Frames on their way stand in one queue, ordered by the time of their arrival and then by their number. Each turn
-//! takes what comes first: an arriving frame, a timer of the switch, or a host that wants to work. The clock jumps
-//! there; between two turns nothing happens. A timer that has run must lie ahead afterwards.
+//! Frames on their way stand in one queue, ordered by the time of their arrival and then by their
+//! number. Each turn takes what comes first: an arriving frame, a timer of the switch, or a host
+//! that wants to work. The clock jumps there; between two turns nothing happens. A timer that has
+//! run must lie ahead afterwards.
 
 use core::time::Duration;
 
@@ -110,7 +111,8 @@ impl Lab {
         true
     }
 
-    /// Runs the switch's timers until the next lies ahead: it may do a bounded part of its work at once.
+    /// Runs the switch's timers until the next lies ahead: it may do a bounded part of its work at
+    /// once.
     fn expire(&mut self) {
         for _ in 0..PARTS {
             self.step(Event::Timeout);

@@ -1,7 +1,8 @@
 //! A second switch beside the one under test that is told the same and always goes the long way.
 //!
-//! The switch keeps what it found for packets that follow one another, and takes guesses from whoever reads ahead. Its
-//! twin forgets all that before every frame and gets no guesses. Both have to say the same, always.
+//! The switch keeps what it found for packets that follow one another, and takes guesses from
+//! whoever reads ahead. Its twin forgets all that before every frame and gets no guesses. Both have
+//! to say the same, always.
 
 use core::num::NonZeroU32;
 

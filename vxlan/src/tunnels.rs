@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::vni::Vni;
 
-/// Unknown VTEPs counted one by one; what comes from further ones is counted together. 1,024 entries
-/// take about 40 KB.
+/// Unknown VTEPs counted one by one; what comes from further ones is counted together. 1,024
+/// entries take about 40 KB.
 pub const MAX_UNKNOWN_VTEPS: usize = 1024;
 
 /// Where a datagram came from, as far as tunnels care.

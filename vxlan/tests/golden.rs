@@ -1,4 +1,5 @@
-//! Datagrams byte by byte, as the RFCs have them: the files in `golden/` were spelled out without this crate.
+//! Datagrams byte by byte, as the RFCs have them: the files in `golden/` were spelled out without
+//! this crate.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 // The name that every other crate knows it by.

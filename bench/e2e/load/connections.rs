@@ -1,8 +1,9 @@
 //! New TCP connections, one after the other on each of a few threads.
 //!
-//! A connection counts once the far end has accepted it and its first byte is back. Then the near end resets it, so
-//! that no end waits in TIME_WAIT, and a NAT sees it end. Each thread has a far port of its own and goes through the
-//! near ports in order: an address and port pair comes again only after [`PORTS`] others of its thread.
+//! A connection counts once the far end has accepted it and its first byte is back. Then the near
+//! end resets it, so that no end waits in TIME_WAIT, and a NAT sees it end. Each thread has a far
+//! port of its own and goes through the near ports in order: an address and port pair comes again
+//! only after [`PORTS`] others of its thread.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -65,7 +66,8 @@ fn listen(port: u16) -> std::io::Result<Socket> {
     Ok(socket)
 }
 
-/// Accepts and greets. The last one is kept until the next has come, by which time its other end has reset it.
+/// Accepts and greets. The last one is kept until the next has come, by which time its other end
+/// has reset it.
 fn welcome(door: &Socket, stop: &Stop) {
     let mut last = None;
     while !stop.asked() {

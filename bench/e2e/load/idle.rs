@@ -23,7 +23,8 @@ pub(super) fn measure(running: &Running, trial: Trial) -> Result<Reading> {
     })
 }
 
-/// New devices speak IPv6 for a while: duplicate address detection, router solicitation, multicast reports.
+/// New devices speak IPv6 for a while: duplicate address detection, router solicitation, multicast
+/// reports.
 const CALM_AFTER: Duration = Duration::from_secs(3);
 /// CPU time is counted in steps of 10 ms: a third of a hundredth of this.
 const SHORTEST: Duration = Duration::from_secs(3);

@@ -1,7 +1,9 @@
-//! What is measured: each load is one entry of [`ALL`], run from the near room of a system to the far one.
+//! What is measured: each load is one entry of [`ALL`], run from the near room of a system to the
+//! far one.
 //!
-//! Sockets are opened inside the rooms and used by ordinary threads of this process. Every load lasts a while before
-//! it counts, counts over a steady window, and ends by a deadline whatever happens.
+//! Sockets are opened inside the rooms and used by ordinary threads of this process. Every load
+//! lasts a while before it counts, counts over a steady window, and ends by a deadline whatever
+//! happens.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,9 +48,9 @@ pub(crate) struct Load {
 
 /// One run of a load.
 ///
-/// The kernel spreads flows over a device's queues by a hash of their addresses and ports, and how evenly it does
-/// decides much. So the ports are chosen here: every system of a round gets the same ones (all systems use the same
-/// addresses, too), and every round others.
+/// The kernel spreads flows over a device's queues by a hash of their addresses and ports, and how
+/// evenly it does decides much. So the ports are chosen here: every system of a round gets the same
+/// ones (all systems use the same addresses, too), and every round others.
 #[derive(Copy, Clone)]
 pub(crate) struct Trial {
     /// How long to count.
@@ -75,8 +77,9 @@ impl Trial {
 pub(crate) struct Reading {
     /// In the load's unit.
     pub(crate) value: f64,
-    /// CPU time of the system's processes, in the load's unit for it: a GB is 10^9 bytes, and a round trip is two
-    /// packets. `None` where the kernel moves the frames, and where other traffic than what is counted went through.
+    /// CPU time of the system's processes, in the load's unit for it: a GB is 10^9 bytes, and a
+    /// round trip is two packets. `None` where the kernel moves the frames, and where other
+    /// traffic than what is counted went through.
     pub(crate) cpu: Option<f64>,
     /// The part of the datagrams, or of the connections, that did not make it; zero for streams.
     pub(crate) loss: f64,

@@ -1,4 +1,5 @@
-//! One small datagram at a time, there and back: how long a frame takes when nothing else is under way.
+//! One small datagram at a time, there and back: how long a frame takes when nothing else is under
+//! way.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::thread;
@@ -58,7 +59,8 @@ pub(crate) fn settle(running: &Running) -> Result<()> {
     })
 }
 
-/// Lends a socket of the near room that is connected to one in the far room which sends everything back.
+/// Lends a socket of the near room that is connected to one in the far room which sends everything
+/// back.
 fn with_echo<T>(
     running: &Running,
     (from, to): (SocketAddrV4, SocketAddrV4),

@@ -1,8 +1,8 @@
 //! The highest rate of small datagrams that gets through almost whole: a bounded search by halves.
 //!
-//! A pace passes when under [`LOSS`] of its datagrams are lost. One scheduling hiccup can lose more, so a pace that
-//! only just fails has a second try. The flows are several, so that several workers have something to do, and so are
-//! the senders where there are processors for them.
+//! A pace passes when under [`LOSS`] of its datagrams are lost. One scheduling hiccup can lose
+//! more, so a pace that only just fails has a second try. The flows are several, so that several
+//! workers have something to do, and so are the senders where there are processors for them.
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! TCP streams from the near room to the far one, each with a thread to send and a thread to receive.
+//! TCP streams from the near room to the far one, each with a thread to send and a thread to
+//! receive.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
@@ -101,7 +102,8 @@ fn receive(mut socket: &TcpStream, received: &AtomicU64, stop: &Stop) {
     }
 }
 
-/// Whether the call only took longer than a turn. A stream that really fails ends, and its bytes are missed.
+/// Whether the call only took longer than a turn. A stream that really fails ends, and its bytes
+/// are missed.
 pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

@@ -1,5 +1,5 @@
-//! The near and the far room at ping while two bystanders, at other ports of the same switch, are sender and receiver
-//! of a flood: one port must not starve the others.
+//! The near and the far room at ping while two bystanders, at other ports of the same switch, are
+//! sender and receiver of a flood: one port must not starve the others.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::AtomicU64;

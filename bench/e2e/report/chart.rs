@@ -1,7 +1,8 @@
 //! The outcome as a picture: a panel of horizontal bars for each load, a bar for each system.
 //!
-//! What is drawn is the ratio to the reference, with a line at 1; where a load has none, what it counted. The picture
-//! has a background of its own and follows the reader's preference for a light or a dark one.
+//! What is drawn is the ratio to the reference, with a line at 1; where a load has none, what it
+//! counted. The picture has a background of its own and follows the reader's preference for a light
+//! or a dark one.
 
 use std::fmt::{self, Write as _};
 use std::fs;

@@ -31,8 +31,9 @@ pub(super) fn find<'a>(outcome: &'a Outcome, name: &str) -> Option<&'a Tested> {
     outcome.tested.iter().find(|it| it.system.name == name)
 }
 
-/// The median of the rounds' ratios to the system called `reference`: each round is compared with itself, so that what
-/// else the machine did meanwhile falls out. A round whose reference is zero has no ratio.
+/// The median of the rounds' ratios to the system called `reference`: each round is compared with
+/// itself, so that what else the machine did meanwhile falls out. A round whose reference is zero
+/// has no ratio.
 pub(super) fn ratio(
     outcome: &Outcome,
     tested: &Tested,

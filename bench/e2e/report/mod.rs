@@ -1,5 +1,5 @@
-//! The outcome: for people tables of medians ([`tables`]), what it says about the targets ([`targets`]) and a chart
-//! ([`chart`]), for programs JSON with every reading ([`json`]).
+//! The outcome: for people tables of medians ([`tables`]), what it says about the targets
+//! ([`targets`]) and a chart ([`chart`]), for programs JSON with every reading ([`json`]).
 
 use std::fmt::Write as _;
 
@@ -46,7 +46,8 @@ fn render(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-/// A row for each target that this run or this machine says something about, and how many it does not reach.
+/// A row for each target that this run or this machine says something about, and how many it does
+/// not reach.
 fn write_targets(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
     let judged: Vec<_> = targets::judge(outcome).collect();
     let is_open = |found: &Found| matches!(found, Found::NotMeasured(_));

@@ -1,4 +1,5 @@
-//! Medians over the rounds, each beside its ratio to the system's first reference, and to others below; 80 columns.
+//! Medians over the rounds, each beside its ratio to the system's first reference, and to others
+//! below; 80 columns.
 
 use std::fmt::{Result, Write as _};
 
@@ -46,7 +47,8 @@ fn table(outcome: &Outcome, shown: &[&Column], out: &mut String) -> Result {
     Ok(())
 }
 
-/// A system's medians beside the ratios to its first reference, and a line of ratios to each other that was tested.
+/// A system's medians beside the ratios to its first reference, and a line of ratios to each other
+/// that was tested.
 fn row(outcome: &Outcome, tested: &Tested, shown: &[&Column], out: &mut String) -> Result {
     let (first, others) = tested.system.references.split_first().unwrap_or((&"", &[]));
     write!(out, "{:<16}", tested.system.name)?;

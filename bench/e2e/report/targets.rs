@@ -1,7 +1,8 @@
 //! What this switch is to reach, and whether a run shows it.
 //!
-//! Targets against peers are ratios, so a busy machine moves both sides; those of memory, idle CPU and loss are plain
-//! numbers. A target against several peers is against the best of those that were measured.
+//! Targets against peers are ratios, so a busy machine moves both sides; those of memory, idle CPU
+//! and loss are plain numbers. A target against several peers is against the best of those that
+//! were measured.
 
 use super::figures::{self, Figure, cpu, loss, value};
 use super::machine::processors;

@@ -1,7 +1,9 @@
-//! The bare loop: frames read from one TAP device are written to the other, and nothing else is done to them.
+//! The bare loop: frames read from one TAP device are written to the other, and nothing else is
+//! done to them.
 //!
-//! No switch that moves frames between TAP devices by `read` and `write` can be faster, so this is what 1.00 means.
-//! It runs as a child process, so that its CPU time is read in the same way as everybody's.
+//! No switch that moves frames between TAP devices by `read` and `write` can be faster, so this is
+//! what 1.00 means. It runs as a child process, so that its CPU time is read in the same way as
+//! everybody's.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};

@@ -1,7 +1,7 @@
 //! Two hosts with a network between them and nothing else: what tunnels run over.
 //!
-//! Each host is a namespace, the network is a veth pair, and behind each host is one inner namespace that the system
-//! under test joins to the other through its tunnel.
+//! Each host is a namespace, the network is a veth pair, and behind each host is one inner
+//! namespace that the system under test joins to the other through its tunnel.
 
 use std::net::Ipv4Addr;
 

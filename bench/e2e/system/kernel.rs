@@ -26,7 +26,8 @@ pub(super) fn enslave(room: &Room, bridge: &Room, port: &str, options: &[&str]) 
     ip(&["-n", bridge.name(), "link", "set", port, "master", "br0"])
 }
 
-/// A veth pair between the `eth0` of `room`, with more `options`, and the device `port` of another, which is up.
+/// A veth pair between the `eth0` of `room`, with more `options`, and the device `port` of another,
+/// which is up.
 pub(super) fn wire(room: &Room, hub: &Room, port: &str, options: &[&str]) -> Result<()> {
     let add = ["-n", room.name(), "link", "add", "eth0"];
     let pair = ["type", "veth", "peer", "name", port, "netns", hub.name()];

@@ -1,4 +1,5 @@
-//! The kernel's own NAT: a router in a namespace of its own that masquerades a bridge out of a veth, by nftables.
+//! The kernel's own NAT: a router in a namespace of its own that masquerades a bridge out of a
+//! veth, by nftables.
 
 use std::fs;
 use std::process::Command;

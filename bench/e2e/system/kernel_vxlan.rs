@@ -1,4 +1,5 @@
-//! The kernel's own VXLAN: on each host a bridge, a vxlan device and a veth pair to the inner namespace.
+//! The kernel's own VXLAN: on each host a bridge, a vxlan device and a veth pair to the inner
+//! namespace.
 
 use anyhow::Result;
 

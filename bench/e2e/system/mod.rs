@@ -1,7 +1,7 @@
 //! What is compared: each system is one entry of [`ALL`], built anew for every reading.
 //!
-//! A new peer is a file beside this one and a line in the list. It says what it lacks on this machine, if anything,
-//! and builds itself between new namespaces.
+//! A new peer is a file beside this one and a line in the list. It says what it lacks on this
+//! machine, if anything, and builds itself between new namespaces.
 
 pub(crate) mod bare_loop;
 mod hosts;

@@ -1,7 +1,8 @@
-//! An Open vSwitch of one's own: a database and a switch that keep everything in a directory, which goes with them.
+//! An Open vSwitch of one's own: a database and a switch that keep everything in a directory, which
+//! goes with them.
 //!
-//! A system-wide Open vSwitch is neither needed nor touched, nor is the kernel's openvswitch module: the datapath is the
-//! one that runs in ovs-vswitchd itself.
+//! A system-wide Open vSwitch is neither needed nor touched, nor is the kernel's openvswitch
+//! module: the datapath is the one that runs in ovs-vswitchd itself.
 
 use std::process::{Command, Stdio};
 
@@ -20,8 +21,8 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// A switch that lives in `room`, and its database. `settings` are set ahead of the switch's start, as
-    /// `other_config:NAME=VALUE`.
+    /// A switch that lives in `room`, and its database. `settings` are set ahead of the switch's
+    /// start, as `other_config:NAME=VALUE`.
     pub(super) fn start(room: &Room, settings: &[&str]) -> Result<(Process, Self)> {
         let directory = tempfile::Builder::new().prefix("tapswitch-e2e-").tempdir()?;
         let database = directory.path().join("conf.db");
@@ -41,7 +42,8 @@ impl Instance {
         Ok((switch, instance))
     }
 
-    /// Runs `ovs-vsctl`, which waits until the switch has done what it is told, but not for ever. What it prints.
+    /// Runs `ovs-vsctl`, which waits until the switch has done what it is told, but not for ever.
+    /// What it prints.
     pub(super) fn configure(&self, arguments: &[&str]) -> Result<String> {
         let mut command = command(&self.directory, "ovs-vsctl");
         command.arg(format!("--db={}", socket(&self.directory)));
@@ -57,7 +59,8 @@ pub(super) fn missing(surroundings: &Surroundings) -> Option<String> {
     first.map(|name| format!("`{name}` {words}")).or_else(|| iproute::missing(surroundings))
 }
 
-/// Whether the kernel and this Open vSwitch know AF_XDP, and why not. The switch says so only while it runs.
+/// Whether the kernel and this Open vSwitch know AF_XDP, and why not. The switch says so only while
+/// it runs.
 pub(super) fn lacks_afxdp() -> Option<String> {
     if let Err(error) = Socket::new(Domain::from(libc::AF_XDP), Type::RAW, None) {
         return Some(format!("this kernel opens no AF_XDP socket: {error}"));

@@ -1,4 +1,5 @@
-//! Open vSwitch's userspace datapath as a bridge between veth pairs, in its three ways to read and write them.
+//! Open vSwitch's userspace datapath as a bridge between veth pairs, in its three ways to read and
+//! write them.
 
 use std::process::Command;
 
@@ -11,7 +12,8 @@ use crate::room::Room;
 /// How its ports are attached.
 #[derive(Copy, Clone, Eq, PartialEq)]
 pub(super) enum Ports {
-    /// Packet sockets, every checksum whole and every segment a frame of its own: what one gets unasked.
+    /// Packet sockets, every checksum whole and every segment a frame of its own: what one gets
+    /// unasked.
     Plain,
     /// Packet sockets with super-frames (`userspace-tso-enable`).
     SuperFrames,
@@ -55,7 +57,8 @@ pub(super) fn build(ports: Ports, seats: usize) -> Result<Running> {
     Running::seated(vec![switch], rooms, (instance, hub))
 }
 
-/// Has the room's kernel finish what it would leave to a device: nobody does behind a plain packet socket.
+/// Has the room's kernel finish what it would leave to a device: nobody does behind a plain packet
+/// socket.
 fn complete_checksums(room: &Room) -> Result<()> {
     let mut command = Command::new("ethtool");
     command.args(["-K", "eth0", "tx", "off", "tso", "off", "gso", "off"]);

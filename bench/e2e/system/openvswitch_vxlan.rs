@@ -1,8 +1,8 @@
 //! Open vSwitch's userspace datapath on each of two hosts, with a VXLAN port between them.
 //!
-//! Tunnels of the userspace datapath leave through a second bridge, which holds the underlay device and has its address.
-//! The inner end is an internal port, which is a TAP device here, moved into the inner namespace: no offload is promised
-//! to it, so every checksum is whole.
+//! Tunnels of the userspace datapath leave through a second bridge, which holds the underlay device
+//! and has its address. The inner end is an internal port, which is a TAP device here, moved into
+//! the inner namespace: no offload is promised to it, so every checksum is whole.
 
 use anyhow::Result;
 

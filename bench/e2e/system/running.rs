@@ -15,11 +15,13 @@ pub(crate) struct System {
     pub(crate) name: &'static str,
     /// One line for people.
     pub(crate) about: &'static str,
-    /// Names of the systems that its ratios refer to: the first in its own row of the table, each other in a row below.
+    /// Names of the systems that its ratios refer to: the first in its own row of the table, each
+    /// other in a row below.
     pub(crate) references: &'static [&'static str],
     /// How many rooms it can join at most; loads that need more pass it by.
     pub(crate) seats: usize,
-    /// The loads of a run in which nobody chose: all for the main ones, for a variant those that tell it apart.
+    /// The loads of a run in which nobody chose: all for the main ones, for a variant those that
+    /// tell it apart.
     pub(crate) loads: &'static [&'static str],
     /// Why it cannot run here, and what to do about it.
     pub(crate) missing: fn(&Surroundings) -> Option<String>,
@@ -68,7 +70,8 @@ impl Running {
         Ok((!self.processes.is_empty()).then_some(total))
     }
 
-    /// The most memory that its processes ever held, in KiB, each for itself. `None` as for [`Running::cpu`].
+    /// The most memory that its processes ever held, in KiB, each for itself. `None` as for
+    /// [`Running::cpu`].
     pub(crate) fn peak_memory(&self) -> Result<Option<u64>> {
         let total = self.processes.iter().map(Process::peak_memory).sum::<Result<u64>>()?;
         Ok((!self.processes.is_empty()).then_some(total))

@@ -1,5 +1,5 @@
-//! The loop's own way to open a TAP device: code apart from the switch's, so that a mistake in one shows against the
-//! other.
+//! The loop's own way to open a TAP device: code apart from the switch's, so that a mistake in one
+//! shows against the other.
 #![allow(unsafe_code, reason = "an ioctl of its own")]
 
 use std::fs::{File, OpenOptions};
@@ -7,9 +7,9 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
-/// Makes the device `name` in the calling thread's namespace and opens its queues, non-blocking. Every frame has a
-/// virtio header of [`HEADER_LEN`] bytes ahead of it; the kernel may leave checksums and segmentation undone. `more`
-/// are flags of linux/if_tun.h beside the usual ones.
+/// Makes the device `name` in the calling thread's namespace and opens its queues, non-blocking.
+/// Every frame has a virtio header of [`HEADER_LEN`] bytes ahead of it; the kernel may leave
+/// checksums and segmentation undone. `more` are flags of linux/if_tun.h beside the usual ones.
 pub(super) fn open(name: &str, queues: usize, more: libc::c_int) -> io::Result<Vec<File>> {
     let mut files = Vec::with_capacity(queues);
     for _ in 0..queues {
@@ -39,8 +39,8 @@ fn attach(file: &File, name: &str, flags: libc::c_int) -> io::Result<()> {
         *place = byte as libc::c_char;
     }
     let descriptor = file.as_raw_fd();
-    // SAFETY: `file` keeps the descriptor open; TUNSETIFF reads and writes one ifreq, which `request` is, and the
-    // name in it ends with a zero because it is shorter than the field.
+    // SAFETY: `file` keeps the descriptor open; TUNSETIFF reads and writes one ifreq, which
+    // `request` is, and the name in it ends with a zero because it is shorter than the field.
     succeed(unsafe { libc::ioctl(descriptor, libc::TUNSETIFF, &raw mut request) })?;
     let header = HEADER_LEN as libc::c_int;
     // SAFETY: `file` keeps the descriptor open; TUNSETVNETHDRSZ reads one int, which `header` is.

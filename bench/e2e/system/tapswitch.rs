@@ -11,7 +11,8 @@ use super::{Running, Surroundings, WIDE, seats};
 use crate::process::Process;
 use crate::room::Room;
 
-/// A lab between rooms, as a lab file in which `NEAR` and `FAR` stand for the namespaces of the first two.
+/// A lab between rooms, as a lab file in which `NEAR` and `FAR` stand for the namespaces of the
+/// first two.
 pub(super) struct Shape {
     lab: &'static str,
     /// Whether each room gets a port of the bridge, as the lab itself has none.
@@ -111,7 +112,8 @@ pub(super) fn missing(surroundings: &Surroundings) -> Option<String> {
     (!path.is_file()).then(|| format!("{} is missing: {remedy}", path.display()))
 }
 
-/// Runs the binary on a lab of this shape. It makes the devices; the namespaces are ours and stay ours.
+/// Runs the binary on a lab of this shape. It makes the devices; the namespaces are ours and stay
+/// ours.
 pub(super) fn build(surroundings: &Surroundings, shape: &Shape, seats: usize) -> Result<Running> {
     let rooms = seats::rooms(seats)?;
     let (process, directory) = start(surroundings, &shape.text(&rooms))?;
@@ -126,8 +128,8 @@ pub(super) fn build_crowd(surroundings: &Surroundings, seats: usize) -> Result<R
     Running::seated(vec![process], rooms, directory)
 }
 
-/// Runs the binary on a lab file of this text, in the calling thread's namespace, and waits until it is ready. The
-/// directory holds its files.
+/// Runs the binary on a lab file of this text, in the calling thread's namespace, and waits until
+/// it is ready. The directory holds its files.
 pub(super) fn start(surroundings: &Surroundings, text: &str) -> Result<(Process, TempDir)> {
     let directory = tempfile::Builder::new().prefix("tapswitch-e2e-").tempdir()?;
     let lab = directory.path().join("lab.toml");

@@ -1,4 +1,5 @@
-//! VDE2: `vde_switch`, and for each room a `vde_plug2tap` between the switch and a TAP device in it.
+//! VDE2: `vde_switch`, and for each room a `vde_plug2tap` between the switch and a TAP device in
+//! it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

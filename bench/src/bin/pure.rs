@@ -1,8 +1,10 @@
-//! A summary of the pure path: nanoseconds a frame for each kind of work, beside its target, in under a minute.
+//! A summary of the pure path: nanoseconds a frame for each kind of work, beside its target, in
+//! under a minute.
 //!
-//! `pure` measures every kind, `pure WORD...` those whose name holds one of the words. Work is measured in many turns
-//! of a millisecond, most of which nothing interrupts. The median says what to expect on this machine as it is; the
-//! best turn says what the code costs when nobody else wants the processor.
+//! `pure` measures every kind, `pure WORD...` those whose name holds one of the words. Work is
+//! measured in many turns of a millisecond, most of which nothing interrupts. The median says what
+//! to expect on this machine as it is; the best turn says what the code costs when nobody else
+//! wants the processor.
 
 use std::env;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Kinds of traffic, each on a switch set up for it. Every function returns a rig that has been run once: tables are
-//! full and buffers are in the pool.
+//! Kinds of traffic, each on a switch set up for it. Every function returns a rig that has been run
+//! once: tables are full and buffers are in the pool.
 
 mod bridged;
 mod routed;

@@ -1,8 +1,9 @@
 //! Hosts behind a masquerading router: flows that are established, and flows that begin.
 //!
-//! Half of the flows are TCP and half UDP. Endpoints (an inside address and port) are numbered, and the `n`th has the
-//! `n`th port above 1023, which no other endpoint has; so masquerade keeps every port as it is, and what comes
-//! back can be written without looking the mapping up. A flow is an endpoint and a remote address.
+//! Half of the flows are TCP and half UDP. Endpoints (an inside address and port) are numbered, and
+//! the `n`th has the `n`th port above 1023, which no other endpoint has; so masquerade keeps every
+//! port as it is, and what comes back can be written without looking the mapping up. A flow is an
+//! endpoint and a remote address.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -26,7 +27,8 @@ pub fn translated(flows: u32) -> Rig<Translated> {
     rig
 }
 
-/// The first datagram of a flow from another endpoint each; when all have spoken, the flows are forgotten.
+/// The first datagram of a flow from another endpoint each; when all have spoken, the flows are
+/// forgotten.
 pub fn opening() -> Rig<Opening> {
     let mut rig = start(site(ENDPOINTS as usize), Opening { opened: 0 });
     // Twice through all endpoints, so that every table has its size and has been emptied once.
@@ -94,7 +96,8 @@ enum Step {
     Inward,
 }
 
-/// A TCP handshake; of a UDP flow, as many datagrams to and fro, after which both sides have spoken twice.
+/// A TCP handshake; of a UDP flow, as many datagrams to and fro, after which both sides have spoken
+/// twice.
 const OPENING: [Step; 4] = [Step::Syn, Step::SynAck, Step::Outward, Step::Inward];
 
 struct Flow {

@@ -39,17 +39,19 @@ pub(crate) enum Bridge {
     },
     /// Move a bridge to another subnet: `tapswitch bridge renumber docker0 192.168.225.1/24`
     ///
-    /// In one change: the router's address; addresses and gateways of the ports there; sources and exceptions of
-    /// masquerade, listeners and targets of publish, and routes, where they are in the old subnet; neighbours that were
-    /// bound. Host parts are kept. What is wider than the subnet stays, and so do the bridge's other addresses: each
-    /// VLAN is moved by itself, with --vlan.
+    /// In one change: the router's address; addresses and gateways of the ports there; sources and
+    /// exceptions of masquerade, listeners and targets of publish, and routes, where they are
+    /// in the old subnet; neighbours that were bound. Host parts are kept. What is wider than
+    /// the subnet stays, and so do the bridge's other addresses: each VLAN is moved by itself,
+    /// with --vlan.
     Renumber {
         /// Its name
         name: String,
         /// The router's address in the new subnet
         #[arg(value_name = "ADDRESS/LEN")]
         to: String,
-        /// The router's address in the old subnet, where there are several or it has left already [default: the only one]
+        /// The router's address in the old subnet, where there are several or it has left already
+        /// [default: the only one]
         #[arg(long, value_name = "ADDRESS/LEN")]
         from: Option<String>,
         /// The VLAN whose subnet moves [default: that of frames without one]

@@ -17,9 +17,10 @@ use crate::render::compare as render;
 pub(crate) enum Compare {
     /// Put the same ports and frames through this switch and through a real Open vSwitch
     ///
-    /// Starts a private ovs-vswitchd (Debian package openvswitch-switch) with its dummy datapath and a clock that
-    /// stands until it is turned; needs neither root nor a running Open vSwitch, and touches none. The first difference
-    /// that is not in the catalogue is made as small as it goes and told from both sides.
+    /// Starts a private ovs-vswitchd (Debian package openvswitch-switch) with its dummy datapath
+    /// and a clock that stands until it is turned; needs neither root nor a running Open
+    /// vSwitch, and touches none. The first difference that is not in the catalogue is made as
+    /// small as it goes and told from both sides.
     #[command(after_help = AFTER)]
     Ovs(Ovs),
 }
@@ -29,7 +30,8 @@ pub(crate) struct Ovs {
     /// A scenario: a lab file's tables for one bridge and its ports, and [[step]]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "frames"])]
     scenario: Option<PathBuf>,
-    /// A capture (pcap, pcapng, also in gzip) whose frames come in on one port; the ports are those of --scenario, or a, b and c
+    /// A capture (pcap, pcapng, also in gzip) whose frames come in on one port; the ports are
+    /// those of --scenario, or a, b and c
     #[arg(long, value_name = "FILE", requires = "port", conflicts_with_all = ["seed", "seeds", "frames"])]
     pcap: Option<PathBuf>,
     /// The port that the capture comes in on

@@ -14,7 +14,8 @@ use crate::render::tables;
 pub(crate) enum Conntrack {
     /// List flows in the layout of `conntrack -L`: all, or those that every option fits
     List(Flows),
-    /// End the flows that every option fits, and print them: `tapswitch conntrack del -p udp -s 192.168.0.0/24`
+    /// End the flows that every option fits, and print them: `tapswitch conntrack del -p udp -s
+    /// 192.168.0.0/24`
     ///
     /// Packets of those that go on make new ones, if they may. Exit status 1 when there was none.
     #[command(visible_alias = "delete")]
@@ -41,7 +42,8 @@ pub(crate) struct Flows {
     /// The first packet's destination port
     #[arg(long, value_name = "PORT", alias = "orig-port-dst")]
     dport: Option<String>,
-    /// The rule that translates them: a masquerade rule's number, publish:N, or a listener as 203.0.113.1:8080/tcp
+    /// The rule that translates them: a masquerade rule's number, publish:N, or a listener as
+    /// 203.0.113.1:8080/tcp
     #[arg(long)]
     rule: Option<String>,
     /// The lab's port or tunnel that one end is behind
@@ -50,7 +52,8 @@ pub(crate) struct Flows {
     /// Whose source is translated: masqueraded ones; to this address or network
     #[arg(short = 'n', long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "true")]
     src_nat: Option<String>,
-    /// Whose destination is translated: those to published ports; to this address or network. With --src-nat, both
+    /// Whose destination is translated: those to published ports; to this address or network. With
+    /// --src-nat, both
     #[arg(short = 'g', long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "true")]
     dst_nat: Option<String>,
     /// Whose source or destination is translated

@@ -17,21 +17,24 @@ use crate::render::explain as render;
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).multiple(true).args(["frames", "captures"])))]
 pub(crate) struct Explain {
-    /// Where frames come in: a port, or TUNNEL@ADDRESS for a remote VTEP of a tunnel, whose frames are those inside
+    /// Where frames come in: a port, or TUNNEL@ADDRESS for a remote VTEP of a tunnel, whose frames
+    /// are those inside
     #[arg(long = "in", value_name = "PORT")]
     input: String,
     /// A frame in hexadecimal digits; may be repeated
     ///
-    /// Blanks, colons, newlines and 0x between the bytes are passed over; @- reads standard input. PORT=HEX for one that
-    /// comes in elsewhere.
+    /// Blanks, colons, newlines and 0x between the bytes are passed over; @- reads standard input.
+    /// PORT=HEX for one that comes in elsewhere.
     #[arg(long = "frame", value_name = "HEX")]
     frames: Vec<String>,
-    /// The frames of a capture (pcap, pcapng, also in gzip), or only the one of this number, from 1; may be repeated
+    /// The frames of a capture (pcap, pcapng, also in gzip), or only the one of this number, from
+    /// 1; may be repeated
     ///
     /// PORT=FILE for frames that come in elsewhere.
     #[arg(long = "pcap", value_name = "FILE[:N]")]
     captures: Vec<String>,
-    /// Ask a switch that is made from this lab file, with all ports up and nothing learned, in place of the daemon
+    /// Ask a switch that is made from this lab file, with all ports up and nothing learned, in
+    /// place of the daemon
     #[arg(long, value_name = "FILE")]
     lab: Option<PathBuf>,
 }

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::failure::Usage;
 
-/// What `set` sends: the keys that were given, and null for each in `unset`, whose names are the lab file's.
+/// What `set` sends: the keys that were given, and null for each in `unset`, whose names are the
+/// lab file's.
 pub(crate) fn patch(given: &impl Serialize, unset: &[String]) -> Result<Value> {
     let mut patch = match serde_json::to_value(given)? {
         Value::Object(keys) => keys,
@@ -26,7 +27,8 @@ pub(crate) fn patch(given: &impl Serialize, unset: &[String]) -> Result<Value> {
     Ok(Value::Object(patch))
 }
 
-/// A rule with the keys that are `given`, and without those in `unset`, whose names are the lab file's.
+/// A rule with the keys that are `given`, and without those in `unset`, whose names are the lab
+/// file's.
 pub(crate) fn edited<T: Serialize + DeserializeOwned>(
     rule: T,
     given: &T,

@@ -32,7 +32,8 @@ pub(crate) enum Masquerade {
         #[arg(long, value_name = "INTERFACE")]
         out: Option<String>,
     },
-    /// Change keys of a rule; flows that it would translate otherwise end, unless they are established or it keeps them
+    /// Change keys of a rule; flows that it would translate otherwise end, unless they are
+    /// established or it keeps them
     Set {
         /// Its number in the list, counted from 1
         number: usize,

@@ -10,11 +10,12 @@ use crate::render::tables;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Port {
-    /// Plug a namespace in: `tapswitch port add red --bridge br0 --netns red --address 192.168.0.2/24`
+    /// Plug a namespace in: `tapswitch port add red --bridge br0 --netns red --address
+    /// 192.168.0.2/24`
     ///
-    /// The device is made inside the namespace, which is made too when there is none of that name; --interface takes an
-    /// existing device of this namespace instead, as it is. With --router in place of --bridge the port is a segment
-    /// of its own.
+    /// The device is made inside the namespace, which is made too when there is none of that name;
+    /// --interface takes an existing device of this namespace instead, as it is. With --router
+    /// in place of --bridge the port is a segment of its own.
     Add {
         /// A name that no bridge, port or tunnel has
         name: String,
@@ -29,8 +30,8 @@ pub(crate) enum Port {
     },
     /// Change keys of a port: `tapswitch port set red --mtu 9000`
     ///
-    /// Addresses, gateway, MAC address, MTU, bridge and VLANs change in place; another namespace, device, link or
-    /// offload makes the device anew.
+    /// Addresses, gateway, MAC address, MTU, bridge and VLANs change in place; another namespace,
+    /// device, link or offload makes the device anew.
     Set {
         /// Its name
         name: String,

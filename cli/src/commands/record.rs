@@ -16,15 +16,17 @@ use crate::render::record as render;
 pub(crate) enum Record {
     /// Begin a record, of the switch as it is and of everything that enters it from now on
     ///
-    /// The daemon writes the file, readable by root alone: all that passes the switch is in it. It holds what was
-    /// recorded until a second ago at any time, so that it can be replayed also when the daemon is killed.
+    /// The daemon writes the file, readable by root alone: all that passes the switch is in it. It
+    /// holds what was recorded until a second ago at any time, so that it can be replayed also
+    /// when the daemon is killed.
     Start {
         /// The file to write
         file: PathBuf,
         /// End the record before the file takes more: bytes, or with K, M or G
         #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256M")]
         max_size: u64,
-        /// End it after so long: seconds, or with ms, s, m or h [default: as long as there is room]
+        /// End it after so long: seconds, or with ms, s, m or h [default: as long as there is
+        /// room]
         #[arg(long, value_name = "TIME", value_parser = replay::span)]
         max_time: Option<Duration>,
         /// Replace the file where it is there already; nothing but an ordinary file is replaced

@@ -22,19 +22,19 @@ pub(crate) struct Replay {
     file: PathBuf,
     /// A capture, and the port that its frames come in on; may be repeated
     ///
-    /// TUNNEL@ADDRESS=FILE for frames that a remote VTEP of a tunnel sent; without ADDRESS when it has one. Of
-    /// frames with the same time, those of the first input go first.
+    /// TUNNEL@ADDRESS=FILE for frames that a remote VTEP of a tunnel sent; without ADDRESS when it
+    /// has one. Of frames with the same time, those of the first input go first.
     #[arg(long = "in", value_name = "PORT=FILE")]
     inputs: Vec<Input>,
     /// What the switch draws its numbers from; a record brings its own [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// End this long after the first frame: later frames are left out, and timers run until then [default: end
-    /// with the last frame]
+    /// End this long after the first frame: later frames are left out, and timers run until then
+    /// [default: end with the last frame]
     #[arg(long, value_name = "SECONDS", value_parser = replay::span)]
     until: Option<Duration>,
-    /// Answer as a daemon would have at TIME: after the beginning (12.5s, 500ms), or by the calendar
-    /// (2026-11-21T17:00:00Z). VIEW is show, fdb, conntrack, neigh, stats or drops
+    /// Answer as a daemon would have at TIME: after the beginning (12.5s, 500ms), or by the
+    /// calendar (2026-11-21T17:00:00Z). VIEW is show, fdb, conntrack, neigh, stats or drops
     #[arg(long, num_args = 2, value_names = ["TIME", "VIEW"], conflicts_with_all = ["until", "verbose"])]
     at: Option<Vec<String>>,
     /// Write what leaves into DIR, one pcapng for each port: red.pcapng, vx0@192.0.2.1.pcapng
@@ -158,7 +158,8 @@ fn listing<T: Serialize>(json: bool, values: &T, table: impl FnOnce(&T) -> Strin
     if json { output::json(values) } else { output::text(&table(values)) }
 }
 
-/// Says what was wrong with what was read; a file that was cut off is a failure, whatever was made of the rest.
+/// Says what was wrong with what was read; a file that was cut off is a failure, whatever was made
+/// of the rest.
 fn conclude(summary: &Summary, json: bool) -> Result<()> {
     if summary.is_cut_off {
         bail!(Usage(summary.warnings.join("\ntapswitch: ")));

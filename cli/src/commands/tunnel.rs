@@ -10,10 +10,12 @@ use crate::render::tables;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tunnel {
-    /// Continue a bridge at another host: `tapswitch tunnel add vx0 --bridge br0 --vni 42 --remote 192.168.10.164`
+    /// Continue a bridge at another host: `tapswitch tunnel add vx0 --bridge br0 --vni 42 --remote
+    /// 192.168.10.164`
     ///
-    /// Frames go out in UDP datagrams (VXLAN, RFC 7348) to every peer that may have their receiver. The other end may
-    /// be another tapswitch, Linux, Open vSwitch or whatever speaks VXLAN, with the same VNI and port.
+    /// Frames go out in UDP datagrams (VXLAN, RFC 7348) to every peer that may have their receiver.
+    /// The other end may be another tapswitch, Linux, Open vSwitch or whatever speaks VXLAN,
+    /// with the same VNI and port.
     Add {
         /// A name that no bridge, port or tunnel has
         name: String,
@@ -26,9 +28,11 @@ pub(crate) enum Tunnel {
         /// Its name
         name: String,
     },
-    /// Change keys of a tunnel: `tapswitch tunnel set vx0 --remote 192.168.10.164 --remote 192.168.10.165`
+    /// Change keys of a tunnel: `tapswitch tunnel set vx0 --remote 192.168.10.164 --remote
+    /// 192.168.10.165`
     ///
-    /// Another bridge, port or local address makes the tunnel anew; everything else changes in place.
+    /// Another bridge, port or local address makes the tunnel anew; everything else changes in
+    /// place.
     Set {
         /// Its name
         name: String,

@@ -63,8 +63,8 @@ pub(crate) fn folded(head: &str, indent: usize, text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A text broken at its blanks; a word that does not fit a line, also at its commas. The first line has `first`
-/// characters at most, the others `other`.
+/// A text broken at its blanks; a word that does not fit a line, also at its commas. The first line
+/// has `first` characters at most, the others `other`.
 fn broken(text: &str, first: usize, other: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let words = text.split(' ').filter(|word| !word.is_empty());

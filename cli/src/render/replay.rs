@@ -5,8 +5,8 @@ use offline::replay::{Account, Carried, Cause, Fate, Part, Sent, Summary, Verdic
 use super::{Column, counters, table, tables};
 use Column::{Number, Text};
 
-/// What became of one frame, or of one moment: a line, and one more for each thing beside it. `width` is that of the
-/// longest input's name.
+/// What became of one frame, or of one moment: a line, and one more for each thing beside it.
+/// `width` is that of the longest input's name.
 pub(crate) fn account(account: &Account, width: usize, in_words: bool) -> String {
     let width = width.max("timer".len());
     let seconds = account.at / 1_000_000_000;

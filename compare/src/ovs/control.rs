@@ -1,4 +1,5 @@
-//! Open vSwitch's control protocol (`ovs-appctl`): JSON-RPC 1.0 over a unix socket, one request at a time.
+//! Open vSwitch's control protocol (`ovs-appctl`): JSON-RPC 1.0 over a unix socket, one request at
+//! a time.
 
 use std::io::{BufReader, Write};
 use std::os::unix::net::UnixStream;

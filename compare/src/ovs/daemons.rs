@@ -1,9 +1,10 @@
 //! Open vSwitch's two daemons, private to one comparison, in a directory of their own.
 //!
-//! A system-wide Open vSwitch is neither asked nor touched: database, sockets and logs are in the directory, and the
-//! datapath is the dummy one, which has no devices and needs no privilege. However this process ends, the daemons end
-//! with it (see [`os::child`]): they are not detached, and make no processes of their own. When one of them ends ahead
-//! of us, whoever waits for it is told at once.
+//! A system-wide Open vSwitch is neither asked nor touched: database, sockets and logs are in the
+//! directory, and the datapath is the dummy one, which has no devices and needs no privilege.
+//! However this process ends, the daemons end with it (see [`os::child`]): they are not detached,
+//! and make no processes of their own. When one of them ends ahead of us, whoever waits for it is
+//! told at once.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -59,8 +60,8 @@ impl Daemons {
         let mut vswitchd = daemon(&room, VSWITCHD, &vswitchd, &arguments)?;
         await_socket(VSWITCHD, &mut vswitchd, Path::new(&control), &inside("v.log"))?;
         let mut daemons = Self { vsctl, vswitchd, database, room };
-        // Without installed flows every frame passes the whole pipeline, and the same frame always meets the same
-        // tables, however busy the machine is.
+        // Without installed flows every frame passes the whole pipeline, and the same frame always
+        // meets the same tables, however busy the machine is.
         let settings = ["flow-limit=0", "n-handler-threads=1", "n-revalidator-threads=1"];
         let settings = settings.map(|setting| format!("other_config:{setting}"));
         let mut arguments = vec!["--no-wait", "init", "--", "set", "Open_vSwitch", "."];
@@ -89,8 +90,8 @@ impl Daemons {
         printed.map_err(|error| self.ended().unwrap_or(error))
     }
 
-    /// Whether one of them has ended, which nobody asked for: why something else has just failed. One that is ending is
-    /// waited for, since its sockets close ahead of it.
+    /// Whether one of them has ended, which nobody asked for: why something else has just failed.
+    /// One that is ending is waited for, since its sockets close ahead of it.
     pub(super) fn ended(&mut self) -> Option<CompareError> {
         first_to_end(&[&self.vswitchd, &self.database], ENDING).ok()??;
         let both = [(VSWITCHD, &mut self.vswitchd), (DATABASE, &mut self.database)];
@@ -156,7 +157,8 @@ fn await_socket(
     Err(CompareError::Program { program: name, wrong })
 }
 
-/// Runs a program to its end, unless one of those `behind` it ends first; what it printed, which is little.
+/// Runs a program to its end, unless one of those `behind` it ends first; what it printed, which is
+/// little.
 fn finish(
     name: &'static str,
     mut command: Command,

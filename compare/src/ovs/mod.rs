@@ -1,11 +1,13 @@
-//! The other side: a real `ovs-vswitchd` with its dummy datapath, whose clock stands until we turn it.
+//! The other side: a real `ovs-vswitchd` with its dummy datapath, whose clock stands until we turn
+//! it.
 //!
 //! # Theory of operation
-//! A frame goes in by `netdev-dummy/receive` and waits in a queue. The daemon's main loop takes frames from the queues
-//! ahead of its control connections, and serves those in the order in which they were opened. So a question on the
-//! connection that was opened first (`asks`), sent after the answer on the second (`acts`), is answered in a later
-//! turn of the loop, when the frame has passed: that is the barrier, and `fdb/show` is the question. What left is then
-//! in the ports' capture files, which are flushed frame by frame.
+//! A frame goes in by `netdev-dummy/receive` and waits in a queue. The daemon's main loop takes
+//! frames from the queues ahead of its control connections, and serves those in the order in which
+//! they were opened. So a question on the connection that was opened first (`asks`), sent after the
+//! answer on the second (`acts`), is answered in a later turn of the loop, when the frame has
+//! passed: that is the barrier, and `fdb/show` is the question. What left is then in the ports'
+//! capture files, which are flushed frame by frame.
 
 mod control;
 mod daemons;
@@ -155,8 +157,9 @@ impl Ovs {
         Ok(())
     }
 
-    /// How much of a wait its clock is turned by. When the ageing time is over, nothing is left that time would change;
-    /// and what Open vSwitch counts by the second (`coverage`) takes minutes to follow a clock that is turned by years.
+    /// How much of a wait its clock is turned by. When the ageing time is over, nothing is left
+    /// that time would change; and what Open vSwitch counts by the second (`coverage`) takes
+    /// minutes to follow a clock that is turned by years.
     fn worth(&self, seconds: u64) -> u64 {
         let ageing =
             self.scenario.as_ref().map_or(0, |scenario| scenario.bridge().ageing.as_secs());
@@ -207,7 +210,8 @@ impl Side for Ovs {
         let forward = format!("other_config:forward-bpdu={}", scenario.forwards_reserved());
         let ageing = format!("other_config:mac-aging-time={}", bridge.ageing.as_secs());
         let size = format!("other_config:mac-table-size={}", bridge.fdb_size);
-        // By default a tunnel's end would lose the customer's tag; elsewhere it decides what is a tag and what is payload.
+        // By default a tunnel's end would lose the customer's tag; elsewhere it decides what is a
+        // tag and what is payload.
         let is_tunnel = |port: &Membership| matches!(port.vlan_mode, VlanMode::Dot1qTunnel { .. });
         let tags = if scenario.ports().any(|(_, port)| is_tunnel(port)) { 2 } else { 1 };
         let tags = format!("other_config:vlan-limit={tags}");
@@ -271,7 +275,8 @@ impl Side for Ovs {
             Forget::All => {
                 self.acts.call("fdb/flush", &[BRIDGE])?;
             }
-            // `fdb/del` takes only what was written. Nobody asks: theirs is the side that forgets earlier.
+            // `fdb/del` takes only what was written. Nobody asks: theirs is the side that forgets
+            // earlier.
             Forget::Some(_) => {
                 let wrong = "cannot forget single stations that it learned".to_owned();
                 return Err(CompareError::Answer { asked: "fdb/del".to_owned(), wrong });

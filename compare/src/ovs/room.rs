@@ -1,7 +1,8 @@
 //! The directory of one comparison: sockets, database, logs and captures. Nobody else can enter it.
 //!
-//! It goes with the value. A process that is killed leaves it behind, and the next comparison removes it: a directory in
-//! use has a locked file in it, and the lock ends with its holder, however that ends.
+//! It goes with the value. A process that is killed leaves it behind, and the next comparison
+//! removes it: a directory in use has a locked file in it, and the lock ends with its holder,
+//! however that ends.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -32,7 +33,8 @@ impl Room {
             let path = base.join(format!("{PREFIX}{}-{number}", process::id()));
             match DirBuilder::new().mode(0o700).create(&path).and_then(|()| lock(&path)) {
                 Ok(lock) => return Ok(Self { path, _lock: lock }),
-                // Left from before; or taken for that by another comparison, between its making and its lock.
+                // Left from before; or taken for that by another comparison, between its making and
+                // its lock.
                 Err(error) if is_taken(&error) && number < MANY => {}
                 Err(error) => return Err(CompareError::File { path, error }),
             }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use crate::error::CompareError;
 
-/// A growing capture (pcap in this machine's byte order), read as far as it goes, and removed at the end. Until then it keeps its name, by which the device
-/// opens it again after each change of the bridge.
+/// A growing capture (pcap in this machine's byte order), read as far as it goes, and removed at
+/// the end. Until then it keeps its name, by which the device opens it again after each change of
+/// the bridge.
 #[derive(Debug)]
 pub(super) struct Tail {
     path: PathBuf,

@@ -1,7 +1,8 @@
 //! The body of a request, read to a limit, and JSON in it.
 //!
-//! A body over the limit is read to its end and thrown away, within limits of its own: a sender that is still
-//! writing when the connection is closed would see a broken pipe and never the sentence.
+//! A body over the limit is read to its end and thrown away, within limits of its own: a sender
+//! that is still writing when the connection is closed would see a broken pipe and never the
+//! sentence.
 
 use std::time::Duration;
 

@@ -39,8 +39,8 @@ impl ApiError {
         Self::new(self.status, format!("{}; {remedy}", self.sentence))
     }
 
-    /// For requests that only take `what` away: when the rest is no valid lab, the request was right and the rest is
-    /// in its way.
+    /// For requests that only take `what` away: when the rest is no valid lab, the request was
+    /// right and the rest is in its way.
     pub(super) fn of_removal(what: &str, error: EngineError) -> Self {
         match error {
             EngineError::Config(_) => {

@@ -1,4 +1,5 @@
-//! Flows that NAT tracks: which are meant, in the words of conntrack(8), and what may be done to them.
+//! Flows that NAT tracks: which are meant, in the words of conntrack(8), and what may be done to
+//! them.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -49,7 +49,8 @@ pub(super) async fn written(
     }
 }
 
-/// `PUT /v1/lab`. A body is a lab file unless it says that it is JSON: `curl -T lab.toml` says nothing.
+/// `PUT /v1/lab`. A body is a lab file unless it says that it is JSON: `curl -T lab.toml` says
+/// nothing.
 pub(super) async fn replace(
     State(engine): State<Arc<Engine>>,
     Asked(how): Asked<HowToApply>,
@@ -62,8 +63,8 @@ pub(super) async fn replace(
     Ok(Json(engine.apply(wanted, how).await?))
 }
 
-/// The lab of a body. One that says nothing is a misspelt file name more often than the empty lab, so that takes a word
-/// of its own.
+/// The lab of a body. One that says nothing is a misspelt file name more often than the empty lab,
+/// so that takes a word of its own.
 fn wanted(body: &Whole, may_be_empty: bool) -> Result<LabSpec, ApiError> {
     let is_blank = body.bytes.trim_ascii().is_empty();
     if body.is_json && !is_blank {

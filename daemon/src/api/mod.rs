@@ -1,4 +1,5 @@
-//! The control API: HTTP/1 and JSON over a unix socket, for the command line and for `curl --unix-socket`.
+//! The control API: HTTP/1 and JSON over a unix socket, for the command line and for `curl
+//! --unix-socket`.
 //!
 //! | method and path | meaning |
 //! |---|---|
@@ -26,9 +27,10 @@
 //! | `GET POST DELETE /v1/record` | how far the record is; begins one; ends it |
 //! | `POST /v1/explain` | what would become of frames, `{"in": "red", "frames": ["hex", ...]}`, and why; changes nothing |
 //!
-//! A change is answered by `{"changes": ["+ port red ...", ...]}`, and every refusal by `{"error": "a sentence"}` with a
-//! status that tells its kind: 400 a wrong request, 404 no such thing, 409 in the way of what is there, 413 too much,
-//! 500 the machine refused, 503 the daemon is ending. Every edit of the lab goes the one way of [`Engine::edit`], so a verb earns the same check
+//! A change is answered by `{"changes": ["+ port red ...", ...]}`, and every refusal by `{"error":
+//! "a sentence"}` with a status that tells its kind: 400 a wrong request, 404 no such thing, 409 in
+//! the way of what is there, 413 too much, 500 the machine refused, 503 the daemon is ending. Every
+//! edit of the lab goes the one way of [`Engine::edit`], so a verb earns the same check
 //! and the same sentence as a file.
 
 use std::sync::Arc;
@@ -118,8 +120,8 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .with_state(engine)
 }
 
-/// Answers a request on a task of its own, which goes on when the client hangs up: a change that is given up halfway
-/// would leave half a lab.
+/// Answers a request on a task of its own, which goes on when the client hangs up: a change that is
+/// given up halfway would leave half a lab.
 async fn to_the_end(request: Request, next: Next) -> Result<Response, ApiError> {
     tokio::spawn(next.run(request)).await.map_err(|failed| {
         let sentence = format!("the answer cannot be given: {failed}");

@@ -276,8 +276,8 @@ fn patched<T: Table>(now: &T, patch: Value) -> serde_json::Result<T> {
     serde_json::from_value(value)
 }
 
-/// JSON merge patch (RFC 7396): null takes a key away, a table is merged, anything else replaces. Deeper than any
-/// lab, a table replaces.
+/// JSON merge patch (RFC 7396): null takes a key away, a table is merged, anything else replaces.
+/// Deeper than any lab, a table replaces.
 fn merge(into: &mut Value, patch: Value, depth: usize) {
     match (into, patch) {
         (Value::Object(into), Value::Object(patch)) if depth < DEEPEST => {

@@ -1,4 +1,5 @@
-//! What a request says behind its path: names in the path, and the query, each refused with a sentence.
+//! What a request says behind its path: names in the path, and the query, each refused with a
+//! sentence.
 
 use std::str::FromStr;
 

@@ -1,4 +1,5 @@
-//! Routes, masquerade and publish: lists in the lab, whose entries are told apart by what they match.
+//! Routes, masquerade and publish: lists in the lab, whose entries are told apart by what they
+//! match.
 //!
 //! An index counts from 1, as in the sentences of the check.
 
@@ -261,7 +262,8 @@ fn nth(what: &str, index: Option<usize>, count: usize) -> Result<usize, EngineEr
     at.ok_or_else(|| EngineError::Unknown(format!("there is no {what} {index}: there are {count}")))
 }
 
-/// Whether two texts mean the same network: "default" is "0.0.0.0/0", and an address is its own /32.
+/// Whether two texts mean the same network: "default" is "0.0.0.0/0", and an address is its own
+/// /32.
 fn same_destination(one: &str, other: &str) -> bool {
     match (network(one), network(other)) {
         (Some(one), Some(other)) => one == other,

@@ -1,4 +1,5 @@
-//! Tables that fill themselves (stations, neighbours), what may be done to them by hand, and the counters.
+//! Tables that fill themselves (stations, neighbours), what may be done to them by hand, and the
+//! counters.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

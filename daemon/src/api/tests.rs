@@ -1,4 +1,5 @@
-//! The API over a real socket, around a dataplane that has no ports: everything but devices works without root.
+//! The API over a real socket, around a dataplane that has no ports: everything but devices works
+//! without root.
 
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;

@@ -1,12 +1,15 @@
-//! When worker 0 looks at the switch's timers next: what it sleeps until when nothing else wakes it.
+//! When worker 0 looks at the switch's timers next: what it sleeps until when nothing else wakes
+//! it.
 //!
 //! # Theory of operation
-//! A look sets the alarm to the switch's own next timeout, so an idle switch costs no wake-up that it did not ask for.
-//! Which timers a step has started is not asked for each batch, since the answer costs more than a frame: a step
-//! brings the alarm forward to [`SLACK`] after it, and the look then finds what is due. So a timer is late by at most
-//! that, and a busy switch is looked at at most four times a second beyond its timeouts.
+//! A look sets the alarm to the switch's own next timeout, so an idle switch costs no wake-up that
+//! it did not ask for. Which timers a step has started is not asked for each batch, since the
+//! answer costs more than a frame: a step brings the alarm forward to [`SLACK`] after it, and the
+//! look then finds what is due. So a timer is late by at most that, and a busy switch is looked at
+//! at most four times a second beyond its timeouts.
 //!
-//! The alarm is changed under the switch's lock alone, so no change is lost; who sleeps reads it without.
+//! The alarm is changed under the switch's lock alone, so no change is lost; who sleeps reads it
+//! without.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,8 +26,8 @@ impl Alarm {
         Instant::from_nanos(self.0.load(Ordering::Relaxed))
     }
 
-    /// The switch was stepped at `now`: at most [`SLACK`] later it is time. Whether that is sooner than whoever sleeps
-    /// knows.
+    /// The switch was stepped at `now`: at most [`SLACK`] later it is time. Whether that is sooner
+    /// than whoever sleeps knows.
     pub(super) fn advance(&self, now: Instant) -> bool {
         let latest = now + SLACK;
         let sooner = latest < self.at();

@@ -1,7 +1,8 @@
-//! Joining what came: the fragments of a UDP datagram that follow one another pass the switch as one frame.
+//! Joining what came: the fragments of a UDP datagram that follow one another pass the switch as
+//! one frame.
 //!
-//! In a crowd only, as what leaves is joined (`joining`): who sends a few fragments, and looks at each, sees each. The
-//! order stays, and what does not make a whole goes on as it came.
+//! In a crowd only, as what leaves is joined (`joining`): who sends a few fragments, and looks at
+//! each, sees each. The order stays, and what does not make a whole goes on as it came.
 
 use packet::coalesce::Fragments;
 use packet::{Frame, Ip, Pool, PortId};

@@ -15,8 +15,9 @@ use super::table::{Cable, Entry, Queue};
 use super::tunnel::{Exit, Tunnel, Underlay};
 
 impl Dataplane {
-    /// Joins the queues of devices to their ports and takes them all up with one new table. The ports must be known to
-    /// the switch. Says which ports stay down, for a system call's error; their devices are closed again.
+    /// Joins the queues of devices to their ports and takes them all up with one new table. The
+    /// ports must be known to the switch. Says which ports stay down, for a system call's
+    /// error; their devices are closed again.
     pub fn attach(&self, devices: Vec<(PortId, Vec<Queue>)>) -> Vec<(PortId, io::Error)> {
         let cables = devices.into_iter().map(|(port, queues)| {
             let counters = self.counters(port);
@@ -25,7 +26,8 @@ impl Dataplane {
         self.open(&cables.collect::<Vec<_>>())
     }
 
-    /// Joins sockets, one a worker, to a port that datagrams come in on. The port must be known to the switch.
+    /// Joins sockets, one a worker, to a port that datagrams come in on. The port must be known to
+    /// the switch.
     ///
     /// # Errors
     /// A system call's; the port then stays down, and the sockets are closed again.
@@ -34,7 +36,8 @@ impl Dataplane {
         self.open_one(Entry::Underlay(Arc::new(Underlay { port, listeners, counters })))
     }
 
-    /// Lets a tunnel's frames leave, or leave otherwise than before. The port must be known to the switch.
+    /// Lets a tunnel's frames leave, or leave otherwise than before. The port must be known to the
+    /// switch.
     ///
     /// # Errors
     /// None that is known.
@@ -78,8 +81,8 @@ impl Dataplane {
         Ok(())
     }
 
-    /// Has the next port be watched by one worker, and then fail: how tests see that nothing of it is left. Not in a
-    /// release.
+    /// Has the next port be watched by one worker, and then fail: how tests see that nothing of it
+    /// is left. Not in a release.
     #[cfg(debug_assertions)]
     pub fn refuse_next_watch(&self) {
         self.shared.unwatchable.store(true, Ordering::Release);

@@ -1,8 +1,9 @@
 //! Closing devices, many at once.
 //!
-//! When the last queue of a TAP is closed the kernel deletes the device, and waits there until no processor can still
-//! see it. One wait is some 10 ms on a busy machine; waits that overlap are shared, so a thousand devices that are closed
-//! by a few threads are gone in about a second, and one after the other in ten.
+//! When the last queue of a TAP is closed the kernel deletes the device, and waits there until no
+//! processor can still see it. One wait is some 10 ms on a busy machine; waits that overlap are
+//! shared, so a thousand devices that are closed by a few threads are gone in about a second, and
+//! one after the other in ten.
 
 use std::thread;
 

@@ -1,4 +1,5 @@
-//! What a port has carried: atomics that workers add to once a batch and anybody may read without a lock.
+//! What a port has carried: atomics that workers add to once a batch and anybody may read without a
+//! lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -7,8 +7,9 @@ use switch::Event;
 use super::{Dataplane, Entry, Table, close, lock};
 
 impl Dataplane {
-    /// Takes ports down and closes their queues; their devices are gone when this returns. Waits until every worker
-    /// has finished a batch, and while the kernel deletes the devices: milliseconds each, several at once.
+    /// Takes ports down and closes their queues; their devices are gone when this returns. Waits
+    /// until every worker has finished a batch, and while the kernel deletes the devices:
+    /// milliseconds each, several at once.
     pub fn detach(&self, ports: &[PortId]) {
         if !ports.is_empty() {
             blocking(|| self.take_away(ports));
@@ -33,7 +34,8 @@ impl Dataplane {
         close(entries);
     }
 
-    /// Closes whatever is still open, without a word to the switch: nothing that panicked stands in the way.
+    /// Closes whatever is still open, without a word to the switch: nothing that panicked stands in
+    /// the way.
     pub fn close_all(&self) {
         let entries = self.shared.table().entries();
         if entries.is_empty() {

@@ -1,18 +1,20 @@
 //! Flooded frames that wait while frames for one receiver go ahead.
 //!
 //! # Theory of operation
-//! A flooded frame is a write for each port: among a thousand ports milliseconds, and every host that comes up sends a
-//! dozen. So a worker writes no more than [`SHARE`] copies in one turn. What fits leaves in its place in the batch; what
-//! does not waits here, and so does every flooded frame behind it. The rest is written in later turns, each of which
-//! reads and sends what is for one receiver first.
+//! A flooded frame is a write for each port: among a thousand ports milliseconds, and every host
+//! that comes up sends a dozen. So a worker writes no more than [`SHARE`] copies in one turn. What
+//! fits leaves in its place in the batch; what does not waits here, and so does every flooded frame
+//! behind it. The rest is written in later turns, each of which reads and sends what is for one
+//! receiver first.
 //!
-//! Who floods without end must not keep others from flooding. Frames wait by the port that they came in on, ports take
-//! turns, and none holds more than a part of the room. ARP, by which hosts find one another, has a room of its own, and
-//! the two take turns: a question is not behind all that hosts say when they come up. The frames of a port keep their
-//! order within each room. What finds no place is dropped, and counted under each port that it was for.
+//! Who floods without end must not keep others from flooding. Frames wait by the port that they
+//! came in on, ports take turns, and none holds more than a part of the room. ARP, by which hosts
+//! find one another, has a room of its own, and the two take turns: a question is not behind all
+//! that hosts say when they come up. The frames of a port keep their order within each room. What
+//! finds no place is dropped, and counted under each port that it was for.
 //!
-//! What waits belongs to the ports that were there: a port that goes takes its copies along, and a new one of the same
-//! number gets none of them.
+//! What waits belongs to the ports that were there: a port that goes takes its copies along, and a
+//! new one of the same number gets none of them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -72,7 +74,8 @@ impl Flood {
         self.arp.turns.is_empty() && self.others.turns.is_empty()
     }
 
-    /// Lets a frame that came in on `from` wait; whether there was room. The frame's own buffer does not wait with it.
+    /// Lets a frame that came in on `from` wait; whether there was room. The frame's own buffer
+    /// does not wait with it.
     pub(super) fn wait(&mut self, from: Option<PortId>, frame: &Frame, copies: &[Egress]) -> bool {
         let room = if is_arp(frame) { &mut self.arp } else { &mut self.others };
         room.wait(from, frame, copies)

@@ -1,14 +1,17 @@
-//! Joining what leaves: segments or datagrams of one flow that follow one another go into a TAP as one super-frame.
+//! Joining what leaves: segments or datagrams of one flow that follow one another go into a TAP as
+//! one super-frame.
 //!
 //! # Theory of operation
-//! A write costs a microsecond and more whatever its size, and the far kernel takes a super-frame apart only where nobody
-//! wants it whole. So a frame is held as long as the next one continues it ([`Joiner`] says what that means, and verifies
-//! checksums). A frame that does not, and the end of the batch, send it on its way: nothing waits for another batch.
+//! A write costs a microsecond and more whatever its size, and the far kernel takes a super-frame
+//! apart only where nobody wants it whole. So a frame is held as long as the next one continues it
+//! ([`Joiner`] says what that means, and verifies checksums). A frame that does not, and the end of
+//! the batch, send it on its way: nothing waits for another batch.
 //!
-//! As long as a batch is small, everything leaves in the order in which the switch sent it. In a crowd, a batch of
-//! [`CROWD`] frames or more, flows come interleaved, and each has a lane of its own in which the next one is that flow's
-//! next: frames of different flows may then pass one another within the batch, as they do between the queues of a card
-//! and in Linux's GRO. Those of one flow keep their order always; nothing passes a fragment.
+//! As long as a batch is small, everything leaves in the order in which the switch sent it. In a
+//! crowd, a batch of [`CROWD`] frames or more, flows come interleaved, and each has a lane of its
+//! own in which the next one is that flow's next: frames of different flows may then pass one
+//! another within the batch, as they do between the queues of a card and in Linux's GRO. Those of
+//! one flow keep their order always; nothing passes a fragment.
 
 use packet::coalesce::Joiner;
 use packet::{Frame, Ip, Pool, Protocol};
@@ -17,7 +20,8 @@ use vxlan::entropy::flow_hash;
 
 /// Flows that are held at a time.
 const LANES: usize = 8;
-/// Frames of a batch that are a crowd. Who sends few frames at a time, and looks at each, sees their order.
+/// Frames of a batch that are a crowd. Who sends few frames at a time, and looks at each, sees
+/// their order.
 pub(super) const CROWD: usize = 16;
 
 /// What waits for the next frame.
@@ -114,7 +118,8 @@ impl Joining {
         }
     }
 
-    /// Where a frame is held on its way to a port: in its flow's lane, a free one, or one that it shares.
+    /// Where a frame is held on its way to a port: in its flow's lane, a free one, or one that it
+    /// shares.
     fn lane(&mut self, frame: &Frame, egress: Egress) -> usize {
         if !self.is_crowd {
             return 0;

@@ -1,13 +1,16 @@
-//! The switch joined to its cables: worker threads move frames, the control plane changes things beside them.
+//! The switch joined to its cables: worker threads move frames, the control plane changes things
+//! beside them.
 //!
 //! # Theory of operation
-//! One [`Switch`] stands behind one lock. Each worker reads a bounded batch from its own queue of every port, takes the
-//! lock once for the whole batch, and writes what came out after letting the lock go; system calls, cutting and
-//! checksums all happen outside. The set of ports is an immutable [`Table`]; a change publishes a new one, and a worker
-//! takes it up between two batches. A port that is removed is closed when every worker has let go of the old table,
+//! One [`Switch`] stands behind one lock. Each worker reads a bounded batch from its own queue of
+//! every port, takes the lock once for the whole batch, and writes what came out after letting the
+//! lock go; system calls, cutting and checksums all happen outside. The set of ports is an
+//! immutable [`Table`]; a change publishes a new one, and a worker takes it up between two batches.
+//! A port that is removed is closed when every worker has let go of the old table,
 //! which [`Dataplane::detach`] waits for, so that its device is gone when the call returns.
 //!
-//! Lock order: `control` (the outbox of the control plane), then `switch`. Workers take `switch` alone.
+//! Lock order: `control` (the outbox of the control plane), then `switch`. Workers take `switch`
+//! alone.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -131,7 +134,8 @@ const FLOWS_AT_ONCE: usize = 2048;
 const CONTROL_BUFFERS: usize = 8;
 
 impl Dataplane {
-    /// Starts threads (at least one) around a new switch. One that cannot stay where it should is reported as failed.
+    /// Starts threads (at least one) around a new switch. One that cannot stay where it should is
+    /// reported as failed.
     ///
     /// # Errors
     /// A system call's, when epoll or a thread cannot be had.
@@ -191,7 +195,8 @@ impl Dataplane {
         draft.prepare(changes)
     }
 
-    /// Makes changes that were prepared, in order, all of them or none. Packets wait only meanwhile.
+    /// Makes changes that were prepared, in order, all of them or none. Packets wait only
+    /// meanwhile.
     ///
     /// # Errors
     /// What the first change contradicts that cannot be made; then nothing has changed.
@@ -214,7 +219,8 @@ impl Dataplane {
         self.commit(self.prepare(changes)?)
     }
 
-    /// The flows that are meant. Looks at a part of them at a time, so that packets do not wait for all.
+    /// The flows that are meant. Looks at a part of them at a time, so that packets do not wait for
+    /// all.
     pub fn flows(&self, filter: &FlowFilter) -> Vec<FlowView> {
         self.parts()
             .flat_map(|part| self.look(|now, switch| switch.flows_of(now, filter, part)))
@@ -254,7 +260,8 @@ impl Dataplane {
         look(clock::now(), &switch)
     }
 
-    /// Has every step of the switch panic from now on: how tests see that nothing dies unnoticed. Not in a release.
+    /// Has every step of the switch panic from now on: how tests see that nothing dies unnoticed.
+    /// Not in a release.
     #[cfg(debug_assertions)]
     pub fn break_switch(&self) {
         self.shared.is_broken.store(true, Ordering::Release);
@@ -338,7 +345,8 @@ impl Shared {
         self.stepped(now);
     }
 
-    /// The switch has been stepped or changed at `now`, under its lock: worker 0 looks at its timers soon.
+    /// The switch has been stepped or changed at `now`, under its lock: worker 0 looks at its
+    /// timers soon.
     fn stepped(&self, now: packet::Instant) {
         if self.alarm.advance(now)
             && let Some(first) = self.ends.first()

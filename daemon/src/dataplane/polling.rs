@@ -1,17 +1,18 @@
 //! Whether a worker without frames looks again at once or sleeps.
 //!
 //! # Theory of operation
-//! To look again spares the next frame the wake-up of a thread, which takes longer than carrying the frame; meanwhile
-//! a processor does nothing else. So it is off unless the lab says how long a spell may last, and whether a spell is
-//! begun at all is learned from the gaps between frames:
+//! To look again spares the next frame the wake-up of a thread, which takes longer than carrying
+//! the frame; meanwhile a processor does nothing else. So it is off unless the lab says how long a
+//! spell may last, and whether a spell is begun at all is learned from the gaps between frames:
 //!
-//! - A spell begins when the queues have become empty, and ends with the next frame or at its limit, a miss.
+//! - A spell begins when the queues have become empty, and ends with the next frame or at its
+//!   limit, a miss.
 //! - After [`MISSES`] misses in a row the worker sleeps at once.
-//! - A gap no longer than the limit, slept through or not, shows that a spell would have met the frame: the misses are
-//!   forgotten.
+//! - A gap no longer than the limit, slept through or not, shows that a spell would have met the
+//!   frame: the misses are forgotten.
 //!
-//! No frame, no spell: an idle worker sleeps. The worker looks for frames in turns of its own loop, so timers and
-//! changes of the lab are met as punctually as under load.
+//! No frame, no spell: an idle worker sleeps. The worker looks for frames in turns of its own loop,
+//! so timers and changes of the lab are met as punctually as under load.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -45,7 +46,8 @@ impl<'a> Polling<'a> {
         Self { limit, state: State::Sleeping(Instant::ZERO), misses: 0, counters }
     }
 
-    /// Whether to look again at once, the queues being empty. `now` is read only when there may be spells.
+    /// Whether to look again at once, the queues being empty. `now` is read only when there may be
+    /// spells.
     pub(super) fn goes_on(&mut self, now: impl FnOnce() -> Instant) -> bool {
         if self.limit.is_zero() {
             return false;
@@ -121,7 +123,8 @@ impl PollCounters {
     }
 }
 
-/// Few, since a miss costs a whole spell; more than one, since a train of frames has an end each time.
+/// Few, since a miss costs a whole spell; more than one, since a train of frames has an end each
+/// time.
 const MISSES: u8 = 4;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Records of the dataplane: begun and ended under the switch's lock, so that they begin and end between two events.
+//! Records of the dataplane: begun and ended under the switch's lock, so that they begin and end
+//! between two events.
 
 use std::time::Instant as Moment;
 
@@ -11,7 +12,8 @@ use labfile::printable;
 use offline::record::{Head, Names};
 
 impl Dataplane {
-    /// Begins to record all that enters the switch; `names` are those in force. Starts must wait for each other.
+    /// Begins to record all that enters the switch; `names` are those in force. Starts must wait
+    /// for each other.
     ///
     /// # Errors
     /// See [`RecordError`].

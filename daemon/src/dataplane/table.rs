@@ -45,7 +45,8 @@ impl Queue {
         }
     }
 
-    /// Whether super-frames of datagrams may be made for it. Not for a packet socket: its device may be of any kind.
+    /// Whether super-frames of datagrams may be made for it. Not for a packet socket: its device
+    /// may be of any kind.
     pub(crate) const fn takes_datagrams(&self) -> bool {
         match self {
             Self::Tap(queue) => queue.takes_datagrams(),
@@ -129,8 +130,9 @@ impl Entry {
         }
     }
 
-    /// Frames that the kernel dropped at sockets since this was last asked, because nobody read them in time. What is
-    /// dropped ahead of a TAP is its device's to count, in its namespace. One may ask at a time.
+    /// Frames that the kernel dropped at sockets since this was last asked, because nobody read
+    /// them in time. What is dropped ahead of a TAP is its device's to count, in its namespace.
+    /// One may ask at a time.
     pub(crate) fn take_overruns(&self) -> u64 {
         let of = |taken: io::Result<u32>| u64::from(taken.unwrap_or_default());
         match self {
@@ -148,8 +150,8 @@ impl Entry {
         }
     }
 
-    /// What worker `number` of `workers` reads. A device with fewer queues is read by as many workers, and ports are
-    /// spread over them by number.
+    /// What worker `number` of `workers` reads. A device with fewer queues is read by as many
+    /// workers, and ports are spread over them by number.
     pub(crate) fn read_by(&self, number: usize, workers: usize) -> Option<Readable<'_>> {
         let (count, port) = match self {
             Self::Cable(cable) => (cable.queues.len(), cable.port),

@@ -1,4 +1,5 @@
-//! How packet threads are to work: how many, on which processors, and how patiently they look for frames.
+//! How packet threads are to work: how many, on which processors, and how patiently they look for
+//! frames.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
-//! Writes what the switch wants sent, settling what a device cannot take: tags, checksums, super-frames.
+//! Writes what the switch wants sent, settling what a device cannot take: tags, checksums,
+//! super-frames.
 //!
-//! What is owed to a packet inside a tunnel no device takes. A super-frame's header can only speak of the outermost
-//! packet, and a checksum is completed because a kernel that passes such a frame on, through NAT or to a card that
-//! reads headers by itself, may take it for the tunnel's own.
+//! What is owed to a packet inside a tunnel no device takes. A super-frame's header can only speak
+//! of the outermost packet, and a checksum is completed because a kernel that passes such a frame
+//! on, through NAT or to a card that reads headers by itself, may take it for the tunnel's own.
 
 use packet::segment::{InnerOffload, Pieces, complete_checksum, inner_offload};
 use packet::{Frame, Offload, Pool, PortId, SegmentKind};
@@ -61,8 +62,9 @@ impl Sending {
         });
     }
 
-    /// Sends every frame of `out` on the queues of worker `number` and takes the buffers back; what is flooded beyond the
-    /// turn's share waits for a later one. `origins` says which of the frames came in where, of those that are flooded.
+    /// Sends every frame of `out` on the queues of worker `number` and takes the buffers back; what
+    /// is flooded beyond the turn's share waits for a later one. `origins` says which of the
+    /// frames came in where, of those that are flooded.
     pub(super) fn flush(
         &mut self,
         out: &mut Outbox,
@@ -137,7 +139,8 @@ fn is_for_tunnel(copies: &[Egress]) -> bool {
     copies.iter().any(|copy| copy.remote.is_some())
 }
 
-/// Writes those copies that are for devices; the last of them may have the frame itself where nobody needs it after that.
+/// Writes those copies that are for devices; the last of them may have the frame itself where
+/// nobody needs it after that.
 fn write_all(
     frame: &mut Frame,
     copies: &[Egress],
@@ -164,7 +167,8 @@ fn refuse(copies: &[Egress], table: &Table) {
     entries.for_each(|entry| entry.counters().crowded());
 }
 
-/// Whether more may be joined to a frame that goes to this one place: it is no super-frame yet, and the device takes them.
+/// Whether more may be joined to a frame that goes to this one place: it is no super-frame yet, and
+/// the device takes them.
 fn may_join(frame: &Frame, egress: Egress, table: &Table, number: usize) -> bool {
     let Some(Entry::Cable(cable)) = table.get(egress.port) else { return false };
     let Some(queue) = cable.written_by(number) else { return false };

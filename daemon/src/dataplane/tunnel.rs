@@ -1,11 +1,11 @@
-//! Tunnels at the edge of the switch: datagrams received, joined where they continue one another, and frames cut and
-//! sent behind VXLAN headers.
+//! Tunnels at the edge of the switch: datagrams received, joined where they continue one another,
+//! and frames cut and sent behind VXLAN headers.
 //!
 //! # Theory of operation
-//! What leaves through tunnels is collected while a batch is written and sent at its end, so that one system call
-//! carries many frames ([`Departures`]). A frame that goes to several remote VTEPs of a tunnel is cut once. What arrives
-//! comes as trains of equal datagrams; each is joined, outside the lock, into as few frames as it makes, and the
-//! switch opens them.
+//! What leaves through tunnels is collected while a batch is written and sent at its end, so that
+//! one system call carries many frames ([`Departures`]). A frame that goes to several remote VTEPs
+//! of a tunnel is cut once. What arrives comes as trains of equal datagrams; each is joined,
+//! outside the lock, into as few frames as it makes, and the switch opens them.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
@@ -54,7 +54,8 @@ pub(crate) struct Tunnel {
     pub(crate) counters: Arc<Counters>,
 }
 
-/// Makes events of what was received in one piece; what continues the datagram before it is put behind that.
+/// Makes events of what was received in one piece; what continues the datagram before it is put
+/// behind that.
 pub(super) fn arrive(port: PortId, datagrams: Datagrams, pool: &mut Pool, batch: &mut Vec<Event>) {
     let before = batch.len();
     take_apart(port, datagrams, pool, batch);
@@ -120,7 +121,8 @@ struct Departure {
 }
 
 impl Departures {
-    /// Takes a frame for those of its copies that leave through tunnels, which carry fragments as they came.
+    /// Takes a frame for those of its copies that leave through tunnels, which carry fragments as
+    /// they came.
     pub(super) fn add(&mut self, frame: Frame, copies: &[Egress], table: &Table, pool: &mut Pool) {
         if !matches!(frame.offload(), Offload::Segment { kind: SegmentKind::Fragments, .. }) {
             return self.add_one(frame, copies, table);

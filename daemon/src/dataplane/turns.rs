@@ -1,7 +1,8 @@
-//! Whose turn it is: ports whose queue may hold frames, each once, in the order in which they said so.
+//! Whose turn it is: ports whose queue may hold frames, each once, in the order in which they said
+//! so.
 //!
-//! A port whose turn is over goes to the end when it has more, so that one that never runs dry delays each of the others
-//! by a turn of its own and no more.
+//! A port whose turn is over goes to the end when it has more, so that one that never runs dry
+//! delays each of the others by a turn of its own and no more.
 
 use std::collections::VecDeque;
 

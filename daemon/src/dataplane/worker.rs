@@ -21,22 +21,26 @@ use super::tunnel::{self, Underlay};
 use super::turns::Turns;
 use super::{End, Report, Shared, WAKE};
 
-/// Frames taken from one queue before the next has its turn: one flooding port cannot starve the others.
+/// Frames taken from one queue before the next has its turn: one flooding port cannot starve the
+/// others.
 const PER_QUEUE: usize = 32;
-/// Bytes taken from one queue before the next has its turn. Two or three super-frames: more would leave the cache
-/// before they are written.
+/// Bytes taken from one queue before the next has its turn. Two or three super-frames: more would
+/// leave the cache before they are written.
 const PER_QUEUE_BYTES: usize = 192 << 10;
-/// Frames taken from a queue that holds fragments, while no other port waits. A sender faster than the worker finds places
-/// in the queue only as they are read, and the datagrams at both ends of every pause are torn: the fewer pauses, the
-/// fewer are.
+/// Frames taken from a queue that holds fragments, while no other port waits. A sender faster than
+/// the worker finds places in the queue only as they are read, and the datagrams at both ends of
+/// every pause are torn: the fewer pauses, the fewer are.
 const PER_FRAGMENTED_QUEUE: usize = 128;
-/// Frames beyond these to the end of a datagram: as many as the largest has behind its first at an MTU of 1500.
+/// Frames beyond these to the end of a datagram: as many as the largest has behind its first at an
+/// MTU of 1500.
 const MOST_FRAGMENTS: usize = 44;
-/// Frames that the switch is stepped through under one taking of its lock. With a thousand busy ports, more would keep
-/// the other workers and the control plane waiting, and hold more memory than a cache has.
+/// Frames that the switch is stepped through under one taking of its lock. With a thousand busy
+/// ports, more would keep the other workers and the control plane waiting, and hold more memory
+/// than a cache has.
 const PER_BATCH: usize = 256;
-/// Copies that flooded frames of a batch may leave in before they are written: at about a microsecond each, so that a
-/// broadcast storm among a thousand ports neither fills memory nor keeps a new table waiting.
+/// Copies that flooded frames of a batch may leave in before they are written: at about a
+/// microsecond each, so that a broadcast storm among a thousand ports neither fills memory nor
+/// keeps a new table waiting.
 const PER_FLUSH: usize = 4096;
 /// Buffers kept: a batch of frames, and what is received beyond it.
 const BUFFERS: usize = PER_BATCH + PER_FRAGMENTED_QUEUE + MOST_FRAGMENTS;
@@ -87,7 +91,8 @@ pub(super) fn run(shared: &Shared, number: usize) {
     }
 }
 
-/// Says, however the thread ends, that it holds no table any more: nobody waits for it to take up another.
+/// Says, however the thread ends, that it holds no table any more: nobody waits for it to take up
+/// another.
 struct Gone<'a> {
     shared: &'a Shared,
     number: usize,
@@ -140,7 +145,8 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// How long nothing needs to happen; `None` until something does. Worker 0 runs the timers, the others never do.
+    /// How long nothing needs to happen; `None` until something does. Worker 0 runs the timers, the
+    /// others never do.
     fn sleep(&self) -> Option<Duration> {
         let at = self.shared.alarm.at();
         (self.number == 0 && at != Instant::MAX).then(|| at.since(clock::now()))
@@ -150,7 +156,8 @@ impl Worker<'_> {
         self.number == 0 && clock::now() >= self.shared.alarm.at()
     }
 
-    /// Busy queues have their turn until the batch is full, then the switch is stepped for all of them.
+    /// Busy queues have their turn until the batch is full, then the switch is stepped for all of
+    /// them.
     fn turn(&mut self) {
         self.sending.begin();
         for _ in 0..self.busy.len() {
@@ -182,9 +189,9 @@ impl Worker<'_> {
         }
     }
 
-    /// Steps the switch through the batch and sends what comes out: under one taking of the lock, unless so much is
-    /// flooded that some of it must leave first. The time is read under the lock: no step is earlier than the one
-    /// before it, whichever worker made that.
+    /// Steps the switch through the batch and sends what comes out: under one taking of the lock,
+    /// unless so much is flooded that some of it must leave first. The time is read under the
+    /// lock: no step is earlier than the one before it, whichever worker made that.
     fn step(&mut self) {
         let shared = self.shared;
         let mut batch = core::mem::take(&mut self.batch);
@@ -249,8 +256,8 @@ impl Worker<'_> {
         self.take_up_table();
     }
 
-    /// Takes a bounded number of frames from a port; whether there may be more. A datagram whose first fragments are among
-    /// them is taken to its end.
+    /// Takes a bounded number of frames from a port; whether there may be more. A datagram whose
+    /// first fragments are among them is taken to its end.
     fn read(&mut self, cable: &Cable, queue: &Queue) -> bool {
         let (mut frames, mut bytes) = (0, 0);
         let (mut in_datagram, mut has_fragments) = (false, false);
@@ -341,8 +348,8 @@ impl Worker<'_> {
         let _ = self.shared.reports.send(Report::Gone(port));
     }
 
-    /// Takes up the newest table, and says so to whoever waits for the old one's end. No entry of the old one is in
-    /// anyone's hands here.
+    /// Takes up the newest table, and says so to whoever waits for the old one's end. No entry of
+    /// the old one is in anyone's hands here.
     fn take_up_table(&mut self) {
         let generation = self.shared.generation.load(Ordering::Acquire);
         if generation == self.generation {

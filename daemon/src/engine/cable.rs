@@ -1,5 +1,5 @@
-//! The far end of a port: a TAP or veth pair made in its namespace and given its address, or a device that was there.
-//! What was made goes with the port.
+//! The far end of a port: a TAP or veth pair made in its namespace and given its address, or a
+//! device that was there. What was made goes with the port.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -129,7 +129,8 @@ impl CableError {
 }
 
 impl CableError {
-    /// Whether the lab asks for what this machine is not, has not, or has otherwise; else something failed here.
+    /// Whether the lab asks for what this machine is not, has not, or has otherwise; else something
+    /// failed here.
     pub(crate) const fn is_contradiction(&self) -> bool {
         match self {
             Self::Netns(error) => !matches!(error, NetnsError::Refused { .. }),
@@ -153,9 +154,9 @@ impl CableError {
     }
 }
 
-/// Packets that may wait in a queue of a TAP to be read. A worker that has to share its processor does not run for some
-/// milliseconds at a time, in which small packets come by the thousand; the kernel's default is 1000. Of many more the oldest
-/// would have left the processor's caches.
+/// Packets that may wait in a queue of a TAP to be read. A worker that has to share its processor
+/// does not run for some milliseconds at a time, in which small packets come by the thousand; the
+/// kernel's default is 1000. Of many more the oldest would have left the processor's caches.
 const QUEUE_LEN: u32 = 2048;
 
 /// A far end that is up. A TAP goes with its queues; a veth pair with [`FarEnd::remove`].
@@ -175,8 +176,8 @@ pub(crate) struct FarEnd {
 }
 
 impl FarEnd {
-    /// Makes the device at `site` with `queues` queues, and gives it all that the lab says; or opens one that is
-    /// there. On an error what was made is gone again.
+    /// Makes the device at `site` with `queues` queues, and gives it all that the lab says; or
+    /// opens one that is there. On an error what was made is gone again.
     pub(crate) async fn make(
         port: &Port,
         site: Site,
@@ -296,7 +297,8 @@ impl FarEnd {
         Ok(())
     }
 
-    /// Makes one thing of the device again what somebody else had made it, for a change that failed.
+    /// Makes one thing of the device again what somebody else had made it, for a change that
+    /// failed.
     pub(crate) async fn put_back(&mut self, drift: &Drift) -> Result<(), CableError> {
         let (links, index) = (&self.links, self.index);
         match drift {
@@ -332,7 +334,8 @@ impl FarEnd {
         }
     }
 
-    /// Changes addresses, gateway, MAC address and MTU in place. A device that was found keeps its own.
+    /// Changes addresses, gateway, MAC address and MTU in place. A device that was found keeps its
+    /// own.
     pub(crate) async fn alter(&mut self, old: &Port, new: &Port) -> Result<(), CableError> {
         if self.found {
             return Ok(());
@@ -364,8 +367,8 @@ impl FarEnd {
         Ok(())
     }
 
-    /// Deletes what does not go with its queues. Where somebody has moved one end of a veth pair away, the other takes it
-    /// along.
+    /// Deletes what does not go with its queues. Where somebody has moved one end of a veth pair
+    /// away, the other takes it along.
     pub(crate) async fn remove(self) {
         let Some((near, index)) = self.near else { return };
         for (links, index) in [(&near, index), (&self.links, self.index)] {

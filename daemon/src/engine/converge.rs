@@ -1,5 +1,5 @@
-//! One change of the running lab, from its plan to the last port plugged in: the three stages of the engine's theory of
-//! operation.
+//! One change of the running lab, from its plan to the last port plugged in: the three stages of
+//! the engine's theory of operation.
 
 use super::prepare::Prepared;
 use super::{Engine, EngineError, Loss, Running, State, names, outside};
@@ -15,7 +15,8 @@ pub(super) struct How {
     pub(super) dry_run: bool,
     /// A port that cannot be made refuses all of it.
     pub(super) strict: bool,
-    /// Devices that somebody else has changed are mended, also those of ports that the change is not about.
+    /// Devices that somebody else has changed are mended, also those of ports that the change is
+    /// not about.
     pub(super) mends: bool,
 }
 
@@ -130,7 +131,8 @@ impl Engine {
     }
 }
 
-/// The ports whose far end is another station than before, for somebody who may remember: none when a daemon starts.
+/// The ports whose far end is another station than before, for somebody who may remember: none when
+/// a daemon starts.
 fn news(running: &Running, plan: &Plan, prepared: &[Prepared]) -> Vec<Name> {
     if running.lab == Lab::default() {
         return Vec::new();

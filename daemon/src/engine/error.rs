@@ -8,7 +8,8 @@ use switch::ChangeError;
 use super::cable::CableError;
 use labfile::{ConfigError, Name, printable};
 
-/// Why a lab cannot be made what was wanted. The running lab is as it was, unless a variant says otherwise.
+/// Why a lab cannot be made what was wanted. The running lab is as it was, unless a variant says
+/// otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// What is wanted is no valid lab.

@@ -1,7 +1,7 @@
 //! Flows by what they are, in people's words: listed, and ended by hand.
 //!
-//! What a flow is under (a rule, a port) is told by name, and turned into the switch's numbers while the lab is held
-//! still, so that a rule that moves meanwhile is not mistaken for another.
+//! What a flow is under (a rule, a port) is told by name, and turned into the switch's numbers
+//! while the lab is held still, so that a rule that moves meanwhile is not mistaken for another.
 
 use switch::change::{Behind, FlowFilter, FlowRule};
 
@@ -34,7 +34,8 @@ impl Engine {
         Ok(flows.into_iter().map(rows::flow).collect())
     }
 
-    /// Ends the flows that are meant, and says which they were. Packets of those that go on make new ones, if they may.
+    /// Ends the flows that are meant, and says which they were. Packets of those that go on make
+    /// new ones, if they may.
     ///
     /// # Errors
     /// A rule or a port that is not there.
@@ -91,7 +92,8 @@ impl Running {
         })
     }
 
-    /// The place among the switch's publish rules of the one that listens there: they are in the lab's order.
+    /// The place among the switch's publish rules of the one that listens there: they are in the
+    /// lab's order.
     fn listener(&self, text: &str) -> Option<usize> {
         let spelled = [text.to_owned(), format!("{text}/tcp")];
         self.lab.publish.keys().position(|listener| spelled.contains(&listener.to_string()))

@@ -1,4 +1,5 @@
-//! The running lab read out: every listing takes the engine's lock, looks at the switch once, and formats outside.
+//! The running lab read out: every listing takes the engine's lock, looks at the switch once, and
+//! formats outside.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -147,8 +148,8 @@ impl Engine {
         rows::unknown_vteps(&running.ids, unknown_vteps, more)
     }
 
-    /// What would become of frames, each in the state that the one ahead of it would leave. Nothing is changed; workers
-    /// wait only while the switch is copied.
+    /// What would become of frames, each in the state that the one ahead of it would leave. Nothing
+    /// is changed; workers wait only while the switch is copied.
     ///
     /// # Errors
     /// See [`ExplainError`].
@@ -162,7 +163,8 @@ impl Engine {
         blocking(|| scene.tell(question))
     }
 
-    /// How the ports of namespaces are attached, for whoever opens sockets in them: port name to attachment.
+    /// How the ports of namespaces are attached, for whoever opens sockets in them: port name to
+    /// attachment.
     pub async fn attachments(&self) -> BTreeMap<String, Attach> {
         let running = self.running.lock().await;
         running
@@ -175,7 +177,8 @@ impl Engine {
 }
 
 impl Running {
-    /// Whether every remote VTEP can be reached, as far as routes tell, and has been heard: any datagram counts.
+    /// Whether every remote VTEP can be reached, as far as routes tell, and has been heard: any
+    /// datagram counts.
     fn state_of(&self, tunnel: &Tunnel, silent: &[Ipv4Addr]) -> String {
         let mut paths = tunnel.remotes.iter().map(|remote| underlay::path(*remote, tunnel.local));
         if let Some(error) = paths.find_map(Result::err) {

@@ -39,7 +39,8 @@ impl Engine {
         self.look_for_returned(&mut running).await;
     }
 
-    /// Takes up again the devices that somebody else deleted and made anew: nobody needs to ask for that.
+    /// Takes up again the devices that somebody else deleted and made anew: nobody needs to ask for
+    /// that.
     async fn look_for_returned(&self, running: &mut Running) {
         let waiting = running.ends.iter().filter_map(|(name, state)| {
             let State::Lost(loss) = state else { return None };
@@ -62,7 +63,8 @@ impl Engine {
         }
     }
 
-    /// A device that came back with another MAC address, and takes frames for that one alone, is spoken for under it.
+    /// A device that came back with another MAC address, and takes frames for that one alone, is
+    /// spoken for under it.
     async fn take_its_address(&self, running: &mut Running, name: &Name) {
         let (wanted, mut lab) = (running.spec.clone(), running.lab.clone());
         let judged = outside::judge(running, &wanted, &mut lab).await;
@@ -76,7 +78,8 @@ impl Engine {
         }
     }
 
-    /// Looks whether a port's device is gone, as a worker says: it may speak of one that was replaced since.
+    /// Looks whether a port's device is gone, as a worker says: it may speak of one that was
+    /// replaced since.
     pub async fn device_gone(&self, port: PortId) {
         let mut running = self.running.lock().await;
         let Running { ids, ends, places, .. } = &mut *running;

@@ -1,10 +1,12 @@
-//! The machine as it is: the devices of every namespace that ports stand in, and what of them is not as the lab says.
+//! The machine as it is: the devices of every namespace that ports stand in, and what of them is
+//! not as the lab says.
 //!
 //! # Theory of operation
-//! Each namespace is read once and then again whenever its kernel has announced a change: announcements wait in a socket
-//! until somebody asks, so what was changed before a listing or a plan is in it. The engine asks ahead of each of them,
-//! and once a second; then a device that is gone makes its port lost, a Linux bridge that came back under the name of a
-//! `master` gets its port again, and what else differs is told once and mended by the next apply.
+//! Each namespace is read once and then again whenever its kernel has announced a change:
+//! announcements wait in a socket until somebody asks, so what was changed before a listing or a
+//! plan is in it. The engine asks ahead of each of them, and once a second; then a device that is
+//! gone makes its port lost, a Linux bridge that came back under the name of a `master` gets its
+//! port again, and what else differs is told once and mended by the next apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -25,7 +27,8 @@ use labfile::{Attach, Device, Lab, Name, Port};
 pub(super) struct DeviceTable {
     links: Arc<Links>,
     watch: Watch,
-    /// Whether default routes are read too. In the daemon's own namespace they are nobody's business.
+    /// Whether default routes are read too. In the daemon's own namespace they are nobody's
+    /// business.
     has_routes: bool,
     is_stale: bool,
     devices: BTreeMap<u32, Link>,
@@ -104,7 +107,8 @@ impl DeviceTable {
         self.is_stale = true;
     }
 
-    /// Looks again if anything has changed. Where that fails, what was seen last stands until the next look.
+    /// Looks again if anything has changed. Where that fails, what was seen last stands until the
+    /// next look.
     pub(super) async fn look(&mut self) {
         match self.refresh().await {
             Ok(()) => self.is_told = false,
@@ -227,7 +231,8 @@ impl Running {
         drift.unwrap_or_default()
     }
 
-    /// The devices that a plan to `wanted` has to mend: all, or those of ports that it changes anyway.
+    /// The devices that a plan to `wanted` has to mend: all, or those of ports that it changes
+    /// anyway.
     pub(super) fn machine(&self, wanted: &Lab, all: bool) -> Machine {
         let is_meant = |name: &&Name| all || self.lab.ports.get(*name) != wanted.ports.get(*name);
         let up = self.lab.ports.keys().filter(is_meant);

@@ -1,15 +1,20 @@
-//! The running lab: makes the machine and the switch match what somebody wants, one change at a time.
+//! The running lab: makes the machine and the switch match what somebody wants, one change at a
+//! time.
 //!
 //! # Theory of operation
-//! [`Engine::apply`] is the one way to change a lab; every verb is an edit of the running [`LabSpec`] followed by it.
-//! It works in three stages, so that a failure leaves the running lab as it was:
+//! [`Engine::apply`] is the one way to change a lab; every verb is an edit of the running
+//! [`LabSpec`] followed by it. It works in three stages, so that a failure leaves the running lab
+//! as it was:
 //!
-//! 1. *prepare*: what the plan's steps ask of the kernel (namespaces, devices, addresses) is made beside what runs; on an
-//!    error it is undone and nothing else has happened;
-//! 2. *switch*: what they ask of the switch is changed under one taking of its lock, so no packet sees half a lab;
-//! 3. *settle*: new cables are plugged in, old ones are unplugged and their namespaces removed if they were made here.
+//! 1. *prepare*: what the plan's steps ask of the kernel (namespaces, devices, addresses) is made
+//!    beside what runs; on an error it is undone and nothing else has happened;
+//! 2. *switch*: what they ask of the switch is changed under one taking of its lock, so no packet
+//!    sees half a lab;
+//! 3. *settle*: new cables are plugged in, old ones are unplugged and their namespaces removed if
+//!    they were made here.
 //!
-//! A port whose device or namespace vanishes is unplugged and shown as lost; the next apply makes it anew.
+//! A port whose device or namespace vanishes is unplugged and shown as lost; the next apply makes
+//! it anew.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,8 +103,8 @@ impl Engine {
         Self { plane, running: Mutex::new(Running::default()), ending: AtomicBool::new(false) }
     }
 
-    /// From now on changes are refused, those that wait for their turn too, and one that is under way is given up
-    /// where that undoes it as a whole.
+    /// From now on changes are refused, those that wait for their turn too, and one that is under
+    /// way is given up where that undoes it as a whole.
     pub fn end(&self) {
         self.ending.store(true, Ordering::Release);
     }
@@ -123,9 +128,9 @@ impl Engine {
         self.running.lock().await.spec.clone().explicit()
     }
 
-    /// Makes the running lab what `wanted` says, and returns the plan that did it; with `dry_run`, only the plan. A port
-    /// whose device cannot be made is lost, unless all or nothing is asked for. A lab that is not empty is emptied only
-    /// by one that says so.
+    /// Makes the running lab what `wanted` says, and returns the plan that did it; with `dry_run`,
+    /// only the plan. A port whose device cannot be made is lost, unless all or nothing is
+    /// asked for. A lab that is not empty is emptied only by one that says so.
     ///
     /// # Errors
     /// See [`EngineError`].
@@ -164,8 +169,9 @@ impl Engine {
         self.converge(&mut running, wanted, How::of_verb(dry_run)).await
     }
 
-    /// Ends a record, takes everything away that was made, and leaves what was found as it was. Where a part of the
-    /// daemon has panicked and the order no longer holds, everything goes without it.
+    /// Ends a record, takes everything away that was made, and leaves what was found as it was.
+    /// Where a part of the daemon has panicked and the order no longer holds, everything goes
+    /// without it.
     pub async fn shut_down(&self) {
         self.end();
         let mut running = self.running.lock().await;

@@ -1,9 +1,9 @@
-//! Devices of this host as ports (`interface`): what the host has on them that the lab must not take, and the MAC address
-//! that the router has to speak under.
+//! Devices of this host as ports (`interface`): what the host has on them that the lab must not
+//! take, and the MAC address that the router has to speak under.
 //!
-//! The host goes on using such a device, so an address of its own there, or that of its gateway, would have two who
-//! answer for it. Only what is new in a lab is judged: an address that the host was given later, or a device that another
-//! has replaced, stands in the way of no other change.
+//! The host goes on using such a device, so an address of its own there, or that of its gateway,
+//! would have two who answer for it. Only what is new in a lab is judged: an address that the host
+//! was given later, or a device that another has replaced, stands in the way of no other change.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -15,8 +15,8 @@ use super::cable::CableError;
 use super::{EngineError, Running};
 use labfile::{Attach, Lab, LabSpec, Name, Port, Segment};
 
-/// Refuses what `lab`, made from `wanted`, may not take from this host, and gives routers the MAC addresses of devices
-/// that take no others. A device that is not there is somebody else's matter.
+/// Refuses what `lab`, made from `wanted`, may not take from this host, and gives routers the MAC
+/// addresses of devices that take no others. A device that is not there is somebody else's matter.
 pub(super) async fn judge(
     running: &mut Running,
     wanted: &LabSpec,
@@ -97,7 +97,8 @@ struct Claim {
     whose: String,
 }
 
-/// The addresses that a lab uses on the segment that a port's device is on, as the device sees it: without tags.
+/// The addresses that a lab uses on the segment that a port's device is on, as the device sees it:
+/// without tags.
 fn claims(lab: &Lab, name: &Name) -> Vec<Claim> {
     let Some(port) = lab.ports.get(name) else { return Vec::new() };
     let (routers, vlan) = match &port.segment {
@@ -139,7 +140,8 @@ struct Held {
 impl Held {
     async fn on(links: &Links, link: &Link) -> Result<Self, CableError> {
         let mut around = vec![link.clone()];
-        // A veth's other end is across a cable: whoever is there is a neighbour, not this host on this device.
+        // A veth's other end is across a cable: whoever is there is a neighbour, not this host on
+        // this device.
         let lower = link.lower.filter(|_| link.kind.as_deref() != Some("veth"));
         for index in lower.into_iter().chain(link.master) {
             around.extend(links.list().await?.into_iter().find(|other| other.index == index));

@@ -1,16 +1,17 @@
 //! The namespaces that a lab's ports stand in: which were made here, and how the others were found.
 //!
 //! # Theory of operation
-//! A namespace is entered by the first of its ports and left by the last. On entering, before anything is changed, it
-//! is noted whether it was made here and, if not, whether `lo` was down and where its default route led. On leaving, a
-//! namespace that was made here goes, and one that was found gets back what was noted; one whose name shows another
-//! namespace by now is let alone. A port that has lost its device has not left: whoever lives in the namespace finds
-//! the port there again after the next apply.
+//! A namespace is entered by the first of its ports and left by the last. On entering, before
+//! anything is changed, it is noted whether it was made here and, if not, whether `lo` was down and
+//! where its default route led. On leaving, a namespace that was made here goes, and one that was
+//! found gets back what was noted; one whose name shows another namespace by now is let alone. A
+//! port that has lost its device has not left: whoever lives in the namespace finds the port there
+//! again after the next apply.
 //!
-//! Nothing is taken from anybody: a namespace that was made here stays when a process lives in it, when it holds a
-//! device that is neither ours nor the kernel's own, or when another daemon has marked it as used; a default route that
-//! somebody has set meanwhile is let alone. What stays is found by the next daemon, as it would be had this one been
-//! killed.
+//! Nothing is taken from anybody: a namespace that was made here stays when a process lives in it,
+//! when it holds a device that is neither ours nor the kernel's own, or when another daemon has
+//! marked it as used; a default route that somebody has set meanwhile is let alone. What stays is
+//! found by the next daemon, as it would be had this one been killed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -58,7 +59,8 @@ struct Entered {
 }
 
 impl Places {
-    /// Finds or makes the namespace of a port, and takes note of it. A port that was in another one leaves that.
+    /// Finds or makes the namespace of a port, and takes note of it. A port that was in another one
+    /// leaves that.
     pub(super) async fn enter(&mut self, port: &Port) -> Result<Site, CableError> {
         let own = self.look_at_own().await?;
         let (netns, made) = find(&port.attach)?;
@@ -120,7 +122,8 @@ impl Places {
         self.tables.get(&self.own?)
     }
 
-    /// Something has changed in a namespace, and in the daemon's own: the kernel is about to say so.
+    /// Something has changed in a namespace, and in the daemon's own: the kernel is about to say
+    /// so.
     pub(super) fn distrust(&mut self, netns: &Netns) {
         let places = [Some(netns.inode()), self.own];
         for place in places.into_iter().flatten() {

@@ -1,4 +1,5 @@
-//! The first stage of a change: everything that the kernel may refuse is made beside what runs, or undone.
+//! The first stage of a change: everything that the kernel may refuse is made beside what runs, or
+//! undone.
 
 use std::collections::BTreeMap;
 use std::slice;
@@ -117,7 +118,8 @@ impl Engine {
                 undo.unplugged.push(name.clone());
             }
             let made = self.make(running, port, self.queues(lab)).await;
-            // A port that was lost and that nobody changed may stay lost: other changes do not wait for it.
+            // A port that was lost and that nobody changed may stay lost: other changes do not wait
+            // for it.
             if let (Err(error), Some(State::Lost(loss))) = (&made, running.ends.get_mut(name))
                 && running.lab.ports.get(name) == Some(port)
             {
@@ -172,9 +174,9 @@ impl Engine {
         is_up
     }
 
-    /// How many queues a TAP that is made for this lab gets: one a worker, so that the flows of one port can use every
-    /// core. Where there are many ports, ports are spread over the workers, and the kernel's price for several queues
-    /// (see [`os::tap::Options`]) would be gigabytes.
+    /// How many queues a TAP that is made for this lab gets: one a worker, so that the flows of one
+    /// port can use every core. Where there are many ports, ports are spread over the workers,
+    /// and the kernel's price for several queues (see [`os::tap::Options`]) would be gigabytes.
     fn queues(&self, lab: &Lab) -> usize {
         if lab.ports.len() > MANY_PORTS { 1 } else { self.plane.queues() }
     }
@@ -190,8 +192,8 @@ impl Engine {
         FarEnd::make(port, site, queues).await
     }
 
-    /// Takes far ends away that were made for a change that failed: devices go with their queues, and ports that the
-    /// running lab does not have leave their namespaces.
+    /// Takes far ends away that were made for a change that failed: devices go with their queues,
+    /// and ports that the running lab does not have leave their namespaces.
     pub(super) async fn discard(&self, running: &mut Running, prepared: Vec<Prepared>) {
         let names = prepared.iter().map(|prepared| prepared.name.clone());
         let new = names.filter(|name| !running.lab.ports.contains_key(name)).collect();
@@ -205,5 +207,6 @@ impl Engine {
     }
 }
 
-/// Ports beyond which a new one gets a single queue: up to here the kernel's memory for queues is at most 400 MB.
+/// Ports beyond which a new one gets a single queue: up to here the kernel's memory for queues is
+/// at most 400 MB.
 const MANY_PORTS: usize = 64;

@@ -1,5 +1,5 @@
-//! A bridge's subnet moved with all that belongs to it, as one change of the lab; neighbours that somebody bound there
-//! are no part of the lab and are bound again at their new addresses.
+//! A bridge's subnet moved with all that belongs to it, as one change of the lab; neighbours that
+//! somebody bound there are no part of the lab and are bound again at their new addresses.
 
 use std::net::Ipv4Addr;
 
@@ -11,8 +11,8 @@ use super::{Engine, EngineError, How, Running};
 use labfile::{InterfaceName, Renumbering, Unmovable, Wanted, renumber};
 
 impl Engine {
-    /// Moves a subnet of `bridge` to `to` with everything that the lab says of addresses in it: `from` says which, where
-    /// there are several; with `dry_run`, only the plan.
+    /// Moves a subnet of `bridge` to `to` with everything that the lab says of addresses in it:
+    /// `from` says which, where there are several; with `dry_run`, only the plan.
     ///
     /// # Errors
     /// There is no such subnet, something has no place in the new one, or as [`Engine::apply`].

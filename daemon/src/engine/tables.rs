@@ -1,7 +1,8 @@
-//! What is learned and not written: stations and neighbours, forgotten or bound by hand while the lab runs.
+//! What is learned and not written: stations and neighbours, forgotten or bound by hand while the
+//! lab runs.
 //!
-//! Nothing here is part of the lab, so nothing here survives the interface or the bridge that it hangs on. Names are
-//! turned into the switch's numbers while the lab is held still.
+//! Nothing here is part of the lab, so nothing here survives the interface or the bridge that it
+//! hangs on. Names are turned into the switch's numbers while the lab is held still.
 
 use std::net::Ipv4Addr;
 
@@ -11,7 +12,8 @@ use switch::Change;
 use super::{Engine, EngineError, Running};
 
 impl Engine {
-    /// Forgets learned stations: of one bridge, of one port, or all. Entries that somebody bound stay.
+    /// Forgets learned stations: of one bridge, of one port, or all. Entries that somebody bound
+    /// stay.
     ///
     /// # Errors
     /// A name that nobody has.
@@ -41,8 +43,8 @@ impl Engine {
         Ok(self.plane.apply(vec![Change::DeleteStation(bridge, vlan, mac)])?)
     }
 
-    /// Binds a neighbour to a MAC address until it is forgotten by hand. The interface is the one whose subnet the
-    /// address is in, unless it is named.
+    /// Binds a neighbour to a MAC address until it is forgotten by hand. The interface is the one
+    /// whose subnet the address is in, unless it is named.
     ///
     /// # Errors
     /// No such interface, no such subnet, or a MAC address that cannot be a station's.

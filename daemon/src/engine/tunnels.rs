@@ -1,11 +1,12 @@
 //! The sockets that tunnels need: which UDP ports are listened at, and what is sent from.
 //!
 //! # Theory of operation
-//! Tunnels with the same UDP port and local address are heard at one set of sockets, one socket a worker; tunnels that
-//! leave alike (local address, DF, checksum) share their sending sockets. Both are opened ahead of a change, so that
-//! a port that is taken or a remote that no route leads to refuses the change as a whole, and are closed when the last
-//! tunnel that needs them is gone. A UDP port whose sockets stand in the way of the new ones is closed first, and
-//! opened again when the change fails.
+//! Tunnels with the same UDP port and local address are heard at one set of sockets, one socket a
+//! worker; tunnels that leave alike (local address, DF, checksum) share their sending sockets. Both
+//! are opened ahead of a change, so that a port that is taken or a remote that no route leads to
+//! refuses the change as a whole, and are closed when the last tunnel that needs them is gone. A
+//! UDP port whose sockets stand in the way of the new ones is closed first, and opened again when
+//! the change fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use labfile::ids::{UdpPort, udp_ports};
 use labfile::plan::{Plan, Step};
 use labfile::{Attach, Lab, Name, Tunnel};
 
-/// Source ports of a set of sending sockets: enough to spread flows over the queues of a network card, and few enough
-/// that a tunnel costs little.
+/// Source ports of a set of sending sockets: enough to spread flows over the queues of a network
+/// card, and few enough that a tunnel costs little.
 const LANES: usize = 16;
 
 /// The sending sockets in use.
@@ -57,8 +58,8 @@ impl Senders {
     }
 }
 
-/// For each tunnel, the largest IP packet that every one of its paths carries inside; nothing for a tunnel whose path
-/// cannot be told now.
+/// For each tunnel, the largest IP packet that every one of its paths carries inside; nothing for a
+/// tunnel whose path cannot be told now.
 pub(super) fn inner_mtus(lab: &Lab) -> BTreeMap<Name, u16> {
     let mut inner = BTreeMap::new();
     for (name, tunnel) in &lab.tunnels {
@@ -76,8 +77,9 @@ pub(super) fn inner_mtus(lab: &Lab) -> BTreeMap<Name, u16> {
 }
 
 impl Engine {
-    /// Gives a lab the MTUs that nobody wrote: what paths carry, and what existing devices have. A tunnel that runs
-    /// already keeps what it has while its path cannot be told, or carries too little.
+    /// Gives a lab the MTUs that nobody wrote: what paths carry, and what existing devices have. A
+    /// tunnel that runs already keeps what it has while its path cannot be told, or carries too
+    /// little.
     pub(super) async fn measure(
         &self,
         running: &mut Running,
@@ -158,7 +160,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The UDP ports that are open: those of the running lab, but for one that could not be watched.
+    /// The UDP ports that are open: those of the running lab, but for one that could not be
+    /// watched.
     fn listened_at(&self, running: &Running) -> BTreeSet<UdpPort> {
         let is_open = |udp: &UdpPort| {
             running.ids.known_udp_port(*udp).is_some_and(|port| self.plane.is_attached(port))

@@ -1,4 +1,5 @@
-//! What the devices of a lab really are, beside what the lab takes them for: somebody else may set them, too.
+//! What the devices of a lab really are, beside what the lab takes them for: somebody else may set
+//! them, too.
 
 use std::collections::BTreeMap;
 

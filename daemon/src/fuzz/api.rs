@@ -1,7 +1,7 @@
 //! Requests to the control API, around an engine that has no devices and gets none.
 //!
-//! A request that would make a device or a socket is not sent: a fuzzer run as root must not change the machine. All
-//! others are: bridges, routes, rules and tables are the switch's alone.
+//! A request that would make a device or a socket is not sent: a fuzzer run as root must not change
+//! the machine. All others are: bridges, routes, rules and tables are the switch's alone.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -30,8 +30,9 @@ const LAB: &str = "[bridge.br0]\nrouter = \"192.168.0.1/24\"\n[bridge.out]\nrout
                    [[masquerade]]\nsource = \"192.168.0.0/24\"\nout = \"out\"\n\
                    [[publish]]\nlisten = \"203.0.113.1:8080\"\nto = \"192.168.0.2:80\"\n";
 
-/// Requests with zero bytes between: a line of method and path, and the body behind it. Whatever they are, none fails
-/// inside; a refusal is a sentence and leaves the lab as it was; and what runs is always a valid lab.
+/// Requests with zero bytes between: a line of method and path, and the body behind it. Whatever
+/// they are, none fails inside; a refusal is a sentence and leaves the lab as it was; and what runs
+/// is always a valid lab.
 pub fn api(data: &[u8]) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (reports, _) = mpsc::unbounded_channel();

@@ -1,10 +1,12 @@
-//! Log lines on their way to standard error: whoever logs hands a line over and goes on, whatever becomes of it.
+//! Log lines on their way to standard error: whoever logs hands a line over and goes on, whatever
+//! becomes of it.
 //!
 //! # Theory of operation
-//! Lines wait in a queue that is bounded in bytes; one thread writes them. A line that does not fit, because the reader
-//! is slow or has stopped, and a line that the descriptor refuses (no reader, a full disk) are lost and counted at their
-//! place in the queue. As soon as something can be written again, the count is written in their place. While there is a
-//! count to tell, that is tried again every [`RETRY`], also when nobody logs. The queue's lock is never held while
+//! Lines wait in a queue that is bounded in bytes; one thread writes them. A line that does not
+//! fit, because the reader is slow or has stopped, and a line that the descriptor refuses (no
+//! reader, a full disk) are lost and counted at their place in the queue. As soon as something can
+//! be written again, the count is written in their place. While there is a count to tell, that is
+//! tried again every [`RETRY`], also when nobody logs. The queue's lock is never held while
 //! something is written, so nobody waits for a descriptor but the thread.
 
 use std::collections::VecDeque;
@@ -221,7 +223,8 @@ fn stamped(level: Level, sentence: &str) -> Vec<u8> {
     format!("{line} {level:>5} {sentence}\n").into_bytes()
 }
 
-/// Bytes of lines that wait at most: ten thousand lines, more than a reader that is only slow ever leaves.
+/// Bytes of lines that wait at most: ten thousand lines, more than a reader that is only slow ever
+/// leaves.
 const MOST_WAITING: usize = 1 << 20;
 /// How often a descriptor that refuses is tried again.
 const RETRY: Duration = Duration::from_secs(1);

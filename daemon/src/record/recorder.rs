@@ -1,6 +1,7 @@
 //! The recorder of a dataplane: starts and stops records, and takes down what enters the switch.
 //!
-//! Lock order: the switch's lock first, then `tape`; whoever writes something down passes the switch that it holds.
+//! Lock order: the switch's lock first, then `tape`; whoever writes something down passes the
+//! switch that it holds.
 
 use std::fs::File;
 use std::io;
@@ -57,8 +58,8 @@ pub(crate) struct Begun {
 }
 
 impl Recorder {
-    /// Makes all that a record needs, so that nothing can fail behind its beginning. Starts wait for each other: the
-    /// caller sees to that.
+    /// Makes all that a record needs, so that nothing can fail behind its beginning. Starts wait
+    /// for each other: the caller sees to that.
     pub(crate) fn prepare(&self, spec: &RecordSpec) -> Result<Prepared, RecordError> {
         if self.is_on() {
             let file = self.status().file.unwrap_or_default();
@@ -102,7 +103,8 @@ impl Recorder {
         Ok(Prepared { limits, sender, spare, go, latest })
     }
 
-    /// Begins the record with `switch` as it is now, whose lock the caller holds: for as long as a clone takes.
+    /// Begins the record with `switch` as it is now, whose lock the caller holds: for as long as a
+    /// clone takes.
     pub(crate) fn begin(&self, prepared: Prepared, head: Head, switch: &Switch) -> Begun {
         let Prepared { limits, sender, spare, go, latest } = prepared;
         let progress = Arc::clone(&latest.progress);
@@ -112,12 +114,14 @@ impl Recorder {
         Begun { head, switch: Box::new(switch.clone()), go }
     }
 
-    /// Lets go of a record whose beginning could not be written; the caller holds the lock of `_switch`.
+    /// Lets go of a record whose beginning could not be written; the caller holds the lock of
+    /// `_switch`.
     pub(crate) fn give_up(&self, _switch: &Switch) {
         drop(self.take_tape());
     }
 
-    /// Ends the record in order, if one runs; the caller holds the lock of `switch`. Whether one did.
+    /// Ends the record in order, if one runs; the caller holds the lock of `switch`. Whether one
+    /// did.
     pub(crate) fn end(&self, now: Instant, why: &str, switch: &Switch) -> bool {
         let tape = self.take_tape();
         let was_on = tape.is_some();
@@ -182,7 +186,8 @@ impl Recorder {
             && let Some(tape) = self.take_tape()
         {
             match over {
-                // What could not be written down has not entered yet: the switch is as the record knows it.
+                // What could not be written down has not entered yet: the switch is as the record
+                // knows it.
                 Over::Limit(why) => tape.finish(now, why, switch),
                 Over::Broken(Some(why)) => tape.break_off(why),
                 Over::Broken(None) => {}

@@ -1,4 +1,5 @@
-//! The part of a record that stands under the switch's lock: entries into memory, and memory to the writer.
+//! The part of a record that stands under the switch's lock: entries into memory, and memory to the
+//! writer.
 
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,8 +61,8 @@ impl Tape {
         Self { chunk, begun: start, start, limits, handed: 0, writer, progress, spare }
     }
 
-    /// Writes down what a worker is about to let in, all of it or nothing. Of nothing too: so that time passes for the
-    /// record of an idle switch.
+    /// Writes down what a worker is about to let in, all of it or nothing. Of nothing too: so that
+    /// time passes for the record of an idle switch.
     pub(super) fn batch(&mut self, now: Instant, batch: &[Event]) -> Result<(), Over> {
         self.make_room(now, batch.iter().map(length).sum())?;
         for event in batch {
@@ -180,7 +181,8 @@ const fn largest(change: &Change) -> u64 {
 const CHUNK: usize = 1 << 20;
 /// How long an entry waits for others: what a daemon that is killed loses.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// Bytes that wait for the disk at most: what four ports carry at 10 Gb/s in 13 ms, or a slow disk in a second.
+/// Bytes that wait for the disk at most: what four ports carry at 10 Gb/s in 13 ms, or a slow disk
+/// in a second.
 const MOST_WAITING: u64 = 64 << 20;
 /// Chunks kept to be filled again.
 const MOST_SPARE: usize = 16;

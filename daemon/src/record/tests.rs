@@ -36,7 +36,8 @@ fn router_mac(lab: &Lab, name: &str) -> Mac {
     interfaces.find(|interface| interface.name.to_string() == name).unwrap().mac
 }
 
-/// What red sends: a question for its gateway, a ping to blue, and the beginning of a connection to the outside.
+/// What red sends: a question for its gateway, a ping to blue, and the beginning of a connection to
+/// the outside.
 fn red_frames(lab: &Lab) -> Vec<Timed> {
     let (red, router) = (mac_of(lab, "red"), router_mac(lab, "br0"));
     let syn = Packet::tcp("192.168.0.2:40000", "198.51.100.7:80", 0x02, &[]);

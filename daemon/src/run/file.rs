@@ -1,4 +1,5 @@
-//! The lab file that a daemon was started with: read at the start, and applied anew when SIGHUP asks for it.
+//! The lab file that a daemon was started with: read at the start, and applied anew when SIGHUP
+//! asks for it.
 
 use std::fs;
 use std::path::Path;
@@ -30,8 +31,8 @@ impl LabFile {
     }
 }
 
-/// Applies the file anew each time that `asked` says so. A change that has begun is made to its end, also when this is
-/// dropped; what stands in its way is logged, and the lab stays as it was.
+/// Applies the file anew each time that `asked` says so. A change that has begun is made to its
+/// end, also when this is dropped; what stands in its way is logged, and the lab stays as it was.
 pub(super) async fn follow(
     engine: &Arc<Engine>,
     path: Option<&Path>,

@@ -1,4 +1,5 @@
-//! What happens to a running lab from outside: devices and namespaces that vanish, addresses that clash.
+//! What happens to a running lab from outside: devices and namespaces that vanish, addresses that
+//! clash.
 
 use std::io;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub(super) async fn watch(
     }
 }
 
-/// How long a namespace may be gone before it is noticed, which the kernel tells nobody, and how long what it tells of
-/// devices may wait: whoever asks for a listing or a change meanwhile gets it at once.
+/// How long a namespace may be gone before it is noticed, which the kernel tells nobody, and how
+/// long what it tells of devices may wait: whoever asks for a listing or a change meanwhile gets it
+/// at once.
 const ROUND: Duration = Duration::from_secs(1);

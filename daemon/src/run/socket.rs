@@ -1,10 +1,11 @@
 //! The control socket: one daemon's, root's alone, and gone when the daemon is.
 //!
 //! # Theory of operation
-//! The directory is locked while a socket is claimed, so two daemons that start at once cannot both find the place
-//! free. A socket that refuses connections was left by a daemon that is dead, and is replaced; one that takes them is
-//! somebody's. The new socket is bound in a directory that only we may enter and gets its mode there, before it is
-//! moved to its place: nobody can connect in between.
+//! The directory is locked while a socket is claimed, so two daemons that start at once cannot both
+//! find the place free. A socket that refuses connections was left by a daemon that is dead, and is
+//! replaced; one that takes them is somebody's. The new socket is bound in a directory that only we
+//! may enter and gets its mode there, before it is moved to its place: nobody can connect in
+//! between.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;

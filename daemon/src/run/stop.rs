@@ -1,10 +1,11 @@
-//! The signals that a daemon lives by, as something to wait for: which end it, and which has it read its file again.
+//! The signals that a daemon lives by, as something to wait for: which end it, and which has it
+//! read its file again.
 //!
 //! # Theory of operation
-//! SIGINT and SIGTERM end it. SIGHUP has two senders: the kernel, when the terminal that the daemon was started from is
-//! closed, and people, who want the lab file applied again. They are told apart by the terminal: if it is gone, the
-//! daemon ends. Started by nohup(1), which ignores SIGHUP, it goes on ignoring it. A write beyond `ulimit -f` fails
-//! instead of killing.
+//! SIGINT and SIGTERM end it. SIGHUP has two senders: the kernel, when the terminal that the daemon
+//! was started from is closed, and people, who want the lab file applied again. They are told apart
+//! by the terminal: if it is gone, the daemon ends. Started by nohup(1), which ignores SIGHUP, it
+//! goes on ignoring it. A write beyond `ulimit -f` fails instead of killing.
 
 use std::io;
 use std::sync::Arc;

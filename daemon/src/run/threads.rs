@@ -1,4 +1,5 @@
-//! How many packet threads a daemon has and how they work: as the command line says, else as the lab does.
+//! How many packet threads a daemon has and how they work: as the command line says, else as the
+//! lab does.
 
 use std::num::NonZeroU16;
 use std::thread;

@@ -14,7 +14,8 @@ use crate::story::{self, say};
 use crate::{DemoError, DemoOptions};
 use client::Client;
 
-/// A running daemon. Killed when dropped; [`Daemon::end`] is the way for it to take its lab away first.
+/// A running daemon. Killed when dropped; [`Daemon::end`] is the way for it to take its lab away
+/// first.
 #[derive(Debug)]
 pub(super) struct Daemon {
     who: &'static str,
@@ -104,7 +105,8 @@ pub(super) async fn first_to_die(daemons: &mut [Daemon]) -> DemoError {
 
 /// Two seconds are promised; a busy machine gets more.
 const READY: Duration = Duration::from_secs(20);
-/// How long a daemon may take to end: the kernel's own deadline for one netlink request, and as much again.
+/// How long a daemon may take to end: the kernel's own deadline for one netlink request, and as
+/// much again.
 const END: Duration = Duration::from_secs(20);
 /// How soon a daemon's end is noticed.
 const ROUND: Duration = Duration::from_millis(100);

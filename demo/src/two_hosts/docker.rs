@@ -1,5 +1,5 @@
-//! What a container engine would have made on a host: a Linux bridge docker0, a container on it, and a veth pair
-//! towards the switch.
+//! What a container engine would have made on a host: a Linux bridge docker0, a container on it,
+//! and a veth pair towards the switch.
 
 use std::net::Ipv4Addr;
 
@@ -72,8 +72,8 @@ impl<'h> Docker<'h> {
     }
 }
 
-/// Takes the bridge away and every cable that was plugged into it: whoever made the host's namespace leaves it to those
-/// who have devices there.
+/// Takes the bridge away and every cable that was plugged into it: whoever made the host's
+/// namespace leaves it to those who have devices there.
 pub(super) async fn unmake(host: &Netns) -> Result<(), DemoError> {
     let links = open(host).await?;
     for link in links.list().await? {

@@ -1,4 +1,5 @@
-//! The lab files of the tutorial, as examples/two-hosts has them, and the place where the daemons find them.
+//! The lab files of the tutorial, as examples/two-hosts has them, and the place where the daemons
+//! find them.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -39,7 +40,8 @@ pub(super) const STRETCHED2: LabFile = LabFile {
 pub(super) const FILES: [LabFile; 6] =
     [UNDERLAY, ROUTED_UNDERLAY, HOST1, HOST2, STRETCHED1, STRETCHED2];
 
-/// A directory for the lab files and the hosts' control sockets, root's alone, which goes with this value.
+/// A directory for the lab files and the hosts' control sockets, root's alone, which goes with this
+/// value.
 #[derive(Debug)]
 pub(super) struct Room {
     path: PathBuf,
@@ -48,7 +50,8 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Makes it beside the demo's control socket, `demo.hosts` for `demo.sock`, with the lab files inside.
+    /// Makes it beside the demo's control socket, `demo.hosts` for `demo.sock`, with the lab files
+    /// inside.
     pub(super) fn make(socket: &Path) -> Result<Self, DemoError> {
         let path = socket.with_extension("hosts");
         let refused = |error| DemoError::Room { path: path.clone(), error };

@@ -1,11 +1,12 @@
 //! `tapswitch demo --two-hosts`: containers on two hosts, joined by a VXLAN tunnel.
 //!
 //! # Theory of operation
-//! Three daemons take part, each a child process with a control socket of its own: one is the network between the
-//! hosts, and makes them as namespaces; the other two are the hosts', and run inside. This process only starts them,
-//! plays the container engine, and proves what came of it. What is made is noted on the [`Stage`] before anything else
-//! happens, so that whatever ends the story (its end, a signal, a failure, a daemon that dies) finds all of it there to
-//! take away: the hosts' daemons first, then the containers on docker0, then the network between the hosts.
+//! Three daemons take part, each a child process with a control socket of its own: one is the
+//! network between the hosts, and makes them as namespaces; the other two are the hosts', and run
+//! inside. This process only starts them, plays the container engine, and proves what came of it.
+//! What is made is noted on the [`Stage`] before anything else happens, so that whatever ends the
+//! story (its end, a signal, a failure, a daemon that dies) finds all of it there to take away: the
+//! hosts' daemons first, then the containers on docker0, then the network between the hosts.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -87,7 +88,8 @@ impl<'o> Stage<'o> {
         Self { options, room, daemons: Vec::new(), containers: Vec::new(), score }
     }
 
-    /// The whole story; `outcome` is what came of the proofs. An error is one of building the lab, or a daemon's end.
+    /// The whole story; `outcome` is what came of the proofs. An error is one of building the lab,
+    /// or a daemon's end.
     async fn play(&mut self, outcome: &mut Result<(), DemoError>) -> Result<(), DemoError> {
         self.score.begin("two hosts on one network: the underlay");
         self.start("the underlay", None, UNDERLAY, self.options.socket.clone()).await?;
@@ -202,7 +204,8 @@ impl<'o> Stage<'o> {
     }
 }
 
-/// Everything that is proven and shown once the daemons are up; does not end by itself unless that was asked for.
+/// Everything that is proven and shown once the daemons are up; does not end by itself unless that
+/// was asked for.
 async fn tell(
     options: &DemoOptions,
     clients: &[Client],

@@ -1,4 +1,5 @@
-//! What a ping of the containers looks like between the hosts: a datagram around a frame, told as tcpdump tells it.
+//! What a ping of the containers looks like between the hosts: a datagram around a frame, told as
+//! tcpdump tells it.
 
 use std::io::Read;
 use std::net::Ipv4Addr;
@@ -54,7 +55,8 @@ struct Tunnelled {
 }
 
 impl Tunnelled {
-    /// Reads an IPv4 packet as a raw socket gives it; `None` for anything else than an echo request inside.
+    /// Reads an IPv4 packet as a raw socket gives it; `None` for anything else than an echo request
+    /// inside.
     fn parse(packet: &[u8]) -> Option<Self> {
         let outer = V4::of(packet).filter(|ip| ip.protocol() == ip::Protocol::UDP)?;
         let udp = UdpHeader::of(outer.payload())?;

@@ -120,8 +120,8 @@ fn existing(
     fits.then_some(Attach::Interface(device))
 }
 
-/// The far end's device: as written, else "eth0" in a namespace and the port's name on the host. An existing device is
-/// its own far end.
+/// The far end's device: as written, else "eth0" in a namespace and the port's name on the host. An
+/// existing device is its own far end.
 pub(super) fn device(
     name: &str,
     written: &PortSpec,

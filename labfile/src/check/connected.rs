@@ -56,7 +56,8 @@ pub(super) fn covering(address: Ipv4Addr) -> impl Iterator<Item = Ipv4Net> {
     (0..=32).rev().filter_map(move |len| Some(Ipv4Net::new(address, len).ok()?.trunc()))
 }
 
-/// The interface called `text`; `Ok(None)` when it belongs to a bridge or port that is itself at fault.
+/// The interface called `text`; `Ok(None)` when it belongs to a bridge or port that is itself at
+/// fault.
 pub(super) fn interface(
     key: &str,
     text: &str,

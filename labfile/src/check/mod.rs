@@ -2,11 +2,11 @@
 //!
 //! # Theory of operation
 //!
-//! Parts are checked from the ground up, because later ones refer to earlier ones: settings, bridges, ports, tunnels,
-//! then the segments as a whole (subnets, addresses, devices, peers), then static entries, routes, masquerade and
-//! publish. A part with a fault is left out of the lab, and whoever refers to it stays silent: one mistake earns one
-//! sentence. What depends on all subnets together (is this address reachable?) is asked only while no fault has been
-//! found.
+//! Parts are checked from the ground up, because later ones refer to earlier ones: settings,
+//! bridges, ports, tunnels, then the segments as a whole (subnets, addresses, devices, peers), then
+//! static entries, routes, masquerade and publish. A part with a fault is left out of the lab, and
+//! whoever refers to it stays silent: one mistake earns one sentence. What depends on all subnets
+//! together (is this address reachable?) is asked only while no fault has been found.
 
 mod attach;
 mod bridge;
@@ -174,5 +174,6 @@ const MAX_TUNNELS: usize = 1_024;
 const MAX_INTERFACES: usize = 8_192;
 const MAX_ROUTES: usize = 65_536;
 const MAX_PUBLISHES: usize = 16_384;
-/// A packet of a new flow tries them in order, and a plan compares two lists in the square of their length.
+/// A packet of a new flow tries them in order, and a plan compares two lists in the square of their
+/// length.
 const MAX_MASQUERADES: usize = 1_024;

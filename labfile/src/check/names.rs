@@ -1,4 +1,5 @@
-//! Names: bridges, ports and tunnels are one family, because listings, drops and rules show them side by side.
+//! Names: bridges, ports and tunnels are one family, because listings, drops and rules show them
+//! side by side.
 
 use crate::lab::name::Name;
 use crate::problem::{Fault, quoted};
@@ -41,7 +42,8 @@ pub(super) fn of_bridge(name: Name, spec: &LabSpec, recency: &Recency) -> Result
     Ok(name)
 }
 
-/// A name that no bridge has, and that is not how one of its VLANs is called, unless the bridge came later.
+/// A name that no bridge has, and that is not how one of its VLANs is called, unless the bridge
+/// came later.
 pub(super) fn of_port(name: Name, spec: &LabSpec, recency: &Recency) -> Result<Name, Fault> {
     let rank = recency.port(name.as_str());
     unlike_bridges(name, "port", rank, spec, recency)

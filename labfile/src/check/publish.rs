@@ -17,8 +17,8 @@ use crate::place::Place;
 use crate::problem::{Fault, quoted};
 use crate::spec::{LabSpec, PublishSpec};
 
-/// Adds every legal rule to the lab, whose interfaces and routes are known; a range of ports as a rule for each. Of two
-/// rules for one port, the one that came later is refused.
+/// Adds every legal rule to the lab, whose interfaces and routes are known; a range of ports as a
+/// rule for each. Of two rules for one port, the one that came later is refused.
 pub(super) fn check(spec: &LabSpec, connected: &Connected, lab: &mut Lab, findings: &mut Findings) {
     let rules = Place::root().key("publish");
     let mut taken: BTreeMap<(NonZeroU16, Protocol), Taken> = BTreeMap::new();
@@ -69,7 +69,8 @@ struct Listeners {
     protocol: Protocol,
 }
 
-/// "ADDRESS:PORT/tcp", "INTERFACE:FIRST-LAST/udp"; `Ok(None)` when the interface is itself at fault.
+/// "ADDRESS:PORT/tcp", "INTERFACE:FIRST-LAST/udp"; `Ok(None)` when the interface is itself at
+/// fault.
 fn listeners(
     text: &str,
     spec: &LabSpec,
@@ -133,7 +134,8 @@ fn own(address: Ipv4Addr, connected: &Connected, sure: bool) -> Result<bool, Fau
     Err(Fault::new(format!("`listen` {address} is not an address of the switch"), remedy))
 }
 
-/// "ADDRESS:PORT" or "ADDRESS:FIRST-LAST"; "ADDRESS" for the listener's ports. As many as it listens on.
+/// "ADDRESS:PORT" or "ADDRESS:FIRST-LAST"; "ADDRESS" for the listener's ports. As many as it
+/// listens on.
 fn targets(
     written: &PublishSpec,
     listeners: Option<&Listeners>,

@@ -151,7 +151,8 @@ fn vlan_mode(written: &PortSpec, place: &Place, findings: &mut Findings) -> Opti
     findings.keep(place.key("vlan_mode"), joined)
 }
 
-/// What a dot1q-tunnel port has besides its VLAN, and no other: the customers, and a tag of the service's kind.
+/// What a dot1q-tunnel port has besides its VLAN, and no other: the customers, and a tag of the
+/// service's kind.
 fn tunnel_keys(
     written: &PortSpec,
     mode: Option<Mode>,

@@ -83,7 +83,8 @@ fn timers(text: &str) -> Result<Timers, Fault> {
     })
 }
 
-/// Each key with the times that it sets; those of one state come behind those of a kind, and so win.
+/// Each key with the times that it sets; those of one state come behind those of a kind, and so
+/// win.
 fn timeouts(
     written: &TimeoutsSpec,
     place: &Place,

@@ -14,7 +14,8 @@ use crate::lab::name::Name;
 use crate::lab::port::{Attach, Netns, Port, Segment};
 use crate::place::Place;
 
-/// Compares all bridges and ports of the lab with each other. Of two, the one that came later is refused.
+/// Compares all bridges and ports of the lab with each other. Of two, the one that came later is
+/// refused.
 pub(super) fn check(lab: &Lab, findings: &mut Findings) {
     subnets(lab, findings);
     addresses(lab, findings);
@@ -22,8 +23,8 @@ pub(super) fn check(lab: &Lab, findings: &mut Findings) {
     devices(lab, findings);
 }
 
-/// Subnets either nest or are apart. In order of their first address, wide before narrow, the one that holds a subnet
-/// is the nearest before it that has not ended.
+/// Subnets either nest or are apart. In order of their first address, wide before narrow, the one
+/// that holds a subnet is the nearest before it that has not ended.
 fn subnets(lab: &Lab, findings: &mut Findings) {
     let mut all: Vec<(Ipv4Net, InterfaceName, Place)> = Vec::new();
     for interface in lab.interfaces() {
@@ -164,7 +165,8 @@ fn whose(port: Option<&Name>, segment: &InterfaceName) -> String {
     }
 }
 
-/// A bridge is compared as a whole, VLANs and all: a frame in the wrong VLAN should not find a double.
+/// A bridge is compared as a whole, VLANs and all: a frame in the wrong VLAN should not find a
+/// double.
 fn stations(lab: &Lab, findings: &mut Findings) {
     let mut claims = Vec::new();
     for bridge in lab.bridges.values() {

@@ -1,5 +1,5 @@
-//! What tunnels share: a datagram must say by its peer, VNI and UDP port whose it is, and one socket listens either on
-//! one address or on all.
+//! What tunnels share: a datagram must say by its peer, VNI and UDP port whose it is, and one
+//! socket listens either on one address or on all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;

@@ -114,7 +114,8 @@ pub(super) fn host_net(key: &str, text: &str) -> Result<Ipv4Net, Fault> {
     Ok(net)
 }
 
-/// Refuses the first and the last address of a subnet, which nobody bears; /31 (RFC 3021) and /32 have neither.
+/// Refuses the first and the last address of a subnet, which nobody bears; /31 (RFC 3021) and /32
+/// have neither.
 pub(super) fn edge_of(key: &str, address: Ipv4Addr, subnet: Ipv4Net) -> Result<(), Fault> {
     if subnet.prefix_len() > 30 {
         return Ok(());

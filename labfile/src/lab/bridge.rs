@@ -45,7 +45,8 @@ impl Bridge {
         }
     }
 
-    /// The VLANs where the switch has addresses of its own, [`VlanId::UNTAGGED`] ahead of the others.
+    /// The VLANs where the switch has addresses of its own, [`VlanId::UNTAGGED`] ahead of the
+    /// others.
     pub fn segments(&self) -> impl Iterator<Item = VlanId> {
         let untagged = (!self.router.is_empty()).then_some(VlanId::UNTAGGED);
         untagged.into_iter().chain(self.vlans.keys().copied())
@@ -85,7 +86,8 @@ impl fmt::Display for Static {
     }
 }
 
-/// One of the sixteen group addresses 01:80:C2:00:00:00 to 0F, by its last nibble (IEEE 802.1Q-2018 table 8-1).
+/// One of the sixteen group addresses 01:80:C2:00:00:00 to 0F, by its last nibble (IEEE 802.1Q-2018
+/// table 8-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reserved(u8);
 
@@ -128,8 +130,9 @@ impl fmt::Display for Reserved {
 
 /// Who speaks to which of the sixteen; the first name of an address is the one shown.
 ///
-/// PTP's peer delay messages, and all of 802.1AS, share LLDP's address (IEEE 1588-2019 annex E, 802.1AS-2020 table 10-3);
-/// its other messages go to 01:1B:19:00:00:00, a group like any other, which is flooded.
+/// PTP's peer delay messages, and all of 802.1AS, share LLDP's address (IEEE 1588-2019 annex E,
+/// 802.1AS-2020 table 10-3); its other messages go to 01:1B:19:00:00:00, a group like any other,
+/// which is flooded.
 const PROTOCOLS: [(&str, u8); 7] = [
     ("stp", 0x0),
     ("pause", 0x1),

@@ -1,4 +1,5 @@
-//! Ethernet addresses and device names made from names, so that a lab has the same ones on every run and every machine.
+//! Ethernet addresses and device names made from names, so that a lab has the same ones on every
+//! run and every machine.
 
 use packet::{Ipv4Net, Mac};
 
@@ -16,11 +17,12 @@ pub(crate) enum Role {
     Port,
 }
 
-/// A locally administered address, 02 and five bytes of a hash of role, name and first IPv4 address.
+/// A locally administered address, 02 and five bytes of a hash of role, name and first IPv4
+/// address.
 ///
-/// The IPv4 address keeps two hosts apart whose labs use the same names and that a tunnel joins: both have a "br0", but
-/// not the same router. Among 1,000 names two meet about once in two million labs; the check then asks for one to be
-/// written.
+/// The IPv4 address keeps two hosts apart whose labs use the same names and that a tunnel joins:
+/// both have a "br0", but not the same router. Among 1,000 names two meet about once in two million
+/// labs; the check then asks for one to be written.
 pub(crate) fn mac(role: Role, name: &str, addresses: &[Ipv4Net]) -> Mac {
     let salt = match role {
         Role::Bridge => b'b',
@@ -33,8 +35,8 @@ pub(crate) fn mac(role: Role, name: &str, addresses: &[Ipv4Net]) -> Mac {
     Mac([0x02, a, b, c, d, e])
 }
 
-/// The near end of a port's veth pair: "ts-red", or "ts-" and twelve hexadecimal digits of a hash where the name has
-/// no room. Two ports may, in theory, derive one device; the check refuses that.
+/// The near end of a port's veth pair: "ts-red", or "ts-" and twelve hexadecimal digits of a hash
+/// where the name has no room. Two ports may, in theory, derive one device; the check refuses that.
 pub(crate) fn veth(port: &Name) -> Device {
     match port.as_str() {
         short if short.len() <= ROOM => Device::near_end(short),
@@ -47,7 +49,8 @@ fn hash(bytes: &[u8]) -> u64 {
     for byte in bytes {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
     }
-    // FNV leaves its high bits poorly mixed for short names: fold and multiply once more (MurmurHash3's finalizer).
+    // FNV leaves its high bits poorly mixed for short names: fold and multiply once more
+    // (MurmurHash3's finalizer).
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^ (hash >> 33)
 }
@@ -55,7 +58,8 @@ fn hash(bytes: &[u8]) -> u64 {
 /// Bytes of a device's name behind "ts-".
 const ROOM: usize = 12;
 
-/// 64-bit FNV-1a (draft-eastlake-fnv, section 2): fixed for all time, unlike the standard library's hasher.
+/// 64-bit FNV-1a (draft-eastlake-fnv, section 2): fixed for all time, unlike the standard library's
+/// hasher.
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 

@@ -5,13 +5,14 @@ use std::str::FromStr;
 
 /// 1 to 15 printable ASCII characters without `/`, `:` and `%`; not "." or "..", and not "lo".
 ///
-/// The kernel's own rule (`dev_valid_name`) allows more bytes; `%` is refused because the kernel would number the
-/// device itself.
+/// The kernel's own rule (`dev_valid_name`) allows more bytes; `%` is refused because the kernel
+/// would number the device itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Device(String);
 
 impl Device {
-    /// "ts-" and at most twelve more bytes that the name of a bridge or port may have, all of which a device's may too.
+    /// "ts-" and at most twelve more bytes that the name of a bridge or port may have, all of which
+    /// a device's may too.
     pub(super) fn near_end(rest: &str) -> Self {
         let mut name = format!("ts-{rest}");
         name.truncate(LONGEST);

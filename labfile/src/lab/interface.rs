@@ -32,7 +32,8 @@ impl fmt::Display for InterfaceName {
 pub struct Interface<'lab> {
     /// Who it is.
     pub name: InterfaceName,
-    /// The switch's own addresses with their subnets, the first being the one it speaks from; never empty.
+    /// The switch's own addresses with their subnets, the first being the one it speaks from;
+    /// never empty.
     pub addresses: &'lab [Ipv4Net],
     /// The switch's own Ethernet address.
     pub mac: Mac,

@@ -1,7 +1,7 @@
 //! A lab that has been checked: real types, defaults filled in, every reference proven.
 //!
-//! A [`Lab`] is made by the check alone, or from another lab by a step of a plan. Its parts are ordered by name, so
-//! two labs that mean the same are equal.
+//! A [`Lab`] is made by the check alone, or from another lab by a step of a plan. Its parts are
+//! ordered by name, so two labs that mean the same are equal.
 
 pub(crate) mod bridge;
 pub(crate) mod derived;
@@ -37,7 +37,8 @@ pub struct Lab {
     pub bridges: BTreeMap<Name, Bridge>,
     /// `[port.NAME]`; shares its names with the bridges.
     pub ports: BTreeMap<Name, Port>,
-    /// `[tunnel.NAME]`; shares its names with bridges and ports. No two have a remote, VNI and UDP port in common.
+    /// `[tunnel.NAME]`; shares its names with bridges and ports. No two have a remote, VNI and UDP
+    /// port in common.
     pub tunnels: BTreeMap<Name, Tunnel>,
     /// `[[bridge.NAME.static]]`; at most one for an address in a VLAN of a bridge.
     pub statics: BTreeSet<Static>,
@@ -52,8 +53,8 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// The interfaces of the router: every segment where the switch has an address of its own, bridges before routed
-    /// ports, by name and VLAN.
+    /// The interfaces of the router: every segment where the switch has an address of its own,
+    /// bridges before routed ports, by name and VLAN.
     pub fn interfaces(&self) -> Vec<Interface<'_>> {
         let mut interfaces = Vec::new();
         for bridge in self.bridges.values() {
@@ -119,7 +120,8 @@ impl Lab {
         Some(Interface { name: name.clone(), addresses, mac, mtu, rp_filter })
     }
 
-    /// The switch's own addresses on the interface called `name`; none when there is no such interface.
+    /// The switch's own addresses on the interface called `name`; none when there is no such
+    /// interface.
     pub fn addresses(&self, name: &InterfaceName) -> &[Ipv4Net] {
         if let Some(bridge) = self.bridges.get(&name.owner) {
             return bridge.addresses(name.vlan);

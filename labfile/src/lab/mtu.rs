@@ -1,11 +1,12 @@
-//! How large packets may be where nobody wrote it: a tunnel carries less than its path, and so must whatever is joined
-//! to it.
+//! How large packets may be where nobody wrote it: a tunnel carries less than its path, and so must
+//! whatever is joined to it.
 //!
 //! # Theory of operation
 //!
-//! Only the kernel knows the path to a peer, so a lab that has just been checked assumes Ethernet's 1500 bytes. Before
-//! planning, the engine measures and calls [`Lab::derive_mtus`]. What is written is never changed; everything else
-//! follows from the tunnels alone, so deriving twice from the same paths gives the same lab:
+//! Only the kernel knows the path to a peer, so a lab that has just been checked assumes Ethernet's
+//! 1500 bytes. Before planning, the engine measures and calls [`Lab::derive_mtus`]. What is written
+//! is never changed; everything else follows from the tunnels alone, so deriving twice from the
+//! same paths gives the same lab:
 //!
 //! | whose | when written | else |
 //! |---|---|---|
@@ -23,8 +24,9 @@ use super::name::Name;
 use super::port::{Attach, DEFAULT_MTU, SUPER_FRAME};
 
 impl Lab {
-    /// Sets every MTU that is not written. `inner` says for each tunnel what its path carries inside: the least path
-    /// MTU over its remotes, less [`Tunnel::overhead`](super::tunnel::Tunnel::overhead). A tunnel that is not in it is
+    /// Sets every MTU that is not written. `inner` says for each tunnel what its path carries
+    /// inside: the least path MTU over its remotes, less
+    /// [`Tunnel::overhead`](super::tunnel::Tunnel::overhead). A tunnel that is not in it is
     /// taken to lead over Ethernet.
     pub fn derive_mtus(&mut self, inner: &BTreeMap<Name, u16>) {
         for tunnel in self.tunnels.values_mut().filter(|tunnel| !tunnel.mtu_written) {
@@ -53,8 +55,8 @@ impl Lab {
         }
     }
 
-    /// What was written larger than it can be carried, a sentence each: tunnels beyond their path (`inner`, as for
-    /// [`Lab::derive_mtus`]), then bridges and ports beyond their tunnels.
+    /// What was written larger than it can be carried, a sentence each: tunnels beyond their path
+    /// (`inner`, as for [`Lab::derive_mtus`]), then bridges and ports beyond their tunnels.
     pub fn mtu_warnings(&self, inner: &BTreeMap<Name, u16>) -> Vec<String> {
         let mut warnings = Vec::new();
         for tunnel in self.tunnels.values().filter(|tunnel| tunnel.mtu_written) {
@@ -88,7 +90,8 @@ impl Lab {
         warnings
     }
 
-    /// What a packet to a bridge's segment may measure: as written, else the least of its ports and tunnels.
+    /// What a packet to a bridge's segment may measure: as written, else the least of its ports and
+    /// tunnels.
     pub(super) fn bridge_mtu(&self, bridge: &Bridge) -> u16 {
         let of_members = || {
             let ports = self.ports.values().filter(|port| port.bridge() == Some(&bridge.name));

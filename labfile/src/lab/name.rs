@@ -1,4 +1,5 @@
-//! Names of bridges, ports and tunnels, which are one family: `out = "wan"` may mean either of the first two.
+//! Names of bridges, ports and tunnels, which are one family: `out = "wan"` may mean either of the
+//! first two.
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! A port as the lab defines it: how its far end attaches, and what it is plugged into on our side.
 //!
-//! An existing device (`interface`) is its own far end: the switch sets nothing of it, so address, MAC address and
-//! gateway are for whoever made it.
+//! An existing device (`interface`) is its own far end: the switch sets nothing of it, so address,
+//! MAC address and gateway are for whoever made it.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -26,15 +26,18 @@ pub struct Port {
     pub attach: Attach,
     /// The far end's device.
     pub device: Device,
-    /// The far end's Ethernet address; without meaning for an existing device, which keeps its own.
+    /// The far end's Ethernet address; without meaning for an existing device, which keeps its
+    /// own.
     pub mac: Mac,
-    /// Largest IPv4 packet, 68 to 65521 bytes. Unless it is written, [`Lab::derive_mtus`](super::Lab::derive_mtus)
-    /// sets it, and an existing device has the one that it has.
+    /// Largest IPv4 packet, 68 to 65521 bytes. Unless it is written,
+    /// [`Lab::derive_mtus`](super::Lab::derive_mtus) sets it, and an existing device has the
+    /// one that it has.
     pub mtu: u16,
     /// Whether the port, or the bridge it is on, says so.
     pub mtu_written: bool,
-    /// Largest super-frame that the far end's kernel hands over, from 65,536, its default, down to what a tunnel of the
-    /// bridge sends at once; set by [`Lab::derive_mtus`](super::Lab::derive_mtus). An existing device has its own.
+    /// Largest super-frame that the far end's kernel hands over, from 65,536, its default, down to
+    /// what a tunnel of the bridge sends at once; set by
+    /// [`Lab::derive_mtus`](super::Lab::derive_mtus). An existing device has its own.
     pub super_frame: u32,
     /// The far end's addresses; may be empty.
     pub address: Vec<Ipv4Net>,
@@ -128,8 +131,8 @@ impl Port {
         self.membership().map(|membership| &membership.bridge)
     }
 
-    /// The device in the daemon's own namespace that the switch reads through a packet socket: an existing one, or the
-    /// near end of a veth pair. A TAP has none.
+    /// The device in the daemon's own namespace that the switch reads through a packet socket: an
+    /// existing one, or the near end of a veth pair. A TAP has none.
     pub fn near_device(&self) -> Option<Device> {
         match &self.attach {
             Attach::Interface(device) => Some(device.clone()),

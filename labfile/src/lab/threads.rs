@@ -5,11 +5,11 @@ use std::num::NonZeroU16;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How long a worker whose queues are empty goes on looking for frames instead of sleeping, while frames keep coming:
-/// off, or 1 us to 10 ms. Written as "200us", "2ms" or "off".
+/// How long a worker whose queues are empty goes on looking for frames instead of sleeping, while
+/// frames keep coming: off, or 1 us to 10 ms. Written as "200us", "2ms" or "off".
 ///
-/// While it looks, a worker uses a whole processor. Beyond 10 ms nothing is left to gain: a sleep and a wake-up cost
-/// some tens of microseconds.
+/// While it looks, a worker uses a whole processor. Beyond 10 ms nothing is left to gain: a sleep
+/// and a wake-up cost some tens of microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Poll(Option<NonZeroU16>);
 

@@ -22,14 +22,15 @@ pub struct Tunnel {
     pub vni: Vni,
     /// The peers in the order they are written; never empty, and none twice.
     pub remotes: Vec<Ipv4Addr>,
-    /// The own address that datagrams leave from and arrive at; none of the remotes. Every tunnel of one UDP port has
-    /// one, or none has.
+    /// The own address that datagrams leave from and arrive at; none of the remotes. Every tunnel
+    /// of one UDP port has one, or none has.
     pub local: Option<Ipv4Addr>,
     /// The UDP port, here and at the peers.
     pub port: NonZeroU16,
     /// What it carries of the bridge.
     pub vlans: TunnelVlans,
-    /// Largest IPv4 packet inside. Unless it is written, [`Lab::derive_mtus`](super::Lab::derive_mtus) sets it.
+    /// Largest IPv4 packet inside. Unless it is written,
+    /// [`Lab::derive_mtus`](super::Lab::derive_mtus) sets it.
     pub mtu: u16,
     /// Whether the lab says so.
     pub mtu_written: bool,
@@ -54,21 +55,23 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Bytes of an outer IPv4 packet that are not for the IPv4 packet inside: outer IPv4, UDP and VXLAN headers, the
-    /// Ethernet header inside, and its VLAN tag where tags are carried.
+    /// Bytes of an outer IPv4 packet that are not for the IPv4 packet inside: outer IPv4, UDP and
+    /// VXLAN headers, the Ethernet header inside, and its VLAN tag where tags are carried.
     pub const fn overhead(&self) -> u16 {
         self.vlans.overhead()
     }
 
-    /// The largest super-frame of TCP that leaves in one send, as [`Port::super_frame`](super::port::Port::super_frame)
-    /// counts: as many full segments as there are datagrams of them in a send. A frame with a few segments more would
+    /// The largest super-frame of TCP that leaves in one send, as
+    /// [`Port::super_frame`](super::port::Port::super_frame) counts: as many full segments as
+    /// there are datagrams of them in a send. A frame with a few segments more would
     /// leave in two, and the second costs as much as the first.
     pub(super) fn super_frame(&self) -> u32 {
         /// Ethernet header and tag inside, and the VXLAN header.
         const HEADERS: usize = 14 + 4 + 8;
         /// IPv4 header, and TCP's with timestamps.
         const TCP: usize = 20 + 32;
-        /// What the kernel sets aside for headers, whatever they take (`MAX_TCP_HEADER`, some 320), and less than a segment.
+        /// What the kernel sets aside for headers, whatever they take (`MAX_TCP_HEADER`, some 320),
+        /// and less than a segment.
         const MARGIN: usize = 512;
         let segment = usize::from(self.mtu).saturating_sub(TCP);
         let SendLimits { datagrams, bytes } = SendLimits::BATCH;

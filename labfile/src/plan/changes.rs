@@ -16,8 +16,9 @@ use crate::ids::{Ids, UdpPort, udp_ports};
 use crate::{Bridge, InterfaceName, Lab, Name, Port, Tunnel};
 
 impl Plan {
-    /// The changes that make a switch that is `current` into one that is `wanted`, the labs that the plan is between,
-    /// to be made under one lock. Numbers are given to new names and freed of old ones.
+    /// The changes that make a switch that is `current` into one that is `wanted`, the labs that
+    /// the plan is between, to be made under one lock. Numbers are given to new names and freed
+    /// of old ones.
     pub fn changes(&self, current: &Lab, wanted: &Lab, ids: &mut Ids) -> Vec<Change> {
         let old_rules = rules(current, &mut ids.clone());
         let mut translation = Translation::new(current, wanted, ids);
@@ -195,7 +196,8 @@ impl<'a> Translation<'a> {
         }
     }
 
-    /// Makes all interfaces what is wanted; whoever bears them is there, and nobody has what they need.
+    /// Makes all interfaces what is wanted; whoever bears them is there, and nobody has what they
+    /// need.
     fn set_interfaces(&mut self) {
         if core::mem::replace(&mut self.has_interfaces, true) {
             return;

@@ -11,7 +11,8 @@ pub(super) enum Edit {
     Remove(usize),
 }
 
-/// Both lists in one, by a longest common subsequence; where entries are replaced, the new come first.
+/// Both lists in one, by a longest common subsequence; where entries are replaced, the new come
+/// first.
 ///
 /// Time and memory grow with the product of what is left between a common start and a common end.
 pub(super) fn between<T: PartialEq>(old: &[T], new: &[T]) -> Vec<Edit> {

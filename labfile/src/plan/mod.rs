@@ -2,9 +2,9 @@
 //!
 //! # Theory of operation
 //!
-//! A plan is what is executed, and what is printed is its steps. Each says what it asks of the machine
-//! ([`Step::device`]) and of the switch ([`Plan::changes`]). Steps stand in this order, so that whoever refers to
-//! something comes after it and goes before it:
+//! A plan is what is executed, and what is printed is its steps. Each says what it asks of the
+//! machine ([`Step::device`]) and of the switch ([`Plan::changes`]). Steps stand in this order, so
+//! that whoever refers to something comes after it and goes before it:
 //!
 //! | | steps | why there |
 //! |---|---|---|
@@ -18,11 +18,13 @@
 //! | 8 | `-` masquerade | when no old source is left |
 //! | 9 | `+` static entry, `+` `~` route, `+` `~` publish | everything they refer to is there |
 //!
-//! A masquerade rule may thus name an interface that is not there yet or no longer; it rests. Whoever brings an
-//! interface up makes its rules work in the same breath, or an inside address could slip out untranslated.
+//! A masquerade rule may thus name an interface that is not there yet or no longer; it rests.
+//! Whoever brings an interface up makes its rules work in the same breath, or an inside address
+//! could slip out untranslated.
 //!
-//! A port stays what it is in the switch whatever changes; its device is made anew when its namespace, its name, its
-//! offload or what kind it is changes. A tunnel whose bridge, UDP port or local address changes ends and begins again.
+//! A port stays what it is in the switch whatever changes; its device is made anew when its
+//! namespace, its name, its offload or what kind it is changes. A tunnel whose bridge, UDP port or
+//! local address changes ends and begins again.
 
 mod changes;
 mod edits;
@@ -55,7 +57,8 @@ impl Plan {
         Self::on(&Machine::default(), current, wanted)
     }
 
-    /// The steps that turn `current` into `wanted`, and the devices of `machine` into what `wanted` says.
+    /// The steps that turn `current` into `wanted`, and the devices of `machine` into what `wanted`
+    /// says.
     pub fn on(machine: &Machine, current: &Lab, wanted: &Lab) -> Self {
         let comparison = Comparison::new(machine, current, wanted);
         let mut steps = Vec::new();
@@ -249,7 +252,8 @@ impl<'a> Comparison<'a> {
         self.remove_bridges(steps, |name| self.left.contains(name));
     }
 
-    /// What a port that stays needs for its device to be as its lab says, besides what changes in the lab.
+    /// What a port that stays needs for its device to be as its lab says, besides what changes in
+    /// the lab.
     fn mend(&self, from: &Port, to: &Port) -> Option<Step> {
         if step::is_remade(from, to) {
             return None;

@@ -1,5 +1,5 @@
-//! What has to give way before something else can take its place: subnets that move between interfaces, and remote VTEPs
-//! that move between tunnels.
+//! What has to give way before something else can take its place: subnets that move between
+//! interfaces, and remote VTEPs that move between tunnels.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -10,8 +10,8 @@ use super::Step;
 use crate::ids::UdpPort;
 use crate::{Bridge, Interface, InterfaceName, Lab, Name, Port, Segment, Tunnel};
 
-/// Subnets that an interface gives up while another one gets an overlapping one. Interfaces that go with the first
-/// removals, as `goes_early` says, stand in nobody's way.
+/// Subnets that an interface gives up while another one gets an overlapping one. Interfaces that go
+/// with the first removals, as `goes_early` says, stand in nobody's way.
 pub(super) fn moving(
     current: &Lab,
     wanted: &Lab,
@@ -119,7 +119,8 @@ impl Cleared {
     }
 }
 
-/// The tunnels, there before and after, that have a remote VTEP which another tunnel gets, without any.
+/// The tunnels, there before and after, that have a remote VTEP which another tunnel gets, without
+/// any.
 fn emptied(current: &Lab, wanted: &Lab) -> BTreeMap<Name, Tunnel> {
     let mut owners: BTreeMap<_, &Name> = BTreeMap::new();
     for tunnel in wanted.tunnels.values() {

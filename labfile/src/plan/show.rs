@@ -50,7 +50,8 @@ impl Display for Step {
     }
 }
 
-/// "red (netns red, eth0, 192.168.0.2/24) on br0", or "wan (interface eth1) routed by 203.0.113.1/24"
+/// "red (netns red, eth0, 192.168.0.2/24) on br0", or "wan (interface eth1) routed by
+/// 203.0.113.1/24"
 fn whole_port(port: &Port) -> String {
     let mut far = port.far_end();
     if !port.address.is_empty() {
@@ -204,7 +205,8 @@ impl Changes {
         }
     }
 
-    /// An MTU and whether it is written: the same number may come to stand there for another reason.
+    /// An MTU and whether it is written: the same number may come to stand there for another
+    /// reason.
     fn mtu(&mut self, from: (u16, bool), to: (u16, bool)) {
         let reason = |written| if written { "as written" } else { "by default" };
         self.add("mtu", from.0, to.0);

@@ -6,7 +6,8 @@ use crate::lab::port::DeviceChange;
 use crate::machine::Drift;
 use crate::{Bridge, Lab, Listener, Masquerade, NextHop, Port, Settings, Static, Target, Tunnel};
 
-/// What to do, with all that is needed to do it. Shown as one line: `+` comes, `-` goes, `~` changes.
+/// What to do, with all that is needed to do it. Shown as one line: `+` comes, `-` goes, `~`
+/// changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A published service ends.
@@ -42,7 +43,8 @@ pub enum Step {
         /// As it will be; the same name.
         to: Bridge,
     },
-    /// A port changes; in the switch it stays, and so does its device unless [`Step::device`] says otherwise.
+    /// A port changes; in the switch it stays, and so does its device unless [`Step::device`] says
+    /// otherwise.
     SetPort {
         /// As it is.
         from: Port,

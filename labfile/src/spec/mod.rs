@@ -1,7 +1,8 @@
 //! A lab as it is written: the lab file's keys, and the JSON of the control API.
 //!
-//! Values stay as written (addresses are text, numbers are wide) so that one check judges files and requests alike,
-//! and so that a lab can be written back as a file. A key left out stays out. Nothing here says what is legal.
+//! Values stay as written (addresses are text, numbers are wide) so that one check judges files and
+//! requests alike, and so that a lab can be written back as a file. A key left out stays out.
+//! Nothing here says what is legal.
 
 pub(crate) mod texts;
 
@@ -208,7 +209,8 @@ pub struct PortSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[arg(long)]
     pub mac: Option<String>,
-    /// Largest IPv4 packet, in bytes [default: the bridge's, or that of its smallest tunnel, or 1500].
+    /// Largest IPv4 packet, in bytes [default: the bridge's, or that of its smallest tunnel, or
+    /// 1500].
     #[serde(skip_serializing_if = "Option::is_none")]
     #[arg(long)]
     pub mtu: Option<i64>,
@@ -270,7 +272,8 @@ pub struct TunnelSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[arg(long)]
     pub bridge: Option<String>,
-    /// The number of the segment, 0 to 16777215, the same at every peer [default: 0, as Open vSwitch].
+    /// The number of the segment, 0 to 16777215, the same at every peer [default: 0, as Open
+    /// vSwitch].
     #[serde(skip_serializing_if = "Option::is_none")]
     #[arg(long, value_name = "N")]
     pub vni: Option<i64>,

@@ -1,6 +1,8 @@
-//! Values that may be written in two ways: a text or a list of texts, a truth or a text, a number or a text.
+//! Values that may be written in two ways: a text or a list of texts, a truth or a text, a number
+//! or a text.
 //!
-//! Each remembers nothing of which way was used, except that a lone text is written back without a list.
+//! Each remembers nothing of which way was used, except that a lone text is written back without a
+//! list.
 
 use std::convert::Infallible;
 use std::fmt;

@@ -15,7 +15,8 @@ const MAX_TOTAL: usize = 65_535;
 const MAX_HEADER: usize = 60;
 /// Fragments of one datagram, repeated ones included: more than come in while one waits.
 const MOST_FRAMES: usize = 1 << 32;
-/// A datagram's place in the tables when it is its source's only one, and its first fragment's headers.
+/// A datagram's place in the tables when it is its source's only one, and its first fragment's
+/// headers.
 const OVERHEAD: usize = 896;
 const CONGESTION_EXPERIENCED: u8 = 0b11;
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fragments::datagram::Spoilt;
 
-/// Parts of a payload, none of which overlap. Their bytes lie one behind the other as they came, so that a fragment
-/// far from the others costs no more than its own length.
+/// Parts of a payload, none of which overlap. Their bytes lie one behind the other as they came, so
+/// that a fragment far from the others costs no more than its own length.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pieces {
     bytes: Vec<u8>,
@@ -61,7 +61,8 @@ impl Pieces {
         room(self.bytes.len(), LEAST_BYTES) + places
     }
 
-    /// Adds a part; `false` when it has come before. `offset` and length reach no farther than 65,535.
+    /// Adds a part; `false` when it has come before. `offset` and length reach no farther than
+    /// 65,535.
     pub(super) fn add(&mut self, offset: usize, part: &[u8]) -> Result<bool, Spoilt> {
         let end = offset + part.len();
         let index = self.places.partition_point(|piece| usize::from(piece.offset) < offset);

@@ -14,7 +14,8 @@ use tapswitch_nat::{Arrival, Departure, Limits, Masquerade, Nat, Publish, Rules}
 pub(crate) const BR0: InterfaceId = InterfaceId::new(1);
 /// Outside interface.
 pub(crate) const WAN: InterfaceId = InterfaceId::new(2);
-/// A second inside interface; the hosts are 192.168.1.0/24, which no rule of [`Router::new`] covers.
+/// A second inside interface; the hosts are 192.168.1.0/24, which no rule of [`Router::new`]
+/// covers.
 pub(crate) const BR1: InterfaceId = InterfaceId::new(3);
 pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
 pub(crate) const EXTERNAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
@@ -112,7 +113,8 @@ impl Router {
         }
     }
 
-    /// Sends a packet through, from the interface that its source is behind; checks all checksums on the way out.
+    /// Sends a packet through, from the interface that its source is behind; checks all checksums
+    /// on the way out.
     pub(crate) fn pass(&mut self, now: Instant, packet: Ipv4) -> Outcome {
         let interface = Self::way(packet.source());
         self.pass_from(now, packet, interface)
@@ -191,7 +193,8 @@ impl Router {
     }
 }
 
-/// Whether a full recompute agrees with the transport checksum. Packets whose checksum is someone else's duty agree.
+/// Whether a full recompute agrees with the transport checksum. Packets whose checksum is someone
+/// else's duty agree.
 pub(crate) fn checksums_hold(packet: &Ipv4) -> bool {
     let payload = packet.payload();
     let pseudo = checksum::pseudo_header(
@@ -307,7 +310,8 @@ pub(crate) fn error(source: Ipv4Addr, kind: u8, code: u8, cause: &Ipv4, quoted: 
     summed(source, cause.source(), Protocol::ICMP, 2, &mut bytes)
 }
 
-/// The packet that an ICMP error quotes, as far as it quotes it; its checksums are checked where they are whole.
+/// The packet that an ICMP error quotes, as far as it quotes it; its checksums are checked where
+/// they are whole.
 pub(crate) fn quoted(packet: &Ipv4) -> ((Ipv4Addr, u16), (Ipv4Addr, u16)) {
     assert!(checksum::holds(packet.payload()));
     let quote = icmp::quote(packet.payload()).unwrap();

@@ -10,7 +10,8 @@ fn router(filtering: Filtering) -> Router {
     Router::with(vec![rule], vec![])
 }
 
-/// What comes of a packet from the known remote's other port and from a stranger, to a mapping of red's port 4000.
+/// What comes of a packet from the known remote's other port and from a stranger, to a mapping of
+/// red's port 4000.
 fn probe(filtering: Filtering) -> [Option<DropReason>; 2] {
     let mut router = router(filtering);
     router.map(s(1), (RED, 4000), (REMOTE, 3478));

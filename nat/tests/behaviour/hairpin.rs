@@ -18,7 +18,8 @@ fn router(rule: Masquerade) -> Router {
     Router::with(vec![rule], vec![publish])
 }
 
-/// NU10, NT6: the server sees the client under the external address, so that its answer comes through the router.
+/// NU10, NT6: the server sees the client under the external address, so that its answer comes
+/// through the router.
 #[test]
 fn a_host_reaches_its_neighbours_published_port() {
     let mut router = router(inside_rule());

@@ -29,7 +29,8 @@ fn busy(make: fn(Ipv4Addr) -> Ipv4) -> (Router, Ipv4, Ipv4) {
     (router, make(RED), sent)
 }
 
-/// NI3, NI4, NI10, NU12: from the remote itself and from a hop in between, with short and with whole quotes.
+/// NI3, NI4, NI10, NU12: from the remote itself and from a hop in between, with short and with
+/// whole quotes.
 #[test]
 fn an_error_from_outside_reaches_the_sender_and_quotes_its_own_packet() {
     let kinds: [fn(Ipv4Addr) -> Ipv4; 3] = [
@@ -128,7 +129,8 @@ fn errors_neither_refresh_nor_end_a_flow() {
     assert_eq!(router.nat.flows(s(200)).collect::<Vec<_>>(), before);
 }
 
-/// What the router itself has to say about a packet that it has translated already, when ARP failed.
+/// What the router itself has to say about a packet that it has translated already, when ARP
+/// failed.
 #[test]
 fn the_routers_own_error_about_a_translated_packet_finds_its_sender() {
     let (mut router, original, sent) = busy(|host| udp((host, 4000), (REMOTE, 53)));

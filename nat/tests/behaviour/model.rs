@@ -1,4 +1,5 @@
-//! Mappings and flows against a naive model of RFC 4787: lists that are searched from front to back.
+//! Mappings and flows against a naive model of RFC 4787: lists that are searched from front to
+//! back.
 
 use std::net::Ipv4Addr;
 

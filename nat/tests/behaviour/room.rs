@@ -168,7 +168,8 @@ fn a_published_resolver_answers_ever_new_clients_for_an_hour() {
     assert_eq!(router.number(), 0);
 }
 
-/// NC14: blue has a query on its way, an exchange and a connection; red floods; blue keeps them and begins others.
+/// NC14: blue has a query on its way, an exchange and a connection; red floods; blue keeps them and
+/// begins others.
 fn flood(limits: Limits, packets: u32, source: impl Fn(u32) -> (Ipv4Addr, u16)) {
     let mut router = router();
     router.nat.set_limits(limits);

@@ -8,7 +8,8 @@ use tapswitch_nat::{Arrival, CachedHop, Departure, Publish, Rules};
 use crate::common::*;
 use crate::publish::web;
 
-/// A packet that waits between its two steps, while another of its flow goes on or the rules change.
+/// A packet that waits between its two steps, while another of its flow goes on or the rules
+/// change.
 #[test]
 fn a_packet_whose_flow_began_meanwhile_follows_it_or_is_refused() {
     let arrival = |packet: &Ipv4, interface| Arrival {

@@ -1,5 +1,5 @@
-//! A file's bytes as both formats read them: numbers in either order, packets kept as far as a frame goes, the rest
-//! read past.
+//! A file's bytes as both formats read them: numbers in either order, packets kept as far as a
+//! frame goes, the rest read past.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -100,6 +100,6 @@ pub(super) fn skip(from: &mut dyn Read, count: u64) -> io::Result<()> {
     }
 }
 
-/// The longest packet that is taken for one: 64 times what Wireshark believes. It is read past and not kept, so this
-/// bounds no memory; a longer one is a damaged length.
+/// The longest packet that is taken for one: 64 times what Wireshark believes. It is read past and
+/// not kept, so this bounds no memory; a longer one is a damaged length.
 const MAX_PACKET: u32 = 16 << 20;

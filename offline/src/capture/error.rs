@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use labfile::printable;
 
-/// Why there are no frames. What goes wrong behind the beginning of a file is no error: it ends the capture there.
+/// Why there are no frames. What goes wrong behind the beginning of a file is no error: it ends the
+/// capture there.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// The file cannot be read.

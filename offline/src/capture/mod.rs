@@ -1,13 +1,15 @@
 //! Capture files, read and written: one reader for `replay`, `explain` and `compare`.
 //!
 //! # Theory of operation
-//! The first bytes say what a file is: [`pcap`], [`pcapng`], or either one inside gzip, concatenated members included.
-//! The name says nothing. A file is read as a stream, so a pipe will do, and a block is never held in memory: what is
-//! of no interest is read past, and of a packet no more is kept than the longest frame, whatever its length says.
-//! The reader is as lenient as Wireshark's, and in options more so: they carry nothing that a frame hangs on.
+//! The first bytes say what a file is: [`pcap`], [`pcapng`], or either one inside gzip,
+//! concatenated members included. The name says nothing. A file is read as a stream, so a pipe will
+//! do, and a block is never held in memory: what is of no interest is read past, and of a packet no
+//! more is kept than the longest frame, whatever its length says. The reader is as lenient as
+//! Wireshark's, and in options more so: they carry nothing that a frame hangs on.
 //!
-//! Only a file that begins as no capture does, or as one of an unknown version, is refused. What goes wrong behind that
-//! ends the capture there: the packets ahead of it count, and [`Capture::broken`] says why there are no more.
+//! Only a file that begins as no capture does, or as one of an unknown version, is refused. What
+//! goes wrong behind that ends the capture there: the packets ahead of it count, and
+//! [`Capture::broken`] says why there are no more.
 
 use std::fs::File;
 use std::io::{BufReader, Chain, Cursor, ErrorKind, Read};
@@ -54,7 +56,8 @@ pub struct Capture {
 /// One frame of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapturedFrame {
-    /// When it was captured; nanoseconds since 1970. That of the frame ahead of it when it has no time of its own.
+    /// When it was captured; nanoseconds since 1970. That of the frame ahead of it when it has no
+    /// time of its own.
     pub at: Instant,
     /// What of it was captured, without FCS.
     pub bytes: Vec<u8>,
@@ -64,7 +67,8 @@ pub struct CapturedFrame {
 
 /// A packet as a file has it.
 struct Packet {
-    /// Nanoseconds since 1970; none where the format has no time for it, or one before 1970 or after 2554.
+    /// Nanoseconds since 1970; none where the format has no time for it, or one before 1970 or
+    /// after 2554.
     at: Option<u64>,
     /// No more than the longest frame.
     bytes: Vec<u8>,
@@ -207,7 +211,8 @@ fn peek(mut bytes: Box<dyn Read>) -> Result<([u8; 4], Whole), Fault> {
     Ok((magic, Cursor::new(magic).chain(bytes)))
 }
 
-/// Whether an error is the content's and not the machine's: an end that comes too early, or what gzip cannot unpack.
+/// Whether an error is the content's and not the machine's: an end that comes too early, or what
+/// gzip cannot unpack.
 const fn is_content(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput)
 }

@@ -1,4 +1,5 @@
-//! The pcap format (draft-ietf-opsawg-pcap): a header of 24 bytes, then packets behind 16 bytes each.
+//! The pcap format (draft-ietf-opsawg-pcap): a header of 24 bytes, then packets behind 16 bytes
+//! each.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -12,9 +13,11 @@ pub(super) struct Pcap {
     order: Order,
     /// Nanoseconds in a unit of a time's fraction.
     unit: u64,
-    /// Bytes between a packet's header and the packet: Kuznetsov's "modified" format has interface and protocol there.
+    /// Bytes between a packet's header and the packet: Kuznetsov's "modified" format has interface
+    /// and protocol there.
     modified: u64,
-    /// Files older than 2.3 have a packet's two lengths the other way around; those of 2.3 either way.
+    /// Files older than 2.3 have a packet's two lengths the other way around; those of 2.3 either
+    /// way.
     minor: u16,
     /// Bytes of FCS at the end of each packet.
     fcs: u32,
@@ -74,8 +77,8 @@ const MODIFIED: u32 = 0xa1b2_cd34;
 const VERSION: u16 = 2;
 /// The minor version whose lengths may be either way around.
 const SWAPPED: u16 = 3;
-/// The link type in the last field of the header. The bits above are the FCS's length in 16-bit words (4 bits), one
-/// reserved bit, and whether that length is said at all.
+/// The link type in the last field of the header. The bits above are the FCS's length in 16-bit
+/// words (4 bits), one reserved bit, and whether that length is said at all.
 const LINK_TYPE: u32 = 0x03ff_ffff;
 const HAS_FCS: u32 = 0x0400_0000;
 /// LINKTYPE_ETHERNET.

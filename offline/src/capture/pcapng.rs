@@ -1,5 +1,5 @@
-//! The pcapng format (draft-ietf-opsawg-pcapng): blocks, each with its type and its length around it. Sections begin
-//! with a block that says the byte order, and count their interfaces anew.
+//! The pcapng format (draft-ietf-opsawg-pcapng): blocks, each with its type and its length around
+//! it. Sections begin with a block that says the byte order, and count their interfaces anew.
 
 use std::io::{Read, Take};
 
@@ -160,7 +160,8 @@ impl PcapNg {
         }
     }
 
-    /// Options, to their end, to the block's, or to one that would reach beyond it. None of interest is long.
+    /// Options, to their end, to the block's, or to one that would reach beyond it. None of
+    /// interest is long.
     fn options(&self, body: &mut Body<'_>, mut see: impl FnMut(u16, &[u8])) -> Result<(), Fault> {
         while body.limit() >= 4 {
             let [code, length] = [self.order.u16(array(body)?), self.order.u16(array(body)?)];
@@ -210,8 +211,8 @@ impl Interface {
     }
 }
 
-/// The body of a block of so many bytes in all, of which there must be so many. A length without the padding stands for
-/// one with it, as Wireshark has it.
+/// The body of a block of so many bytes in all, of which there must be so many. A length without
+/// the padding stands for one with it, as Wireshark has it.
 fn body(length: u32, least: u64, from: &mut dyn Read) -> Result<Body<'_>, Fault> {
     let padded = u64::from(length).next_multiple_of(4);
     match padded.checked_sub(AROUND) {
@@ -241,13 +242,15 @@ const ENHANCED_PACKET: u32 = 6;
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 /// Bytes of a block around its body: its type, and its length twice.
 const AROUND: u64 = 12;
-/// Options (sections 4.1, 4.2 and 4.3). A packet block's flags have the number of an enhanced one's.
+/// Options (sections 4.1, 4.2 and 4.3). A packet block's flags have the number of an enhanced
+/// one's.
 const END: u16 = 0;
 const EPB_FLAGS: u16 = 2;
 const IF_TSRESOL: u16 = 9;
 const IF_FCSLEN: u16 = 13;
 const IF_TSOFFSET: u16 = 14;
-/// The resolution of an interface that does not say: 10^-6 s. With the highest bit it is a power of 2.
+/// The resolution of an interface that does not say: 10^-6 s. With the highest bit it is a power of
+/// 2.
 const MICROSECONDS: u8 = 6;
 const BINARY: u8 = 0x80;
 /// Interfaces of one section, 24 bytes each: 1.5 MiB.

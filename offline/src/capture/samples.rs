@@ -1,5 +1,5 @@
-//! Captures made in memory, for tests: every number in the order and of the value that a test asks for. And a second,
-//! naive reader of what [`PcapNgWriter`](super::PcapNgWriter) writes.
+//! Captures made in memory, for tests: every number in the order and of the value that a test asks
+//! for. And a second, naive reader of what [`PcapNgWriter`](super::PcapNgWriter) writes.
 
 use std::io::Write;
 
@@ -183,7 +183,8 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The link type, and the times and packets, of a file of ours: little endian, nanoseconds, enhanced packet blocks alone.
+/// The link type, and the times and packets, of a file of ours: little endian, nanoseconds,
+/// enhanced packet blocks alone.
 pub(crate) fn written(mut file: &[u8]) -> (u16, Vec<(u64, Vec<u8>)>) {
     let word = |at: &[u8]| u32::from_le_bytes(at[..4].try_into().unwrap());
     let (mut link_type, mut packets) = (None, Vec::new());

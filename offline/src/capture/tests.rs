@@ -1,4 +1,5 @@
-//! What is read of every kind of file, as Wireshark reads it, and what is said of those that are damaged.
+//! What is read of every kind of file, as Wireshark reads it, and what is said of those that are
+//! damaged.
 
 use std::io::{self, Cursor};
 

@@ -1,4 +1,5 @@
-//! A pcapng of one interface, written as a stream: a block at a time, so that who reads along never has half a one.
+//! A pcapng of one interface, written as a stream: a block at a time, so that who reads along never
+//! has half a one.
 
 use std::io::{self, Write};
 

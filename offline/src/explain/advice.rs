@@ -1,5 +1,5 @@
-//! What to change so that a frame passes: the remedy for its drop, in terms of what it met; or what comes next for one
-//! that waits.
+//! What to change so that a frame passes: the remedy for its drop, in terms of what it met; or what
+//! comes next for one that waits.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use super::names::Names;
 use super::remedies::remedy;
 use crate::replay::input::place;
 
-/// The sentences; none for a frame that passes without ado. `came` says where it came in, and its bytes.
+/// The sentences; none for a frame that passes without ado. `came` says where it came in, and its
+/// bytes.
 pub(super) fn advice(
     names: Names<'_>,
     came: (&str, &[u8]),
@@ -39,7 +40,8 @@ pub(super) fn advice(
     sentences
 }
 
-/// Every reason's remedy, for a frame of which nothing else is known: words in capitals stand for names.
+/// Every reason's remedy, for a frame of which nothing else is known: words in capitals stand for
+/// names.
 pub fn remedies() -> impl Iterator<Item = (DropReason, String)> {
     let met = Met::default();
     DropReason::ALL.iter().map(move |reason| (*reason, met.fill(remedy(*reason))))

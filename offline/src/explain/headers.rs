@@ -1,5 +1,6 @@
-//! A frame's headers in words, a line a layer, as tcpdump would put them. Whatever can be read is told, also of frames
-//! that the switch refuses: this reads with `etherparse`, which forgives what the switch's own views do not.
+//! A frame's headers in words, a line a layer, as tcpdump would put them. Whatever can be read is
+//! told, also of frames that the switch refuses: this reads with `etherparse`, which forgives what
+//! the switch's own views do not.
 
 use etherparse::{
     Icmpv4Type, LaxLinkExtSlice, LaxNetSlice, LaxSlicedPacket, LinkSlice, TransportSlice,

@@ -9,8 +9,8 @@ use super::error::ExplainError;
 use crate::capture::{Capture, CapturedFrame};
 use labfile::printable;
 
-/// A frame written as hexadecimal digits. White space, colons, hyphens, dots and commas between the bytes are passed
-/// over, and so is `0x` ahead of any of them.
+/// A frame written as hexadecimal digits. White space, colons, hyphens, dots and commas between the
+/// bytes are passed over, and so is `0x` ahead of any of them.
 ///
 /// # Errors
 /// What is no digit, half a byte, no frame at all, or one that is longer than any.
@@ -43,7 +43,8 @@ fn whole(bytes: Vec<u8>) -> Result<Vec<u8>, ExplainError> {
     }
 }
 
-/// Frames of a capture, as the command line names them: `a.pcap` for all of them, `a.pcap:7` for the seventh.
+/// Frames of a capture, as the command line names them: `a.pcap` for all of them, `a.pcap:7` for
+/// the seventh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     file: PathBuf,
@@ -69,8 +70,8 @@ impl Selection {
     /// Reads the frames.
     ///
     /// # Errors
-    /// The file is no capture of Ethernet frames, has none or too many, does not have the one that was asked for, or has
-    /// not the whole of it.
+    /// The file is no capture of Ethernet frames, has none or too many, does not have the one that
+    /// was asked for, or has not the whole of it.
     pub fn read(&self) -> Result<Vec<Vec<u8>>, ExplainError> {
         let mut capture = Capture::open(&self.file)?;
         let mut frames = Vec::new();

@@ -1,9 +1,10 @@
-//! What would become of a frame, and why: told step by step, for people and for programs, and without disturbing the
-//! switch.
+//! What would become of a frame, and why: told step by step, for people and for programs, and
+//! without disturbing the switch.
 //!
 //! # Theory of operation
-//! The switch is copied, and the frame lives in the copy: the true steps decide, and a witness notes down what they saw
-//! (`switch::trace`). Nothing is decided here a second time; here is only the telling.
+//! The switch is copied, and the frame lives in the copy: the true steps decide, and a witness
+//! notes down what they saw (`switch::trace`). Nothing is decided here a second time; here is only
+//! the telling.
 //!
 //! | step | file |
 //! |---|---|
@@ -13,8 +14,8 @@
 //! | tell headers a line a layer | `headers` |
 //! | what became of it, and what to change | `verdict`, `advice` |
 //!
-//! Several frames are told in turn, each in the state that the one ahead of it left the copy in: an ARP reply goes ahead
-//! of the ping that it lets pass. No time passes between them.
+//! Several frames are told in turn, each in the state that the one ahead of it left the copy in: an
+//! ARP reply goes ahead of the ping that it lets pass. No time passes between them.
 
 use packet::{Frame, Instant, Pool};
 use switch::trace::{Note, Part, Sent, Step};
@@ -101,7 +102,8 @@ impl Scene {
     }
 }
 
-/// What would become of frames in a switch as `lab` makes it, with every port up and nothing learned.
+/// What would become of frames in a switch as `lab` makes it, with every port up and nothing
+/// learned.
 ///
 /// # Errors
 /// See [`ExplainError`].

@@ -1,11 +1,12 @@
-//! What to change so that a frame passes, for every reason to drop one: a table, and nothing else. The match is whole, so
-//! that a new reason cannot be forgotten.
+//! What to change so that a frame passes, for every reason to drop one: a table, and nothing else.
+//! The match is whole, so that a new reason cannot be forgotten.
 //!
-//! Words in braces stand for what the frame met, and are filled in by `advice`: `{port}` where it came in, `{bridge}` and
-//! `{vlan}` it was in, `{out}` the port that it would have left by, `{tag}` the VLAN of its tag, `{away}`
-//! the router's interface that it would have left by, `{smac}` and `{dmac}`, `{src}` and `{dst}` its addresses as sent,
-//! `{hop}` the next hop, `{own}` the router's MAC address beside the port, `{rule}` the masquerade rule's number,
-//! `{tunnel}` its tunnel, `{remote}` its VTEP.
+//! Words in braces stand for what the frame met, and are filled in by `advice`: `{port}` where it
+//! came in, `{bridge}` and `{vlan}` it was in, `{out}` the port that it would have left by, `{tag}`
+//! the VLAN of its tag, `{away}` the router's interface that it would have left by, `{smac}` and
+//! `{dmac}`, `{src}` and `{dst}` its addresses as sent, `{hop}` the next hop, `{own}` the router's
+//! MAC address beside the port, `{rule}` the masquerade rule's number, `{tunnel}` its tunnel,
+//! `{remote}` its VTEP.
 
 use packet::DropReason;
 

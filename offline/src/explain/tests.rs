@@ -1,4 +1,5 @@
-//! The demo's lab, asked about frames: words for people, values for programs, and sentences for what cannot be told.
+//! The demo's lab, asked about frames: words for people, values for programs, and sentences for
+//! what cannot be told.
 
 use packet::arp::Operation;
 use packet::{DropReason, Mac};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// One reading of a port's counters. A super-frame counts as one frame. Received and sent are the switch's view: what
-/// the far end sent is received here.
+/// One reading of a port's counters. A super-frame counts as one frame. Received and sent are the
+/// switch's view: what the far end sent is received here.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct PortCounts {
     /// Frames that came in.

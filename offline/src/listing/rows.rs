@@ -1,6 +1,8 @@
-//! Rows of listings: what the switch tells by number, told by name. The running lab and a replay show the same.
+//! Rows of listings: what the switch tells by number, told by name. The running lab and a replay
+//! show the same.
 //!
-//! A row is made from what was collected, never from the switch itself: whoever holds a lock lets it go first.
+//! A row is made from what was collected, never from the switch itself: whoever holds a lock lets
+//! it go first.
 
 use packet::{DropReason, PortId};
 use switch::stats::Totals;
@@ -96,8 +98,8 @@ pub fn worker((number, counts): (usize, WorkerCounts)) -> WorkerStats {
     }
 }
 
-/// All counts; `carried` says what each port has carried, a tunnel what came in through it. Workers are
-/// not the switch's, and so left out.
+/// All counts; `carried` says what each port has carried, a tunnel what came in through it. Workers
+/// are not the switch's, and so left out.
 pub fn stats(
     ids: &Ids,
     totals: Totals,

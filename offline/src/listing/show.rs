@@ -1,5 +1,5 @@
-//! What `show` tells of a lab: its written parts with what the switch makes of them. A running lab and a replay show
-//! the same.
+//! What `show` tells of a lab: its written parts with what the switch makes of them. A running lab
+//! and a replay show the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! How a record lies in its file; the picture is in the module above. Contents are postcard's.
 //!
-//! The switch's state is written as its types are, so a record is read by the version that wrote it and by no other:
-//! another would not do the same with it.
+//! The switch's state is written as its types are, so a record is read by the version that wrote it
+//! and by no other: another would not do the same with it.
 
 use packet::{Instant, PortId};
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,8 @@ use crate::listing::rows::Drops;
 
 /// What every record begins with: no text, and no capture.
 pub const MAGIC: [u8; 8] = *b"\x89tapsrec";
-/// Another when anything that is written changes its form: derived from the types' declarations when
-/// the crate is built.
+/// Another when anything that is written changes its form: derived from the types' declarations
+/// when the crate is built.
 pub const FORMAT: u16 = match u16::from_str_radix(env!("RECORD_FORMAT"), 10) {
     Ok(format) => format,
     Err(_) => panic!("RECORD_FORMAT is no number"),
@@ -55,7 +55,8 @@ pub struct Head {
 pub enum RecordEntry<E = Event, C = Vec<Change>> {
     /// Through the door for events.
     Event(Instant, E),
-    /// A change set, through the door for changes; whether the switch refused it will be seen again.
+    /// A change set, through the door for changes; whether the switch refused it will be seen
+    /// again.
     Changes(Instant, C),
     /// Nothing entered, but other names hold from now on.
     Names(Box<Names>),

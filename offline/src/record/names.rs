@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use labfile::ids::Ids;
 use labfile::{self, ConfigError, Lab, LabSpec, Name, Segment};
 
-/// The names in force from a moment on. What a daemon finds out about its machine is kept beside the lab as it was
-/// written, so that another machine makes the same of it.
+/// The names in force from a moment on. What a daemon finds out about its machine is kept beside
+/// the lab as it was written, so that another machine makes the same of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// Which names the switch's numbers stand for.

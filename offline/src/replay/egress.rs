@@ -1,5 +1,5 @@
-//! What leaves, as far ends get it: with its tag in its bytes, checksums complete, in tunnels behind outer headers.
-//! Counted by port; written when somebody wants files.
+//! What leaves, as far ends get it: with its tag in its bytes, checksums complete, in tunnels
+//! behind outer headers. Counted by port; written when somebody wants files.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,13 +1,14 @@
-//! Finds out what became of each frame without asking the switch: from its counts before and after a step, and from
-//! what it left in the outbox.
+//! Finds out what became of each frame without asking the switch: from its counts before and after
+//! a step, and from what it left in the outbox.
 //!
 //! # Theory of operation
-//! Every frame that comes in is counted once as sent, held, consumed or dropped, so the differences of one step add up
-//! to one, but for earlier frames that stop waiting in the same step. What makes frames stop waiting tells those from
-//! the frame itself: an ARP packet frees what waited for a neighbour, which is then sent or dropped; a last fragment
-//! frees the others, which are then consumed. What the switch said of itself is known by number, and is the router's
-//! ARP before it is anything else of the router's. A full queue is the one case that counts cannot tell: the frame is
-//! taken to wait in place of older ones.
+//! Every frame that comes in is counted once as sent, held, consumed or dropped, so the differences
+//! of one step add up to one, but for earlier frames that stop waiting in the same step. What makes
+//! frames stop waiting tells those from the frame itself: an ARP packet frees what waited for a
+//! neighbour, which is then sent or dropped; a last fragment frees the others, which are then
+//! consumed. What the switch said of itself is known by number, and is the router's ARP before it
+//! is anything else of the router's. A full queue is the one case that counts cannot tell: the
+//! frame is taken to wait in place of older ones.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -159,7 +160,8 @@ fn mark_spoken(seen: &mut [Departed], spoken: u64) {
 /// Marks frames that left and are neither the one that came in nor the switch's own.
 fn mark_released(seen: &mut [Departed], difference: &Difference, fate: &Fate, is_arp: bool) {
     for seen in seen {
-        // What waits for an ARP packet is IPv4; a packet put together from fragments is the last one's.
+        // What waits for an ARP packet is IPv4; a packet put together from fragments is the last
+        // one's.
         if *fate != Fate::Sent || (difference.held < 0 && is_arp && !seen.is_arp) {
             seen.release();
         }

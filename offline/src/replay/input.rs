@@ -1,4 +1,5 @@
-//! Whose frames a capture holds: `red=a.pcap`, or `vx0@192.0.2.1=b.pcap` for what a remote VTEP sent.
+//! Whose frames a capture holds: `red=a.pcap`, or `vx0@192.0.2.1=b.pcap` for what a remote VTEP
+//! sent.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -75,7 +76,8 @@ pub(crate) enum Ingress {
 }
 
 impl Source {
-    /// Finds what an input names. The address may be a stranger's: what becomes of his frames is worth a look too.
+    /// Finds what an input names. The address may be a stranger's: what becomes of his frames is
+    /// worth a look too.
     pub(crate) fn find(
         name: &str,
         remote: Option<Ipv4Addr>,
@@ -102,8 +104,8 @@ impl Source {
         Ok(Self { label: far_or_near(name, remote), way: way? })
     }
 
-    /// What happens when a frame comes in here. Its buffer, from `pool`, is as large as a daemon's: what is done to it
-    /// may need the room.
+    /// What happens when a frame comes in here. Its buffer, from `pool`, is as large as a daemon's:
+    /// what is done to it may need the room.
     pub(crate) fn event(&self, bytes: &[u8], pool: &mut Pool) -> Event {
         match self.way {
             Ingress::Port(port) => Event::Frame { port, frame: in_buffer(pool.take(), &[], bytes) },

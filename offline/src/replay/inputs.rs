@@ -1,4 +1,5 @@
-//! All captures as one stream of frames in the order of time. Of each, one frame is read ahead and no more.
+//! All captures as one stream of frames in the order of time. Of each, one frame is read ahead and
+//! no more.
 
 use packet::Instant;
 
@@ -90,7 +91,8 @@ impl InputFile {
         Ok(Some(record))
     }
 
-    /// Time never runs backwards: a frame that is earlier than the one ahead of it counts as simultaneous with it.
+    /// Time never runs backwards: a frame that is earlier than the one ahead of it counts as
+    /// simultaneous with it.
     fn look_ahead(&mut self) -> Result<(), ReplayError> {
         self.ahead = self.capture.next_record()?;
         let Some(record) = &mut self.ahead else { return Ok(()) };

@@ -1,10 +1,11 @@
 //! Captures through the whole switch in virtual time, without root and without a daemon.
 //!
 //! # Theory of operation
-//! A lab file makes a [`Switch`](switch::Switch) as it would make a daemon's; captures take the place of devices and
-//! sockets, and files the place of whoever listens. Nothing here reads a clock, draws a number or asks the machine: the
-//! time is that of the captures, and the seed is given. So the same files and the same options give the same bytes,
-//! always. A record (see [`crate::record`]) goes the same way, but it brings its own switch, and its own timers.
+//! A lab file makes a [`Switch`](switch::Switch) as it would make a daemon's; captures take the
+//! place of devices and sockets, and files the place of whoever listens. Nothing here reads a
+//! clock, draws a number or asks the machine: the time is that of the captures, and the seed is
+//! given. So the same files and the same options give the same bytes, always. A record (see
+//! [`crate::record`]) goes the same way, but it brings its own switch, and its own timers.
 //!
 //! | step | file |
 //! |---|---|
@@ -16,9 +17,10 @@
 //! | tell what became of the frame | `fate`, `account`, `words` |
 //! | tell what became of everything | `summary` |
 //!
-//! The switch's clock counts nanoseconds since 1970, so what it sends is stamped with the captures' time. It begins at
-//! the first frame, when all ports come up, and ends at the last one or where it is told to. Memory is that of the
-//! switch's tables and a frame for each capture, however long they are.
+//! The switch's clock counts nanoseconds since 1970, so what it sends is stamped with the captures'
+//! time. It begins at the first frame, when all ports come up, and ends at the last one or where it
+//! is told to. Memory is that of the switch's tables and a frame for each capture, however long
+//! they are.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -76,7 +78,8 @@ pub struct ReplayOptions {
     pub force: bool,
 }
 
-/// Replays the captures and says what became of everything; to `tell`, also what became of each frame.
+/// Replays the captures and says what became of everything; to `tell`, also what became of each
+/// frame.
 ///
 /// # Errors
 /// See [`ReplayError`]. Files that were written by then stay.

@@ -1,7 +1,8 @@
-//! The outer datagrams of a frame that leaves through a tunnel, as the kernel would send them: IPv4, UDP, VXLAN.
+//! The outer datagrams of a frame that leaves through a tunnel, as the kernel would send them:
+//! IPv4, UDP, VXLAN.
 //!
-//! What the kernel would choose is chosen here: the own address where none is written is 0.0.0.0, and the source port
-//! follows from the flow inside.
+//! What the kernel would choose is chosen here: the own address where none is written is 0.0.0.0,
+//! and the source port follows from the flow inside.
 
 use std::net::Ipv4Addr;
 
@@ -42,7 +43,8 @@ impl Outer {
         }
     }
 
-    /// Makes the datagrams for `remote` of a frame, with the tag beside it. `false` when it cannot be put into any.
+    /// Makes the datagrams for `remote` of a frame, with the tag beside it. `false` when it cannot
+    /// be put into any.
     pub(super) fn datagrams(
         &mut self,
         frame: &Frame,

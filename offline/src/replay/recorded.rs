@@ -1,4 +1,5 @@
-//! A record through the switch that it begins with: the same events and changes, at the same times, in the same order.
+//! A record through the switch that it begins with: the same events and changes, at the same times,
+//! in the same order.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,8 +40,8 @@ pub fn is_record(path: &Path) -> bool {
     record::is_record(path)
 }
 
-/// Replays a record and says what became of everything, and what `show` would tell then; to `tell`, also what became of
-/// each frame.
+/// Replays a record and says what became of everything, and what `show` would tell then; to `tell`,
+/// also what became of each frame.
 ///
 /// # Errors
 /// See [`ReplayError`]. Files that were written by then stay.

@@ -8,7 +8,8 @@ use control::message::Show;
 use control::view::PortState;
 use labfile::{Lab, LabSpec, Name, Tunnel};
 
-/// The whole lab. Nothing is known of devices and paths here: a port is up when its switch takes it to be.
+/// The whole lab. Nothing is known of devices and paths here: a port is up when its switch takes it
+/// to be.
 pub(super) fn shown(spec: &LabSpec, lab: &Lab, stage: &Stage) -> Show {
     let Stage { switch, ids, .. } = stage;
     let state = |port: Option<PortId>| match port {

@@ -1,4 +1,5 @@
-//! A switch without a machine: made from a lab, driven by a clock that only moves when it is told to.
+//! A switch without a machine: made from a lab, driven by a clock that only moves when it is told
+//! to.
 
 use std::collections::BTreeMap;
 

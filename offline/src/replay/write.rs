@@ -1,5 +1,6 @@
-//! What leaves, as files: `red.pcapng` for what the far end of port red got, `vx0@192.0.2.1.pcapng` for what a
-//! remote VTEP got, outer headers included (link type RAW). A port that nothing left by has none.
+//! What leaves, as files: `red.pcapng` for what the far end of port red got, `vx0@192.0.2.1.pcapng`
+//! for what a remote VTEP got, outer headers included (link type RAW). A port that nothing left by
+//! has none.
 //!
 //! The bytes depend on what was replayed and nothing else: no time of writing, no host.
 

@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 
 use super::{bind, on_parent};
 
-/// A running program, or one that has ended. Ended when dropped: asked to, and killed if it takes its time.
+/// A running program, or one that has ended. Ended when dropped: asked to, and killed if it takes
+/// its time.
 #[derive(Debug)]
 pub struct Program {
     child: std::process::Child,
@@ -52,8 +53,9 @@ impl Program {
         self.child.try_wait()
     }
 
-    /// Asks it to end (SIGTERM), waits for that, and kills it when it takes longer than `patience`. One that is not gone
-    /// after as long again is left to the kernel, which does not let go of it.
+    /// Asks it to end (SIGTERM), waits for that, and kills it when it takes longer than `patience`.
+    /// One that is not gone after as long again is left to the kernel, which does not let go of
+    /// it.
     ///
     /// # Errors
     /// A system call's.

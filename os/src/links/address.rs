@@ -12,7 +12,8 @@ use super::error::Failure;
 use super::{LinkError, Links, within_deadline};
 
 impl Links {
-    /// The IPv4 addresses of a device, each with its host bits and its prefix length, as `ip addr` shows them.
+    /// The IPv4 addresses of a device, each with its host bits and its prefix length, as `ip addr`
+    /// shows them.
     pub async fn addresses(&self, index: u32) -> Result<Vec<Ipv4Net>, LinkError> {
         let mut request = self.handle.address().get().set_link_index_filter(index);
         request.message_mut().header.family = AddressFamily::Inet;
@@ -35,7 +36,8 @@ impl Links {
         Ok(found.iter().filter_map(row).collect())
     }
 
-    /// Gives a device an address, and with it the route to its subnet once the device is up. Content when it is there.
+    /// Gives a device an address, and with it the route to its subnet once the device is up.
+    /// Content when it is there.
     pub async fn add_address(&self, index: u32, address: Ipv4Net) -> Result<(), LinkError> {
         let request =
             self.handle.address().add(index, IpAddr::V4(address.addr()), address.prefix_len());
@@ -47,8 +49,9 @@ impl Links {
         }
     }
 
-    /// Takes an address from a device, and the routes that depend on it. Content when it is not there. The first
-    /// address of a subnet takes the others of that subnet with it, unless the namespace sets `promote_secondaries`.
+    /// Takes an address from a device, and the routes that depend on it. Content when it is not
+    /// there. The first address of a subnet takes the others of that subnet with it, unless the
+    /// namespace sets `promote_secondaries`.
     pub async fn delete_address(&self, index: u32, address: Ipv4Net) -> Result<(), LinkError> {
         let message = AddressMessageBuilder::<Ipv4Addr>::new()
             .index(index)
@@ -64,7 +67,8 @@ impl Links {
     }
 }
 
-/// `Local` is the device's own address; `Address` is the far end's on a point-to-point device, else the same.
+/// `Local` is the device's own address; `Address` is the far end's on a point-to-point device, else
+/// the same.
 fn address(message: &AddressMessage) -> Option<Ipv4Net> {
     let own = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Local(IpAddr::V4(own)) => Some(*own),

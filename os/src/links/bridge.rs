@@ -5,8 +5,8 @@ use rtnetlink::LinkBridge;
 use super::{Link, LinkError, Links, within_deadline};
 
 impl Links {
-    /// Makes a Linux bridge without ports and addresses, and switches it on. A name that is taken is an error, and the
-    /// device that bears it is left alone.
+    /// Makes a Linux bridge without ports and addresses, and switches it on. A name that is taken
+    /// is an error, and the device that bears it is left alone.
     pub async fn make_bridge(&self, name: &str) -> Result<Link, LinkError> {
         let operation = format!("make the Linux bridge `{name}`");
         if name.is_empty() || name.contains('%') {

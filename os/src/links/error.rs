@@ -6,7 +6,8 @@ use rtnetlink::packet_core::ErrorMessage;
 
 use crate::netns::Whereabouts;
 
-/// A request that failed: what was asked, of which device, where, and the kernel's words. Nothing has changed.
+/// A request that failed: what was asked, of which device, where, and the kernel's words. Nothing
+/// has changed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation} in {netns}: {words}")]
 pub struct LinkError {
@@ -101,9 +102,9 @@ fn kernel_words(message: &ErrorMessage) -> String {
     }
 }
 
-/// Finds `NLMSGERR_ATTR_MSG` in the body of an `NLMSG_ERROR`, past its number: the refused request in full, whose
-/// first four bytes are its length, then attributes of a length, a type and a value, padded to four bytes
-/// (linux/netlink.h).
+/// Finds `NLMSGERR_ATTR_MSG` in the body of an `NLMSG_ERROR`, past its number: the refused request
+/// in full, whose first four bytes are its length, then attributes of a length, a type and a value,
+/// padded to four bytes (linux/netlink.h).
 fn extended_text(body: &[u8]) -> Option<String> {
     let request = u32::from_ne_bytes(*body.first_chunk()?);
     let mut rest = body.get(padded(usize::try_from(request).ok()?)..)?;

@@ -1,5 +1,5 @@
-//! Numbers by which one namespace knows another: what `ip netns list-id` shows, and the `@if2 link-netnsid 0` of `ip
-//! link`.
+//! Numbers by which one namespace knows another: what `ip netns list-id` shows, and the `@if2
+//! link-netnsid 0` of `ip link`.
 
 use std::os::fd::AsRawFd;
 
@@ -21,8 +21,8 @@ impl Links {
             .map_err(|failure| self.error(format!("look up the number of {target}"), failure))
     }
 
-    /// The number by which this namespace knows `target`, given to it by the kernel when it has none. A number lasts
-    /// as long as both namespaces.
+    /// The number by which this namespace knows `target`, given to it by the kernel when it has
+    /// none. A number lasts as long as both namespaces.
     pub async fn assign_nsid(&self, target: &Netns) -> Result<i32, LinkError> {
         if let Some(nsid) = self.nsid(target).await? {
             return Ok(nsid);
@@ -66,7 +66,8 @@ impl Links {
 /// `NETNSA_NSID_NOT_ASSIGNED`: in a request, the kernel is to choose; in an answer, there is none.
 const CHOOSE: i32 = -1;
 
-/// About the namespace behind `target`'s descriptor, which the caller keeps open until the answer is there.
+/// About the namespace behind `target`'s descriptor, which the caller keeps open until the answer
+/// is there.
 fn message(target: &Netns, nsid: Option<i32>) -> NsidMessage {
     let mut message = NsidMessage::default();
     message.attributes.push(NsidAttribute::Fd(target.file().as_raw_fd().unsigned_abs()));

@@ -12,8 +12,9 @@ use rtnetlink::packet_route::route::{
 use super::{LinkError, Links, within_deadline};
 
 impl Links {
-    /// The gateway and the device of the default route that counts (the lowest metric). The gateway of a route straight
-    /// to a device is 0.0.0.0, as the kernel writes it. Routes over several next hops are not shown.
+    /// The gateway and the device of the default route that counts (the lowest metric). The gateway
+    /// of a route straight to a device is 0.0.0.0, as the kernel writes it. Routes over several
+    /// next hops are not shown.
     pub async fn default_route(&self) -> Result<Option<(Ipv4Addr, u32)>, LinkError> {
         let query = RouteMessageBuilder::<Ipv4Addr>::new().build();
         let found = self.handle.route().get(query).execute();
@@ -24,8 +25,9 @@ impl Links {
         Ok(defaults.min_by_key(|route| route.metric).map(|route| (route.gateway, route.index)))
     }
 
-    /// Sends everything without a better route to `gateway` through the device `index`, in place of the default
-    /// route of metric 0 that was there. The gateway must be in a subnet of the device, which must be up.
+    /// Sends everything without a better route to `gateway` through the device `index`, in place of
+    /// the default route of metric 0 that was there. The gateway must be in a subnet of the
+    /// device, which must be up.
     pub async fn set_default_route(&self, gateway: Ipv4Addr, index: u32) -> Result<(), LinkError> {
         self.add_route(EVERYWHERE, Some(gateway), index).await
     }
@@ -35,8 +37,8 @@ impl Links {
         self.delete_route(EVERYWHERE).await
     }
 
-    /// Sends packets for `to` to `gateway`, or straight to their destination, through the device `index`, in place of
-    /// the route to the same prefix that was there.
+    /// Sends packets for `to` to `gateway`, or straight to their destination, through the device
+    /// `index`, in place of the route to the same prefix that was there.
     pub async fn add_route(
         &self,
         to: Ipv4Net,

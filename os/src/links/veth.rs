@@ -1,4 +1,5 @@
-//! Veth pairs: a cable whose far end is born in another namespace, so that nobody ever sees it here.
+//! Veth pairs: a cable whose far end is born in another namespace, so that nobody ever sees it
+//! here.
 
 use std::os::fd::AsRawFd;
 
@@ -12,11 +13,12 @@ use super::{Link, LinkError, Links, change, within_deadline};
 use crate::netns::Netns;
 
 impl Links {
-    /// Makes a veth pair: `ours` in this namespace, up and silent (it gets no IPv6 address of its own), and `far_name`
-    /// in `far`, down, with the address `far_mac`. Both have the MTU (68 to 65,535). Tells our end as it is then.
+    /// Makes a veth pair: `ours` in this namespace, up and silent (it gets no IPv6 address of its
+    /// own), and `far_name` in `far`, down, with the address `far_mac`. Both have the MTU (68
+    /// to 65,535). Tells our end as it is then.
     ///
-    /// Deleting either end with [`Links::delete`] deletes both. A name that is taken is an error, and the device that
-    /// bears it is left alone. On an error nothing is left behind.
+    /// Deleting either end with [`Links::delete`] deletes both. A name that is taken is an error,
+    /// and the device that bears it is left alone. On an error nothing is left behind.
     pub async fn make_veth(
         &self,
         ours: &str,

@@ -1,8 +1,9 @@
 //! Whether anything about one namespace's devices has changed, as the kernel announces it.
 //!
-//! Announcements wait in the kernel, in a socket's buffer of fixed size, until somebody asks: whatever was changed
-//! before that is in the answer, and nothing runs in between. They tell that something has changed; how it is now is read
-//! with [`Links`](super::Links). To miss nothing, watch first and read then.
+//! Announcements wait in the kernel, in a socket's buffer of fixed size, until somebody asks:
+//! whatever was changed before that is in the answer, and nothing runs in between. They tell that
+//! something has changed; how it is now is read with [`Links`](super::Links). To miss nothing,
+//! watch first and read then.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -34,7 +35,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches the devices of `netns` and their IPv4 addresses, and the default route with `routes`.
+    /// Watches the devices of `netns` and their IPv4 addresses, and the default route with
+    /// `routes`.
     pub fn open(netns: &Netns, routes: bool) -> Result<Self, LinkError> {
         let opened = netns.run(|| {
             let mut socket = Socket::new(NETLINK_ROUTE)?;
@@ -74,7 +76,8 @@ impl Watch {
     }
 }
 
-/// Datagrams that one call reads: more than the buffer holds, so that only those who announce without end are cut short.
+/// Datagrams that one call reads: more than the buffer holds, so that only those who announce
+/// without end are cut short.
 const MOST: usize = 4096;
 
 /// The kernel's own address on a netlink socket (netlink(7)).

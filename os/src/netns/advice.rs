@@ -33,7 +33,8 @@ impl Netns {
 pub(crate) struct Whereabouts {
     /// Its place.
     pub(crate) shown: String,
-    /// How a device there is deleted; not to be said of our own namespace, whose devices the machine may be reached by.
+    /// How a device there is deleted; not to be said of our own namespace, whose devices the
+    /// machine may be reached by.
     delete: Option<String>,
 }
 

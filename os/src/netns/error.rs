@@ -78,7 +78,8 @@ impl NetnsError {
 
     pub(super) fn not_one(place: &Place) -> Self {
         let advice = match place {
-            // What a half-made or half-removed name leaves behind: a file that nothing is mounted on.
+            // What a half-made or half-removed name leaves behind: a file that nothing is mounted
+            // on.
             Place::Name(name) => format!("remove what is left of it with `ip netns del {name}`"),
             Place::Current | Place::Path(_) | Place::Pid(_) => {
                 "give a file such as /proc/PID/ns/net or /run/netns/NAME".into()

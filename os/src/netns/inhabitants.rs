@@ -1,10 +1,11 @@
 //! Who lives in namespaces: processes, and other programs of our own kind that use one.
 //!
 //! # Theory of operation
-//! A process is in the namespaces that its `/proc/PID/task/TID/ns/net` show, for a thread may be in another one than
-//! its process. Programs of our kind say that they use a namespace by a shared lock (flock(2)) on its nsfs file, which
-//! the kernel keeps by namespace and lets go of with the file. Whoever would take the name away asks for the lock alone
-//! first; so two of them never take a namespace from each other, whatever the order of their steps.
+//! A process is in the namespaces that its `/proc/PID/task/TID/ns/net` show, for a thread may be in
+//! another one than its process. Programs of our kind say that they use a namespace by a shared
+//! lock (flock(2)) on its nsfs file, which the kernel keeps by namespace and lets go of with the
+//! file. Whoever would take the name away asks for the lock alone first; so two of them never take
+//! a namespace from each other, whatever the order of their steps.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 use super::{Id, Netns, id_of};
 use crate::blocking;
 
-/// A process of each namespace that has one, as they were at one moment. This process itself is left out.
+/// A process of each namespace that has one, as they were at one moment. This process itself is
+/// left out.
 #[derive(Debug)]
 pub struct Inhabitants(HashMap<Id, Inhabitant>);
 
@@ -66,8 +68,9 @@ impl fmt::Display for Inhabitant {
 }
 
 impl Netns {
-    /// Says that this process uses the namespace, until the last clone of this value is dropped. Whether the place
-    /// that it was opened at still shows it: somebody may have taken the name away just before.
+    /// Says that this process uses the namespace, until the last clone of this value is dropped.
+    /// Whether the place that it was opened at still shows it: somebody may have taken the name
+    /// away just before.
     pub fn mark_used(&self) -> bool {
         let deadline = Instant::now() + PATIENCE;
         // Whoever holds it alone is removing the name, for microseconds.
@@ -77,7 +80,8 @@ impl Netns {
         self.still_exists()
     }
 
-    /// Whether another process has said that it uses the namespace. If not, none will until this value is dropped.
+    /// Whether another process has said that it uses the namespace. If not, none will until this
+    /// value is dropped.
     pub fn is_used_by_others(&self) -> bool {
         self.file.try_lock().is_err()
     }

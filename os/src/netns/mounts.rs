@@ -1,5 +1,5 @@
-//! Whether the names of namespaces that are made here are seen by the rest of the machine: names are mounts, and a
-//! process may have mounts of its own.
+//! Whether the names of namespaces that are made here are seen by the rest of the machine: names
+//! are mounts, and a process may have mounts of its own.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,8 @@ use std::path::Path;
 use super::name::DIRECTORY;
 use super::{Netns, Place, list};
 
-/// Whether the names that this process makes stay in its own mount namespace, as under `ip netns exec`: mounts come
-/// down to it from another one and do not go back up. What cannot be told is no.
+/// Whether the names that this process makes stay in its own mount namespace, as under `ip netns
+/// exec`: mounts come down to it from another one and do not go back up. What cannot be told is no.
 pub fn are_names_hidden() -> bool {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt"));
@@ -28,7 +28,8 @@ pub fn name_of_current() -> Option<String> {
     list().ok()?.into_iter().find(is_it)
 }
 
-/// Whether the mount that names are made on is a slave (mount_namespaces(7)), by a table as in proc_pid_mountinfo(5).
+/// Whether the mount that names are made on is a slave (mount_namespaces(7)), by a table as in
+/// proc_pid_mountinfo(5).
 fn is_below_another(mounts: &str) -> bool {
     let mut deepest: Option<(usize, bool)> = None;
     for line in mounts.lines() {

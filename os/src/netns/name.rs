@@ -1,9 +1,9 @@
 //! Names of namespaces: mounts below `/run/netns`, kept exactly as iproute2 keeps them.
 //!
-//! Making a name is four steps under a lock on the directory: the directory is a shared mount (so that other mount
-//! namespaces see names come and go), an empty file is made for the name, a new namespace is made on a thread, and
-//! that thread's nsfs file is mounted on the name. Removing a name is the unmount and the unlink. A step that fails
-//! undoes those ahead of it.
+//! Making a name is four steps under a lock on the directory: the directory is a shared mount (so
+//! that other mount namespaces see names come and go), an empty file is made for the name, a new
+//! namespace is made on a thread, and that thread's nsfs file is mounted on the name. Removing a
+//! name is the unmount and the unlink. A step that fails undoes those ahead of it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -17,8 +17,8 @@ use nix::sched::{CloneFlags, unshare};
 use super::{NetnsError, Place, on_a_thread};
 use crate::blocking;
 
-/// Every name that there is, in alphabetical order; none when the directory is missing. A name left behind by a
-/// namespace that has ended is listed too.
+/// Every name that there is, in alphabetical order; none when the directory is missing. A name left
+/// behind by a namespace that has ended is listed too.
 pub fn list() -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(DIRECTORY) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -32,7 +32,8 @@ pub fn list() -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Takes a name away. The namespace goes on for as long as processes, sockets or devices' queues keep it.
+/// Takes a name away. The namespace goes on for as long as processes, sockets or devices' queues
+/// keep it.
 pub fn remove(name: &str) -> Result<(), NetnsError> {
     check(name)?;
     let path = path(name);
@@ -71,7 +72,8 @@ pub(super) fn create(name: &str) -> Result<(), NetnsError> {
         Ok(())
     });
     if let Err(reason) = mounted.and_then(|result| result) {
-        // The name was ours alone under the lock. If taking it back fails too, the first reason is the one to tell.
+        // The name was ours alone under the lock. If taking it back fails too, the first reason is
+        // the one to tell.
         let _ = fs::remove_file(&path);
         return Err(refused(reason));
     }

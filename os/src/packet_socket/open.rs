@@ -1,8 +1,8 @@
 //! Opening a packet socket on an interface.
 //!
-//! The order matters. The socket is made for no protocol, so that nothing from any interface is queued; bound to the
-//! interface, still for no protocol, it tells what kind of interface that is; it gets its options; and only the second
-//! bind, for every protocol, lets frames in.
+//! The order matters. The socket is made for no protocol, so that nothing from any interface is
+//! queued; bound to the interface, still for no protocol, it tells what kind of interface that is;
+//! it gets its options; and only the second bind, for every protocol, lets frames in.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -18,8 +18,8 @@ use super::{PacketSocket, PacketSocketError, syscall};
 use crate::netns::Netns;
 
 impl PacketSocket {
-    /// Opens `interface` in `netns`, up or down. It must be an Ethernet interface. Several sockets may be open on one
-    /// interface; each gets every frame.
+    /// Opens `interface` in `netns`, up or down. It must be an Ethernet interface. Several sockets
+    /// may be open on one interface; each gets every frame.
     pub fn open(netns: &Netns, interface: &str) -> Result<Self, PacketSocketError> {
         let wish = Wish { name: interface, netns };
         let opened = netns.run(|| wish.open());
@@ -109,12 +109,13 @@ impl Wish<'_> {
 /// Bound for no protocol, a packet socket receives nothing.
 const NO_PROTOCOL: u16 = 0;
 
-/// Bytes of frames that wait to be read. The kernel doubles it and counts its own bookkeeping in, so that about a
-/// hundred super-frames fit, more than the 6 MiB window of one Linux TCP stream. At worst 16 MiB a port.
+/// Bytes of frames that wait to be read. The kernel doubles it and counts its own bookkeeping in,
+/// so that about a hundred super-frames fit, more than the 6 MiB window of one Linux TCP stream. At
+/// worst 16 MiB a port.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
-/// Bytes of frames that wait in the interface's queueing discipline; the usual 208 KiB are three super-frames, and
-/// further ones would be lost. At worst 4 MiB a port.
+/// Bytes of frames that wait in the interface's queueing discipline; the usual 208 KiB are three
+/// super-frames, and further ones would be lost. At worst 4 MiB a port.
 const SEND_BUFFER: usize = 2 << 20;
 
 /// Beyond the system's limit if we may, else up to it.

@@ -1,6 +1,6 @@
-//! The system calls of packet sockets that the crates in use do not wrap, each as a safe function over a borrowed
-//! descriptor. They know the kernel's structures and numbers; what to ask for, and in which order, is their callers'
-//! business.
+//! The system calls of packet sockets that the crates in use do not wrap, each as a safe function
+//! over a borrowed descriptor. They know the kernel's structures and numbers; what to ask for, and
+//! in which order, is their callers' business.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -26,7 +26,8 @@ pub(super) struct StrippedTag {
     pub(super) control: u16,
 }
 
-/// Receives one frame, with its virtio header if that is switched on, and its tag if `PACKET_AUXDATA` is.
+/// Receives one frame, with its virtio header if that is switched on, and its tag if
+/// `PACKET_AUXDATA` is.
 pub(super) fn receive(socket: BorrowedFd<'_>, space: &mut [u8]) -> io::Result<Arrival> {
     let mut control = [0u64; CONTROL_WORDS];
     let mut room = libc::iovec { iov_base: space.as_mut_ptr().cast(), iov_len: space.len() };
@@ -36,8 +37,9 @@ pub(super) fn receive(socket: BorrowedFd<'_>, space: &mut [u8]) -> io::Result<Ar
     message.msg_iovlen = 1;
     message.msg_control = control.as_mut_ptr().cast();
     message.msg_controllen = size_of_val(&control) as _;
-    // SAFETY: `message` names one iovec over `space` and a control buffer over `control`, each with its own length;
-    // both are ours alone and outlive the call, which writes no further than those lengths.
+    // SAFETY: `message` names one iovec over `space` and a control buffer over `control`, each with
+    // its own length; both are ours alone and outlive the call, which writes no further than
+    // those lengths.
     let count = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
     let count = Errno::result(count)?;
     let cut_off = message.msg_flags & libc::MSG_TRUNC != 0;
@@ -46,18 +48,21 @@ pub(super) fn receive(socket: BorrowedFd<'_>, space: &mut [u8]) -> io::Result<Ar
 
 /// Looks for a `PACKET_AUXDATA` in the control messages that `recvmsg` left in `message`.
 fn stripped_tag(message: &libc::msghdr) -> Option<StrippedTag> {
-    // SAFETY: `msg_control` points to the caller's live control buffer, aligned for `cmsghdr` because it is made of
-    // `u64`, and `msg_controllen` is the part of it that `recvmsg` filled.
+    // SAFETY: `msg_control` points to the caller's live control buffer, aligned for `cmsghdr`
+    // because it is made of `u64`, and `msg_controllen` is the part of it that `recvmsg`
+    // filled.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
-    // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR return null or a pointer to a whole `cmsghdr` in that part.
+    // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR return null or a pointer to a whole `cmsghdr` in that
+    // part.
     while let Some(header) = unsafe { next.as_ref() } {
         #[allow(clippy::unnecessary_cast, reason = "with musl it is of 32 bits")]
         let long_enough = header.cmsg_len as usize >= AUXDATA_LEN;
         let auxdata =
             (header.cmsg_level, header.cmsg_type) == (libc::SOL_PACKET, libc::PACKET_AUXDATA);
         if auxdata && long_enough {
-            // SAFETY: the kernel wrote `cmsg_len` bytes from the header on, which cover the header and a
-            // `tpacket_auxdata`; that is all integers, and it is read without a demand on its alignment.
+            // SAFETY: the kernel wrote `cmsg_len` bytes from the header on, which cover the header
+            // and a `tpacket_auxdata`; that is all integers, and it is read without a
+            // demand on its alignment.
             let found =
                 unsafe { libc::CMSG_DATA(next).cast::<libc::tpacket_auxdata>().read_unaligned() };
             return tag_of(&found);
@@ -86,8 +91,8 @@ pub(super) fn bind(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> io::Res
         ..LINK_ADDRESS
     };
     let length = size_of_val(&address) as libc::socklen_t;
-    // SAFETY: `address` is a whole `sockaddr_ll`, alive during the call, and `length` is its size; the kernel only
-    // reads it.
+    // SAFETY: `address` is a whole `sockaddr_ll`, alive during the call, and `length` is its size;
+    // the kernel only reads it.
     let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
     Errno::result(result)?;
     Ok(())
@@ -95,7 +100,8 @@ pub(super) fn bind(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> io::Res
 
 /// The interface that a packet socket is bound to.
 pub(super) struct Bound {
-    /// Its number; `None` when it has left the namespace (the kernel says -1) or there never was one.
+    /// Its number; `None` when it has left the namespace (the kernel says -1) or there never was
+    /// one.
     pub(super) index: Option<u32>,
     /// What kind of hardware it is or pretends to be: `ARPHRD_*`.
     pub(super) hardware: u16,
@@ -103,13 +109,13 @@ pub(super) struct Bound {
     pub(super) mac: [u8; 6],
 }
 
-/// What the socket is bound to now. (`getsockname` of `nix` refuses the answer, which is shorter than the structure:
-/// it ends with the address.)
+/// What the socket is bound to now. (`getsockname` of `nix` refuses the answer, which is shorter
+/// than the structure: it ends with the address.)
 pub(super) fn bound(socket: BorrowedFd<'_>) -> io::Result<Bound> {
     let mut address = LINK_ADDRESS;
     let mut length = size_of_val(&address) as libc::socklen_t;
-    // SAFETY: `address` is a whole `sockaddr_ll`, `length` its size, and both are ours alone during the call, which
-    // writes no more than `length` bytes of integers.
+    // SAFETY: `address` is a whole `sockaddr_ll`, `length` its size, and both are ours alone during
+    // the call, which writes no more than `length` bytes of integers.
     let result = unsafe {
         libc::getsockname(socket.as_raw_fd(), (&raw mut address).cast(), &raw mut length)
     };
@@ -154,8 +160,8 @@ pub(super) fn receive_all(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> 
 pub(super) fn take_drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
     let mut stats = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
     let mut length = size_of_val(&stats) as libc::socklen_t;
-    // SAFETY: `stats` is a whole `tpacket_stats`, `length` its size, and both are ours alone during the call, which
-    // writes no more than `length` bytes of integers.
+    // SAFETY: `stats` is a whole `tpacket_stats`, `length` its size, and both are ours alone during
+    // the call, which writes no more than `length` bytes of integers.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -169,11 +175,13 @@ pub(super) fn take_drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(stats.tp_drops)
 }
 
-/// The name of the interface numbered `index`, in the namespace of the socket and not of the thread.
+/// The name of the interface numbered `index`, in the namespace of the socket and not of the
+/// thread.
 pub(super) fn name_of(socket: BorrowedFd<'_>, index: u32) -> io::Result<String> {
     let mut request = interface_request();
     request.ifr_ifru.ifru_ifindex = index.cast_signed();
-    // SAFETY: the descriptor is open while it is borrowed; SIOCGIFNAME reads and writes an ifreq, ours alone.
+    // SAFETY: the descriptor is open while it is borrowed; SIOCGIFNAME reads and writes an ifreq,
+    // ours alone.
     unsafe { ioctl::interface_name(socket.as_raw_fd(), &raw mut request) }?;
     let bytes: Vec<u8> =
         request.ifr_name.iter().map(|&byte| byte as u8).take_while(|&byte| byte != 0).collect();
@@ -187,7 +195,8 @@ pub(super) fn mtu_of(socket: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
     for (place, byte) in request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1).zip(name.bytes()) {
         *place = byte as libc::c_char;
     }
-    // SAFETY: the descriptor is open while it is borrowed; SIOCGIFMTU reads and writes an ifreq, ours alone.
+    // SAFETY: the descriptor is open while it is borrowed; SIOCGIFMTU reads and writes an ifreq,
+    // ours alone.
     unsafe { ioctl::interface_mtu(socket.as_raw_fd(), &raw mut request) }?;
     // SAFETY: SIOCGIFMTU has written this field of the union, and any bits are an integer.
     let mtu = unsafe { request.ifr_ifru.ifru_mtu };
@@ -210,7 +219,8 @@ const _: () = assert!(size_of::<libc::packet_mreq>() == 4 + 2 + 2 + 8);
 fn set_option<T: Bytes>(socket: BorrowedFd<'_>, option: libc::c_int, value: &T) -> io::Result<()> {
     let length = size_of_val(value) as libc::socklen_t;
     let value = (&raw const *value).cast();
-    // SAFETY: `value` points to `length` bytes, all of them set, borrowed during the call; the kernel only reads them.
+    // SAFETY: `value` points to `length` bytes, all of them set, borrowed during the call; the
+    // kernel only reads them.
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, value, length) };
     Errno::result(result)?;
@@ -218,11 +228,13 @@ fn set_option<T: Bytes>(socket: BorrowedFd<'_>, option: libc::c_int, value: &T) 
 }
 
 fn interface_request() -> libc::ifreq {
-    // SAFETY: an `ifreq` is integers and a union with pointers among its members, for all of which zeros are values.
+    // SAFETY: an `ifreq` is integers and a union with pointers among its members, for all of which
+    // zeros are values.
     unsafe { std::mem::zeroed() }
 }
 
-/// Room for one control message with a `tpacket_auxdata`, the only one that is asked for, in words of its alignment.
+/// Room for one control message with a `tpacket_auxdata`, the only one that is asked for, in words
+/// of its alignment.
 const CONTROL_WORDS: usize = 8;
 /// `CMSG_LEN` of it.
 // SAFETY: CMSG_LEN and CMSG_SPACE only calculate.

@@ -1,9 +1,9 @@
 //! Making a TAP device: all its queues in one visit to its namespace, or nothing.
 //!
-//! The order matters. The first queue is attached exclusively, which makes the device and never joins one that is
-//! there; header length and offload belong to the device and are set before any other queue exists; then the other
-//! queues join by name. They join on the same visit, because from another namespace the same request would quietly
-//! make a second device there.
+//! The order matters. The first queue is attached exclusively, which makes the device and never
+//! joins one that is there; header length and offload belong to the device and are set before any
+//! other queue exists; then the other queues join by name. They join on the same visit, because
+//! from another namespace the same request would quietly make a second device there.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -23,19 +23,22 @@ use crate::tun_ioctl::{self, Flags};
 pub struct Options<'a> {
     /// Its name in its namespace: 1 to 15 bytes.
     pub name: &'a str,
-    /// How many queues, 1 to [`MAX_QUEUES`]. Without offload there is one, whatever is asked. With more than one the
-    /// kernel makes room for [`MAX_QUEUES`], and when the device is switched on, a default queueing discipline for each:
-    /// about 6 MB and 5 ms a device, which one with a single queue does not cost.
+    /// How many queues, 1 to [`MAX_QUEUES`]. Without offload there is one, whatever is asked. With
+    /// more than one the kernel makes room for [`MAX_QUEUES`], and when the device is switched
+    /// on, a default queueing discipline for each: about 6 MB and 5 ms a device, which one
+    /// with a single queue does not cost.
     pub queues: usize,
-    /// Whether frames carry their offload (partial checksums, super-frames) behind a virtio header.
+    /// Whether frames carry their offload (partial checksums, super-frames) behind a virtio
+    /// header.
     pub offload: bool,
 }
 
 /// `MAX_TAP_QUEUES` of the kernel's driver.
 pub const MAX_QUEUES: usize = 256;
 
-/// Makes the device in `netns`, down and without an address, and opens its queues, non-blocking. A device of that
-/// name that is there already is an error, and is left alone. On an error nothing is left behind.
+/// Makes the device in `netns`, down and without an address, and opens its queues, non-blocking. A
+/// device of that name that is there already is an error, and is left alone. On an error nothing is
+/// left behind.
 pub fn open(netns: &Netns, options: &Options<'_>) -> Result<Vec<Queue>, TapError> {
     check(options)?;
     let wish = Wish { name: options.name, netns, queues: options.queues };
@@ -72,8 +75,9 @@ impl Wish<'_> {
 
     /// A device with one queue of bare frames.
     fn plain(&self) -> Result<Vec<Queue>, TapError> {
-        // `tun-tap` cannot ask for exclusive use, so the name is looked up first, and whoever comes between is found
-        // out below by the flag that only a device older than its queue can have.
+        // `tun-tap` cannot ask for exclusive use, so the name is looked up first, and whoever comes
+        // between is found out below by the flag that only a device older than its queue
+        // can have.
         if if_nametoindex(self.name).is_ok() {
             return Err(self.taken());
         }
@@ -143,7 +147,8 @@ const OFFLOAD: libc::c_uint =
 /// UDP super-frames. The kernel takes both or neither.
 const UDP_OFFLOAD: libc::c_uint = libc::TUN_F_USO4 | libc::TUN_F_USO6;
 
-/// UDP super-frames came with Linux 6.2; older kernels refuse the whole set for them. Whether this one has them.
+/// UDP super-frames came with Linux 6.2; older kernels refuse the whole set for them. Whether this
+/// one has them.
 fn set_offload(file: &File) -> io::Result<bool> {
     match tun_ioctl::set_offload(file, OFFLOAD | UDP_OFFLOAD) {
         Err(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => {
@@ -170,7 +175,8 @@ fn check(options: &Options<'_>) -> Result<(), TapError> {
 /// Two directories, and two entries of `/proc/sys/net/ipv4/conf` that are not devices.
 const RESERVED: [&str; 4] = [".", "..", "all", "default"];
 
-/// The kernel's `dev_valid_name`, less what is unprintable, and less `%`, which asks it to choose a number.
+/// The kernel's `dev_valid_name`, less what is unprintable, and less `%`, which asks it to choose a
+/// number.
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'/' | b':' | b'%')
 }

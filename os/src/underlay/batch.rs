@@ -1,9 +1,10 @@
 //! The messages of one call, and how they become as few sends as can be.
 //!
-//! Messages are sorted by lane, keeping their order within it, and laid out one after the other as [`Train`]s.
+//! Messages are sorted by lane, keeping their order within it, and laid out one after the other as
+//! [`Train`]s.
 //!
-//! The lists live in a [`Scratch`] between calls, empty, and carry a call's lifetime within it: no pointer outlives
-//! what it was borrowed from, and the compiler checks it.
+//! The lists live in a [`Scratch`] between calls, empty, and carry a call's lifetime within it: no
+//! pointer outlives what it was borrowed from, and the compiler checks it.
 
 use std::io::IoSlice;
 use std::mem;
@@ -16,7 +17,8 @@ use super::train::{self, Header, Train};
 /// One message to send: a datagram, or a train of datagrams.
 #[derive(Clone, Debug)]
 pub struct Outbound<P> {
-    /// Any number, such as a hash of the inner flow; its remainder chooses the sending socket, and so the source port.
+    /// Any number, such as a hash of the inner flow; its remainder chooses the sending socket, and
+    /// so the source port.
     pub lane: usize,
     /// The far tunnel endpoint.
     pub to: SocketAddrV4,
@@ -24,14 +26,16 @@ pub struct Outbound<P> {
     pub ttl: NonZeroU8,
     /// The outer DSCP and ECN.
     pub tos: u8,
-    /// The bytes are several datagrams of this size, the last one maybe shorter; any number of them.
+    /// The bytes are several datagrams of this size, the last one maybe shorter; any number of
+    /// them.
     pub segment: Option<NonZeroU16>,
     /// The bytes, in order: any number of slices, of which a datagram touches at most 1024.
     pub parts: P,
 }
 
-/// Room for a batch of messages, kept from call to call so that none allocates once warm. At most 512 messages and
-/// 16,384 parts (and the rest of one message) lie here at once: less than 1 MiB. Longer batches go in several turns.
+/// Room for a batch of messages, kept from call to call so that none allocates once warm. At most
+/// 512 messages and 16,384 parts (and the rest of one message) lie here at once: less than 1 MiB.
+/// Longer batches go in several turns.
 #[derive(Debug, Default)]
 pub struct Scratch {
     messages: Vec<Message>,

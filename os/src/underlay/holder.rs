@@ -1,8 +1,8 @@
 //! Who has a UDP port: looked up when it turns out to be taken, so that the user need not.
 //!
-//! The kernel's list of sockets (proc(5), `/proc/net/udp`) gives the inode of each; the process whose `/proc/PID/fd`
-//! shows that inode has it. The kernel's own sockets are in the list too, but in no process: VXLAN devices, in the
-//! main.
+//! The kernel's list of sockets (proc(5), `/proc/net/udp`) gives the inode of each; the process
+//! whose `/proc/PID/fd` shows that inode has it. The kernel's own sockets are in the list too, but
+//! in no process: VXLAN devices, in the main.
 
 use std::fmt;
 use std::fs;
@@ -33,8 +33,8 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// Who keeps `address` from being bound in the calling thread's namespace. Reads files of every process, up to a
-    /// bound: tens of milliseconds.
+    /// Who keeps `address` from being bound in the calling thread's namespace. Reads files of every
+    /// process, up to a bound: tens of milliseconds.
     pub fn of(address: SocketAddrV4) -> Self {
         let sockets = inodes(address);
         let process = (!sockets.is_empty()).then(|| process(&sockets)).flatten();
@@ -85,8 +85,8 @@ fn conflicting(line: &str, address: SocketAddrV4) -> Option<String> {
     (overlaps && port == address.port()).then(|| format!("socket:[{inode}]"))
 }
 
-/// Words of 32 bits in the machine's order, of bytes in the network's: one word, or four. An IPv6 socket is in the way
-/// when its address is everybody's, or stands for an IPv4 address.
+/// Words of 32 bits in the machine's order, of bytes in the network's: one word, or four. An IPv6
+/// socket is in the way when its address is everybody's, or stands for an IPv4 address.
 fn address_in(hex: &str) -> Option<Ipv4Addr> {
     if let [_, _, _, _, _, _, _, _] = hex.as_bytes() {
         return word(hex).map(Ipv4Addr::from);
@@ -103,7 +103,8 @@ fn word(hex: &str) -> Option<[u8; 4]> {
     u32::from_str_radix(hex, 16).ok().map(u32::to_ne_bytes)
 }
 
-/// The first process that has one of the sockets open. Processes that may not be looked into are passed over.
+/// The first process that has one of the sockets open. Processes that may not be looked into are
+/// passed over.
 fn process(sockets: &[String]) -> Option<Holder> {
     let pids = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;

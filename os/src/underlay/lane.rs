@@ -32,7 +32,8 @@ impl SourceSocket {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
         let discovery = match options.dont_fragment {
             true => libc::IP_PMTUDISC_DO,
-            // Clears DF, and still refuses what is larger than the device's MTU in place of fragmenting it.
+            // Clears DF, and still refuses what is larger than the device's MTU in place of
+            // fragmenting it.
             false => libc::IP_PMTUDISC_INTERFACE,
         };
         setsockopt(&socket, option::MtuDiscover, &discovery)?;
@@ -49,8 +50,8 @@ impl SourceSocket {
         Ok(Self { socket, port })
     }
 
-    /// Sends the trains in order. `false` when the socket's buffer is full: then the rest was not tried. Messages that
-    /// failed are marked; the error of the last is in `outcome`.
+    /// Sends the trains in order. `false` when the socket's buffer is full: then the rest was not
+    /// tried. Messages that failed are marked; the error of the last is in `outcome`.
     pub(super) fn send(
         &self,
         trains: &[Train],
@@ -86,7 +87,8 @@ impl SourceSocket {
                 }
                 Verdict::Cut => {
                     let went_on = self.send_singly(first, slices, outcome);
-                    // A train with a piece beyond the MTU is refused too, and says nothing about the next.
+                    // A train with a piece beyond the MTU is refused too, and says nothing about
+                    // the next.
                     let unable = !is(&error, libc::EMSGSIZE) && !outcome.has_failed(first);
                     if unable {
                         outcome.singly.store(true, Ordering::Relaxed);
@@ -121,8 +123,8 @@ impl SourceSocket {
     }
 }
 
-/// 4 MiB, which the kernel doubles for its bookkeeping: 60 super-frames may wait for the device. Sixteen lanes could
-/// hold 128 MiB, if all of them stalled.
+/// 4 MiB, which the kernel doubles for its bookkeeping: 60 super-frames may wait for the device.
+/// Sixteen lanes could hold 128 MiB, if all of them stalled.
 const SEND_BUFFER: usize = 4 << 20;
 
 /// What is known after sending, and what is needed on the way.
@@ -213,7 +215,8 @@ mod tests {
     use std::num::NonZeroU16;
     use std::time::Duration;
 
-    /// A socket that lost its checksums unnoticed refuses trains, as a way out that cannot segment does.
+    /// A socket that lost its checksums unnoticed refuses trains, as a way out that cannot segment
+    /// does.
     #[test]
     fn a_way_out_that_cannot_segment_is_remembered_and_loses_nothing() {
         let ear = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

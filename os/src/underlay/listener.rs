@@ -13,8 +13,8 @@ use super::mmsg::{self, Arrival};
 use super::{Holder, UnderlayError, is_passing, option};
 use crate::blocking;
 
-/// One socket of those that share a port, non-blocking. The kernel gives every datagram to one of them, all of a far
-/// source port to the same one.
+/// One socket of those that share a port, non-blocking. The kernel gives every datagram to one of
+/// them, all of a far source port to the same one.
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
@@ -39,8 +39,8 @@ pub struct Datagrams {
     pub from: SocketAddrV4,
     /// Outer DSCP and ECN, the same for all.
     pub tos: u8,
-    /// The frame's buffer was too small: the last datagrams are missing or cut off. Cannot happen with buffers of
-    /// [`packet::frame::BUFFER_LEN`].
+    /// The frame's buffer was too small: the last datagrams are missing or cut off. Cannot happen
+    /// with buffers of [`packet::frame::BUFFER_LEN`].
     pub truncated: bool,
 }
 
@@ -62,8 +62,9 @@ impl Slots {
 }
 
 impl Listener {
-    /// Opens `count` sockets (1 to [`MAX_LISTENERS`]) on `port` of `local`, 0.0.0.0 for every address, in the calling
-    /// thread's namespace. When anybody else has the port, even if willing to share it, the error tells who.
+    /// Opens `count` sockets (1 to [`MAX_LISTENERS`]) on `port` of `local`, 0.0.0.0 for every
+    /// address, in the calling thread's namespace. When anybody else has the port, even if
+    /// willing to share it, the error tells who.
     pub fn open(local: Ipv4Addr, port: u16, count: usize) -> Result<Vec<Self>, UnderlayError> {
         if !(1..=MAX_LISTENERS).contains(&count) {
             return Err(UnderlayError::BadCount { count, most: MAX_LISTENERS });
@@ -75,8 +76,8 @@ impl Listener {
             }
             _ => UnderlayError::binding(local, port, error),
         };
-        // The first is bound while it shares with nobody, which fails where somebody is; only then is it opened to
-        // the others.
+        // The first is bound while it shares with nobody, which fails where somebody is; only then
+        // is it opened to the others.
         let first = socket().map_err(refused)?;
         first.bind(&SocketAddr::V4(address).into()).map_err(refused)?;
         first.set_reuse_port(true).map_err(refused)?;
@@ -92,8 +93,8 @@ impl Listener {
         Ok(listeners)
     }
 
-    /// Receives what is waiting, up to [`BATCH`] times, in one system call and, with frames in the pool, without
-    /// allocating. How many times `each` was called; 0 when nothing is waiting.
+    /// Receives what is waiting, up to [`BATCH`] times, in one system call and, with frames in the
+    /// pool, without allocating. How many times `each` was called; 0 when nothing is waiting.
     pub fn receive(
         &self,
         slots: &mut Slots,
@@ -116,7 +117,8 @@ impl Listener {
         Ok(count)
     }
 
-    /// How many datagrams the kernel has thrown away at this socket because nobody read them in time; wraps around.
+    /// How many datagrams the kernel has thrown away at this socket because nobody read them in
+    /// time; wraps around.
     pub fn lost(&self) -> io::Result<u32> {
         let [.., drops] = getsockopt(&self.socket, option::MemoryInfo)?;
         Ok(drops)

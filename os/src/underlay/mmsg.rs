@@ -1,8 +1,10 @@
-//! `recvmmsg(2)` and `sendmmsg(2)` with the control messages that tunnels need, as safe functions over slices.
+//! `recvmmsg(2)` and `sendmmsg(2)` with the control messages that tunnels need, as safe functions
+//! over slices.
 //!
-//! Written here because the wrappers at hand cannot do it: they share one list of control messages between all
-//! messages sent, and keep the lengths of the last receive for the next. Here every pointer and every length is set
-//! anew in each call, to arrays that live in that call's stack frame or that the caller lends.
+//! Written here because the wrappers at hand cannot do it: they share one list of control messages
+//! between all messages sent, and keep the lengths of the last receive for the next. Here every
+//! pointer and every length is set anew in each call, to arrays that live in that call's stack
+//! frame or that the caller lends.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{offset_of, size_of, zeroed};
@@ -47,8 +49,8 @@ impl Arrival {
     };
 }
 
-/// Sends as many of the first [`MOST`] messages as the socket takes, in order, in one system call: how many. The
-/// error is the first message's.
+/// Sends as many of the first [`MOST`] messages as the socket takes, in order, in one system call:
+/// how many. The error is the first message's.
 pub(super) fn send<'a>(
     socket: BorrowedFd<'_>,
     departures: impl ExactSizeIterator<Item = Departure<'a>>,
@@ -88,18 +90,19 @@ fn send_up_to<'a, const N: usize>(
         }
         count += 1;
     }
-    // SAFETY: the descriptor is open while it is borrowed. The first `count` headers (at most N, which the array has)
-    // point to an address and to `used` bytes of control messages in arrays of this function, and to slices that are
-    // borrowed for 'a, so all outlive the call. IoSlice is documented to be an iovec; the kernel only reads through
-    // msg_iov here, so that it was a shared reference is no matter. It writes msg_len of the headers, which are ours.
+    // SAFETY: the descriptor is open while it is borrowed. The first `count` headers (at most N,
+    // which the array has) point to an address and to `used` bytes of control messages in
+    // arrays of this function, and to slices that are borrowed for 'a, so all outlive the call.
+    // IoSlice is documented to be an iovec; the kernel only reads through msg_iov here, so that
+    // it was a shared reference is no matter. It writes msg_len of the headers, which are ours.
     let sent = unsafe {
         libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, libc::MSG_DONTWAIT as _)
     };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// Receives up to `N` messages in one system call, one into each space, and describes them in `arrivals`: how many.
-/// `WouldBlock` when nothing is waiting.
+/// Receives up to `N` messages in one system call, one into each space, and describes them in
+/// `arrivals`: how many. `WouldBlock` when nothing is waiting.
 pub(super) fn receive<const N: usize>(
     socket: BorrowedFd<'_>,
     spaces: &mut [IoSliceMut<'_>; N],
@@ -118,9 +121,10 @@ pub(super) fn receive<const N: usize>(
         header.msg_control = control.as_mut_ptr().cast();
         header.msg_controllen = size_of_val(control) as _;
     }
-    // SAFETY: the descriptor is open while it is borrowed. Each of the N headers points to an address and to control
-    // messages in arrays of this function, with their lengths, and to one IoSliceMut, documented to be an iovec, whose
-    // bytes are borrowed mutably past the call. All bytes are initialised, and any bytes are valid in them.
+    // SAFETY: the descriptor is open while it is borrowed. Each of the N headers points to an
+    // address and to control messages in arrays of this function, with their lengths, and to
+    // one IoSliceMut, documented to be an iovec, whose bytes are borrowed mutably past the
+    // call. All bytes are initialised, and any bytes are valid in them.
     let count = unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
@@ -145,8 +149,8 @@ pub(super) fn receive<const N: usize>(
     Ok(count)
 }
 
-/// A control message with a value of up to an `int`, padded as `CMSG_SPACE` pads it, so that an array of them is what
-/// cmsg(3) walks through.
+/// A control message with a value of up to an `int`, padded as `CMSG_SPACE` pads it, so that an
+/// array of them is what cmsg(3) walks through.
 #[derive(Copy, Clone)]
 #[repr(C)]
 struct Control {
@@ -177,8 +181,8 @@ impl Control {
     }
 }
 
-/// How many control messages the message needs, which are then at the front. The kernel takes a TTL as an `int` only,
-/// and a segment as a `u16` only.
+/// How many control messages the message needs, which are then at the front. The kernel takes a TTL
+/// as an `int` only, and a segment as a `u16` only.
 fn emit(departure: &Departure<'_>, controls: &mut [Control; 3]) -> usize {
     let int = |byte: u8| i32::from(byte).to_ne_bytes();
     let ttl = departure.ttl.map(|it| Control::new(libc::IPPROTO_IP, libc::IP_TTL, int(it.get())));

@@ -1,5 +1,6 @@
-//! Two questions to the kernel over netlink, asked and answered at once, for callers that are not async: which devices
-//! there are, and which route leads to an address. What changes things is [`crate::links`]' business.
+//! Two questions to the kernel over netlink, asked and answered at once, for callers that are not
+//! async: which devices there are, and which route leads to an address. What changes things is
+//! [`crate::links`]' business.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -41,7 +42,8 @@ pub(super) fn route(source: Ipv4Addr, remote: Ipv4Addr) -> io::Result<Option<Rou
     Ok(route)
 }
 
-/// Sends a request and hands on what comes back, until the kernel says that it is done or, without a dump, once.
+/// Sends a request and hands on what comes back, until the kernel says that it is done or, without
+/// a dump, once.
 fn ask(
     request: RouteNetlinkMessage,
     flags: u16,
@@ -82,5 +84,6 @@ fn ask(
 /// How long the kernel may take for each part of an answer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A part holds some ten devices at least: more parts than that are more devices than a machine can have.
+/// A part holds some ten devices at least: more parts than that are more devices than a machine can
+/// have.
 const MOST_ANSWERS: usize = 100_000;

@@ -15,14 +15,15 @@ use crate::blocking;
 pub struct Path {
     /// The address that it leaves with.
     pub source: Ipv4Addr,
-    /// The largest IP packet that gets there whole, in bytes, as far as the kernel has learned; at first the device's
-    /// or the route's.
+    /// The largest IP packet that gets there whole, in bytes, as far as the kernel has learned; at
+    /// first the device's or the route's.
     pub mtu: u32,
     /// The device that it leaves by.
     pub device: String,
 }
 
-/// Looks up the way to `remote`, from `local` if given, in the calling thread's namespace. Sends nothing.
+/// Looks up the way to `remote`, from `local` if given, in the calling thread's namespace. Sends
+/// nothing.
 pub fn path(remote: Ipv4Addr, local: Option<Ipv4Addr>) -> Result<Path, UnderlayError> {
     blocking(|| ask(remote, local))
 }

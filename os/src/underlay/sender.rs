@@ -14,16 +14,18 @@ use crate::entropy;
 pub struct SenderOptions {
     /// The source address; 0.0.0.0 leaves it to the route.
     pub local: Ipv4Addr,
-    /// Sets DF and heeds the path MTU. Without it only the device's MTU bounds a datagram. Either way a datagram that
-    /// does not fit is refused, and never fragmented here.
+    /// Sets DF and heeds the path MTU. Without it only the device's MTU bounds a datagram. Either
+    /// way a datagram that does not fit is refused, and never fragmented here.
     pub dont_fragment: bool,
-    /// UDP checksums. Without them the kernel segments nothing, and every datagram costs a send of its own.
+    /// UDP checksums. Without them the kernel segments nothing, and every datagram costs a send of
+    /// its own.
     pub checksum: bool,
     /// How many source ports: 1 to [`MAX_LANES`].
     pub lanes: usize,
 }
 
-/// Sixteen already spread flows over more queues than most network cards have; each lane is a socket.
+/// Sixteen already spread flows over more queues than most network cards have; each lane is a
+/// socket.
 pub const MAX_LANES: usize = 256;
 
 /// Sockets to send from. They hear nothing.
@@ -47,8 +49,9 @@ pub struct Report {
 }
 
 impl Sender {
-    /// Opens the sockets in the calling thread's namespace, on free ports of 49152-65535 (RFC 7348 section 5, where
-    /// the source port is what tells flows apart for the network below). Nothing is left open on an error.
+    /// Opens the sockets in the calling thread's namespace, on free ports of 49152-65535 (RFC 7348
+    /// section 5, where the source port is what tells flows apart for the network below).
+    /// Nothing is left open on an error.
     pub fn open(options: &SenderOptions) -> Result<Self, UnderlayError> {
         if !(1..=MAX_LANES).contains(&options.lanes) {
             return Err(UnderlayError::BadCount { count: options.lanes, most: MAX_LANES });
@@ -69,14 +72,15 @@ impl Sender {
         Err(UnderlayError::NoSourcePort)
     }
 
-    /// Sends `messages`, those of one lane in their order, in as few system calls as it can, without blocking and,
-    /// once `scratch` is warm, without allocating.
+    /// Sends `messages`, those of one lane in their order, in as few system calls as it can,
+    /// without blocking and, once `scratch` is warm, without allocating.
     ///
-    /// Consecutive datagrams of a lane that share destination, TTL and TOS and are of one size go as one send, which
-    /// the far kernel may hand on as one receive; trains that are longer than the kernel takes are cut. Where
-    /// something on the way cannot segment (a device without checksum offload, IPsec), datagrams go one by one, and
-    /// from then on always. When a socket's buffer is full, the rest of that lane's batch has failed: they are lost
-    /// as on any full link.
+    /// Consecutive datagrams of a lane that share destination, TTL and TOS and are of one size go
+    /// as one send, which the far kernel may hand on as one receive; trains that are longer
+    /// than the kernel takes are cut. Where something on the way cannot segment (a device
+    /// without checksum offload, IPsec), datagrams go one by one, and from then on always. When
+    /// a socket's buffer is full, the rest of that lane's batch has failed: they are lost as on
+    /// any full link.
     pub fn send<'a, P: IntoIterator<Item = &'a [u8]>>(
         &self,
         messages: impl IntoIterator<Item = Outbound<P>>,
@@ -119,7 +123,8 @@ impl Sender {
     }
 }
 
-/// Every dynamic port (RFC 6335 section 6) once, from a random one on, so that two senders seldom meet.
+/// Every dynamic port (RFC 6335 section 6) once, from a random one on, so that two senders seldom
+/// meet.
 fn candidates(seed: u64) -> impl Iterator<Item = u16> {
     // The remainder of a u16 fits.
     let start = (seed % u64::from(DYNAMIC)) as u16;

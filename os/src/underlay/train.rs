@@ -1,10 +1,11 @@
 //! What one send carries: pieces of equal size, joined from messages or cut out of them.
 //!
 //! # Theory of operation
-//! A train's bytes are its messages' bytes one behind the other, and every piece but the last is full; the kernel makes
-//! each piece a datagram. A message joins the train ahead of it when lane, destination, TTL and TOS are the same, the
-//! train's last piece is full too, and the message brings pieces of the same size or one shorter piece, which closes
-//! the train. So joining changes neither the datagrams nor their order.
+//! A train's bytes are its messages' bytes one behind the other, and every piece but the last is
+//! full; the kernel makes each piece a datagram. A message joins the train ahead of it when lane,
+//! destination, TTL and TOS are the same, the train's last piece is full too, and the message
+//! brings pieces of the same size or one shorter piece, which closes the train. So joining changes
+//! neither the datagrams nor their order.
 
 use std::io::IoSlice;
 use std::net::SocketAddrV4;
@@ -85,8 +86,9 @@ impl Train {
     }
 }
 
-/// Puts a message, the one at `index` of its batch, behind the trains: into the last if that admits it, else as a train
-/// of its own, or as several when it is longer than the kernel takes. `slices` grows by its parts.
+/// Puts a message, the one at `index` of its batch, behind the trains: into the last if that admits
+/// it, else as a train of its own, or as several when it is longer than the kernel takes. `slices`
+/// grows by its parts.
 pub(super) fn lay_out<'a>(
     message: &Message,
     index: usize,
@@ -109,8 +111,8 @@ pub(super) fn lay_out<'a>(
     });
 }
 
-/// Cuts `parts` into runs of `size` bytes, the last one shorter, and tells where the slices of each are and how long
-/// it is. At least one run, maybe empty.
+/// Cuts `parts` into runs of `size` bytes, the last one shorter, and tells where the slices of each
+/// are and how long it is. At least one run, maybe empty.
 fn cut<'x>(
     parts: impl Iterator<Item = &'x [u8]>,
     size: usize,
@@ -133,8 +135,8 @@ fn cut<'x>(
     run(start..slices.len(), bytes);
 }
 
-/// The most bytes of one send in pieces of `size`, when `bytes` are to go. One piece is left whole, however long: the
-/// kernel says when it is too long.
+/// The most bytes of one send in pieces of `size`, when `bytes` are to go. One piece is left whole,
+/// however long: the kernel says when it is too long.
 const fn longest(size: usize, bytes: usize) -> usize {
     if size == 0 || size == bytes {
         return bytes;

@@ -84,7 +84,8 @@ fn the_default_route_is_set_replaced_and_taken_away() {
         let table = table.unwrap().unwrap();
         let fields = |line: &str| line.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
         let routes: Vec<String> = table.lines().skip(1).map(fields).collect();
-        // Destination and gateway as the kernel prints them: in network order, read as a little-endian number.
+        // Destination and gateway as the kernel prints them: in network order, read as a
+        // little-endian number.
         for route in ["eth0 007100CB 010200C0", "eth0 006433C6 00000000"] {
             let count = routes.iter().filter(|line| *line == route).count();
             assert_eq!(count, 1, "{route} in {routes:?}");

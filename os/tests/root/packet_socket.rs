@@ -1,4 +1,5 @@
-//! Packet sockets on veth ends: what arrives, what leaves, and what becomes of them when the interface goes.
+//! Packet sockets on veth ends: what arrives, what leaves, and what becomes of them when the
+//! interface goes.
 
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -91,7 +92,8 @@ fn assert_silent(socket: &PacketSocket) {
     assert_eq!(socket.read(&mut frame).unwrap(), Received::Empty, "{frame:?}");
 }
 
-/// An experimental EtherType (IEEE 802, local experimental 1) and a payload, to a station that nobody is.
+/// An experimental EtherType (IEEE 802, local experimental 1) and a payload, to a station that
+/// nobody is.
 fn plain(len: usize) -> Frame {
     let mut bytes = vec![2, 0, 0, 0, 0, 0xee, 2, 0, 0, 0, 0, 1, 0x88, 0xb5];
     bytes.extend((0..len - 14).map(|number| number as u8));

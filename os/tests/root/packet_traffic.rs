@@ -1,4 +1,5 @@
-//! Streams that cross two interfaces and a loop of our own between their packet sockets, and come out as they went in.
+//! Streams that cross two interfaces and a loop of our own between their packet sockets, and come
+//! out as they went in.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -47,7 +48,8 @@ fn streams_cross_two_interfaces_intact_both_ways() {
     assert!(seen.segments > 0 && seen.partial > 0, "super-frames stay whole: {seen:?}");
 }
 
-/// Their kernels hand over the inner super-frames in one piece, described as if there were no tunnel.
+/// Their kernels hand over the inner super-frames in one piece, described as if there were no
+/// tunnel.
 #[test]
 fn a_super_frame_inside_a_guests_tunnel_is_known_as_such() {
     if !is_root() {

@@ -71,7 +71,8 @@ pub(crate) fn play<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
-/// A bare netlink handle in `netns`, for what [`Links`] has no word for. Served by a task of the current runtime.
+/// A bare netlink handle in `netns`, for what [`Links`] has no word for. Served by a task of the
+/// current runtime.
 pub(crate) fn netlink(netns: &Netns) -> rtnetlink::Handle {
     let runtime = tokio::runtime::Handle::current();
     let opened = netns.run(|| {

@@ -1,4 +1,5 @@
-//! Bytes that cross two TAP devices and a loop of our own between them, and come out as they went in.
+//! Bytes that cross two TAP devices and a loop of our own between them, and come out as they went
+//! in.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
@@ -166,8 +167,8 @@ pub(crate) fn tcp(mut sender: TcpStream, mut receiver: TcpStream) {
     assert!(received == noise(1), "{} bytes arrived, and they differ", received.len());
 }
 
-/// 8 MiB in bursts of equal datagrams, each burst one send and confirmed by one datagram, so that none overruns the
-/// receiver's buffer.
+/// 8 MiB in bursts of equal datagrams, each burst one send and confirmed by one datagram, so that
+/// none overruns the receiver's buffer.
 fn udp(sender: &UdpSocket, receiver: &UdpSocket, size: usize) {
     sender.connect((BLUE, PORT)).unwrap();
     receiver.connect((RED, PORT)).unwrap();

@@ -1,4 +1,5 @@
-//! Tunnel sockets over loopback: what is sent arrives cut where it was, in order, with its outer header as asked.
+//! Tunnel sockets over loopback: what is sent arrives cut where it was, in order, with its outer
+//! header as asked.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};

@@ -1,5 +1,6 @@
-//! Joining the fragments of a UDP datagram ([`SegmentKind::Fragments`]): it passes the switch once, and is cut into the
-//! same fragments again ahead of what cannot take it whole, as by cards with UDP fragmentation offload.
+//! Joining the fragments of a UDP datagram ([`SegmentKind::Fragments`]): it passes the switch once,
+//! and is cut into the same fragments again ahead of what cannot take it whole, as by cards with
+//! UDP fragmentation offload.
 
 use core::num::NonZeroU16;
 
@@ -16,8 +17,9 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET: u16 = 0x1fff;
 const MOST: usize = 65_535 - V4_HEADER;
 
-/// Fragments that follow one another and are a datagram as far as they go: all equal but for what a cut writes, each
-/// where the one before ended, all of the first one's size but the last, which may be smaller.
+/// Fragments that follow one another and are a datagram as far as they go: all equal but for what a
+/// cut writes, each where the one before ended, all of the first one's size but the last, which may
+/// be smaller.
 #[derive(Debug, Default)]
 pub struct Fragments {
     frames: Vec<Frame>,
@@ -51,8 +53,9 @@ impl Fragments {
         Ok(part.is_last)
     }
 
-    /// The datagram in their place, in the first one's buffer; the others' go to `pool`. `None`, and nothing changes, when
-    /// that has no room, or when it has no UDP checksum, or not the right one: nobody may lend it one.
+    /// The datagram in their place, in the first one's buffer; the others' go to `pool`. `None`,
+    /// and nothing changes, when that has no room, or when it has no UDP checksum, or not the
+    /// right one: nobody may lend it one.
     pub fn join(&mut self, pool: &mut Pool) -> Option<Frame> {
         let first = self.frames.first()?;
         let size = u16::try_from(Part::of(first)?.len).ok().and_then(NonZeroU16::new)?;
@@ -115,7 +118,8 @@ impl Fragments {
 }
 
 impl Part {
-    /// Nothing for what is no fragment of UDP over IPv4 without options and tags, complete and without padding.
+    /// Nothing for what is no fragment of UDP over IPv4 without options and tags, complete and
+    /// without padding.
     fn of(frame: &Frame) -> Option<Self> {
         let bytes = frame.bytes();
         let header = bytes.get(ETHERNET..)?.first_chunk::<V4_HEADER>()?;

@@ -1,14 +1,15 @@
 //! A run: a first segment, and how many more have been found to continue it.
 //!
-//! It reads headers and verifies checksums, and on closing writes the headers of the whole; payloads are moved by
-//! others. All positions count from the Ethernet header of the first segment, whose headers stay as they came until
-//! the run is closed.
+//! It reads headers and verifies checksums, and on closing writes the headers of the whole;
+//! payloads are moved by others. All positions count from the Ethernet header of the first segment,
+//! whose headers stay as they came until the run is closed.
 //!
 //! # Theory of operation
-//! [`Run::open`] reads the first segment's headers, and nothing of its payload: most runs stay alone, and a checksum
-//! is only worth reading a payload for when there is something to join. [`Run::join`] compares the next segment's
-//! headers with the first's, then verifies both, the first only once. A run is `full` when nothing may follow: after a
-//! short segment, a FIN or PSH, or a first segment whose checksum is wrong.
+//! [`Run::open`] reads the first segment's headers, and nothing of its payload: most runs stay
+//! alone, and a checksum is only worth reading a payload for when there is something to join.
+//! [`Run::join`] compares the next segment's headers with the first's, then verifies both, the
+//! first only once. A run is `full` when nothing may follow: after a short segment, a FIN or PSH,
+//! or a first segment whose checksum is wrong.
 
 use core::num::NonZeroU16;
 use core::ops::Range;
@@ -20,8 +21,8 @@ use crate::offload::{Offload, SegmentKind, Span};
 use crate::segment::{MAX_PIECES, finish_ipv4, finish_ipv6, finish_udp};
 use crate::transport::{TcpFlags, TcpHeader, UdpHeader};
 
-/// The most datagrams in a UDP super-frame: a kernel refuses one of more from a TAP (`UDP_MAX_SEGMENTS`, which
-/// newer kernels have raised to 128).
+/// The most datagrams in a UDP super-frame: a kernel refuses one of more from a TAP
+/// (`UDP_MAX_SEGMENTS`, which newer kernels have raised to 128).
 pub const MAX_DATAGRAMS: usize = 64;
 
 const MAX_IP_LEN: usize = 65_535;
@@ -101,7 +102,8 @@ impl Run {
         run.lengths_fit(first).then_some(run)
     }
 
-    /// The run of segments of `size` bytes that a TCP super-frame stands for; `None` when nothing may follow it.
+    /// The run of segments of `size` bytes that a TCP super-frame stands for; `None` when nothing
+    /// may follow it.
     pub(super) fn of_whole(whole: &[u8], size: NonZeroU16) -> Option<Self> {
         let run = Self::open(whole, Offload::Complete)?;
         let each = usize::from(size.get());
@@ -110,9 +112,9 @@ impl Run {
         may_go_on.then_some(Self { size, pieces: run.payload / each, ..run })
     }
 
-    /// Whether the super-frame `next`, of segments of the same size, continues the run whose bytes so far are `whole`.
-    /// Neither has a checksum of its own to verify. When it does, what follows its first [`Run::headers`] bytes is to be
-    /// put behind `whole`.
+    /// Whether the super-frame `next`, of segments of the same size, continues the run whose bytes
+    /// so far are `whole`. Neither has a checksum of its own to verify. When it does, what
+    /// follows its first [`Run::headers`] bytes is to be put behind `whole`.
     pub(super) fn join_whole(&mut self, whole: &[u8], next: &[u8]) -> bool {
         let payload = next.len().saturating_sub(self.headers);
         let pieces = self.pieces + payload.div_ceil(usize::from(self.size.get()));
@@ -126,8 +128,8 @@ impl Run {
         true
     }
 
-    /// Whether `next` continues the run whose bytes so far are `whole`; when it does, it counts as joined, and what
-    /// follows its first [`Run::headers`] bytes is to be put behind `whole`.
+    /// Whether `next` continues the run whose bytes so far are `whole`; when it does, it counts as
+    /// joined, and what follows its first [`Run::headers`] bytes is to be put behind `whole`.
     #[inline]
     pub(super) fn join(&mut self, whole: &[u8], next: &[u8], offload: Offload) -> bool {
         let payload = next.len().saturating_sub(self.headers);
@@ -161,8 +163,8 @@ impl Run {
         self.headers
     }
 
-    /// Makes the first segment's headers, at the start of `whole`, those of all that was joined, and says what is owed.
-    /// `None`, and nothing changes, when the run stayed alone.
+    /// Makes the first segment's headers, at the start of `whole`, those of all that was joined,
+    /// and says what is owed. `None`, and nothing changes, when the run stayed alone.
     pub(super) fn close(&self, whole: &mut [u8]) -> Option<Offload> {
         if self.pieces < 2 {
             return None;
@@ -189,8 +191,8 @@ impl Run {
         Some(Offload::Segment { kind: self.kind, size: self.size, span })
     }
 
-    /// The flags that only the last may have, when the headers of `next` are those that a cut would give the piece
-    /// behind `first`'s others. Checksums are not looked at.
+    /// The flags that only the last may have, when the headers of `next` are those that a cut would
+    /// give the piece behind `first`'s others. Checksums are not looked at.
     #[inline]
     fn continued_by(&self, first: &[u8], next: &[u8]) -> Option<u8> {
         let network_continues = if self.is_ipv4 {
@@ -233,8 +235,8 @@ impl Run {
         network && (self.kind != SegmentKind::Udp || says(transport + 4, transport))
     }
 
-    /// Whether the checksums of a segment that owes `offload` are right, and as we would write them; where its
-    /// transport checksum is partial, whether it is that of this very segment.
+    /// Whether the checksums of a segment that owes `offload` are right, and as we would write
+    /// them; where its transport checksum is partial, whether it is that of this very segment.
     #[inline]
     fn is_right(&self, bytes: &[u8], offload: Offload) -> bool {
         if self.is_ipv4 && !ipv4_header_is_right(bytes) {

@@ -1,4 +1,5 @@
-//! Where a datagram is cut that stands in place of the fragments that it came in: into the same again.
+//! Where a datagram is cut that stands in place of the fragments that it came in: into the same
+//! again.
 
 use core::num::NonZeroU16;
 
@@ -21,8 +22,8 @@ pub(super) struct Seams {
 }
 
 impl Seams {
-    /// `None` when the headers are not those of a UDP datagram without options that ends with `bytes`, or contradict the
-    /// rest, or when there would be more than [`MAX_PIECES`].
+    /// `None` when the headers are not those of a UDP datagram without options that ends with
+    /// `bytes`, or contradict the rest, or when there would be more than [`MAX_PIECES`].
     pub(super) fn of(bytes: &[u8], size: NonZeroU16, span: Span) -> Option<Self> {
         let (at, Ip::V4(ip)) = Ip::in_frame(bytes)? else { return None };
         let (transport, size) = (at + V4_HEADER, usize::from(size.get()));
@@ -49,7 +50,8 @@ impl Seams {
         self.pieces
     }
 
-    /// Makes `headers`, copied from the whole, those of the fragment of this `index` with `len` bytes behind them.
+    /// Makes `headers`, copied from the whole, those of the fragment of this `index` with `len`
+    /// bytes behind them.
     pub(super) fn finish(&self, headers: &mut [u8], len: usize, index: usize) {
         let Some(header) = headers.last_chunk_mut::<V4_HEADER>() else { return };
         let total = (V4_HEADER + len) as u16; // No more than the whole's.

@@ -75,8 +75,8 @@ fn mend(bytes: &mut [u8]) {
     bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// Holds what came of a train or a chain to what went in: the same pieces in the same order, those of a super-frame all
-/// intact.
+/// Holds what came of a train or a chain to what went in: the same pieces in the same order, those
+/// of a super-frame all intact.
 fn check(emitted: Vec<Frame>, pieces: &[Vec<u8>], prefix: usize) {
     let mut out = Vec::new();
     for mut frame in emitted {

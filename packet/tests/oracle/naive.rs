@@ -15,15 +15,15 @@ pub(crate) fn sum(bytes: &[u8]) -> u16 {
     total as u16
 }
 
-/// The pseudo-header that TCP and UDP sum: source, destination, protocol, length. IPv6's has wider fields, whose
-/// upper halves are zero.
+/// The pseudo-header that TCP and UDP sum: source, destination, protocol, length. IPv6's has wider
+/// fields, whose upper halves are zero.
 pub(crate) fn pseudo(addresses: &[u8], protocol: u8, length: usize) -> Vec<u8> {
     let length = u16::try_from(length).unwrap().to_be_bytes();
     [addresses, &[0, protocol], &length].concat()
 }
 
-/// Whether a receiver would take every checksum of an untagged, unfragmented IP frame of TCP, UDP or ICMP.
-/// UDP over IPv4 with checksum zero is taken, over IPv6 it is not.
+/// Whether a receiver would take every checksum of an untagged, unfragmented IP frame of TCP, UDP
+/// or ICMP. UDP over IPv4 with checksum zero is taken, over IPv6 it is not.
 pub(crate) fn is_intact(frame: &[u8]) -> bool {
     let sliced = SlicedPacket::from_ethernet(frame).unwrap();
     let (addresses, protocol, transport, header_holds) = match sliced.net.as_ref().unwrap() {
@@ -47,7 +47,8 @@ pub(crate) fn is_intact(frame: &[u8]) -> bool {
     header_holds && sum(&covered) == 0xffff
 }
 
-/// The IPv4 payload that fragments stand for, put together from their own words; the fragments may come in any order.
+/// The IPv4 payload that fragments stand for, put together from their own words; the fragments may
+/// come in any order.
 pub(crate) fn reassemble(fragments: &[Frame]) -> Vec<u8> {
     let mut whole = Vec::new();
     let mut known = Vec::new();

@@ -1,4 +1,5 @@
-//! After an edit of addresses and ports every checksum is what it would be had the packet been sent that way.
+//! After an edit of addresses and ports every checksum is what it would be had the packet been sent
+//! that way.
 
 use core::net::Ipv4Addr;
 
@@ -13,7 +14,8 @@ fn ends() -> impl Strategy<Value = End> {
     prop_oneof![Just(End::Source), Just(End::Destination)]
 }
 
-/// The packet as it would have been built with the new endpoint; ICMP's one identifier is its first port.
+/// The packet as it would have been built with the new endpoint; ICMP's one identifier is its first
+/// port.
 fn rebuilt(sample: &Sample, end: End, address: [u8; 4], port: Option<u16>) -> Sample {
     let mut sample = sample.clone();
     let at = if end == End::Source { 0 } else { 1 };

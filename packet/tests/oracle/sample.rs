@@ -124,7 +124,8 @@ impl Sample {
     }
 }
 
-/// Packets of any of `carried` with up to `payload` bytes, over IPv4, and over IPv6 too where `ipv6` says so.
+/// Packets of any of `carried` with up to `payload` bytes, over IPv4, and over IPv6 too where
+/// `ipv6` says so.
 pub(crate) fn samples(
     carried: &'static [Carried],
     ipv6: bool,

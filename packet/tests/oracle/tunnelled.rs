@@ -1,5 +1,6 @@
-//! What a kernel's own tunnel leaves open: the checksum and the cut of the packet inside. Each piece is compared with the
-//! packet that would have been built had its segment been put into the tunnels alone.
+//! What a kernel's own tunnel leaves open: the checksum and the cut of the packet inside. Each
+//! piece is compared with the packet that would have been built had its segment been put into the
+//! tunnels alone.
 
 use packet::ethernet::Ethernet;
 use packet::rewrite::{self, End};

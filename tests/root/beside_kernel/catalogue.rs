@@ -1,8 +1,8 @@
-//! The differences from the kernel that are intended: each with what either side does, the reason, and the cases in
-//! which it shows.
+//! The differences from the kernel that are intended: each with what either side does, the reason,
+//! and the cases in which it shows.
 //!
-//! An entry is recognised by what both sides did at one place of a case. A case that an entry names and in which it
-//! does not show is a fault like a difference that no entry explains.
+//! An entry is recognised by what both sides did at one place of a case. A case that an entry names
+//! and in which it does not show is a fault like a difference that no entry explains.
 
 use super::play::{Difference, Place};
 use super::recognise::By::{Kernel, Ours};
@@ -20,7 +20,8 @@ pub(crate) struct Intended {
     pub(crate) recognise: fn(&Difference) -> bool,
 }
 
-/// All of them: routing, then what is for the router itself, then translation, then the table of flows.
+/// All of them: routing, then what is for the router itself, then translation, then the table of
+/// flows.
 pub(crate) const CATALOGUE: &[Intended] = &[
     Intended {
         name: "martians",

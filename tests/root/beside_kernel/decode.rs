@@ -1,8 +1,8 @@
 //! A frame as rows of field and value, for comparing and for reading.
 //!
-//! What routers may choose as they like is named instead of shown: the identification of packets of their own (RFC
-//! 6864), and the external ports that they choose. Every checksum is verified and shown as its verdict, since what
-//! went into it is compared anyhow.
+//! What routers may choose as they like is named instead of shown: the identification of packets of
+//! their own (RFC 6864), and the external ports that they choose. Every checksum is verified and
+//! shown as its verdict, since what went into it is compared anyhow.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -29,7 +29,8 @@ impl Names {
         Self { written, chosen: Vec::new() }
     }
 
-    /// A port as it is shown: one of the router's outside that no script has written has the name of its class.
+    /// A port as it is shown: one of the router's outside that no script has written has the name
+    /// of its class.
     pub(crate) fn port(&mut self, address: Ipv4Addr, port: u16) -> String {
         let outside = [Wire::Wan.router(), Wire::Thin.router()];
         if !outside.contains(&address) || self.written.contains(&port) {
@@ -147,8 +148,8 @@ fn udp(packet: &Packet, prefix: &str, rows: &mut Vec<Row>) {
     add("data", data(packet.payload.get(8..).unwrap_or(&[])));
 }
 
-/// Whether the transport checksum is right. That of a fragment, or of a packet that is quoted in part, covers bytes
-/// that are not there.
+/// Whether the transport checksum is right. That of a fragment, or of a packet that is quoted in
+/// part, covers bytes that are not there.
 fn verdict(packet: &Packet) -> String {
     let word = |at: usize| {
         packet

@@ -1,4 +1,5 @@
-//! Tables of flows: the lines of `conntrack -L`, `/proc/net/nf_conntrack` and `tapswitch conntrack list` as values.
+//! Tables of flows: the lines of `conntrack -L`, `/proc/net/nf_conntrack` and `tapswitch conntrack
+//! list` as values.
 
 use super::decode::Names;
 use super::wires::MARK_PORT;
@@ -11,8 +12,8 @@ pub(crate) struct Flow {
     pub(crate) seconds: u64,
 }
 
-/// The flows of a listing that some address or port was translated for, in order of their text. The kernel follows
-/// every connection, our switch those that it translates.
+/// The flows of a listing that some address or port was translated for, in order of their text. The
+/// kernel follows every connection, our switch those that it translates.
 pub(crate) fn translated(listing: &str, names: &mut Names) -> Vec<Flow> {
     let mut flows: Vec<Flow> = listing.lines().filter_map(|line| flow(line, names)).collect();
     flows.sort_by(|one, other| one.text.cmp(&other.text));

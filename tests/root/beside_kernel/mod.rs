@@ -1,13 +1,15 @@
-//! Our router beside the kernel's: the same packets through both, and every packet that comes out compared.
+//! Our router beside the kernel's: the same packets through both, and every packet that comes out
+//! compared.
 //!
-//! Two worlds with equal addresses: in one the router is the daemon, in the other a namespace with `ip_forward` and
-//! nftables. Scripts of raw packets go into both, and what leaves each, on every wire, has to be the same, field by
-//! field; so have the translated flows in the end. What is meant to differ is a catalogue, and each of its entries
-//! has to show itself where it says.
+//! Two worlds with equal addresses: in one the router is the daemon, in the other a namespace with
+//! `ip_forward` and nftables. Scripts of raw packets go into both, and what leaves each, on every
+//! wire, has to be the same, field by field; so have the translated flows in the end. What is meant
+//! to differ is a catalogue, and each of its entries has to show itself where it says.
 //!
-//! In reading order: [`script`] and [`cases`] (what is played), [`wires`] (packets in, packets out), [`side`] (the
-//! two routers), [`play`] with [`decode`] and [`flows`] (what differs), [`verdict`], [`catalogue`] with [`recognise`]
-//! (what may), [`page`] (the same for people), [`plant`] (that differences are found).
+//! In reading order: [`script`] and [`cases`] (what is played), [`wires`] (packets in, packets
+//! out), [`side`] (the two routers), [`play`] with [`decode`] and [`flows`] (what differs),
+//! [`verdict`], [`catalogue`] with [`recognise`] (what may), [`page`] (the same for people),
+//! [`plant`] (that differences are found).
 //!
 //! Nothing here leaves the namespaces that it makes.
 

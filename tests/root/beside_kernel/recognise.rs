@@ -52,7 +52,8 @@ impl Difference {
             })
     }
 
-    /// Whether all that both sides sent are ICMP errors of the router's, which differ in nothing but their source.
+    /// Whether all that both sides sent are ICMP errors of the router's, which differ in nothing
+    /// but their source.
     pub(crate) fn is_only_in_error_source(&self) -> bool {
         let routers = Wire::ALL.map(Wire::router);
         let is_own = |packet: &Packet| packet.is_error() && routers.contains(&packet.source);
@@ -60,7 +61,8 @@ impl Difference {
             && [By::Ours, By::Kernel].iter().all(|by| self.packets(*by).iter().all(is_own))
     }
 
-    /// Whether the sides differ in nothing but that the kernel kept `port` outside, and ours chose another.
+    /// Whether the sides differ in nothing but that the kernel kept `port` outside, and ours chose
+    /// another.
     pub(crate) fn is_only_in_port(&self, port: u16) -> bool {
         let kept = format!("{}:{port}", Wire::Wan.router());
         let chosen = format!("{}:chosen 1 ", Wire::Wan.router());

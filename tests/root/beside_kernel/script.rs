@@ -66,13 +66,15 @@ pub(crate) fn answer(wire: Wire, make: fn(&Packet) -> Packet) -> Step {
 }
 
 impl Step {
-    /// The same, but it is not over until so many packets have arrived in all, or so many seconds have gone by.
+    /// The same, but it is not over until so many packets have arrived in all, or so many seconds
+    /// have gone by.
     pub(crate) fn until(self, packets: usize, seconds: u64) -> Self {
         let time = Duration::from_secs(seconds);
         Self { patience: Some(Patience { packets, time }), ..self }
     }
 
-    /// Its frames. `last` is what arrived on the wire last; without it there is nothing to answer, and no frame.
+    /// Its frames. `last` is what arrived on the wire last; without it there is nothing to answer,
+    /// and no frame.
     pub(crate) fn frames(&self, number: usize, last: Option<&Packet>) -> Vec<Vec<u8>> {
         let (to, from) = (self.wire.router_mac(), self.wire.mac());
         match &self.what {

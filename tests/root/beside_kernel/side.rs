@@ -1,4 +1,5 @@
-//! The two routers: our switch, and the kernel with `ip_forward` and nftables. Equal addresses, routes and rules.
+//! The two routers: our switch, and the kernel with `ip_forward` and nftables. Equal addresses,
+//! routes and rules.
 
 use std::fs;
 use std::thread;
@@ -278,7 +279,8 @@ listen = "203.0.113.1:8081/tcp"
 to = "192.168.7.66:81"
 "#;
 
-/// The same. A connection that turns back inside leaves from the address that it was sent to (RFC 4787 REQ-9).
+/// The same. A connection that turns back inside leaves from the address that it was sent to (RFC
+/// 4787 REQ-9).
 const NFT: &str = "
 table ip nat {
     chain prerouting {
@@ -297,8 +299,8 @@ table ip nat {
 ";
 const EXCEPTION: &str = "ip daddr != { 203.0.113.9, 198.51.100.9 }";
 
-/// What a router is set to, and what tests cannot wait for: no limit on ICMP errors (each is told at once on both
-/// sides), no redirects, no reverse-path filter (neither has ours).
+/// What a router is set to, and what tests cannot wait for: no limit on ICMP errors (each is told
+/// at once on both sides), no redirects, no reverse-path filter (neither has ours).
 const SYSCTLS: [(&str, &str); 12] = [
     ("net/ipv4/ip_forward", "1"),
     ("net/ipv4/icmp_ratemask", "0"),

@@ -1,4 +1,5 @@
-//! The judgement on a case: each difference is in the catalogue, and each entry of the catalogue has shown itself.
+//! The judgement on a case: each difference is in the catalogue, and each entry of the catalogue
+//! has shown itself.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,8 +12,8 @@ use super::play::{Difference, Place, Told, both, differences};
 use super::script::Case;
 use super::side::{Plant, Side, arena};
 
-/// Plays a group of cases through both routers; panics with every difference that is not in the catalogue, and with every entry
-/// of the catalogue that should have shown itself and did not.
+/// Plays a group of cases through both routers; panics with every difference that is not in the
+/// catalogue, and with every entry of the catalogue that should have shown itself and did not.
 pub(crate) fn compare(title: &str) {
     let (_, setting, cases) = GROUPS.iter().find(|group| group.0 == title).unwrap();
     let Some(world) = arena() else { return };

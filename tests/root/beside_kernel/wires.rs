@@ -1,12 +1,14 @@
 //! The four wires of a router, held at their far ends: everything that its hosts send and see.
 //!
-//! There are no hosts. A packet socket at each far end sends what a script says, answers ARP for the addresses that
-//! the wire is meant to have, and keeps every IPv4 packet that arrives, so that no kernel adds a word of its own.
+//! There are no hosts. A packet socket at each far end sends what a script says, answers ARP for
+//! the addresses that the wire is meant to have, and keeps every IPv4 packet that arrives, so that
+//! no kernel adds a word of its own.
 //!
 //! # Theory of operation
-//! An exchange sends frames on one wire and returns what arrived on all of them. Silence is told from slowness by
-//! *marks*: behind the frames, from the same wire, goes one packet to every wire. A router takes the frames of a wire
-//! in order and sends in order, so once a wire's mark has arrived, all that the frames caused there has.
+//! An exchange sends frames on one wire and returns what arrived on all of them. Silence is told
+//! from slowness by *marks*: behind the frames, from the same wire, goes one packet to every wire.
+//! A router takes the frames of a wire in order and sends in order, so once a wire's mark has
+//! arrived, all that the frames caused there has.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -115,7 +117,8 @@ impl Arrived {
 /// What arrived on each wire, in order.
 pub(crate) type Arrivals = [Vec<Arrived>; 4];
 
-/// How much longer than its marks an exchange lasts: until so many packets have arrived in all, or the time is over.
+/// How much longer than its marks an exchange lasts: until so many packets have arrived in all, or
+/// the time is over.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Patience {
     pub(crate) packets: usize,
@@ -135,7 +138,8 @@ impl Wires {
         Self { ends, _field: field }
     }
 
-    /// Makes every host known to router and bridge, so that no packet of a script waits for an answer to ARP.
+    /// Makes every host known to router and bridge, so that no packet of a script waits for an
+    /// answer to ARP.
     pub(crate) fn greet(&self) {
         for wire in Wire::ALL {
             for host in wire.hosts() {
@@ -209,8 +213,8 @@ impl Wires {
     }
 }
 
-/// The packet that marks on wire `to` the end of what was sent on wire `from`. To the own wire it is a ping to the
-/// router, which comes back as the reply.
+/// The packet that marks on wire `to` the end of what was sent on wire `from`. To the own wire it
+/// is a ping to the router, which comes back as the reply.
 fn mark(from: Wire, to: Wire) -> Vec<u8> {
     let socket = |wire: Wire| std::net::SocketAddrV4::new(wire.host(), MARK_PORT);
     let packet = match from == to {

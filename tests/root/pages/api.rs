@@ -1,4 +1,5 @@
-//! An `http` block: a request to the control API as it is sent, a blank line, and the answer as it comes.
+//! An `http` block: a request to the control API as it is sent, a blank line, and the answer as it
+//! comes.
 //!
 //! ```text
 //! POST /v1/bridges/br1
@@ -8,7 +9,8 @@
 //! {"changes": ["+ bridge br1 ..."]}
 //! ```
 //!
-//! In the answer "…" stands for any value, as the last of a list for any others, and as a key for any others.
+//! In the answer "…" stands for any value, as the last of a list for any others, and as a key for
+//! any others.
 
 use serde_json::Value;
 

@@ -11,7 +11,8 @@ pub(super) struct Turn<'p> {
     pub(super) output: Vec<&'p str>,
 }
 
-/// The commands of a block. `# ` is the prompt of root, `$ ` that of anybody, `> ` goes on with a command.
+/// The commands of a block. `# ` is the prompt of root, `$ ` that of anybody, `> ` goes on with a
+/// command.
 pub(super) fn turns<'p>(block: &Block<'p>) -> Vec<Turn<'p>> {
     let mut turns: Vec<Turn<'p>> = Vec::new();
     for (at, text) in block.body.iter().copied().enumerate() {

@@ -1,4 +1,5 @@
-//! Every link leads to a file and a heading that are there, every page is led to, and no page repeats another.
+//! Every link leads to a file and a heading that are there, every page is led to, and no page
+//! repeats another.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

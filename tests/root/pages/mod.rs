@@ -1,7 +1,9 @@
-//! README.md and the pages in docs/ are true: what they show is run, and what they point at is there.
+//! README.md and the pages in docs/ are true: what they show is run, and what they point at is
+//! there.
 //!
-//! A page is Markdown. Each part of it below a heading of the second level is played by a shell of its own, as root, in
-//! a world of its own, in a folder that has `examples/`, with `tapswitch` in the path. A reader can begin at any of them.
+//! A page is Markdown. Each part of it below a heading of the second level is played by a shell of
+//! its own, as root, in a world of its own, in a folder that has `examples/`, with `tapswitch` in
+//! the path. A reader can begin at any of them.
 //!
 //! | block | what the test does with it |
 //! |---|---|
@@ -11,10 +13,12 @@
 //! | `http` | sends a request to the control API, and compares its answer: [`api`] |
 //! | `text` | nothing: a picture |
 //!
-//! Comments ahead of a block say more: `<!-- not run: REASON -->` (the reasons and their number are in [`NOT_RUN`]),
-//! `<!-- varies: numbers -->` or `fractions`, and of labs `<!-- file: PATH -->` (saved there, as the text above tells the reader; `save` where it is no lab),
-//! `<!-- part of: PATH -->` (says nothing that the file does not say) and `<!-- with: PATH -->` (a lab behind that file).
-//! `<!-- place: lan -->` below a heading has it played on a host with a network: [`internet::lan`].
+//! Comments ahead of a block say more: `<!-- not run: REASON -->` (the reasons and their number are
+//! in [`NOT_RUN`]), `<!-- varies: numbers -->` or `fractions`, and of labs `<!-- file: PATH -->`
+//! (saved there, as the text above tells the reader; `save` where it is no lab), `<!-- part of:
+//! PATH -->` (says nothing that the file does not say) and `<!-- with: PATH -->` (a lab behind that
+//! file). `<!-- place: lan -->` below a heading has it played on a host with a network:
+//! [`internet::lan`].
 
 mod additions;
 mod api;

@@ -1,8 +1,8 @@
 //! Whether a command has printed what its page shows, less what differs from run to run.
 //!
-//! Always alike are times (`time=1.03 ms`, `12s`), ports that the kernel chooses (32768 to 60999) and the width of blanks.
-//! `...` on a line of its own stands for any lines, `…` within a line for any text. What else is alike is said ahead of
-//! the block: [`Varies`].
+//! Always alike are times (`time=1.03 ms`, `12s`), ports that the kernel chooses (32768 to 60999)
+//! and the width of blanks. `...` on a line of its own stands for any lines, `…` within a line for
+//! any text. What else is alike is said ahead of the block: [`Varies`].
 
 /// What of a block's words stands for any other of its kind, where it is a word of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

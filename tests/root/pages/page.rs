@@ -1,4 +1,5 @@
-//! A page as its source has it: sections, and in them the fenced blocks with the marks ahead of them.
+//! A page as its source has it: sections, and in them the fenced blocks with the marks ahead of
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

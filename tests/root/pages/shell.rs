@@ -1,7 +1,7 @@
 //! The reader's shell: one bash a section, as root, in a world of its own.
 //!
-//! It is the first process of a process namespace, so that everything it has started ends with it; and it ends with its
-//! input, so that nothing stays behind when the test is killed.
+//! It is the first process of a process namespace, so that everything it has started ends with it;
+//! and it ends with its input, so that nothing stays behind when the test is killed.
 
 use std::env;
 use std::fs;
@@ -71,7 +71,8 @@ impl<'w> Shell<'w> {
         self.outcome(command)
     }
 
-    /// Starts a command that runs on, and waits until what it has printed is as `is_enough` wants it.
+    /// Starts a command that runs on, and waits until what it has printed is as `is_enough` wants
+    /// it.
     pub(super) fn begin(
         &mut self,
         command: &str,
@@ -86,7 +87,8 @@ impl<'w> Shell<'w> {
         begun.ok_or_else(|| format!("it printed\n{}{}", read(&out), read(&err)))
     }
 
-    /// Runs the lines of a script, none of which may fail. What they print is the script's own business.
+    /// Runs the lines of a script, none of which may fail. What they print is the script's own
+    /// business.
     pub(super) fn script(&mut self, text: &str) -> Outcome {
         self.jobs += 1;
         let [file, out] = ["sh", "out"].map(|kind| format!("/run/script{}.{kind}", self.jobs));

@@ -1,4 +1,5 @@
-//! Tables that say what the product says of itself: keys of the lab file, verbs of the command line, paths of the API.
+//! Tables that say what the product says of itself: keys of the lab file, verbs of the command
+//! line, paths of the API.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +13,8 @@ use crate::daemon::Daemon;
 use crate::http;
 use crate::world::world;
 
-/// Headings of docs/lab-file.md, and a file in which a table of that name has a key that nobody knows.
+/// Headings of docs/lab-file.md, and a file in which a table of that name has a key that nobody
+/// knows.
 const TABLES: [(&str, &str); 11] = [
     ("The file itself", ""),
     ("`[bridge.NAME]`", "[bridge.x]\n"),

@@ -1,10 +1,12 @@
-//! The conformance page: every requirement of the checklist, whether it holds, and the tests that say so.
+//! The conformance page: every requirement of the checklist, whether it holds, and the tests that
+//! say so.
 //!
 //! # Theory of operation
-//! The [`catalogue`] is written by hand: an ID, the requirement in a sentence, and a verdict. The tests are found by
-//! reading the sources: a test belongs to every ID that its doc line names. [`page`] joins the two into
-//! `docs/conformance.md`, and a test compares that file with what would be written now, so page, catalogue and tests
-//! cannot drift apart. A requirement that holds, or differs on purpose, without a test to show it is a fault.
+//! The [`catalogue`] is written by hand: an ID, the requirement in a sentence, and a verdict. The
+//! tests are found by reading the sources: a test belongs to every ID that its doc line names.
+//! [`page`] joins the two into `docs/conformance.md`, and a test compares that file with what would
+//! be written now, so page, catalogue and tests cannot drift apart. A requirement that holds, or
+//! differs on purpose, without a test to show it is a fault.
 
 pub mod catalogue;
 mod scan;

@@ -1,4 +1,5 @@
-//! Finding tests and the requirements that they name: doc lines with IDs, then `#[test]`, then the function.
+//! Finding tests and the requirements that they name: doc lines with IDs, then `#[test]`, then the
+//! function.
 
 use std::collections::BTreeSet;
 use std::fs;

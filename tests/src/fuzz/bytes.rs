@@ -1,4 +1,5 @@
-//! Choices read from bytes: the same bytes, the same choices, for ever. Behind the end everything is zero.
+//! Choices read from bytes: the same bytes, the same choices, for ever. Behind the end everything
+//! is zero.
 
 /// What is left of an input.
 pub(super) struct Bytes<'a>(&'a [u8]);

@@ -1,4 +1,5 @@
-//! Change sets against the changes one by one: a set comes to the same, and one that is refused leaves no trace.
+//! Change sets against the changes one by one: a set comes to the same, and one that is refused
+//! leaves no trace.
 
 use packet::{BridgeId, Ipv4Net, Mac};
 use switch::{Change, Outbox, Switch};
@@ -56,8 +57,9 @@ impl Start<'_> {
         made.all(|made| made.is_ok()).then(|| state(&switch))
     }
 
-    /// Those changes that are not refused where the others of them are made before. A station that the set itself
-    /// announces is none to forget in it: a set is held against what is known ahead of it.
+    /// Those changes that are not refused where the others of them are made before. A station that
+    /// the set itself announces is none to forget in it: a set is held against what is known
+    /// ahead of it.
     fn accepted(&self, set: &[Change]) -> Vec<Change> {
         let (mut switch, mut out) = (self.switch.clone(), Outbox::new(4));
         let mut made = |change: &&Change| switch.apply(self.now, (*change).clone(), &mut out);

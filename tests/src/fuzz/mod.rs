@@ -1,8 +1,10 @@
-//! Lives that are read from bytes: what the fuzz targets run, and the tests that replay their corpora.
+//! Lives that are read from bytes: what the fuzz targets run, and the tests that replay their
+//! corpora.
 //!
-//! The lab's own checks are the oracle: nothing panics, the books balance after every step, and only frames leave that
-//! may leave. [`network`] and [`nat`] are also predicted step by step. The topology is always the same, or is read from
-//! the input's first bytes, so that an input means the same for ever.
+//! The lab's own checks are the oracle: nothing panics, the books balance after every step, and
+//! only frames leave that may leave. [`network`] and [`nat`] are also predicted step by step. The
+//! topology is always the same, or is read from the input's first bytes, so that an input means the
+//! same for ever.
 
 use core::num::NonZeroU16;
 use core::time::Duration;
@@ -38,9 +40,9 @@ const REMOTES: [&str; 4] = ["192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.9"];
 /// Inputs are cut off after so many frames: a longer one says nothing new.
 const MOST: usize = 32;
 
-/// Datagrams for the underlay. Each is four bytes of head and its payload: the sender (two bits; the eighth lets a
-/// second pass), the traffic class, and the payload's length, whose upper five bits, when not zero, make a train of it
-/// in pieces of as many 64 bytes.
+/// Datagrams for the underlay. Each is four bytes of head and its payload: the sender (two bits;
+/// the eighth lets a second pass), the traffic class, and the payload's length, whose upper five
+/// bits, when not zero, make a train of it in pieces of as many 64 bytes.
 pub fn datagram(data: &[u8]) {
     let mut lab = village();
     let port = lab.port_id("udp");
@@ -58,8 +60,9 @@ pub fn datagram(data: &[u8]) {
     finish(lab);
 }
 
-/// Frames for ports. Each is four bytes of head and its bytes: the port (three bits; the eighth lets a second pass),
-/// the duty, and the frame's length, whose upper five bits are the segment size in 64 bytes.
+/// Frames for ports. Each is four bytes of head and its bytes: the port (three bits; the eighth
+/// lets a second pass), the duty, and the frame's length, whose upper five bits are the segment
+/// size in 64 bytes.
 pub fn frame(data: &[u8]) {
     let mut lab = village();
     for ([at, duty], size, bytes) in records(data) {
@@ -90,7 +93,8 @@ fn pass(lab: &mut Lab, bits: u8) {
     }
 }
 
-/// The frame with a duty such as a device may hand over, or what is made of its frames: two bits say which, three where.
+/// The frame with a duty such as a device may hand over, or what is made of its frames: two bits
+/// say which, three where.
 fn burdened(bytes: &[u8], duty: u8, size: usize) -> Frame {
     let mut frame = Frame::copied_from(bytes);
     let start = [34, 38, 54, 14][usize::from(duty >> 2 & 3)];

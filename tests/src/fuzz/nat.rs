@@ -1,8 +1,9 @@
 //! NAT alone: any rules, then packets both ways and the clock, against linear tables.
 //!
-//! A router around [`Nat`] that is as small as can be: two inside interfaces, two outside. Every translation is as the
-//! [reference](crate::reference) predicts it, every checksum is right, a refused packet is as its sender knew it, and
-//! behind each step the tables of NAT agree with each other.
+//! A router around [`Nat`] that is as small as can be: two inside interfaces, two outside. Every
+//! translation is as the [reference](crate::reference) predicts it, every checksum is right, a
+//! refused packet is as its sender knew it, and behind each step the tables of NAT agree with each
+//! other.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 

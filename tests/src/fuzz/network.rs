@@ -1,4 +1,5 @@
-//! Any topology, then frames, changes, cables and the clock in any order, each step as the reference predicts it.
+//! Any topology, then frames, changes, cables and the clock in any order, each step as the
+//! reference predicts it.
 
 use core::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The first inputs of the targets: small lives that reach far. `fuzz/run seeds` writes them to the corpora.
+//! The first inputs of the targets: small lives that reach far. `fuzz/run seeds` writes them to the
+//! corpora.
 
 use packet::Mac;
 
@@ -36,7 +37,8 @@ fn syn(from: &str, to: &str) -> Packet {
     packet.summed()
 }
 
-/// A connection's segments, each a datagram of VNI 42 and of 64 bytes times `units`, the last one short.
+/// A connection's segments, each a datagram of VNI 42 and of 64 bytes times `units`, the last one
+/// short.
 fn train(units: usize) -> Vec<u8> {
     let size = units * 64 - 62;
     let data = vec![0x5a; 3 * size + 7];

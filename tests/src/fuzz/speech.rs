@@ -50,7 +50,8 @@ impl Town {
         }
     }
 
-    /// A right packet from a port's own station through the router that stands beside it, to somebody who is there.
+    /// A right packet from a port's own station through the router that stands beside it, to
+    /// somebody who is there.
     pub(super) fn purpose(&mut self, bytes: &mut Bytes<'_>, port: &str) -> Frame {
         let (own, at) = (self.lab.mac(port), &port[1..]);
         let segments = [("br0", "192.168.0"), ("br0.10", "192.168.10"), ("br1", "192.168.1")];
@@ -110,7 +111,8 @@ impl Town {
         })
     }
 
-    /// The frame around a packet: whole, a piece of it, with its checksum left to the switch, or with a fault.
+    /// The frame around a packet: whole, a piece of it, with its checksum left to the switch, or
+    /// with a fault.
     fn finished(&mut self, bytes: &mut Bytes<'_>, begun: Builder, packet: &Packet) -> Frame {
         let whole = begun.clone().ip(packet);
         match bytes.below(12) {

@@ -1,4 +1,5 @@
-//! A virtio header and the frame behind it, as a device hands them over; what each encoding makes of the other.
+//! A virtio header and the frame behind it, as a device hands them over; what each encoding makes
+//! of the other.
 
 use packet::segment::segment;
 use packet::{Frame, Offload, Pool, SegmentKind, vnet};
@@ -8,10 +9,12 @@ use super::{finish, village};
 use crate::checks::seen;
 use crate::wire::inside;
 
-/// Headers and frames for one port of the village: twelve bytes, two of length, the frame; and so on.
+/// Headers and frames for one port of the village: twelve bytes, two of length, the frame; and so
+/// on.
 ///
-/// Of every header that is believed: writing it and reading that gives the same duty; so does a tag put in and taken
-/// out again; and cutting a super-frame yields pieces that owe nothing, none too large, none lost.
+/// Of every header that is believed: writing it and reading that gives the same duty; so does a tag
+/// put in and taken out again; and cutting a super-frame yields pieces that owe nothing, none too
+/// large, none lost.
 pub fn virtio(mut data: &[u8]) {
     let mut lab = village();
     let port = lab.port_id("blue");
@@ -91,7 +94,8 @@ fn judge_pieces(frame: &Frame, pieces: &[Frame]) {
     }
 }
 
-/// Whether the frame's partial checksum was the sum of its pseudo-header, so that right ones can be asked.
+/// Whether the frame's partial checksum was the sum of its pseudo-header, so that right ones can be
+/// asked.
 fn owes_its_own(frame: &Frame) -> bool {
     let packet = seen(frame).packet();
     packet.is_some_and(|packet| {

@@ -1,4 +1,5 @@
-//! Bridging: the VLAN of a frame, who has learned what from it, and who gets it (IEEE 802.1Q clause 8).
+//! Bridging: the VLAN of a frame, who has learned what from it, and who gets it (IEEE 802.1Q clause
+//! 8).
 
 use packet::arp::Arp;
 use packet::{BridgeId, DropReason, Frame, InterfaceId, Mac, PortId, Tag, VlanId};
@@ -280,7 +281,8 @@ fn carries(vlans: &VlanMode, vlan: VlanId) -> bool {
     }
 }
 
-/// Whether a frame whose bytes begin with a tag of this number, 0 for none, is a customer's whom a tunnel's end is for.
+/// Whether a frame whose bytes begin with a tag of this number, 0 for none, is a customer's whom a
+/// tunnel's end is for.
 fn passes(vlans: &VlanMode, customer: u16) -> bool {
     match vlans {
         VlanMode::Dot1qTunnel { customers: VlanSet::Only(bits), .. } => {

@@ -18,7 +18,8 @@ pub(super) enum Target {
     Blackhole,
 }
 
-/// What a change has the switch say in a station's name, as if it came from there; of several addresses the first.
+/// What a change has the switch say in a station's name, as if it came from there; of several
+/// addresses the first.
 pub(crate) fn announced(change: &Change) -> Option<(PortId, Frame)> {
     let Change::AnnounceStation(port, mac, addresses) = change else { return None };
     let arp = announcement(*mac, &*addresses.first()?.to_string());
@@ -140,7 +141,8 @@ impl Reference {
         }
     }
 
-    /// Where the longest prefix that holds `destination` leads; connected ones before written ones of the same length.
+    /// Where the longest prefix that holds `destination` leads; connected ones before written ones
+    /// of the same length.
     pub(super) fn lookup_route(
         &self,
         world: World<'_>,

@@ -143,8 +143,8 @@ impl Seen<'_> {
         drops
     }
 
-    /// Whether the frame that came left on these copies and no others, and the others were refused as they should. Copies
-    /// with a lowered MSS leave on their own.
+    /// Whether the frame that came left on these copies and no others, and the others were refused
+    /// as they should. Copies with a lowered MSS leave on their own.
     fn has_left(&self, world: World<'_>, copies: &Copies) -> bool {
         let Some(came) = self.came.map(|frame| world.settings.on_bridge(self.port, frame)) else {
             return false;

@@ -1,10 +1,12 @@
-//! The switch as a text-book has it: linear tables, no cleverness, and a prediction for every frame.
+//! The switch as a text-book has it: linear tables, no cleverness, and a prediction for every
+//! frame.
 //!
 //! # Theory of operation
-//! Ahead of each step [`Reference::predict`] says what may become of the frame; behind it [`Reference::confirm`] compares
-//! that with the counters, with what left, and with the tables. Frames are read by [`wire`](crate::wire), settings come
-//! from the changes that were made. Shared with the switch, and so not judged here: reading ARP and VXLAN headers, what a
-//! set of VLANs holds, and which addresses a rule covers.
+//! Ahead of each step [`Reference::predict`] says what may become of the frame; behind it
+//! [`Reference::confirm`] compares that with the counters, with what left, and with the tables.
+//! Frames are read by [`wire`](crate::wire), settings come from the changes that were made. Shared
+//! with the switch, and so not judged here: reading ARP and VXLAN headers, what a set of VLANs
+//! holds, and which addresses a rule covers.
 //!
 //! | exact | as a relation |
 //! |---|---|
@@ -14,8 +16,8 @@
 //! | drops: port and reason, where a single one fits | ICMP errors: well made, from an own address; not whether the limiter lets them pass |
 //! | routes, TTL, MTU, the next hop's MAC address | |
 //!
-//! Not predicted, and left to the lab's other checks: fragments that are put together or made, ICMP errors that pass NAT,
-//! tunnels that answer ARP or change an MSS, congestion marks.
+//! Not predicted, and left to the lab's other checks: fragments that are put together or made, ICMP
+//! errors that pass NAT, tunnels that answer ARP or change an MSS, congestion marks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,7 +144,8 @@ impl Default for Reference {
 }
 
 impl Reference {
-    /// Says what may become of what happens next. `came` is the frame that it brings, opened and its tag taken out.
+    /// Says what may become of what happens next. `came` is the frame that it brings, opened and
+    /// its tag taken out.
     pub(crate) fn predict(
         &mut self,
         world: World<'_>,

@@ -1,8 +1,9 @@
 //! NAT as RFC 4787 and 5382 describe it: a list of flows that is searched from front to back.
 //!
-//! A flow's birth, its translation and the ports it may get are predicted; how long it lives is taken from the switch,
-//! and must be one of the lifetimes. Flows whose birth was not predicted (of reassembled fragments) are taken as they
-//! are. Deadlines are exact where time moves in whole seconds, as the fuzz targets let it.
+//! A flow's birth, its translation and the ports it may get are predicted; how long it lives is
+//! taken from the switch, and must be one of the lifetimes. Flows whose birth was not predicted (of
+//! reassembled fragments) are taken as they are. Deadlines are exact where time moves in whole
+//! seconds, as the fuzz targets let it.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
@@ -176,7 +177,8 @@ struct Opening {
     to: SocketAddrV4,
     /// The port of the switch that it came in by.
     port: u32,
-    /// The external address, and the rule that says how its port is chosen; none of either when the source is kept.
+    /// The external address, and the rule that says how its port is chosen; none of either when
+    /// the source is kept.
     external: Option<(Ipv4Addr, Masquerade, InterfaceId)>,
     through: Option<Lent>,
     path: (InterfaceId, Option<InterfaceId>, InterfaceId),
@@ -223,7 +225,8 @@ impl Translator {
         }
     }
 
-    /// Ends the flows that are meant. Who is behind a port, and under which rule a flow is, is told by what is left.
+    /// Ends the flows that are meant. Who is behind a port, and under which rule a flow is, is told
+    /// by what is left.
     fn end(&mut self, now: Instant, filter: &FlowFilter) {
         if filter.rule.is_some() || filter.behind.is_some() {
             self.astray = true;
@@ -265,8 +268,9 @@ impl Translator {
         self.astray = true;
     }
 
-    /// Whether a packet between these addresses may be translated, whatever its ports: a rule covers it where it leaves
-    /// or listens on its destination, or it is what an inside host sends within a flow.
+    /// Whether a packet between these addresses may be translated, whatever its ports: a rule
+    /// covers it where it leaves or listens on its destination, or it is what an inside host
+    /// sends within a flow.
     pub(crate) fn concerns(
         &self,
         (source, destination): (Ipv4Addr, Ipv4Addr),
@@ -293,7 +297,8 @@ impl Translator {
         self.rules.masquerade.iter().any(|rule| rule.out == interface)
     }
 
-    /// Whom a packet is really for. `arrival`: the interface it came in on, and the one that bears its destination.
+    /// Whom a packet is really for. `arrival`: the interface it came in on, and the one that bears
+    /// its destination.
     pub(crate) fn inbound(
         &self,
         packet: &Packet,
@@ -354,8 +359,8 @@ impl Translator {
         })
     }
 
-    /// The mapping behind the port that a packet of no flow was sent to: nothing when nobody has the port, none when
-    /// it is not for this sender.
+    /// The mapping behind the port that a packet of no flow was sent to: nothing when nobody has
+    /// the port, none when it is not for this sender.
     fn behind(
         &self,
         tuple: &Tuple,
@@ -483,7 +488,8 @@ impl Translator {
         (came_on != departure.interface).then_some(rule.inside_reachable)
     }
 
-    /// Whether an address of the router's own is out of reach for `asker` on an interface: it is an inside interface's.
+    /// Whether an address of the router's own is out of reach for `asker` on an interface: it is an
+    /// inside interface's.
     pub(crate) fn hides(
         &self,
         (own, owner): (Ipv4Addr, InterfaceId),

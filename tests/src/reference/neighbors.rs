@@ -40,7 +40,8 @@ pub(super) fn check(
             continue;
         }
         let unplugged = prediction.is_down && new.is_none();
-        // Errors about packets that end go to several: one makes room for another, and is asked for again.
+        // Errors about packets that end go to several: one makes room for another, and is asked for
+        // again.
         let squeezed = was_full
             && prediction.timeout
             && old.is_some_and(|old| old.state != NeighborState::Static)
@@ -55,7 +56,8 @@ pub(super) fn check(
     }
 }
 
-/// What one ARP packet does to the table: RFC 826's merge, and its addition where we are asked and there is room.
+/// What one ARP packet does to the table: RFC 826's merge, and its addition where we are asked and
+/// there is room.
 fn merge(world: World<'_>, heard: ArpInput, is_room: bool, table: &mut Table) {
     let ArpInput { arp, interface, source } = heard;
     let Some(own) = world.settings.interfaces.get(&interface) else { return };
@@ -90,7 +92,8 @@ fn reaches(own: &InterfaceSettings, address: Ipv4Addr) -> bool {
     own.addresses.iter().any(|net| net.contains(&address))
 }
 
-/// Whether a neighbour in one state may be in another behind a step, having been used in between or not.
+/// Whether a neighbour in one state may be in another behind a step, having been used in between or
+/// not.
 fn may_follow(states: (Option<NeighborState>, Option<NeighborState>), timeout: bool) -> bool {
     use NeighborState::{Failed, Incomplete, Probe, Reachable, Stale};
     match states {

@@ -103,7 +103,8 @@ impl Reference {
         if packet.dont_fragment && footprint(&whole) > usize::from(own.mtu) {
             return Err(DropReason::FragmentationNeeded);
         }
-        // A source that no rule covers is no inside host's where its route leads out again, or to another outside.
+        // A source that no rule covers is no inside host's where its route leads out again, or to
+        // another outside.
         let outside = |id| self.nat.is_outside(id);
         let real = reverse_path == Some(interface)
             || reverse_path.is_some_and(|back| back != out && !outside(back));

@@ -1,5 +1,5 @@
-//! Packets in tunnels: every TCP and UDP header that a frame can be read to hold, however deep, and whether every length
-//! and checksum on the way there is right.
+//! Packets in tunnels: every TCP and UDP header that a frame can be read to hold, however deep, and
+//! whether every length and checksum on the way there is right.
 //!
 //! It reads everything there may be, where the `packet` crate looks for one place.
 
@@ -55,7 +55,8 @@ pub fn owed_inside(frame: &Frame) -> Option<Inside> {
     fits.then_some(inside)
 }
 
-/// The frame with the checksum completed that it owes to a packet in a tunnel; any other frame as it is.
+/// The frame with the checksum completed that it owes to a packet in a tunnel; any other frame as
+/// it is.
 pub fn settled(frame: &Frame) -> Frame {
     let mut settled = frame.clone();
     if let (Some(inside), Offload::Checksum(span)) = (owed_inside(frame), frame.offload()) {
@@ -70,8 +71,8 @@ pub fn settled(frame: &Frame) -> Frame {
     settled
 }
 
-/// Whether all lengths and checksums on the way to the TCP or UDP header at `at` of a complete frame are right, and its
-/// own; `None` when no such header is there.
+/// Whether all lengths and checksums on the way to the TCP or UDP header at `at` of a complete
+/// frame are right, and its own; `None` when no such header is there.
 pub fn is_right(bytes: &[u8], at: usize) -> Option<bool> {
     let mut found = Vec::new();
     Reader { bytes, found: &mut found }.ethernet(0, &Inside::nothing(bytes));
@@ -80,7 +81,8 @@ pub fn is_right(bytes: &[u8], at: usize) -> Option<bool> {
 }
 
 impl Inside {
-    /// Whether the partial checksum is the sum of the inner pseudo-header, so that right ones can be made of it.
+    /// Whether the partial checksum is the sum of the inner pseudo-header, so that right ones can
+    /// be made of it.
     pub fn sums_up(&self, bytes: &[u8]) -> bool {
         let Some(Header::Ip(ip)) = self.way.last() else { return false };
         let field = self.at + if self.protocol == 6 { 16 } else { 6 };

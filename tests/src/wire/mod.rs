@@ -1,6 +1,8 @@
-//! Bytes as tests write and read them: frames, and IPv4 packets as plain values that can be compared.
+//! Bytes as tests write and read them: frames, and IPv4 packets as plain values that can be
+//! compared.
 //!
-//! Written apart from the `packet` crate on purpose, slow and simple, so that one is a second opinion on the other.
+//! Written apart from the `packet` crate on purpose, slow and simple, so that one is a second
+//! opinion on the other.
 
 mod frame;
 pub mod inside;

@@ -123,8 +123,8 @@ impl Packet {
         Self::icmp(from, to, (0, 0), echo(identifier, sequence), b"are you there?")
     }
 
-    /// An ICMP error about `cause`, quoting its header and `quoted` bytes behind it. `rest` is the word behind the
-    /// checksum, in which 3/4 carries an MTU.
+    /// An ICMP error about `cause`, quoting its header and `quoted` bytes behind it. `rest` is the
+    /// word behind the checksum, in which 3/4 carries an MTU.
     pub fn error(
         from: impl Address,
         to: impl Address,
@@ -233,8 +233,8 @@ impl Packet {
         bytes
     }
 
-    /// Reads a packet that must be right in every way that can be seen without its transport header, and may have
-    /// padding behind.
+    /// Reads a packet that must be right in every way that can be seen without its transport
+    /// header, and may have padding behind.
     ///
     /// # Errors
     /// Says what is wrong.
@@ -251,8 +251,8 @@ impl Packet {
         Ok(packet)
     }
 
-    /// Reads a packet as an ICMP error quotes it: it may be cut off behind the header, whose checksum is not looked
-    /// at.
+    /// Reads a packet as an ICMP error quotes it: it may be cut off behind the header, whose
+    /// checksum is not looked at.
     ///
     /// # Errors
     /// Says what is wrong.
@@ -335,8 +335,9 @@ impl Packet {
         &self.payload[header..]
     }
 
-    /// Whether the transport checksum is right: the whole one, or, where `offload` says that it is partial, the sum
-    /// of the pseudo-header. Fragments, other protocols and cut-off headers are not judged.
+    /// Whether the transport checksum is right: the whole one, or, where `offload` says that it is
+    /// partial, the sum of the pseudo-header. Fragments, other protocols and cut-off headers
+    /// are not judged.
     pub fn checksum_holds(&self, offload: Offload) -> bool {
         let (at, least) = match self.protocol {
             ICMP => (2, 8),

@@ -1,4 +1,5 @@
-//! The loops, as children of this program: each moves frames between two TAP devices in its own way, for ever.
+//! The loops, as children of this program: each moves frames between two TAP devices in its own
+//! way, for ever.
 
 use std::fs::File;
 use std::thread;

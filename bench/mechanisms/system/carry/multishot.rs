@@ -1,5 +1,5 @@
-//! io_uring with one read request a device that completes again and again, each time in a buffer that the kernel takes
-//! from a ring of provided ones.
+//! io_uring with one read request a device that completes again and again, each time in a buffer
+//! that the kernel takes from a ring of provided ones.
 #![allow(unsafe_code, reason = "rings that the kernel writes to")]
 
 use std::alloc::{Layout, alloc_zeroed};
@@ -41,8 +41,9 @@ pub(super) fn carry(near: &File, far: &File) -> Result<()> {
             {
                 let place = buffers.at(usize::from(number)).context("no such buffer")?;
                 let entry = ring::write(target, place, count, WRITE + u64::from(number));
-                // SAFETY: the kernel has taken the buffer out of the provided ones and filled it; until the write
-                // completes and gives it back, nothing else uses it. It is never freed.
+                // SAFETY: the kernel has taken the buffer out of the provided ones and filled it;
+                // until the write completes and gives it back, nothing else uses
+                // it. It is never freed.
                 unsafe { ring::push(&mut ring, &entry)? };
             }
             if !cqueue::more(flags) {
@@ -68,7 +69,8 @@ fn refuse(result: i32) -> Result<()> {
 
 fn arm(ring: &mut IoUring, file: &File, name: u64) -> Result<()> {
     let entry = opcode::ReadMulti::new(types::Fd(file.as_raw_fd()), 0, GROUP).build();
-    // SAFETY: the request points to no memory; it takes buffers of the group, which are never freed.
+    // SAFETY: the request points to no memory; it takes buffers of the group, which are never
+    // freed.
     unsafe { ring::push(ring, &entry.user_data(name)) }
 }
 
@@ -85,7 +87,8 @@ impl Provided {
         let memory = unsafe { alloc_zeroed(layout) };
         ensure!(!memory.is_null(), "out of memory");
         let submitter = ring.submitter();
-        // SAFETY: the page is aligned as the kernel asks, holds `PROVIDED` entries of 16 bytes, and is never freed.
+        // SAFETY: the page is aligned as the kernel asks, holds `PROVIDED` entries of 16 bytes, and
+        // is never freed.
         let registered =
             unsafe { submitter.register_buf_ring_with_flags(memory as u64, PROVIDED, GROUP, 0) };
         registered.context("this kernel has no rings of provided buffers (Linux 5.19)")?;
@@ -96,15 +99,17 @@ impl Provided {
     fn give(&mut self, number: u16, buffers: &Buffers) -> Result<()> {
         let place = buffers.at(usize::from(number)).context("no such buffer")?;
         let slot = usize::from(self.tail % PROVIDED);
-        // SAFETY: `slot` is one of the `PROVIDED` entries of the page; the kernel reads none at or past the tail that
-        // it was told, and at most `PROVIDED` buffers are lent, so this one is ours. Every bit pattern is an entry.
+        // SAFETY: `slot` is one of the `PROVIDED` entries of the page; the kernel reads none at or
+        // past the tail that it was told, and at most `PROVIDED` buffers are lent, so this
+        // one is ours. Every bit pattern is an entry.
         let entry = unsafe { &mut *self.entries.add(slot) };
         entry.set_addr(place as u64);
         entry.set_len(ROOM as u32);
         entry.set_bid(number);
         self.tail = self.tail.wrapping_add(1);
-        // SAFETY: `entries` is the address of the ring's first entry, in which the tail is; it is two-byte aligned, lives
-        // for ever, and this thread is the only one of this process that writes it.
+        // SAFETY: `entries` is the address of the ring's first entry, in which the tail is; it is
+        // two-byte aligned, lives for ever, and this thread is the only one of this process
+        // that writes it.
         let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries).cast_mut()) };
         tail.store(self.tail, Ordering::Release);
         Ok(())

@@ -1,6 +1,7 @@
 //! An io_uring and the buffers that its requests point into, for one thread.
 //!
-//! Buffers are leaked: the child ends by a signal, and until then the kernel may write to any of them.
+//! Buffers are leaked: the child ends by a signal, and until then the kernel may write to any of
+//! them.
 #![allow(unsafe_code, reason = "rings that the kernel writes to")]
 
 use std::fs::File;
@@ -28,7 +29,8 @@ impl Buffers {
 
     /// Where a buffer begins; `None` for one that is not there.
     pub(super) fn at(&self, number: usize) -> Option<*mut u8> {
-        // SAFETY: below `count`, the offset is inside of the one allocation of `count * ROOM` bytes, which is leaked.
+        // SAFETY: below `count`, the offset is inside of the one allocation of `count * ROOM`
+        // bytes, which is leaked.
         (number < self.count).then(|| unsafe { self.first.add(number * ROOM) })
     }
 }

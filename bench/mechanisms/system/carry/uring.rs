@@ -1,5 +1,6 @@
-//! io_uring with single requests: some reads stand ready on each device, and each frame's buffer is written out and
-//! read into again. What a turn needs is submitted by the one system call that waits for the next completions.
+//! io_uring with single requests: some reads stand ready on each device, and each frame's buffer is
+//! written out and read into again. What a turn needs is submitted by the one system call that
+//! waits for the next completions.
 #![allow(unsafe_code, reason = "rings that the kernel writes to")]
 
 use std::fs::File;
@@ -37,10 +38,12 @@ pub(super) fn carry(near: &File, far: &File) -> Result<()> {
                 Ok(count) if is_read => {
                     ring::write(target(slot), place(slot)?, count, name | WRITE)
                 }
-                // Written, or a frame that the far kernel would not have, or a read to be made again.
+                // Written, or a frame that the far kernel would not have, or a read to be made
+                // again.
                 _ => ring::read(source(slot), place(slot)?, slot as u64),
             };
-            // SAFETY: the slot's last request is complete, so its buffer is ours to lend again; it is never freed.
+            // SAFETY: the slot's last request is complete, so its buffer is ours to lend again; it
+            // is never freed.
             unsafe { ring::push(&mut ring, &entry)? };
         }
     }

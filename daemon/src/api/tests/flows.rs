@@ -1,4 +1,5 @@
-//! Flows over the API: what may be asked. Which flows a filter means is the switch's matter and tested there.
+//! Flows over the API: what may be asked. Which flows a filter means is the switch's matter and
+//! tested there.
 
 use super::*;
 

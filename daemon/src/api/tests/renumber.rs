@@ -1,4 +1,5 @@
-//! Bridges that move to another subnet, over the API. What comes along is the lab's matter and tested there.
+//! Bridges that move to another subnet, over the API. What comes along is the lab's matter and
+//! tested there.
 
 use super::*;
 

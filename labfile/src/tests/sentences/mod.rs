@@ -7,7 +7,8 @@ mod tunnels;
 use super::{BASE, refusal};
 use crate::{Lab, LabSpec, PortSpec};
 
-/// Asserts that each addition to the base lab is refused with its one sentence, less file and position.
+/// Asserts that each addition to the base lab is refused with its one sentence, less file and
+/// position.
 fn refused(cases: &[(&str, &str)]) {
     for (text, expected) in cases {
         let error = refusal(&format!("{BASE}{text}"));

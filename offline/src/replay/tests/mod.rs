@@ -1,4 +1,5 @@
-//! Captures made here, replayed through the demo's lab: red and blue on a bridge, wan behind masquerade.
+//! Captures made here, replayed through the demo's lab: red and blue on a bridge, wan behind
+//! masquerade.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -107,7 +108,8 @@ pub(crate) fn tcp(
     ipv4(macs, from.0, to.0, Protocol::TCP, &body)
 }
 
-/// What red sends: a question for its gateway, a ping to blue, and the beginning of a connection to the outside.
+/// What red sends: a question for its gateway, a ping to blue, and the beginning of a connection to
+/// the outside.
 pub(crate) fn red_frames() -> Vec<Timed> {
     let red = mac_of("red");
     vec![

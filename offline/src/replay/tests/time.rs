@@ -36,8 +36,8 @@ fn a_neighbor_that_never_answers_is_given_up_at_its_time() {
         .filter(|account| account.cause == Cause::Timer)
         .map(|account| (account.at, account.sent.len(), account.drops.len()))
         .collect();
-    // Asked again after one and two seconds; after three the sender hears that nobody is there, and as nobody has
-    // asked for him yet, he is asked three times in turn.
+    // Asked again after one and two seconds; after three the sender hears that nobody is there, and
+    // as nobody has asked for him yet, he is asked three times in turn.
     let (asked, second) = (200_000, 1_000_000_000);
     let expected = [(1, 1, 0), (2, 1, 0), (3, 2, 1), (4, 1, 0), (5, 1, 0)];
     let expected = expected.map(|(after, sent, drops)| (asked + after * second, sent, drops));

@@ -241,7 +241,8 @@ fn zero_sum() -> Packet {
     Packet::udp("192.168.7.2:6017", "203.0.113.2:53", &pair)
 }
 
-/// Whose flows are over after six seconds, where flows of UDP live four: those that were not used meanwhile.
+/// Whose flows are over after six seconds, where flows of UDP live four: those that were not used
+/// meanwhile.
 pub(in crate::beside_kernel) fn lifetimes() -> Vec<Case> {
     let ask = |port: u16| {
         let from = format!("192.168.7.2:{port}");

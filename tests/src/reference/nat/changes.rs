@@ -29,7 +29,8 @@ struct Said {
 }
 
 impl Translator {
-    /// Ends the flows of which the new rules say something else, unless they are established or kept.
+    /// Ends the flows of which the new rules say something else, unless they are established or
+    /// kept.
     pub(super) fn follow_rules(&mut self, rules: Rules) {
         let before = core::mem::replace(&mut self.rules, rules);
         if self.flows.iter().any(|flow| flow.adopted) {

@@ -49,8 +49,8 @@ impl Translator {
         }
     }
 
-    /// The external port for a flow where only one is right, whether it is the flow's alone, not its endpoint's, and
-    /// whether it may be that there is none.
+    /// The external port for a flow where only one is right, whether it is the flow's alone, not
+    /// its endpoint's, and whether it may be that there is none.
     ///
     /// # Errors
     /// As [`Translator::make_room`].
@@ -106,7 +106,8 @@ impl Translator {
         }
     }
 
-    /// A port that the flow shares with others. Where all are taken, who makes room is not foretold.
+    /// A port that the flow shares with others. Where all are taken, who makes room is not
+    /// foretold.
     fn shared(
         &self,
         opening: &Opening,
@@ -145,7 +146,8 @@ impl Translator {
         reply == opening.original || self.find(&reply).is_some()
     }
 
-    /// The ports that flows hold, and the one that a new flow was sent to: it is held whoever makes room.
+    /// The ports that flows hold, and the one that a new flow was sent to: it is held whoever makes
+    /// room.
     fn lent<'a>(&'a self, opening: &'a Opening) -> impl Iterator<Item = &'a Lent> {
         let protocol = opening.original.protocol;
         let flows = self.flows.iter().filter(move |flow| flow.original.protocol == protocol);
@@ -169,7 +171,8 @@ impl Translator {
         })
     }
 
-    /// Who had the port a moment ago; several where flows of several hosts ended together, for one of whom it rests.
+    /// Who had the port a moment ago; several where flows of several hosts ended together, for one
+    /// of whom it rests.
     fn rested(&self, protocol: u8, external: SocketAddrV4) -> impl Iterator<Item = Ipv4Addr> {
         let same = move |rest: &&Rest| (rest.protocol, rest.external) == (protocol, external);
         self.rests.iter().filter(same).map(|rest| rest.host)
@@ -305,8 +308,8 @@ impl Translator {
         }
     }
 
-    /// Whether the port that a new mapping would have got first may be another flow's with this very remote, so that
-    /// the flow shares the one that it has got.
+    /// Whether the port that a new mapping would have got first may be another flow's with this
+    /// very remote, so that the flow shares the one that it has got.
     fn is_ambiguous(&self, reply: &Tuple) -> bool {
         self.flows.iter().map(|flow| flow.original).any(|other| {
             (other.protocol, other.from, other.to.ip())
@@ -359,7 +362,8 @@ fn reply(opening: &Opening, port: SocketAddrV4) -> Tuple {
     }
 }
 
-/// Whether a rule allows `port` in place of `inside`: its class and parity (RFC 4787 REQ-3a, REQ-4), or its range.
+/// Whether a rule allows `port` in place of `inside`: its class and parity (RFC 4787 REQ-3a,
+/// REQ-4), or its range.
 pub(super) fn allows(rule: &Masquerade, protocol: u8, inside: u16, port: u16) -> bool {
     let range = |range: PortRange| range.low()..=range.high();
     if protocol == ICMP {

@@ -20,7 +20,8 @@ const MOST_DISPLACED: usize = 64;
 /// External ports that end together: protocol, address, range, and parity where it counts.
 pub(super) type Lane = (u8, Ipv4Addr, u16, u16, Option<u16>);
 
-/// How far a flow is from giving way: 0 ended, 1 unanswered, 2 answered datagrams; nothing where it never does.
+/// How far a flow is from giving way: 0 ended, 1 unanswered, 2 answered datagrams; nothing where it
+/// never does.
 pub(super) fn class(view: &FlowView) -> Option<u8> {
     match view.state {
         Some("TIME_WAIT" | "CLOSE") => Some(0),
@@ -161,7 +162,8 @@ impl Translator {
         Victim::Nobody
     }
 
-    /// Who gives way first of the flows of the port that has the most such, or else of the new flow's own.
+    /// Who gives way first of the flows of the port that has the most such, or else of the new
+    /// flow's own.
     fn first_of_largest(&self, own: u32, such: impl Fn(&Flow) -> bool) -> Victim {
         let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
         for flow in self.flows.iter().filter(|flow| such(flow)) {
