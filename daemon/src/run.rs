@@ -9,11 +9,10 @@
 //! way; the lab is taken down; requests in flight get a moment for their answers. Nothing is
 //! cancelled halfway, and nothing waits for a client, for a reader of the log or for a queue.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 pub use os::privileges::PrivilegeError;
@@ -34,11 +33,13 @@ use labfile::{self, ConfigError, Lab, LabSpec};
 
 mod file;
 mod monitor;
+mod ready;
 mod socket;
 mod stop;
 mod threads;
 
 use file::LabFile;
+use ready::{readiness, say_ready};
 pub use socket::{ControlSocket, SocketError};
 pub use stop::Stop;
 pub use threads::ThreadOptions;
@@ -331,31 +332,6 @@ impl Server {
         if !self.task.is_finished() && timeout(LAST_REQUESTS, &mut self.task).await.is_err() {
             self.task.abort();
         }
-    }
-}
-
-/// Says so on a thread of its own: the reader of standard output may have stopped.
-/// `ready`, and what is not.
-async fn readiness(engine: &Engine) -> String {
-    let (lost, ports) = engine.lost().await;
-    if lost.is_empty() {
-        return "ready".to_owned();
-    }
-    let up = ports - lost.len();
-    let lost: Vec<String> =
-        lost.iter().map(|lost| printable::line(&lost.to_string()).into_owned()).collect();
-    format!("ready, {up} of {ports} ports: {}", lost.join("; "))
-}
-
-fn say_ready(line: String) {
-    let say = move || {
-        let mut out = io::stdout().lock();
-        if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
-            tracing::warn!("nobody hears that the lab is ready: {error}");
-        }
-    };
-    if let Err(error) = thread::Builder::new().name("ready".into()).spawn(say) {
-        tracing::warn!("nobody can be told that the lab is ready: {error}");
     }
 }
 

@@ -18,7 +18,6 @@ use core::num::NonZeroU32;
 use core::ops::Range;
 use std::collections::VecDeque;
 
-use packet::snapshot::{Damaged, ensure};
 use packet::{DropReason, Instant, InterfaceId, Transport};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +35,8 @@ use crate::table::{Due, Table};
 use crate::tcp::Tcp;
 use crate::tuple::{Direction, Tuple};
 use crate::view::FlowView;
+
+mod snapshot;
 
 /// Flows looked at in one [`Nat::timeout`]: a third of a millisecond, so that packets do not wait
 /// behind it.
@@ -324,25 +325,6 @@ impl Nat {
         mix(self.seed ^ mix(self.draws))
     }
 
-    /// Makes what is not written from what is, and finds what cannot be.
-    pub(crate) fn mend(&mut self) -> Result<(), Damaged> {
-        ensure(
-            self.limits.flows <= Limits::MOST_FLOWS,
-            "more flows are allowed than there may be",
-        )?;
-        ensure(self.counts.is_sound(), "a count of NAT is out of range")?;
-        self.listeners = Listeners::new(&self.rules.publish);
-        // Another key than before does nobody harm: nothing depends on where in an index a flow is.
-        self.hashes = Hashes::new(self.seed);
-        self.table.reindex(&self.hashes);
-        self.accounts.reindex(&self.hashes);
-        self.mappings.reindex(&self.hashes, self.table.len())?;
-        self.mend_sweeps()?;
-        self.check_room()?;
-        self.reserve();
-        Ok(())
-    }
-
     pub(crate) const fn count_refused(&mut self, reason: DropReason) {
         self.counts.refused.count(reason);
     }
@@ -362,20 +344,6 @@ impl Nat {
 
 fn unkeyed() -> Hashes {
     Hashes::new(0)
-}
-
-impl Serialize for Nat {
-    fn serialize<S: serde::Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, writer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Nat {
-    fn deserialize<D: serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let mut nat = Self::deserialize(reader)?;
-        nat.mend().map_err(serde::de::Error::custom)?;
-        Ok(nat)
-    }
 }
 
 impl fmt::Debug for Nat {

@@ -7,15 +7,15 @@ use lab::wire::{announcement, arp_reply, arp_request, frame};
 use lab::{Lab, Packet, Port};
 use packet::arp::Arp;
 use packet::{DropReason, Mac};
-use switch::change::{BridgeSettings, InterfaceSettings};
+use switch::change::InterfaceSettings;
 use switch::view::NeighborState;
 use switch::{Change, ChangeError, Notice, Outbox};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A peer on the inside (192.168.0.2), and a mute station on 10.0.0.0/24, whose address only tests
 /// answer for.
-fn two_subnets() -> Lab {
+pub(crate) fn two_subnets() -> Lab {
     let mut lab = Lab::new(1);
     lab.bridge("br0");
     lab.router("br0", "192.168.0.1/24");
@@ -25,18 +25,18 @@ fn two_subnets() -> Lab {
     lab
 }
 
-fn datagram(number: u16) -> Packet {
+pub(crate) fn datagram(number: u16) -> Packet {
     Packet::udp("192.168.0.2:1000", "10.0.0.9:2000", &number.to_be_bytes())
 }
 
 /// The ARP requests that arrived at the mute station, with the MAC address they went to.
-fn asked(lab: &mut Lab) -> Vec<(Mac, Arp)> {
+pub(crate) fn asked(lab: &mut Lab) -> Vec<(Mac, Arp)> {
     let frames = lab.take("mute").into_iter();
     frames.filter_map(|seen| Some((seen.destination(), seen.arp()?))).collect()
 }
 
 /// The mute station answers for 10.0.0.9.
-fn answer(lab: &mut Lab) {
+pub(crate) fn answer(lab: &mut Lab) {
     let (mac, own) = (lab.mac("mute"), lab.router_mac("mute"));
     let bytes = frame(own, mac).arp(&arp_reply(mac, "10.0.0.9", own, "10.0.0.1"));
     lab.send("mute", &bytes);
@@ -112,102 +112,6 @@ fn a_neighbour_that_failed_is_asked_for_again_a_second_later() {
     assert_eq!(asked(&mut lab).len(), 1);
     answer(&mut lab);
     assert_eq!(lab.packet("mute"), datagram(3).ttl(63));
-}
-
-/// AR6.
-#[test]
-fn a_burst_to_a_neighbour_that_is_not_known_yet_arrives_in_order() {
-    let mut lab = two_subnets();
-    for number in 0..100 {
-        lab.ip("red", &datagram(number));
-    }
-    assert_eq!((lab.drops(), lab.switch().totals().held), (vec![], 100));
-    answer(&mut lab);
-    let expected: Vec<Packet> = (0..100).map(|number| datagram(number).ttl(63)).collect();
-    assert_eq!(lab.packets("mute"), expected);
-    assert_eq!(lab.switch().totals().held, 0);
-}
-
-/// AR6.
-#[test]
-fn the_largest_datagram_arrives_the_first_time_in_all_its_fragments() {
-    let mut lab = two_subnets();
-    let data = lab.rng().bytes(65_507);
-    let pieces = Packet::udp("192.168.0.2:1000", "10.0.0.9:2000", &data).id(7).fragments(1480);
-    assert_eq!(pieces.len(), 45);
-    for piece in &pieces {
-        lab.ip("red", piece);
-    }
-    answer(&mut lab);
-    let expected: Vec<Packet> = pieces.into_iter().map(|piece| piece.ttl(63)).collect();
-    assert_eq!(lab.packets("mute"), expected);
-}
-
-/// Red and blue on routed ports, and a mute station on 10.0.0.0/24, all with room for 64 KB.
-fn wide() -> Lab {
-    let mut lab = Lab::new(1);
-    lab.peer("red", Port::routed("192.168.0.1/24").mtu(65_535), "192.168.0.2");
-    lab.peer("blue", Port::routed("192.168.1.1/24").mtu(65_535), "192.168.1.2");
-    lab.station("mute", Port::routed("10.0.0.1/24").mtu(65_535));
-    lab.clear();
-    lab
-}
-
-fn large(from: &str, host: u8, number: u8) -> Packet {
-    let (from, to) = (format!("{from}:1000"), format!("10.0.0.{host}:2000"));
-    Packet::udp(&*from, &*to, &[number; 65_000])
-}
-
-/// AR6: at the bound the oldest gives way to the newest.
-#[test]
-fn what_waits_for_one_neighbour_is_bounded_in_bytes() {
-    let mut lab = wide();
-    for number in 0..60 {
-        lab.ip("red", &large("192.168.0.2", 9, number));
-    }
-    let held = lab.switch().totals().held;
-    assert!((28..=32).contains(&held), "2 MiB of 65 kB: {held}");
-    assert_eq!(lab.drops(), [("red", DropReason::NeighborQueueFull, 60 - held)]);
-    answer(&mut lab);
-    let came: Vec<u8> = lab.packets("mute").iter().map(|packet| packet.data()[0]).collect();
-    assert_eq!(came, (60 - held as u8..60).collect::<Vec<_>>());
-}
-
-#[test]
-fn what_waits_is_bounded_in_all() {
-    let mut lab = wide();
-    for host in 2..=30 {
-        for number in 0..16 {
-            lab.ip("red", &large("192.168.0.2", host, number));
-        }
-    }
-    let totals = lab.switch().totals();
-    assert!((100..=130).contains(&totals.held), "8 MiB of 65 kB: {}", totals.held);
-    assert_eq!(lab.drops(), [("red", DropReason::NeighborQueueFull, 29 * 16 - totals.held)]);
-    lab.run_for(5 * SECOND);
-    assert_eq!(lab.switch().totals().held, 0);
-}
-
-/// Neither the bound of one target nor that of all is a guest's to take from another.
-#[test]
-fn a_guest_that_floods_takes_nobodys_room() {
-    let mut lab = wide();
-    lab.ip("blue", &large("192.168.1.2", 9, 0));
-    lab.ip("blue", &large("192.168.1.2", 9, 1));
-    for number in 0..100 {
-        lab.ip("red", &large("192.168.0.2", 9, number));
-    }
-    for host in 10..=30 {
-        for number in 0..16 {
-            lab.ip("red", &large("192.168.0.2", host, number));
-        }
-    }
-    lab.ip("blue", &large("192.168.1.2", 9, 2));
-    assert_eq!(lab.dropped("blue", DropReason::NeighborQueueFull), 0);
-    answer(&mut lab);
-    let blue: std::net::Ipv4Addr = "192.168.1.2".parse().unwrap();
-    let came = lab.packets("mute").into_iter().filter(|packet| packet.source == blue);
-    assert_eq!(came.map(|packet| packet.data()[0]).collect::<Vec<_>>(), [0, 1, 2]);
 }
 
 /// AR7.
@@ -398,7 +302,7 @@ fn bound_neighbours_that_an_interface_no_longer_reaches_leave_their_room_to_othe
 }
 
 /// Another station says that 10.0.0.9 is its own, to the router alone or to everybody.
-fn claim(lab: &mut Lab, mac: Mac, how: &str) {
+pub(crate) fn claim(lab: &mut Lab, mac: Mac, how: &str) {
     let own = lab.router_mac("mute");
     let (to, arp) = match how {
         "reply" => (own, arp_reply(mac, "10.0.0.9", own, "10.0.0.1")),
@@ -472,84 +376,6 @@ fn a_stale_neighbour_that_changes_its_card_is_followed_at_once_and_told() {
     assert_eq!(lab.neighbor("mute", "10.0.0.9"), Some((NeighborState::Stale, Some(is))));
     let (interface, address) = (lab.interface_id("mute"), "10.0.0.9".parse().unwrap());
     assert_eq!(lab.notices(), [Notice::NeighborMoved { interface, address, was, is, taken: true }]);
-}
-
-/// A bridge with a router, and a station behind each of two ports.
-fn one_bridge(settings: BridgeSettings) -> Lab {
-    let mut lab = Lab::new(1);
-    lab.bridge_with("br0", settings);
-    lab.router("br0", "192.168.0.1/24");
-    lab.peer("red", Port::on("br0"), "192.168.0.2");
-    lab.peer("blue", Port::on("br0"), "192.168.0.3");
-    lab.peer("wan", Port::routed("203.0.113.1/24"), "203.0.113.254");
-    for peer in ["192.168.0.2", "192.168.0.3"] {
-        lab.ip("wan", &Packet::ping("203.0.113.254", peer, 1, 1));
-    }
-    lab
-}
-
-/// AR12, BR8: what somebody changes at the switch itself, nobody needs to find out.
-#[test]
-fn who_was_behind_a_port_that_goes_is_asked_for_anew_at_once() {
-    type Ends = (&'static str, fn(&mut Lab));
-    let ends: [Ends; 3] = [
-        ("deleted", |lab| {
-            let red = lab.port_id("red");
-            lab.change(Change::DeletePort(red));
-        }),
-        ("down", |lab| lab.down("red")),
-        ("another VLAN", |lab| lab.port("red", &Port::on("br0").access(10))),
-    ];
-    for hub in [false, true] {
-        for (how, end) in ends {
-            let mut lab = one_bridge(BridgeSettings { hub, ..BridgeSettings::default() });
-            assert!(lab.neighbor("br0", "192.168.0.2").is_some());
-            end(&mut lab);
-            assert_eq!(lab.neighbor("br0", "192.168.0.2"), None, "{how}");
-            let kept = lab.neighbor("br0", "192.168.0.3").is_some();
-            assert!(kept != hub, "{how}: a hub knows nobody's place");
-        }
-    }
-}
-
-/// AR12: a device that is made anew, or gets another address, is announced in its name.
-#[test]
-fn an_announced_station_is_known_at_once_to_everybody_on_its_segment() {
-    let mut lab = one_bridge(BridgeSettings::default());
-    lab.station("new", Port::on("br0"));
-    lab.clear();
-    let (new, port) = (lab.mac("new"), lab.port_id("new"));
-    assert!(lab.neighbor("br0", "192.168.0.2").unwrap().1 != Some(new));
-    let here = vec!["192.168.0.2".parse().unwrap()];
-    let spoken = lab.switch().totals().spoken;
-    lab.change(Change::AnnounceStation(port, new, here.clone()));
-    assert_eq!(lab.switch().totals().spoken, spoken + 1);
-    let heard = lab.take("blue").remove(0);
-    assert_eq!(heard.arp(), Some(announcement(new, "192.168.0.2")), "the guests hear it");
-    assert!(lab.take("new").is_empty(), "the station does not");
-    assert_eq!(lab.location("br0", 0, new), Some("new"), "the bridge knows where it is");
-    lab.clear();
-    lab.ip("wan", &Packet::ping("203.0.113.254", "192.168.0.2", 1, 2));
-    let asked = lab.take("new").iter().filter_map(|seen| seen.arp()).count();
-    assert_eq!(asked, 1, "the router has forgotten who had the address, and asks");
-    lab.down("new");
-    lab.clear();
-    lab.change(Change::AnnounceStation(port, new, here));
-    assert!(lab.heard().is_empty(), "a port that is down announces nobody");
-}
-
-/// AR12: packets that wait for the address go to whoever is announced.
-#[test]
-fn what_waits_for_an_address_goes_to_the_station_that_is_announced() {
-    let mut lab = one_bridge(BridgeSettings::default());
-    lab.station("new", Port::on("br0"));
-    lab.ip("wan", &Packet::ping("203.0.113.254", "192.168.0.9", 1, 2));
-    assert_eq!(lab.switch().totals().held, 1);
-    lab.clear();
-    let (new, port) = (lab.mac("new"), lab.port_id("new"));
-    lab.change(Change::AnnounceStation(port, new, vec!["192.168.0.9".parse().unwrap()]));
-    assert_eq!(lab.switch().totals().held, 0);
-    assert_eq!(lab.take("new").len(), 1, "the packet");
 }
 
 /// Found by the fuzz target `network`: telling a sender of the same segment that its packet ends

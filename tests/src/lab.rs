@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::foretold::Foretold;
 use crate::host::Host;
 use crate::link::Link;
+use crate::rebirth::Rebirth;
 use crate::reference::{Prediction, Reference, World, announced};
 use crate::rng::Rng;
 use crate::topology::Names;
@@ -54,31 +55,6 @@ pub struct Lab {
     /// Whether every step is explained ahead, and compared with what is said then.
     pub(crate) foretells: bool,
     trace: VecDeque<(Instant, &'static str, PortId, Frame)>,
-}
-
-/// How one switch takes the place of another that it should be the equal of.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Rebirth {
-    /// Made from the other's bytes.
-    Bytes,
-    /// A clone of it.
-    Clone,
-}
-
-impl Rebirth {
-    /// The other switch; the first is gone.
-    fn of(self, switch: Switch) -> Switch {
-        match self {
-            Self::Clone => switch.clone(),
-            Self::Bytes => {
-                let bytes = postcard::to_stdvec(&switch).expect("a switch can be written");
-                let read: Switch = postcard::from_bytes(&bytes).expect("and read");
-                let again = postcard::to_stdvec(&read).expect("and written again");
-                assert!(bytes == again, "the same state has other bytes");
-                read
-            }
-        }
-    }
 }
 
 /// One port's cable.

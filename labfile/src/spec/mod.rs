@@ -4,6 +4,8 @@
 //! requests alike, and so that a lab can be written back as a file. A key left out stays out.
 //! Nothing here says what is legal.
 
+mod rules;
+mod switch;
 pub(crate) mod texts;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,8 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::printable;
+pub use rules::{MasqueradeSpec, PublishSpec, RouteSpec};
+pub use switch::{SwitchSpec, TimeoutsSpec};
 use texts::{BoolOrText, NumberOrText};
 
 /// A whole lab file.
@@ -342,166 +346,6 @@ pub struct TunnelSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[arg(long, flag = "BOOL")]
     pub isolated: Option<bool>,
-}
-
-/// `[[route]]`: one of `via`, `out` and `reject` says what happens to packets for `to`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct RouteSpec {
-    /// The destinations: 10.0.0.0/8, 10.1.2.3 or default.
-    pub to: String,
-    /// The next router, in a subnet of the switch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long, value_name = "ADDRESS", required_unless_present_any = ["out", "reject"])]
-    pub via: Option<String>,
-    /// The interface: wan, br0 or br0.10; beside `via` it only has to agree.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long, value_name = "INTERFACE")]
-    pub out: Option<String>,
-    /// Refuse the packets: unreachable, prohibit or, without a word to the sender, blackhole.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long, value_name = "HOW", conflicts_with_all = ["via", "out"])]
-    pub reject: Option<String>,
-}
-
-/// `[[masquerade]]`: packets from `source` leave `out` with an address of `out`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct MasqueradeSpec {
-    /// The inside network.
-    #[arg(long, value_name = "NETWORK", default_value = "", hide_default_value = true)]
-    pub source: String,
-    /// The interface they leave by: wan, br0 or br0.10.
-    #[arg(long, value_name = "INTERFACE", default_value = "", hide_default_value = true)]
-    pub out: String,
-    /// Destinations that are left as they are.
-    #[serde(with = "texts::one_or_many", skip_serializing_if = "Vec::is_empty")]
-    #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
-    pub except: Vec<String>,
-    /// endpoint-independent or address-and-port-dependent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long)]
-    pub mapping: Option<String>,
-    /// endpoint-independent, address-dependent or address-and-port-dependent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long)]
-    pub filtering: Option<String>,
-    /// Outside ports to choose from: 1024-65535.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long, value_name = "FIRST-LAST")]
-    pub ports: Option<String>,
-    /// Keep even ports even and odd ones odd [default: true].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long, flag = "BOOL")]
-    pub parity: Option<bool>,
-    /// Let who is outside reach the hosts inside at their own addresses, too [default: false].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long, flag = "BOOL")]
-    pub inside_reachable: Option<bool>,
-    /// Let its flows go on when it changes or goes [default: false].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long, flag = "BOOL")]
-    pub keep: Option<bool>,
-}
-
-/// `[[publish]]`: connections to `listen` reach `to`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct PublishSpec {
-    /// Where it is reached: 203.0.113.1:8080/tcp, 0.0.0.0:53/udp (every own address) or wan:8080;
-    /// a range as wan:9000-9010.
-    pub listen: String,
-    /// Whom it belongs to: 192.168.0.2:80, or 192.168.0.2 for the same ports.
-    #[arg(long, value_name = "ADDRESS[:PORT]", default_value = "", hide_default_value = true)]
-    pub to: String,
-    /// Let its connections and flows go on when it changes or goes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[arg(long, flag = "BOOL")]
-    pub keep: Option<bool>,
-}
-
-/// `[switch]`: what belongs to no bridge and no port.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SwitchSpec {
-    /// Packet threads, and queues of every device: one per core, at most 4, when left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workers: Option<i64>,
-    /// Processors that the threads stay on, in turn; anywhere when left out.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub cpus: Vec<i64>,
-    /// How long an idle thread looks for frames before it sleeps: "200us", "2ms", "off" (default).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub poll: Option<String>,
-    /// Tracked connections in all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub flows: Option<i64>,
-    /// Tracked connections that one host began, by one port of the switch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub flows_per_host: Option<i64>,
-    /// Neighbours remembered in all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub neighbors: Option<i64>,
-    /// ICMP errors a second.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub icmp_errors: Option<i64>,
-    /// Whose timers hold where none is written: "rfc" (default), "linux" or "ovs".
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timers: Option<String>,
-    /// `[switch.timeouts]`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeouts: Option<TimeoutsSpec>,
-}
-
-/// `[switch.timeouts]`: seconds. A key for one state wins over the key for all of its kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TimeoutsSpec {
-    /// An idle UDP flow, answered or not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub udp: Option<i64>,
-    /// A UDP flow until both sides have spoken twice.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub udp_unreplied: Option<i64>,
-    /// A UDP flow from then on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub udp_stream: Option<i64>,
-    /// An idle, established TCP connection.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tcp_established: Option<i64>,
-    /// A TCP connection that opens or closes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tcp_transitory: Option<i64>,
-    /// A TCP connection until its handshake is complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tcp_opening: Option<i64>,
-    /// A TCP connection once a side has closed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tcp_closing: Option<i64>,
-    /// A TCP connection once both sides have closed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tcp_time_wait: Option<i64>,
-    /// A TCP connection after a reset.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tcp_close: Option<i64>,
-    /// An ICMP query, answered or not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub icmp: Option<i64>,
-    /// An ICMP query without an answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub icmp_unreplied: Option<i64>,
-    /// An ICMP query once it was answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub icmp_replied: Option<i64>,
-    /// A flow of any other protocol.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub other: Option<i64>,
-    /// A neighbour is trusted this long without a new proof.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub neighbor_reachable: Option<i64>,
-    /// A neighbour that nobody asks for is forgotten.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub neighbor_stale: Option<i64>,
 }
 
 /// An option that means true where no value is behind it.

@@ -10,7 +10,7 @@ use switch::change::Reject;
 use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
 use super::{BASE, lab, refusal};
-use crate::{Attach, Interface, ListenScope, Netns, NextHop, Poll, locate_absent};
+use crate::{Attach, Interface, ListenScope, Netns, NextHop};
 
 fn vlan(number: u16) -> VlanId {
     VlanId::new(number).unwrap()
@@ -278,30 +278,6 @@ fn settings_have_the_rfcs_timers() {
     assert_eq!(flows.udp_unreplied, Duration::from_secs(30));
     assert_eq!(flows.udp_stream, Duration::from_secs(30));
     assert_eq!(flows.tcp_established, Duration::from_secs(7440));
-}
-
-#[test]
-fn threads_stay_on_processors_and_poll_when_asked_to() {
-    let settings = lab("[bridge.b]\n").settings;
-    assert_eq!((settings.cpus, settings.poll), (vec![], Poll::OFF));
-    let settings = lab("[switch]\ncpus = [3, 0]\npoll = \"200us\"").settings;
-    assert_eq!(settings.cpus, [3, 0]);
-    assert_eq!(settings.poll.limit(), Duration::from_micros(200));
-}
-
-#[test]
-fn processors_are_looked_for_on_the_machine_and_named_with_their_place() {
-    let text = "[switch]\ncpus = [0,\n 7, 1]\n";
-    let absent = |present: &[usize]| {
-        let checked = locate_absent(text.as_bytes(), "lab.toml", &lab(text), present);
-        checked.map_err(|error| error.to_string())
-    };
-    assert_eq!(absent(&[0, 1, 7]), Ok(()));
-    assert_eq!(
-        absent(&[0, 1]).unwrap_err(),
-        "lab.toml:3:2: switch: processor 7 of `cpus` is not there, or not for this process; \
-         this process may use 0-1"
-    );
 }
 
 #[test]

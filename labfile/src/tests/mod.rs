@@ -6,6 +6,7 @@ mod recency;
 mod renumber;
 mod robust;
 mod sentences;
+mod threads;
 mod tunnels;
 
 use super::{ConfigError, Lab, parse};

@@ -13,5 +13,6 @@ mod model;
 mod publish;
 mod room;
 mod steps;
+mod swept;
 mod tcp;
 mod view;

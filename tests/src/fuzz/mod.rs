@@ -14,7 +14,7 @@ use packet::{Frame, Offload, Pool, SegmentKind, Span};
 use switch::Event;
 
 use crate::lab::Lab;
-use crate::topology::Port;
+use crate::port::Port;
 use crate::tunnel::Tunnel;
 use crate::wire::Address;
 

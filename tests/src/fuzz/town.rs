@@ -13,7 +13,8 @@ use switch::vlan::{PriorityTags, VlanMode, VlanSet};
 
 use super::bytes::Bytes;
 use crate::lab::{End, Lab};
-use crate::topology::{Port, net};
+use crate::port::Port;
+use crate::topology::net;
 use crate::tunnel::Tunnel;
 use crate::wire::{Address, Socket};
 
