@@ -175,7 +175,7 @@ pub(crate) enum Verb {
     /// Inside services at an address of the switch
     #[command(subcommand)]
     Publish(Publish),
-    /// Stations: which MAC address is behind which port or peer
+    /// Stations: which MAC address is behind which port or remote VTEP
     #[command(subcommand)]
     Fdb(Fdb),
     /// Neighbours: which MAC address an IPv4 address has (ARP)
