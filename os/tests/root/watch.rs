@@ -24,17 +24,35 @@ pub(crate) async fn until(links: &Links, condition: impl Fn(&Link) -> bool) -> L
     }
 }
 
+/// A veth pair between two namespaces, of which the near one is watched. That it was made was news.
+struct Cable {
+    near: Netns,
+    far: Netns,
+    links: Links,
+    watch: Watch,
+    made: Link,
+}
+
+impl Cable {
+    async fn new() -> Self {
+        let (near, far) = (Netns::anonymous().unwrap(), Netns::anonymous().unwrap());
+        let links = Links::open(&near).await.unwrap();
+        let mut watch = Watch::open(&near, true).unwrap();
+        assert_eq!(watch.news(), News::default());
+        let made = links.make_veth("cable", &far, "eth0", 1500, Mac([2; 6])).await.unwrap();
+        let news = watch.news();
+        assert!(news.is_changed && news.moved.is_empty(), "{news:?}");
+        Self { near, far, links, watch, made }
+    }
+}
+
 #[test]
 fn whatever_changes_is_news_once() {
     if !is_root() {
         return;
     }
     play(async {
-        let (near, far) = (Netns::anonymous().unwrap(), Netns::anonymous().unwrap());
-        let links = Links::open(&near).await.unwrap();
-        let mut watch = Watch::open(&near, true).unwrap();
-        assert_eq!(watch.news(), News::default());
-        let made = links.make_veth("cable", &far, "eth0", 1500, Mac([2; 6])).await.unwrap();
+        let Cable { links, mut watch, made, .. } = Cable::new().await;
         let net = "192.0.2.1/24".parse().unwrap();
         let gateway = "192.0.2.254".parse().unwrap();
         let mut is_news = |what: &str| {
@@ -42,7 +60,6 @@ fn whatever_changes_is_news_once() {
             assert!(news.is_changed && news.moved.is_empty(), "{what}: {news:?}");
             assert_eq!(watch.news(), News::default(), "{what}, twice");
         };
-        is_news("made");
         links.set_mtu(made.index, 1400).await.unwrap();
         is_news("MTU");
         links.set_mac(made.index, Mac([2, 2, 2, 2, 2, 3])).await.unwrap();
@@ -77,11 +94,7 @@ fn a_device_that_is_moved_is_told_from_one_that_is_deleted() {
         return;
     }
     play(async {
-        let (near, far) = (Netns::anonymous().unwrap(), Netns::anonymous().unwrap());
-        let links = Links::open(&near).await.unwrap();
-        let mut watch = Watch::open(&near, false).unwrap();
-        let made = links.make_veth("cable", &far, "eth0", 1500, Mac([2; 6])).await.unwrap();
-        watch.news();
+        let Cable { near, far, mut watch, made, .. } = Cable::new().await;
         let there = far.run(|| File::open("/proc/thread-self/ns/net")).unwrap().unwrap();
         let moved = LinkUnspec::new_with_index(made.index).setns_by_fd(there.as_raw_fd());
         netlink(&near).link().set(moved.build()).execute().await.unwrap();
@@ -97,10 +110,7 @@ fn news_that_nobody_asked_for_in_time_are_a_change() {
         return;
     }
     play(async {
-        let (near, far) = (Netns::anonymous().unwrap(), Netns::anonymous().unwrap());
-        let links = Links::open(&near).await.unwrap();
-        let mut watch = Watch::open(&near, false).unwrap();
-        let made = links.make_veth("cable", &far, "eth0", 1500, Mac([2; 6])).await.unwrap();
+        let Cable { links, mut watch, made, .. } = Cable::new().await;
         for number in 0..1000 {
             links.set_mtu(made.index, 1000 + number).await.unwrap();
         }
