@@ -29,8 +29,12 @@ const PER_QUEUE: usize = 32;
 const PER_QUEUE_BYTES: usize = 192 << 10;
 /// Frames taken from a queue that holds fragments, while no other port waits. A sender faster than
 /// the worker finds places in the queue only as they are read, and the datagrams at both ends of
-/// every pause are torn: the fewer pauses, the fewer are.
-const PER_FRAGMENTED_QUEUE: usize = 128;
+/// every pause are torn: the fewer pauses, the fewer are. But what is read at once leaves at once,
+/// and is to fit into a receiver's socket: 16 datagrams of 8,000 bytes do by Linux's defaults.
+const PER_FRAGMENTED_QUEUE: usize = 96;
+/// Fragments of a turn after which whoever waits for the processor has it first: the datagrams that
+/// they make may be half of what a socket has room for, and its reader may wait for this processor.
+const BURST: usize = 64;
 /// Frames beyond these to the end of a datagram: as many as the largest has behind its first at an
 /// MTU of 1500.
 const MOST_FRAGMENTS: usize = 44;
@@ -64,6 +68,8 @@ struct Worker<'a> {
     slots: Slots,
     datagrams: Vec<Datagrams>,
     polling: Polling<'a>,
+    /// Whether a burst of fragments was read in this turn.
+    gives_way: bool,
 }
 
 /// Runs worker `number` until the dataplane stops.
@@ -84,6 +90,7 @@ pub(super) fn run(shared: &Shared, number: usize) {
         slots: Slots::new(),
         datagrams: Vec::new(),
         polling: Polling::new(shared.poll, &end.polls),
+        gives_way: false,
     };
     if let Err(error) = settle_on(end.cpu).and_then(|()| worker.work(end)) {
         tracing::error!("worker {number} ends: {error}");
@@ -174,6 +181,9 @@ impl Worker<'_> {
         } else {
             // A lost device may have had effects.
             self.send();
+        }
+        if std::mem::take(&mut self.gives_way) {
+            std::thread::yield_now();
         }
     }
 
@@ -298,6 +308,7 @@ impl Worker<'_> {
         if frames > 0 {
             cable.counters.received(frames as u64, bytes as u64);
         }
+        self.gives_way |= has_fragments && frames >= BURST;
         if has_fragments && frames >= CROWD {
             self.arriving.join(port, &mut self.batch, first, &mut self.out.pool);
         }
