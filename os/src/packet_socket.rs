@@ -73,20 +73,20 @@ impl PacketSocket {
     /// super-frames of a tunnel that is not known here: a veth leaves the packet inside whole, and
     /// the header tells its span and kind as if there were no tunnel.
     pub fn read(&self, frame: &mut Frame) -> io::Result<Received> {
-        let space = frame.receive_space(HEADER_LEN);
+        let space = frame.receive_space(vnet::HEADER_LEN);
         if space.len() < LEAST_ROOM {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame has no buffer"));
         }
         let arrival = match syscall::receive(self.as_fd(), space) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Received::Empty),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                frame.received(HEADER_LEN, 0);
+                frame.received(vnet::HEADER_LEN, 0);
                 return Ok(Received::Malformed);
             }
             result => result?,
         };
-        let header = space.first_chunk().map(lengthened);
-        frame.received(HEADER_LEN, arrival.count);
+        let header = space.first_chunk().copied();
+        frame.received(vnet::HEADER_LEN, arrival.count);
         if arrival.cut_off {
             return Ok(Received::Malformed);
         }
@@ -113,13 +113,11 @@ impl PacketSocket {
     /// or `WouldBlock`, the interface's queue is full.
     pub fn write(&self, frame: &mut Frame) -> io::Result<()> {
         let header = vnet::emit(frame);
-        let bytes = frame.with_prefix(HEADER_LEN).unwrap_or_default();
-        let (Some(place), Some(header)) =
-            (bytes.first_chunk_mut::<HEADER_LEN>(), header.first_chunk::<HEADER_LEN>())
-        else {
+        let bytes = frame.with_prefix(header.len()).unwrap_or_default();
+        let Some(place) = bytes.first_chunk_mut() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame has no headroom"));
         };
-        *place = *header;
+        *place = header;
         self.socket.send(bytes).map(drop)
     }
 
@@ -184,19 +182,8 @@ impl AsFd for PacketSocket {
     }
 }
 
-/// What `PACKET_VNET_HDR` puts ahead of a frame: the header of [`vnet`] without `num_buffers`.
-/// Newer kernels have `PACKET_VNET_HDR_SZ` for the whole header, whose last two bytes say nothing
-/// here.
-const HEADER_LEN: usize = 10;
-
 /// A virtio header and an Ethernet header: less room than that is no buffer.
-const LEAST_ROOM: usize = HEADER_LEN + 14;
-
-/// The header with the two bytes that a packet socket leaves out.
-fn lengthened(header: &[u8; HEADER_LEN]) -> [u8; vnet::HEADER_LEN] {
-    let [a, b, c, d, e, f, g, h, i, j] = *header;
-    [a, b, c, d, e, f, g, h, i, j, 0, 0]
-}
+const LEAST_ROOM: usize = vnet::HEADER_LEN + 14;
 
 /// Gives a frame the tag that the kernel took out of it; `false` when it has no room for it.
 fn put_back(tag: StrippedTag, frame: &mut Frame) -> bool {

@@ -4,17 +4,21 @@
 //! # Theory of operation
 //! The device appears in the namespace of the thread that opened `/dev/net/tun`, and lives until
 //! its last queue is closed. Each queue is a descriptor of its own; the kernel spreads outgoing
-//! flows over them and keeps a flow on one. With offload, every frame has a 12-byte virtio-net
+//! flows over them and keeps a flow on one. With offload, every frame has a 10-byte virtio-net
 //! header ahead of it, in which the far kernel says what it left undone (a checksum, cutting into
 //! segments) and we say what we leave undone. The header that arrives describes bytes that the far
 //! end chose, so it is checked against the frame before anyone believes it.
+//!
+//! The two calls that every frame costs are made by `rustix`, straight: in a program of many threads
+//! the C library's `read` and `write` are points where a thread may be cancelled, and mark each way
+//! in and out with an atomic exchange.
 //!
 //! An open queue keeps its namespace alive after the namespace's name is removed. What ends a queue
 //! is the deletion of the device (`ip link del`): then [`is_gone`] knows the error, and the poller
 //! reports the queue as gone.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use packet::{Frame, Offload, vnet};
@@ -67,7 +71,9 @@ impl Queue {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame has no buffer"));
         }
         let result = match &self.0 {
-            Backend::Virtio { file, .. } => (&*file).read(space),
+            Backend::Virtio { file, .. } => {
+                rustix::io::read(file, &mut *space).map_err(io::Error::from)
+            }
             Backend::Plain(device) => device.recv(space),
         };
         let count = match result {
@@ -111,7 +117,8 @@ impl Queue {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame has no headroom"));
         };
         *place = header;
-        (&*file).write(bytes).map(drop)
+        rustix::io::write(file, bytes)?;
+        Ok(())
     }
 
     /// Whether frames keep their offload across this queue; otherwise they must be complete, and

@@ -51,15 +51,6 @@ pub(crate) fn attached(file: BorrowedFd<'_>) -> io::Result<(String, Flags)> {
     Ok((String::from_utf8_lossy(name).into_owned(), Flags(request.flags)))
 }
 
-/// Sets the length of the virtio header of every queue of the device.
-pub(crate) fn set_header_len(file: &File, len: usize) -> io::Result<()> {
-    let len = libc::c_int::try_from(len).map_err(io::Error::other)?;
-    // SAFETY: the descriptor is open while `file` is borrowed; TUNSETVNETHDRSZ reads one int, which
-    // lives here.
-    unsafe { ioctl::set_header_len(file.as_raw_fd(), &len) }?;
-    Ok(())
-}
-
 /// Tells the device which duties its kernel may leave open in frames that we read (`TUN_F_*`).
 pub(crate) fn set_offload(file: &File, features: libc::c_uint) -> io::Result<()> {
     let features = libc::c_int::try_from(features).map_err(io::Error::other)?;
@@ -115,12 +106,6 @@ mod ioctl {
         get_interface,
         libc::TUNGETIFF,
         Request
-    );
-    nix::ioctl_write_ptr_bad!(
-        /// `TUNSETVNETHDRSZ`
-        set_header_len,
-        libc::TUNSETVNETHDRSZ,
-        libc::c_int
     );
     nix::ioctl_write_int_bad!(
         /// `TUNSETOFFLOAD`

@@ -1,5 +1,5 @@
-//! The virtio-net header between us and a kernel's TAP (virtio 1.2 section 5.1.6, legacy host byte
-//! order).
+//! The virtio-net header between us and a kernel's TAP or packet socket (virtio 1.2 section 5.1.6,
+//! legacy host byte order).
 //!
 //! What comes from the kernel describes bytes that a guest chose: [`parse`] believes nothing that
 //! it has not compared with the frame.
@@ -11,8 +11,9 @@ use crate::frame::Frame;
 use crate::offload::{Offload, SegmentKind, Span};
 use crate::transport::{TcpHeader, UdpHeader};
 
-/// Length of the header with `num_buffers`, as set by TUNSETVNETHDRSZ.
-pub const HEADER_LEN: usize = 12;
+/// Length of the header without `num_buffers`, of which neither a TAP nor a packet socket says
+/// anything: what either has unless it is told otherwise.
+pub const HEADER_LEN: usize = 10;
 
 const FLAG_NEEDS_CSUM: u8 = 1;
 const GSO_NONE: u8 = 0;
@@ -27,7 +28,7 @@ const GSO_ECN: u8 = 0x80;
 /// A header without NEEDS_CSUM on a frame to be segmented is refused: every segment would get a
 /// wrong checksum.
 pub fn parse(header: &[u8; HEADER_LEN], frame: &[u8]) -> Option<Offload> {
-    let [flags, gso, _, _, s0, s1, c0, c1, o0, o1, _, _] = *header;
+    let [flags, gso, _, _, s0, s1, c0, c1, o0, o1] = *header;
     if flags & FLAG_NEEDS_CSUM == 0 {
         return (gso & !GSO_ECN == GSO_NONE).then_some(Offload::Complete);
     }
@@ -56,9 +57,8 @@ pub fn parse(header: &[u8; HEADER_LEN], frame: &[u8]) -> Option<Offload> {
 /// The header that tells a kernel what is left to do to `frame`. A datagram in place of its
 /// fragments is only given to a kernel, and never taken from one.
 pub fn emit(frame: &Frame) -> [u8; HEADER_LEN] {
-    let mut header = [0; HEADER_LEN];
     let Some(span) = frame.offload().span() else {
-        return header;
+        return [0; HEADER_LEN];
     };
     let [c0, c1] = span.start.to_ne_bytes();
     let [o0, o1] = span.offset.to_ne_bytes();
@@ -77,8 +77,7 @@ pub fn emit(frame: &Frame) -> [u8; HEADER_LEN] {
     };
     let [h0, h1] = header_len.to_ne_bytes();
     let [s0, s1] = size.to_ne_bytes();
-    header[..10].copy_from_slice(&[FLAG_NEEDS_CSUM, gso, h0, h1, s0, s1, c0, c1, o0, o1]);
-    header
+    [FLAG_NEEDS_CSUM, gso, h0, h1, s0, s1, c0, c1, o0, o1]
 }
 
 /// Length of the TCP or UDP header at `span.start`; `None` when it is cut off or impossible.
@@ -122,7 +121,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_yields_a_span_beyond_its_frame(
-            header: [u8; 12], frame in prop::collection::vec(any::<u8>(), 0..200)
+            header: [u8; HEADER_LEN], frame in prop::collection::vec(any::<u8>(), 0..200)
         ) {
             if let Some(span) = parse(&header, &frame).and_then(Offload::span) {
                 prop_assert!(span.field() + 2 <= frame.len());
@@ -133,7 +132,7 @@ mod tests {
     #[test]
     fn segments_without_checksum_and_unknown_kinds_are_refused() {
         let frame = tcp_frame();
-        let mut header = [0; 12];
+        let mut header = [0; HEADER_LEN];
         header[1] = GSO_TCPV4;
         assert_eq!(parse(&header, frame.bytes()), None);
         header[0] = FLAG_NEEDS_CSUM;

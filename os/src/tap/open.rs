@@ -12,7 +12,6 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
-use packet::vnet;
 
 use super::{Backend, Queue, TapError};
 use crate::netns::Netns;
@@ -58,8 +57,6 @@ impl Wish<'_> {
         let flags = if self.queues > 1 { VIRTIO.with(Flags::MULTI_QUEUE) } else { VIRTIO };
         let first = self.file()?;
         self.attach(&first, flags.with(Flags::EXCL))?;
-        tun_ioctl::set_header_len(&first, vnet::HEADER_LEN)
-            .map_err(|reason| self.refused("set the virtio header's length", reason))?;
         let datagrams =
             set_offload(&first).map_err(|reason| self.refused("switch offload on", reason))?;
         self.verify(first.as_fd(), flags)?;

@@ -254,7 +254,7 @@ fn devices() -> Vec<(&'static str, Vec<u8>)> {
     let short = Packet::tcp("192.168.0.3:1000", "198.51.100.9:80", SYN, b"");
     let to_router = frame(ROUTER, BLUE);
     let header = |flags: u8, gso: u8, size: u16, start: u16, offset: u16| {
-        let words = [0, size, start, offset, 0].map(u16::to_ne_bytes).concat();
+        let words = [0, size, start, offset].map(u16::to_ne_bytes).concat();
         [&[flags, gso], &words[..]].concat()
     };
     let device = |header: Vec<u8>, bytes: Vec<u8>| {

@@ -9,7 +9,7 @@ use super::{finish, village};
 use crate::checks::seen;
 use crate::wire::inside;
 
-/// Headers and frames for one port of the village: twelve bytes, two of length, the frame; and so
+/// Headers and frames for one port of the village: ten bytes, two of length, the frame; and so
 /// on.
 ///
 /// Of every header that is believed: writing it and reading that gives the same duty; so does a tag
