@@ -25,6 +25,7 @@ pub(crate) async fn until(links: &Links, condition: impl Fn(&Link) -> bool) -> L
 }
 
 /// A veth pair between two namespaces, of which the near one is watched. That it was made was news.
+/// It goes with either namespace.
 struct Cable {
     near: Netns,
     far: Netns,
@@ -52,7 +53,7 @@ fn whatever_changes_is_news_once() {
         return;
     }
     play(async {
-        let Cable { links, mut watch, made, .. } = Cable::new().await;
+        let Cable { links, mut watch, made, near: _near, far: _far } = Cable::new().await;
         let net = "192.0.2.1/24".parse().unwrap();
         let gateway = "192.0.2.254".parse().unwrap();
         let mut is_news = |what: &str| {
@@ -94,7 +95,7 @@ fn a_device_that_is_moved_is_told_from_one_that_is_deleted() {
         return;
     }
     play(async {
-        let Cable { near, far, mut watch, made, .. } = Cable::new().await;
+        let Cable { near, far, mut watch, made, links: _links } = Cable::new().await;
         let there = far.run(|| File::open("/proc/thread-self/ns/net")).unwrap().unwrap();
         let moved = LinkUnspec::new_with_index(made.index).setns_by_fd(there.as_raw_fd());
         netlink(&near).link().set(moved.build()).execute().await.unwrap();
@@ -110,7 +111,7 @@ fn news_that_nobody_asked_for_in_time_are_a_change() {
         return;
     }
     play(async {
-        let Cable { links, mut watch, made, .. } = Cable::new().await;
+        let Cable { links, mut watch, made, near: _near, far: _far } = Cable::new().await;
         for number in 0..1000 {
             links.set_mtu(made.index, 1000 + number).await.unwrap();
         }
