@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use packet::{BridgeId, DropReason, Frame, Instant, PortId, VlanId};
-use switch::view::{Location, Origin};
+use switch::view::{Location, StationOrigin};
 use switch::{Change, Event, Outbox, Switch};
 
 use super::error::CompareError;
@@ -105,7 +105,7 @@ impl Ours {
         let stations = self.switch.stations(self.now, self.bridge()).into_iter();
         let known = stations.filter_map(|station| {
             let Location::Port(port) = station.location else { return None };
-            let learned = station.origin == Origin::Learned;
+            let learned = station.origin == StationOrigin::Learned;
             Some(Known {
                 vlan: station.vlan.number(),
                 mac: station.mac,

@@ -59,7 +59,7 @@ pub(crate) fn route(to: Ipv4Net, hop: &NextHop, ids: &mut Ids) -> Change {
 pub(crate) fn station(entry: &Static, ids: &mut Ids) -> Change {
     let (bridge, port) = (ids.bridge(&entry.bridge), ids.port(&entry.port));
     let place = match entry.remote {
-        Some(remote) => Location::Peer { tunnel: port, remote },
+        Some(remote) => Location::Remote { tunnel: port, remote },
         None => Location::Port(port),
     };
     Change::PinStation(bridge, entry.vlan, entry.mac, place)

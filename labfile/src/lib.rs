@@ -42,7 +42,7 @@ pub use lab::bridge::{Bridge, Reserved, Static};
 pub use lab::device::Device;
 pub use lab::interface::{Interface, InterfaceName};
 pub use lab::name::Name;
-pub use lab::nat::{ListenScope, Listener, Masquerade, Target};
+pub use lab::nat::{InsideService, ListenScope, Listener, Masquerade};
 pub use lab::port::SUPER_FRAME;
 pub use lab::port::{Attach, Membership, Netns, Port, Segment};
 pub use lab::route::NextHop;

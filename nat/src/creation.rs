@@ -42,7 +42,7 @@ impl NewFlow {
     /// The address that the other side sees as its source.
     const fn external_source(&self) -> Ipv4Addr {
         match self.source {
-            Source::Kept => self.original.source,
+            Source::Unchanged => self.original.source,
             Source::Translated { external, .. } => external,
         }
     }
@@ -52,7 +52,7 @@ impl NewFlow {
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Source {
     /// The source itself.
-    Kept,
+    Unchanged,
     /// An address of ours, and a port chosen by this policy.
     Translated { external: Ipv4Addr, owner: Option<InterfaceId>, policy: PortPolicy },
 }

@@ -32,8 +32,8 @@ use packet::{DropReason, Dropped, Instant, Ipv4, Pool, PortId, Shares};
 use crate::fragments::datagram::{Datagram, Key, Spoilt};
 
 mod datagram;
-mod kept;
 mod pieces;
+mod snapshot;
 
 /// Memory for all datagrams in pieces (Linux's `ipfrag_high_thresh`).
 pub const MEMORY: usize = 4 << 20;

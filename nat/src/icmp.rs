@@ -63,11 +63,11 @@ impl Nat {
             return Err(destined.undo().refuse(DropReason::NatNoFlow));
         };
         let (source, destination) = (destined.packet().source(), destined.packet().destination());
-        let far_end = known.tuple(direction).source;
+        let remote = known.tuple(direction).source;
         let as_known = known.tuple(direction.opposite()).destination;
-        let mut new = if source == far_end { as_known } else { source };
+        let mut new = if source == remote { as_known } else { source };
         // Who was spoken to at its own address is known by it.
-        let is_known = source == far_end && direction == Direction::Reply;
+        let is_known = source == remote && direction == Direction::Reply;
         if new == source && !is_known && self.covers(source, destination, departure.interface) {
             match departure.external {
                 Some(external) => new = external,

@@ -166,7 +166,7 @@ impl Nat {
         let new = NewFlow {
             original,
             to: (original.destination, original.destination_port),
-            source: Source::Kept,
+            source: Source::Unchanged,
             origin: FlowOrigin::Admitted,
             tcp: first_state(transport),
             mapping: None,
@@ -209,7 +209,7 @@ impl Nat {
         };
         let path = Path::new(arrival, departure.interface);
         let source = match self.rules.snat_kind(original.source, to.0, true, path) {
-            SnatKind::Untranslated => Source::Kept,
+            SnatKind::Untranslated => Source::Unchanged,
             SnatKind::Hairpin(policy) => {
                 Source::Translated { external: original.destination, owner: arrival.owner, policy }
             }

@@ -19,9 +19,9 @@ pub struct FlowView {
     /// How long it lives if no more packets come.
     pub expires_in: Duration,
     /// Its first packet's direction, as the first packet's sender sees it.
-    pub original: Way,
+    pub original: TupleView,
     /// The opposite direction, as the answering side sees it.
-    pub reply: Way,
+    pub reply: TupleView,
     /// Whether no answer came yet.
     pub unreplied: bool,
     /// Whether both sides have proven that they mean it.
@@ -34,7 +34,7 @@ pub struct FlowView {
 
 /// One direction of a flow, untranslated: as its packets arrive.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Way {
+pub struct TupleView {
     /// Source address.
     pub source: Ipv4Addr,
     /// Destination address.
@@ -71,8 +71,8 @@ impl FlowView {
             protocol: flow.protocol(),
             state: flow.tcp().map(|tcp| tcp.state().name()),
             expires_in: flow.deadline().since(now),
-            original: Way::of(flow, Direction::Original),
-            reply: Way::of(flow, Direction::Reply),
+            original: TupleView::of(flow, Direction::Original),
+            reply: TupleView::of(flow, Direction::Reply),
             unreplied: !flow.is_replied(),
             assured: flow.is_assured(),
             is_src_nat: (original.source, original.source_port)
@@ -84,7 +84,7 @@ impl FlowView {
     }
 }
 
-impl Way {
+impl TupleView {
     fn of(flow: &Flow, direction: Direction) -> Self {
         let Tuple { source, destination, source_port, destination_port, protocol, kind } =
             flow.tuple(direction);

@@ -18,7 +18,7 @@ use crate::neighbors::{Key, NeighborView};
 use crate::outbox::Outbox;
 use crate::pending::Waiting;
 use crate::routes::Routes;
-use crate::station::{Location, Origin};
+use crate::station::{Location, StationOrigin};
 use crate::switch::Switch;
 
 mod interfaces;
@@ -181,7 +181,7 @@ impl Switch {
             Change::SetErrorRate { rate, burst } => self.router.errors = Limiter::new(rate, burst),
             Change::PinStation(id, vlan, mac, to) => {
                 if let Some(bridge) = self.bridges.get_mut(id) {
-                    bridge.fdb.pin(now, mac, vlan, to, Origin::Static);
+                    bridge.fdb.pin(now, mac, vlan, to, StationOrigin::Static);
                 }
             }
             Change::DeleteStation(id, vlan, mac) => {

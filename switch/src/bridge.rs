@@ -114,7 +114,7 @@ impl Bridge {
             Some(Location::Router(interface)) => Ok(Decision::Router(interface)),
             _ if self.settings.hub => Ok(Decision::Flood),
             Some(to) if Some(to) == from => Err(DropReason::Reflected),
-            Some(to) if to.is_peer() && from.is_some_and(Location::is_peer) => {
+            Some(to) if to.is_remote() && from.is_some_and(Location::is_remote) => {
                 Err(DropReason::SplitHorizon)
             }
             Some(to) => Ok(Decision::Forward(to)),
@@ -136,7 +136,7 @@ impl Bridge {
         let isolated = ingress.isolated(ports);
         let (to, remote) = match to {
             Location::Port(port) => (port, None),
-            Location::Peer { tunnel, remote } => (tunnel, Some(remote)),
+            Location::Remote { tunnel, remote } => (tunnel, Some(remote)),
             Location::Router(_) => return Err(frame.refuse(DropReason::NoEgress)),
         };
         let tag = match ports.get(to).map_or(Err(DropReason::PortDown), |port| {
@@ -214,13 +214,14 @@ impl Bridge {
         mut each: impl FnMut(PortId, &Role, Result<Option<Tag>, LeftOut>),
     ) {
         let (isolated, shape) = (ingress.isolated(ports), Shape::of(frame));
-        let (came_on, from_peer) = (ingress.port(), ingress.from.is_some_and(Location::is_peer));
+        let (came_on, from_remote) =
+            (ingress.port(), ingress.from.is_some_and(Location::is_remote));
         for &to in &self.ports {
             let Some(port) = ports.get(to) else { continue };
             let role = &port.settings.role;
             if Some(to) == came_on {
                 each(to, role, Err(LeftOut::CameFrom));
-            } else if from_peer && matches!(role, Role::Tunnel(..)) {
+            } else if from_remote && matches!(role, Role::Tunnel(..)) {
                 each(to, role, Err(LeftOut::SplitHorizon));
             } else {
                 match admit(port, ingress.vlan, shape, isolated) {

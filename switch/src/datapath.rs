@@ -141,7 +141,7 @@ impl Switch {
             Ok(Decision::Forward(to)) => {
                 let (ingress, mut frame) =
                     (Ingress { vlan, from: Some(from) }, ethernet.into_frame());
-                if let Location::Peer { tunnel, .. } = to {
+                if let Location::Remote { tunnel, .. } = to {
                     self.ports.clamp_mss(&mut frame, tunnel);
                 }
                 let outcome = bridge.forward(&self.ports, ingress, to, frame, out);

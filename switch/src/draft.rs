@@ -278,7 +278,7 @@ impl Draft {
     fn fits(&self, to: Location, bridge: BridgeId) -> Result<(), ChangeError> {
         let place = to.port().and_then(|port| self.ports.get(&port));
         let fits = match (to, place) {
-            (Location::Peer { remote, .. }, Some(Place::Tunnel { bridge: of, remotes, .. })) => {
+            (Location::Remote { remote, .. }, Some(Place::Tunnel { bridge: of, remotes, .. })) => {
                 *of == bridge && remotes.contains(&remote)
             }
             (Location::Port(_), Some(Place::Bridged(of))) => *of == bridge,

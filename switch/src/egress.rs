@@ -60,7 +60,7 @@ impl Context<'_> {
         let destination = header.map_or(Mac::BROADCAST, EthernetHeader::destination);
         match bridge.decide(destination, vlan, None) {
             Ok(Decision::Forward(to)) => {
-                if let Location::Peer { tunnel, .. } = to {
+                if let Location::Remote { tunnel, .. } = to {
                     self.ports.clamp_mss(&mut frame, tunnel);
                     if let Some(mtu) = self.narrower(tunnel, &frame) {
                         self.trace.note(|| Note::Cut { mtu });

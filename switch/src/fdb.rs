@@ -17,14 +17,14 @@ use hashbrown::HashTable;
 use packet::{DropReason, Instant, Mac, PortId, VlanId};
 use serde::{Deserialize, Serialize};
 
-use crate::station::{Location, Origin, Station};
+use crate::station::{Location, Station, StationOrigin};
 use crate::tally::Tally;
 
 mod ageing;
 mod entry;
 mod fresh;
 mod hash;
-mod kept;
+mod snapshot;
 
 /// Stations whose slots lie in the processor's nearer caches anyway: half a megabyte.
 const NEAR: usize = 32_768;
@@ -135,7 +135,7 @@ impl Fdb {
         if entry.location == here {
             if !is_fresh {
                 self.fresh.add(now, at);
-                if entry.origin == Origin::Learned {
+                if entry.origin == StationOrigin::Learned {
                     entry.heard = now;
                     self.unlink(at, port);
                     self.link(at, port);
@@ -144,7 +144,7 @@ impl Fdb {
             return Ok(());
         }
         match (entry.origin, entry.location.port()) {
-            (Origin::Learned, Some(old)) => {
+            (StationOrigin::Learned, Some(old)) => {
                 entry.heard = now;
                 entry.location = here;
                 slot.place = Place::of(here);
@@ -157,8 +157,8 @@ impl Fdb {
                 self.version = self.version.wrapping_add(1);
                 Ok(())
             }
-            (Origin::Own, _) | (_, None) => Err(DropReason::SourceIsOurs),
-            (Origin::Static, Some(_)) => {
+            (StationOrigin::Own, _) | (_, None) => Err(DropReason::SourceIsOurs),
+            (StationOrigin::Static, Some(_)) => {
                 self.counts.refused += 1;
                 Err(DropReason::SourceIsStatic)
             }
@@ -177,12 +177,12 @@ impl Fdb {
         let slot = self.index.find(self.hasher.of(key), |slot| slot.key == key);
         let entry = slot.and_then(|slot| self.entries.get(slot.entry as usize));
         match entry.map(|entry| (entry.origin, entry.location)) {
-            Some((Origin::Own, _)) => Err(DropReason::SourceIsOurs),
-            Some((Origin::Static, bound)) if bound != here => {
+            Some((StationOrigin::Own, _)) => Err(DropReason::SourceIsOurs),
+            Some((StationOrigin::Static, bound)) if bound != here => {
                 self.counts.refused += 1;
                 Err(DropReason::SourceIsStatic)
             }
-            Some((Origin::Learned | Origin::Static, _)) | None => Ok(()),
+            Some((StationOrigin::Learned | StationOrigin::Static, _)) | None => Ok(()),
         }
     }
 
@@ -190,7 +190,7 @@ impl Fdb {
         if self.learned >= self.capacity {
             self.evict();
         }
-        let at = self.insert(now, key, hash, here, Origin::Learned);
+        let at = self.insert(now, key, hash, here, StationOrigin::Learned);
         self.append(at, port);
         self.counts.learned += 1;
     }
@@ -201,7 +201,7 @@ impl Fdb {
         key: u64,
         hash: u64,
         location: Location,
-        origin: Origin,
+        origin: StationOrigin,
     ) -> u32 {
         let entry = Entry { key, heard: now, previous: NONE, next: NONE, origin, location };
         let at = match self.free.pop() {
@@ -230,7 +230,7 @@ impl Fdb {
         mac: Mac,
         vlan: VlanId,
         to: Location,
-        origin: Origin,
+        origin: StationOrigin,
     ) {
         self.remove(mac, vlan);
         self.insert(now, key(mac, vlan), self.hash(mac, vlan), to, origin);
@@ -249,7 +249,7 @@ impl Fdb {
         let (slot, _) = slot.remove();
         self.version = self.version.wrapping_add(1);
         if let Some(entry) = self.entries.get(slot.entry as usize)
-            && let (Origin::Learned, Some(port)) = (entry.origin, entry.location.port())
+            && let (StationOrigin::Learned, Some(port)) = (entry.origin, entry.location.port())
         {
             self.unlink(slot.entry, port);
             self.tally.remove(port.index());

@@ -8,7 +8,7 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::ops::Range;
 
-use nat::view::Way;
+use nat::view::TupleView;
 use nat::{FlowView, Publish, Rules};
 use packet::{Instant, Ipv4Net, PortId, Protocol};
 use serde::{Deserialize, Serialize};
@@ -160,14 +160,14 @@ impl Ground<'_> {
 
     /// The publish rule that a flow's first packet was sent to.
     fn listener(&self, flow: &FlowView) -> Option<usize> {
-        let Way { destination, destination_port, .. } = flow.original;
+        let TupleView { destination, destination_port, .. } = flow.original;
         let listener = self.heard(flow.protocol, destination, destination_port);
         listener.filter(|_| flow.is_dst_nat)
     }
 
     /// The publish rule from whose listener a flow's first packet left, sent by the service itself.
     fn speaker(&self, flow: &FlowView) -> Option<usize> {
-        let Way { destination, destination_port, .. } = flow.reply;
+        let TupleView { destination, destination_port, .. } = flow.reply;
         let at = self.heard(flow.protocol, destination, destination_port)?;
         let service = SocketAddrV4::new(flow.original.source, flow.original.source_port);
         (flow.is_src_nat && self.rules.publish.get(at)?.to == service).then_some(at)

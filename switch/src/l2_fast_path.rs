@@ -89,7 +89,7 @@ impl FastPorts {
                 let origin = Origin { port: from.port()?, interface };
                 return self.is_complete.then_some(FastPath::In(origin));
             }
-            Location::Port(_) | Location::Peer { .. } => return None,
+            Location::Port(_) | Location::Remote { .. } => return None,
         };
         let FastPort { bridge, vlan, mtu } = self.get(to)?;
         let is_member = bridge == segment.bridge && vlan == segment.vlan;
@@ -237,7 +237,7 @@ mod tests {
             bridge.fdb.learn(Instant::ZERO, Mac::from_u64(mac), vlan(0), here).unwrap();
         }
         let (mac, router) = (Mac::from_u64(ROUTER_MAC), Location::Router(interface));
-        bridge.fdb.pin(Instant::ZERO, mac, vlan(0), router, station::Origin::Own);
+        bridge.fdb.pin(Instant::ZERO, mac, vlan(0), router, station::StationOrigin::Own);
         let fast_path = |at: u64, from: Location, ethernet: &Ethernet| {
             let segment = plain.segment(from, ethernet)?;
             let hit = bridge.fdb_hit(Instant::from_millis(at), ethernet, segment.vlan, from);

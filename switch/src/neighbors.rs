@@ -34,7 +34,7 @@ use self::account::Accounts;
 
 mod account;
 mod entry;
-mod kept;
+mod snapshot;
 
 pub(crate) use account::Account;
 pub(crate) use entry::Key;

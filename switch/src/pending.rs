@@ -52,7 +52,7 @@ impl Waiting {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
-    targets: HashMap<Key, Target, RandomState>,
+    targets: HashMap<Key, WaitQueue, RandomState>,
     guests: Shares<Guest, Key>,
     /// Packets so far, which is the next one's number.
     count: u64,
@@ -60,7 +60,7 @@ pub(crate) struct Pending {
 
 /// What waits for one neighbour; by number, which is the order in which it came.
 #[derive(Clone, Debug, Default)]
-struct Target {
+struct WaitQueue {
     packets: BTreeMap<u64, Waiting>,
     guests: Shares<Guest, ()>,
 }
@@ -106,7 +106,8 @@ impl Pending {
 
     /// Whether the memory is that of the packets, and no limit is exceeded.
     pub(crate) fn is_within_limits(&self) -> bool {
-        let memory = |target: &Target| target.packets.values().map(Waiting::memory).sum::<usize>();
+        let memory =
+            |target: &WaitQueue| target.packets.values().map(Waiting::memory).sum::<usize>();
         let targets = || self.targets.values();
         let counted = targets().all(|target| target.guests.bytes() == memory(target));
         let fair = targets().all(|target| (1..=PER_TARGET).contains(&target.guests.bytes()));

@@ -19,7 +19,7 @@ pub enum Location {
     /// Behind a port.
     Port(PortId),
     /// Behind a remote VTEP of a tunnel.
-    Peer {
+    Remote {
         /// The tunnel.
         tunnel: PortId,
         /// The VTEP's address.
@@ -33,20 +33,20 @@ impl Location {
     /// The port or tunnel; none for the router's own end.
     pub const fn port(self) -> Option<PortId> {
         match self {
-            Self::Port(port) | Self::Peer { tunnel: port, .. } => Some(port),
+            Self::Port(port) | Self::Remote { tunnel: port, .. } => Some(port),
             Self::Router(_) => None,
         }
     }
 
     /// Whether it is beyond a tunnel.
-    pub const fn is_peer(self) -> bool {
-        matches!(self, Self::Peer { .. })
+    pub const fn is_remote(self) -> bool {
+        matches!(self, Self::Remote { .. })
     }
 }
 
 /// How an entry came to be.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Origin {
+pub enum StationOrigin {
     /// Heard speaking.
     Learned,
     /// Written by somebody.
@@ -65,7 +65,7 @@ pub struct Station {
     /// Where it is.
     pub location: Location,
     /// How the entry came to be.
-    pub origin: Origin,
+    pub origin: StationOrigin,
     /// Since it was last heard.
     pub age: Duration,
 }

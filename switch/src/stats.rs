@@ -48,20 +48,20 @@ impl Totals {
 
 /// Totals, and every drop count that is not zero.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Snapshot {
     totals: Totals,
     drops: Vec<(PortId, DropReason, u64)>,
 }
 
 impl Serialize for Stats {
     fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
-        Kept { totals: self.totals, drops: self.drops().collect() }.serialize(writer)
+        Snapshot { totals: self.totals, drops: self.drops().collect() }.serialize(writer)
     }
 }
 
 impl<'de> Deserialize<'de> for Stats {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let Kept { totals, drops } = Kept::deserialize(reader)?;
+        let Snapshot { totals, drops } = Snapshot::deserialize(reader)?;
         let mut stats = Self { totals, drops: Vec::new() };
         for (port, reason, count) in drops {
             if !is_count(count) {

@@ -52,7 +52,7 @@ impl Switch {
                     port.received.0 += 1;
                     port.received.1 += frame.len() as u64;
                 }
-                let from = Location::Peer { tunnel, remote: outer.remote };
+                let from = Location::Remote { tunnel, remote: outer.remote };
                 (tunnel, self.ingress(now, from, frame, out))
             }
             Err((port, dropped)) => (port, Err(dropped)),
@@ -200,7 +200,7 @@ impl Ports {
     #[inline]
     pub(crate) fn learns(&self, from: Location) -> bool {
         match from {
-            Location::Peer { tunnel, .. } => {
+            Location::Remote { tunnel, .. } => {
                 self.tunnel(tunnel).is_some_and(|(_, _, tunnel)| tunnel.learning)
             }
             Location::Port(_) | Location::Router(_) => true,

@@ -9,7 +9,7 @@ use vxlan::UnknownVtep;
 pub use crate::fdb::FdbCounts;
 pub use crate::neighbors::{NeighborState, NeighborView};
 pub use crate::routes::{Reject, Target};
-pub use crate::station::{Location, Origin, Station};
+pub use crate::station::{Location, Station, StationOrigin};
 
 use crate::port::Role;
 use crate::stats::Totals;

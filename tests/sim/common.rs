@@ -136,7 +136,7 @@ pub(crate) fn sent_to(lab: &mut Lab) -> Vec<(String, String)> {
 
 /// Lets a far end's station say hello to another, on VNI 42.
 pub(crate) fn far_hello(lab: &mut Lab, remote: &str, to: Mac, from: Mac) {
-    lab.from_peer(remote, &encapsulated(42, &hello(to, from)));
+    lab.from_remote(remote, &encapsulated(42, &hello(to, from)));
 }
 
 /// The notes that an explanation has of one step.

@@ -9,7 +9,7 @@ use lab::{Lab, Port};
 use packet::{DropReason, Frame, Mac, VlanId};
 use switch::change::BridgeSettings;
 use switch::trace::{ArpVerdict, Fate, Learning, LeftOut, Note, Part, Step, Verdict};
-use switch::view::{Location, NeighborState, Origin};
+use switch::view::{Location, NeighborState, StationOrigin};
 use switch::{Change, Event, Explanation};
 
 use crate::common::{FAR, far_hello, hello, home, notes, stranger, tunnelled};
@@ -37,7 +37,7 @@ fn learning_tells_new_known_and_moved_stations() {
         let (_, known, learning) = speaker(&speak(&lab, port));
         let known = known.expect("it spoke");
         assert_eq!(known.location, Location::Port(lab.port_id("a")), "where it was until now");
-        assert_eq!((known.origin, known.age), (Origin::Learned, Duration::from_secs(7)));
+        assert_eq!((known.origin, known.age), (StationOrigin::Learned, Duration::from_secs(7)));
         assert_eq!(learning, Learning::Here);
     }
 }
@@ -80,7 +80,7 @@ fn a_bound_station_elsewhere_is_told_with_its_place() {
     let [Note::Speaker { known: Some(known), .. }] = notes(&explanation, Step::Learn)[..] else {
         panic!("{explanation:?}")
     };
-    assert_eq!((known.location, known.origin), (place, Origin::Static));
+    assert_eq!((known.location, known.origin), (place, StationOrigin::Static));
     assert!(explanation.sent.is_empty());
 }
 
@@ -238,7 +238,7 @@ fn tunnels_tell_who_opened_and_where_frames_go() {
     assert!(lab.switch().unknown_vteps().0.is_empty(), "nobody was counted by asking");
     far_hello(&mut lab, FAR, Mac::BROADCAST, stranger(5));
     let out = lab.explain("red", &hello(stranger(5), stranger(1)));
-    let to = Location::Peer { tunnel, remote: far };
+    let to = Location::Remote { tunnel, remote: far };
     assert!(
         matches!(notes(&out, Step::Decide)[..], [Note::Addressee { verdict: Verdict::Forward(at), .. }] if *at == to)
     );

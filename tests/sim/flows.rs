@@ -207,7 +207,7 @@ fn an_end_beyond_a_tunnel_is_behind_the_tunnel() {
     let arp = lab::wire::arp_request(far, "192.168.0.9", "192.168.0.1");
     for frame in [lab::wire::frame(router, far).arp(&arp), lab::wire::frame(router, far).ip(&asked)]
     {
-        lab.from_peer(crate::common::FAR, &lab::tunnel::encapsulated(42, &frame));
+        lab.from_remote(crate::common::FAR, &lab::tunnel::encapsulated(42, &frame));
     }
     assert_eq!(lab.flows().len(), 1);
     let behind = |port: &str| FlowFilter {

@@ -48,7 +48,7 @@ mod tunnel_hostile;
 mod tunnel_mesh;
 mod tunnel_mss;
 mod tunnel_outer;
-mod tunnel_peers;
+mod tunnel_remotes;
 mod tunnel_router;
 mod tunnel_settings;
 mod tunnel_size;

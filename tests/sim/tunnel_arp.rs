@@ -21,7 +21,7 @@ fn suppressing() -> Lab {
 
 /// An ARP packet comes from a far end.
 fn from_far(lab: &mut Lab, to: Mac, arp: &Arp) {
-    lab.from_peer(FAR, &encapsulated(42, &frame(to, arp.sender_mac).arp(arp)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(to, arp.sender_mac).arp(arp)));
     lab.clear();
     lab.datagrams();
 }
@@ -92,7 +92,7 @@ fn who_is_behind_a_local_port_answers_for_himself() {
 }
 
 #[test]
-fn announcements_probes_and_requests_of_far_ends_pass() {
+fn announcements_probes_and_requests_of_remotes_pass() {
     let mut lab = known();
     let red = lab.mac("red");
     for arp in [announcement(red, BEYOND), arp_reply(red, OWN, stranger(7), BEYOND)] {
@@ -102,7 +102,7 @@ fn announcements_probes_and_requests_of_far_ends_pass() {
     let mut lab = known();
     let request = arp_request(stranger(2), "192.168.0.8", BEYOND);
     let bytes = frame(Mac::BROADCAST, stranger(2)).arp(&request);
-    lab.from_peer(FAR, &encapsulated(42, &bytes));
+    lab.from_remote(FAR, &encapsulated(42, &bytes));
     assert_eq!((lab.heard(), sent_to(&mut lab).len()), (vec!["red".into(), "blue".into()], 0));
 }
 
@@ -163,7 +163,7 @@ fn who_lies_about_his_mac_teaches_nothing() {
     let mut lab = suppressing();
     far_hello(&mut lab, FAR, Mac::BROADCAST, stranger(1));
     let lie = announcement(stranger(1), BEYOND);
-    lab.from_peer(FAR, &encapsulated(42, &frame(Mac::BROADCAST, stranger(2)).arp(&lie)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(Mac::BROADCAST, stranger(2)).arp(&lie)));
     lab.datagrams();
     ask(&mut lab, BEYOND);
     assert_eq!(sent_to(&mut lab).len(), 2);
@@ -202,7 +202,7 @@ fn what_is_remembered_is_bounded() {
     for number in 0..8192u32 {
         let address = core::net::Ipv4Addr::from(0x0a00_0000 + number);
         let bytes = frame(Mac::BROADCAST, stranger(2)).arp(&announcement(stranger(2), address));
-        lab.from_peer(FAR, &encapsulated(42, &bytes));
+        lab.from_remote(FAR, &encapsulated(42, &bytes));
     }
     lab.clear();
     lab.datagrams();

@@ -51,7 +51,7 @@ impl Place {
             Self::Port(port) => lab.send(port, bytes),
             Self::Far(tunnel, remote) => {
                 let vni = VNIS.iter().find(|(name, _)| *name == tunnel).expect("a tunnel").1;
-                lab.from_peer(remote, &encapsulated(vni, bytes));
+                lab.from_remote(remote, &encapsulated(vni, bytes));
             }
         }
     }
@@ -214,7 +214,7 @@ pub(crate) fn live(mut lab: Lab, seed: u64, turns: u32) -> (u64, usize) {
             let payload = if rng.chance(300) { mutated(&mut rng, payload) } else { payload };
             let underlay = if rng.chance(900) { "udp" } else { "udp2" };
             let class = rng.below(256) as u8;
-            lab.from_peer_with(underlay, *rng.pick(&PEERS), class, Frame::copied_from(&payload));
+            lab.from_remote_with(underlay, *rng.pick(&PEERS), class, Frame::copied_from(&payload));
         }
         if rng.chance(20) {
             disturb(&mut lab, &mut rng);

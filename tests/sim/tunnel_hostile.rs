@@ -36,7 +36,7 @@ fn arrive(lab: &mut Lab, train: &[u8], size: usize) -> usize {
     join_train(train, size, 8, &mut Pool::new(4), &mut |frame| joined.push(frame));
     let count = joined.len();
     for datagram in joined {
-        lab.from_peer_with("udp", FAR, 0, datagram);
+        lab.from_remote_with("udp", FAR, 0, datagram);
     }
     count
 }
@@ -73,7 +73,7 @@ fn a_datagram_cut_off_anywhere_is_accounted_for() {
         encapsulated(42, &frame(lab.mac("blue"), stranger(1)).tag(10).ip(&ping)),
     ] {
         for len in 0..whole.len() {
-            lab.from_peer(FAR, &whole[..len]);
+            lab.from_remote(FAR, &whole[..len]);
         }
     }
     assert_eq!(lab.dropped("udp", DropReason::BadVxlan), 3 * 8);
@@ -89,7 +89,7 @@ fn a_datagram_cut_off_anywhere_is_accounted_for() {
 fn a_wrong_vni_is_refused_in_every_bit() {
     let mut lab = tunnelled();
     for bit in 0..24 {
-        lab.from_peer(FAR, &encapsulated(42 ^ 1 << bit, &hello(Mac::BROADCAST, stranger(1))));
+        lab.from_remote(FAR, &encapsulated(42 ^ 1 << bit, &hello(Mac::BROADCAST, stranger(1))));
     }
     assert_eq!(lab.drops(), [("udp", DropReason::UnknownVni, 24)]);
     assert_eq!(lab.unknown_vteps().len(), 24);
@@ -103,10 +103,10 @@ fn nested_vxlan_is_carried_and_not_opened() {
     let inner = encapsulated(42, &hello(Mac::BROADCAST, stranger(5)));
     let packet = Packet::udp("192.0.2.3:4789", "192.0.2.1:4789", &inner);
     let bytes = frame(lab.mac("red"), stranger(1)).ip(&packet);
-    lab.from_peer(FAR, &encapsulated(42, &encapsulated(42, &bytes)));
+    lab.from_remote(FAR, &encapsulated(42, &encapsulated(42, &bytes)));
     assert_eq!(lab.location("br0", 0, stranger(5)), None);
     lab.clear();
-    lab.from_peer(FAR, &encapsulated(42, &bytes));
+    lab.from_remote(FAR, &encapsulated(42, &bytes));
     assert_eq!(lab.take("red")[0].bytes, bytes);
     assert_eq!(lab.location("br0", 0, stranger(5)), None, "what is inside teaches nothing");
     lab.clear();
@@ -119,7 +119,7 @@ fn nested_vxlan_is_carried_and_not_opened() {
 #[test]
 fn a_frame_from_a_station_to_itself_goes_nowhere() {
     let mut lab = lab();
-    lab.from_peer(FAR, &encapsulated(42, &hello(stranger(1), stranger(1))));
+    lab.from_remote(FAR, &encapsulated(42, &hello(stranger(1), stranger(1))));
     assert_eq!(lab.heard(), [""; 0]);
     assert_eq!(lab.drops(), [("vx0", DropReason::Reflected, 1)]);
     assert_eq!(sent_to(&mut lab), []);
@@ -130,7 +130,7 @@ fn a_frame_from_a_station_to_itself_goes_nowhere() {
 #[test]
 fn a_stolen_station_comes_back_when_it_speaks() {
     let mut lab = lab();
-    lab.from_peer(FAR, &encapsulated(42, &hello(Mac::BROADCAST, lab.mac("red"))));
+    lab.from_remote(FAR, &encapsulated(42, &hello(Mac::BROADCAST, lab.mac("red"))));
     assert_eq!(lab.location("br0", 0, lab.mac("red")), Some("vx0"));
     lab.send("red", &hello(Mac::BROADCAST, lab.mac("red")));
     assert_eq!(lab.location("br0", 0, lab.mac("red")), Some("red"));
@@ -254,7 +254,7 @@ proptest! {
         lab.distrust();
         let before = lab.switch().totals().received;
         for bytes in &frames {
-            lab.from_peer(FAR, &encapsulated(42, bytes));
+            lab.from_remote(FAR, &encapsulated(42, bytes));
         }
         prop_assert_eq!(lab.switch().totals().received - before, frames.len() as u64);
     }

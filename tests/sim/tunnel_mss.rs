@@ -41,7 +41,7 @@ fn lab(shape: impl Fn(Tunnel) -> Tunnel) -> Lab {
 fn both_ways(lab: &mut Lab, packet: &Packet) -> [Packet; 2] {
     lab.send("red", &frame(stranger(1), lab.mac("red")).ip(packet));
     let out = lab.datagrams().remove(0).inside().packet().unwrap();
-    lab.from_peer(FAR, &encapsulated(42, &frame(lab.mac("red"), stranger(1)).ip(packet)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(lab.mac("red"), stranger(1)).ip(packet)));
     [out, lab.packet("red")]
 }
 
@@ -137,7 +137,7 @@ fn a_routed_connection_through_a_tunnel_fits_it_too() {
     lab.peer("left", Port::routed("192.168.0.1/24"), "192.168.0.2");
     let far = stranger(1);
     let announcement = lab::wire::announcement(far, "10.9.0.9");
-    lab.from_peer(FAR, &encapsulated(42, &frame(Mac::BROADCAST, far).arp(&announcement)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(Mac::BROADCAST, far).arp(&announcement)));
     let pin =
         switch::Change::PinNeighbor(lab.interface_id("br0"), "10.9.0.9".parse().unwrap(), far);
     lab.change(pin);

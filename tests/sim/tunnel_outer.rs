@@ -76,7 +76,7 @@ fn congestion_on_the_way_is_told_to_the_packet_inside() {
             let sent = packet.class(0x28 | inner);
             let bytes = frame(lab.mac("red"), stranger(1)).ip(&sent);
             let datagram = Frame::copied_from(&encapsulated(42, &bytes));
-            lab.from_peer_with("udp", FAR, 0xb8 | mark, datagram);
+            lab.from_remote_with("udp", FAR, 0xb8 | mark, datagram);
             lost += u64::from(expected.is_none());
             let arrived = lab.packets("red").pop();
             lab.clear();
@@ -94,7 +94,7 @@ fn what_has_no_mark_passes_a_congested_way() {
     let mut lab = lab();
     let bytes = frame(Mac::BROADCAST, stranger(1)).payload(EXPERIMENT, b"no IP");
     let datagram = Frame::copied_from(&encapsulated(42, &bytes));
-    lab.from_peer_with("udp", FAR, 3, datagram);
+    lab.from_remote_with("udp", FAR, 3, datagram);
     assert_eq!(lab.take("red")[0].bytes, bytes);
 }
 
@@ -104,7 +104,7 @@ fn who_is_refused_for_congestion_is_not_learned() {
     let mut lab = lab();
     let packet = Packet::udp("192.168.0.9:53", "192.168.0.2:1000", b"answer");
     let bytes = frame(Mac::BROADCAST, stranger(2)).ip(&packet);
-    lab.from_peer_with("udp", FAR, 3, Frame::copied_from(&encapsulated(42, &bytes)));
+    lab.from_remote_with("udp", FAR, 3, Frame::copied_from(&encapsulated(42, &bytes)));
     assert_eq!(lab.location("br0", 0, stranger(2)), None);
 }
 
@@ -131,7 +131,7 @@ fn a_joined_train_is_marked_in_every_piece() {
     let whole = super_frame(&frame(lab.mac("red"), stranger(1)).ip(&packet), 1000);
     let mut outer = Frame::copied_from(&encapsulated(42, whole.bytes()));
     outer.set_offload(whole.offload().shifted(8));
-    lab.from_peer_with("udp", FAR, 3, outer);
+    lab.from_remote_with("udp", FAR, 3, outer);
     let pieces = lab.packets("red");
     assert_eq!(pieces.len(), 5);
     assert!(pieces.iter().all(|piece| piece.traffic_class == 3));

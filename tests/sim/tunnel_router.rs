@@ -46,11 +46,11 @@ fn packet(to: &str, len: usize) -> Packet {
 fn answer(lab: &mut Lab, remote: &str, mac: Mac, address: &str) {
     let router = lab.router_mac("br0");
     let reply = arp_reply(mac, address, router, "10.9.0.1");
-    lab.from_peer(remote, &encapsulated(42, &frame(router, mac).arp(&reply)));
+    lab.from_remote(remote, &encapsulated(42, &frame(router, mac).arp(&reply)));
 }
 
 #[test]
-fn the_router_asks_every_far_end_and_sends_to_the_one_that_answers() {
+fn the_router_asks_every_remote_and_sends_to_the_one_that_answers() {
     let mut lab = lab();
     lab.ip("left", &packet("10.9.0.9", 100));
     let questions = lab.datagrams();
@@ -75,18 +75,18 @@ fn a_far_station_reaches_through_the_router_and_pings_it() {
     let mut lab = lab();
     let router = lab.router_mac("br0");
     let request = arp_request(stranger(1), "10.9.0.9", "10.9.0.1");
-    lab.from_peer(FAR, &encapsulated(42, &frame(Mac::BROADCAST, stranger(1)).arp(&request)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(Mac::BROADCAST, stranger(1)).arp(&request)));
     let reply = lab.datagrams().remove(0);
     assert_eq!(
         (reply.remote.to_string(), reply.inside().arp().unwrap().sender_mac),
         (FAR.into(), router)
     );
     let ping = Packet::ping("10.9.0.9", "10.9.0.1", 1, 1);
-    lab.from_peer(FAR, &encapsulated(42, &frame(router, stranger(1)).ip(&ping)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(router, stranger(1)).ip(&ping)));
     let (remote, pong) = packets(&mut lab).remove(0);
     assert_eq!((&*remote, pong.kind()), (FAR, (0, 0)));
     let udp = Packet::udp("10.9.0.9:53", "192.168.0.2:1000", b"over there");
-    lab.from_peer(FAR, &encapsulated(42, &frame(router, stranger(1)).ip(&udp)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(router, stranger(1)).ip(&udp)));
     assert_eq!(lab.packet("left"), udp.ttl(63));
 }
 
@@ -154,26 +154,26 @@ fn a_neighbour_beyond_the_subnets_answers_through_a_tunnel() {
 
 /// VX11: from one far end to another is no way on the bridge; a routed packet is the router's own.
 #[test]
-fn the_router_may_answer_to_a_far_end_what_came_from_another() {
+fn the_router_may_answer_to_a_remote_what_came_from_another() {
     let mut lab = lab();
     let router = lab.router_mac("br0");
     for (remote, number) in [(FAR, 1), (FARTHER, 2)] {
         let address = format!("10.9.0.{number}0");
         let request = arp_request(stranger(number), &*address, "10.9.0.1");
-        lab.from_peer(
+        lab.from_remote(
             remote,
             &encapsulated(42, &frame(Mac::BROADCAST, stranger(number)).arp(&request)),
         );
     }
     lab.datagrams();
     let udp = Packet::udp("10.9.0.10:1", "10.9.0.20:2", b"through the router");
-    lab.from_peer(FAR, &encapsulated(42, &frame(router, stranger(1)).ip(&udp)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(router, stranger(1)).ip(&udp)));
     assert_eq!(packets(&mut lab), [(FARTHER.into(), udp.ttl(63))]);
 }
 
 /// VX9: the router's own MAC is nobody else's.
 #[test]
-fn a_far_end_cannot_take_the_router_s_place() {
+fn a_remote_cannot_take_the_router_s_place() {
     let mut lab = lab();
     let router = lab.router_mac("br0");
     far_hello(&mut lab, FAR, Mac::BROADCAST, router);
@@ -182,14 +182,14 @@ fn a_far_end_cannot_take_the_router_s_place() {
     assert_eq!(lab.drops(), [("vx0", DropReason::SourceIsOurs, 2)]);
     assert_eq!(lab.location("br0", 0, router), Some("router"));
     let (interface, tunnel) = (lab.interface_id("br0"), lab.port_id("vx0"));
-    let from = Location::Peer { tunnel, remote: FAR.parse().unwrap() };
+    let from = Location::Remote { tunnel, remote: FAR.parse().unwrap() };
     let told = Notice::OwnSource { interface, station: router, from };
     assert_eq!(lab.notices(), [told], "once, with the far end's name");
     lab.run_for(Duration::from_secs(60));
     far_hello(&mut lab, FAR, Mac::BROADCAST, router);
     assert_eq!(lab.notices(), [told], "and again a minute later");
     let claim = announcement(stranger(1), "10.9.0.1");
-    lab.from_peer(FAR, &encapsulated(42, &frame(Mac::BROADCAST, stranger(1)).arp(&claim)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(Mac::BROADCAST, stranger(1)).arp(&claim)));
     assert_eq!(lab.switch().totals().arp_conflicts, 1);
     let defence = lab.datagrams().remove(0).inside().arp().unwrap();
     assert_eq!((defence.sender_mac, defence.sender.to_string()), (router, "10.9.0.1".into()));
@@ -211,10 +211,10 @@ fn a_masqueraded_host_beyond_a_tunnel_has_its_answers() {
     lab.masquerade("10.9.0.0/24", "left");
     let router = lab.router_mac("br0");
     let request = arp_request(stranger(1), "10.9.0.9", "10.9.0.1");
-    lab.from_peer(FAR, &encapsulated(42, &frame(Mac::BROADCAST, stranger(1)).arp(&request)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(Mac::BROADCAST, stranger(1)).arp(&request)));
     lab.datagrams();
     let query = Packet::udp("10.9.0.9:5000", "192.168.0.2:53", b"?");
-    lab.from_peer(FAR, &encapsulated(42, &frame(router, stranger(1)).ip(&query)));
+    lab.from_remote(FAR, &encapsulated(42, &frame(router, stranger(1)).ip(&query)));
     let seen = lab.packet("left");
     assert_eq!(seen.source.to_string(), "192.168.0.1");
     lab.ip("left", &Packet::udp(seen.to(), seen.from(), b"!"));

@@ -8,19 +8,19 @@ use vxlan::{RemoteVtep, Vni};
 
 use crate::common::{FAR, FARTHER, far_hello, sent_to, shout, stranger, tunnelled};
 
-fn far_end(lab: &Lab, vni: u32, remote: &str) -> RemoteVtep {
+fn remote(lab: &Lab, vni: u32, remote: &str) -> RemoteVtep {
     let underlay = lab.port_id("udp");
     RemoteVtep { underlay, vni: Vni::new(vni).unwrap(), remote: remote.parse().unwrap() }
 }
 
 /// VX14.
 #[test]
-fn a_far_end_that_another_tunnel_has_is_refused_and_nothing_changes() {
+fn a_remote_that_another_tunnel_has_is_refused_and_nothing_changes() {
     let mut lab = tunnelled();
     lab.bridge("br1");
     lab.station("green", Port::on("br1"));
     let second = lab.tunnel_change("vx1", &Tunnel::on("br1", 42).to("192.0.2.50").to(FARTHER));
-    let taken = ChangeError::VtepTaken(far_end(&lab, 42, FARTHER), lab.port_id("vx0"));
+    let taken = ChangeError::VtepTaken(remote(&lab, 42, FARTHER), lab.port_id("vx0"));
     assert_eq!(lab.try_change(second), Err(taken));
     let text = taken.to_string();
     assert!(text.contains(FARTHER) && text.contains("42"), "{text}");
@@ -33,7 +33,7 @@ fn a_far_end_that_another_tunnel_has_is_refused_and_nothing_changes() {
 
 /// VX14.
 #[test]
-fn an_existing_tunnel_keeps_its_far_ends_when_a_change_is_refused() {
+fn an_existing_tunnel_keeps_its_remotes_when_a_change_is_refused() {
     let mut lab = tunnelled();
     lab.tunnel("vx1", &Tunnel::on("br0", 43).to(FAR));
     let change = lab.tunnel_change("vx1", &Tunnel::on("br0", 42).to("192.0.2.50").to(FAR));
@@ -47,7 +47,7 @@ fn an_existing_tunnel_keeps_its_far_ends_when_a_change_is_refused() {
 /// VX14: the same address, VNI and underlay are one far end; with one of them different it is
 /// another.
 #[test]
-fn far_ends_that_differ_in_one_thing_are_different() {
+fn remotes_that_differ_in_one_thing_are_different() {
     let mut lab = tunnelled();
     lab.underlay("udp2");
     for tunnel in [
@@ -65,7 +65,7 @@ fn far_ends_that_differ_in_one_thing_are_different() {
 
 /// VX10, VX14.
 #[test]
-fn a_far_end_named_twice_gets_one_copy() {
+fn a_remote_named_twice_gets_one_copy() {
     let mut lab = Lab::new(7);
     lab.bridge("br0");
     lab.station("red", Port::on("br0"));
@@ -127,7 +127,7 @@ fn what_was_learned_survives_a_change_that_is_none_to_it() {
 }
 
 #[test]
-fn a_tunnel_that_becomes_a_port_gives_its_far_ends_back() {
+fn a_tunnel_that_becomes_a_port_gives_its_remotes_back() {
     let mut lab = tunnelled();
     lab.port("vx0", &Port::on("br0"));
     far_hello(&mut lab, FAR, Mac::BROADCAST, stranger(1));

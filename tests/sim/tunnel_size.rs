@@ -214,7 +214,7 @@ fn a_super_frame_is_as_large_as_its_segments() {
 fn the_sender_in_a_vlan_is_told_in_that_vlan() {
     let mut lab = tunnelled_with(Tunnel::trunk);
     let hello = frame(Mac::BROADCAST, stranger(1)).tag(10).payload(EXPERIMENT, b"hello");
-    lab.from_peer(FAR, &lab::tunnel::encapsulated(42, &hello));
+    lab.from_remote(FAR, &lab::tunnel::encapsulated(42, &hello));
     lab.clear();
     let begun = frame(stranger(1), lab.mac("red")).tag(10);
     lab.send("red", &begun.clone().ip(&packet(1450).df()));

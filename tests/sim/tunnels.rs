@@ -71,7 +71,7 @@ fn a_super_frame_s_datagrams_are_whole_segments() {
 fn a_golden_datagram_arrives_as_its_frame() {
     let mut lab = tunnelled();
     let datagram = golden(include_str!("golden/arp_request.hex")).remove(0);
-    lab.from_peer(FAR, &datagram);
+    lab.from_remote(FAR, &datagram);
     assert_eq!(lab.take("blue")[0].bytes, datagram[8..]);
     assert_eq!(lab.vtep("br0", 0, lab.mac("red")).map(|far| far.to_string()), Some(FAR.into()));
 }
@@ -84,7 +84,7 @@ fn a_datagram_without_the_i_flag_is_dropped_at_the_underlay() {
     for flags in [0x00, 0x01, 0xf7, 0x80] {
         let mut wrong = right.clone();
         wrong[0] = flags;
-        lab.from_peer(FAR, &wrong);
+        lab.from_remote(FAR, &wrong);
     }
     assert_eq!(lab.drops(), [("udp", DropReason::BadVxlan, 4)]);
     assert_eq!(lab.location("br0", 0, stranger(1)), None, "nothing is learned from it");
@@ -96,14 +96,14 @@ fn a_datagram_without_the_i_flag_is_dropped_at_the_underlay() {
 fn reserved_bits_are_ignored_unless_the_tunnel_is_strict() {
     for strict in [false, true] {
         let mut lab = tunnelled_with(|tunnel| if strict { tunnel.strict() } else { tunnel });
-        lab.from_peer(FAR, &encapsulated(42, &hello(lab.mac("red"), stranger(9))));
+        lab.from_remote(FAR, &encapsulated(42, &hello(lab.mac("red"), stranger(9))));
         lab.clear();
         let right = encapsulated(42, &hello(lab.mac("red"), stranger(1)));
         for byte in [0, 1, 2, 3, 7] {
             for bit in (0..8).filter(|bit| (byte, *bit) != (0, 3)) {
                 let mut datagram = right.clone();
                 datagram[byte] |= 1 << bit;
-                lab.from_peer(FAR, &datagram);
+                lab.from_remote(FAR, &datagram);
             }
         }
         let dropped = lab.dropped("vx0", DropReason::VxlanReservedBits);
@@ -115,18 +115,18 @@ fn reserved_bits_are_ignored_unless_the_tunnel_is_strict() {
 
 /// VX3: one process may have tunnels over several UDP ports, the same VNI and far end on each.
 #[test]
-fn underlays_are_apart_even_with_the_same_far_end_and_vni() {
+fn underlays_are_apart_even_with_the_same_remote_and_vni() {
     let mut lab = tunnelled();
     lab.underlay("udp2");
     lab.bridge("br1");
     lab.station("green", Port::on("br1"));
     lab.tunnel("vx1", &Tunnel::on("br1", 42).to(FAR).over("udp2"));
     let shouted = encapsulated(42, &hello(Mac::BROADCAST, stranger(1)));
-    lab.from_peer_with("udp2", FAR, 0, packet::Frame::copied_from(&shouted));
+    lab.from_remote_with("udp2", FAR, 0, packet::Frame::copied_from(&shouted));
     assert_eq!(lab.heard(), ["green"]);
-    lab.from_peer_with("udp", FAR, 0, packet::Frame::copied_from(&shouted));
+    lab.from_remote_with("udp", FAR, 0, packet::Frame::copied_from(&shouted));
     assert_eq!(lab.heard(), ["red", "blue"]);
-    lab.from_peer_with("udp2", FARTHER, 0, packet::Frame::copied_from(&shouted));
+    lab.from_remote_with("udp2", FARTHER, 0, packet::Frame::copied_from(&shouted));
     assert_eq!(lab.drops(), [("udp2", DropReason::UnknownVtep, 1)]);
 }
 
@@ -140,7 +140,7 @@ fn an_underlay_that_is_down_takes_nothing() {
     let bytes = hello(Mac::BROADCAST, stranger(2));
     lab.up("udp");
     lab.down("vx0");
-    lab.from_peer(FAR, &encapsulated(42, &bytes));
+    lab.from_remote(FAR, &encapsulated(42, &bytes));
     let drops = [("udp", DropReason::PortDown, 1), ("vx0", DropReason::PortDown, 1)];
     assert_eq!(lab.drops(), drops);
     assert!(lab.heard().is_empty());
@@ -155,15 +155,15 @@ fn a_tagged_frame_inside_is_discarded_unless_the_tunnel_is_a_trunk() {
     };
     for bits in [0x000a, 0x0000, 0xe000] {
         let mut lab = tunnelled();
-        lab.from_peer(FAR, &tagged(bits));
+        lab.from_remote(FAR, &tagged(bits));
         assert_eq!(lab.drops(), [("vx0", DropReason::TaggedInTunnel, 1)], "{bits:x}");
         assert!(lab.heard().is_empty() && lab.learned("br0").is_empty());
     }
     let mut lab = tunnelled_with(Tunnel::trunk);
-    lab.from_peer(FAR, &tagged(0x600a));
+    lab.from_remote(FAR, &tagged(0x600a));
     assert_eq!(lab.take("red")[0].bytes, tagged(0x600a)[8..], "priority and VLAN are kept");
     assert_eq!(lab.location("br0", 10, stranger(1)), Some("vx0"));
-    lab.from_peer(FAR, &tagged(4095));
+    lab.from_remote(FAR, &tagged(4095));
     assert_eq!(lab.drops(), [("vx0", DropReason::BadVlan, 1)]);
 }
 
@@ -172,7 +172,7 @@ fn a_tagged_frame_inside_is_discarded_unless_the_tunnel_is_a_trunk() {
 fn a_tunnel_of_one_vlan_carries_it_without_its_tag() {
     let mut lab = tunnelled_with(|tunnel| tunnel.vlan(10));
     let far = stranger(1);
-    lab.from_peer(FAR, &encapsulated(42, &hello(Mac::BROADCAST, far)));
+    lab.from_remote(FAR, &encapsulated(42, &hello(Mac::BROADCAST, far)));
     let seen = lab.take("red").remove(0);
     assert_eq!(seen.vlan(), Some(10));
     assert_eq!(lab.location("br0", 10, far), Some("vx0"));
@@ -194,17 +194,17 @@ fn a_runt_inside_is_dropped_under_its_tunnel() {
         let mut lab = tunnelled_with(mode);
         let whole = hello(Mac::BROADCAST, stranger(1));
         for len in 0..14 {
-            lab.from_peer(FAR, &encapsulated(42, &whole[..len]));
+            lab.from_remote(FAR, &encapsulated(42, &whole[..len]));
         }
         assert_eq!(lab.drops(), [("vx0", DropReason::Runt, 14)]);
-        lab.from_peer(FAR, &encapsulated(42, &whole[..14]));
+        lab.from_remote(FAR, &encapsulated(42, &whole[..14]));
         assert_eq!(lab.take("red")[0].bytes, whole[..14]);
     }
 }
 
 /// VX10.
 #[test]
-fn what_is_for_everybody_goes_to_every_far_end_and_port_exactly_once() {
+fn what_is_for_everybody_goes_to_every_remote_and_port_exactly_once() {
     let mut lab = tunnelled();
     lab.tunnel("vx1", &Tunnel::on("br0", 43).to("192.0.2.8").to(FAR));
     let all = [("vx0", FAR), ("vx0", FARTHER), ("vx1", "192.0.2.8"), ("vx1", FAR)]
@@ -227,7 +227,7 @@ fn unknown_vteps_are_dropped_and_counted_by_vni_and_address() {
     let mut lab = tunnelled();
     let bytes = hello(Mac::BROADCAST, stranger(1));
     for (vni, remote) in [(43, FAR), (43, FAR), (42, "192.0.2.77"), (0, "192.0.2.77")] {
-        lab.from_peer(remote, &encapsulated(vni, &bytes));
+        lab.from_remote(remote, &encapsulated(vni, &bytes));
     }
     let drops = [("udp", DropReason::UnknownVni, 3), ("udp", DropReason::UnknownVtep, 1)];
     assert_eq!(lab.drops(), drops);
@@ -244,7 +244,7 @@ fn the_count_of_unknown_vteps_is_bounded() {
     let some = vxlan::tunnels::MAX_UNKNOWN_VTEPS as u32;
     for number in 0..some + 500 {
         let remote = core::net::Ipv4Addr::from(0x0a00_0000 + number);
-        lab.from_peer(remote, &encapsulated(42, &[]));
+        lab.from_remote(remote, &encapsulated(42, &[]));
     }
     let (counted, more) = lab.switch().unknown_vteps();
     assert_eq!((counted.len() as u32, more), (some, 500));

@@ -37,7 +37,7 @@ fn a_checksum_that_was_left_open_is_right_in_the_end() {
     ] {
         for to in ["wide", "plain"] {
             let datagram = left_open(&lab, to, &packet);
-            lab.from_peer(FAR, &datagram);
+            lab.from_remote(FAR, &datagram);
             let seen = lab.take(to).pop().unwrap();
             let got = seen.packet().unwrap();
             assert!(got.checksum_holds(seen.offload), "{to}: {got:?}");
@@ -52,7 +52,7 @@ fn a_super_frame_out_of_a_tunnel_stays_whole_with_segments_that_fit_the_tunnel()
     let data = lab.rng().bytes(60_000);
     let packet = Packet::tcp("10.1.0.9:80", "10.1.0.1:4000", ACK, &data).df();
     let datagram = left_open(&lab, "wide", &packet);
-    lab.from_peer(FAR, &datagram);
+    lab.from_remote(FAR, &datagram);
     let seen = lab.take("wide").pop().unwrap();
     let Offload::Segment { size, .. } = seen.offload else { panic!("{:?}", seen.offload) };
     assert_eq!(usize::from(size.get()) + 40, 1450);

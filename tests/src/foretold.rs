@@ -5,7 +5,7 @@ use core::fmt::Write;
 
 use packet::{BridgeId, DropReason, Frame, Instant, PortId};
 use switch::trace::{Fate, Learning, Note, Verdict};
-use switch::view::Origin;
+use switch::view::StationOrigin;
 use switch::{Egress, Event, Explanation, Switch, Totals};
 
 use crate::lab::Lab;
@@ -84,7 +84,7 @@ impl Foretold {
                     let stations = switch.stations(now, bridge);
                     let station =
                         stations.iter().find(|s| (s.mac, s.vlan) == (*mac, vlan)).copied();
-                    match known.filter(|known| known.origin != Origin::Learned) {
+                    match known.filter(|known| known.origin != StationOrigin::Learned) {
                         Some(bound) => {
                             assert_eq!(station.map(|s| s.location), Some(bound.location))
                         }

@@ -149,7 +149,7 @@ impl Mesh {
         self.labs.iter_mut().for_each(|lab| lab.advance(now));
         while let Some(entry) = self.underway.first_entry().filter(|entry| entry.key().0 <= now) {
             let Underway { to, from, payload } = entry.remove();
-            self.labs[to].from_peer(from, &payload);
+            self.labs[to].from_remote(from, &payload);
         }
         next.is_some()
     }

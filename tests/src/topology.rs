@@ -8,7 +8,7 @@ use switch::change::{
     BridgeSettings, Guard, Hop, InterfaceSettings, Link as Segment, Membership, PortSettings, Role,
     Route, RpFilter,
 };
-use switch::view::{Location, NeighborState, Origin};
+use switch::view::{Location, NeighborState, StationOrigin};
 use switch::{Change, Event};
 
 use crate::device::Device;
@@ -237,7 +237,7 @@ impl Lab {
         let stations = self.switch.stations(self.now, self.bridge_id(bridge));
         let station = stations.into_iter().find(|s| s.mac == mac && s.vlan.number() == vlan)?;
         match station.location {
-            Location::Port(port) | Location::Peer { tunnel: port, .. } => {
+            Location::Port(port) | Location::Remote { tunnel: port, .. } => {
                 Some(self.names.port_name(port))
             }
             Location::Router(_) => Some("router"),
@@ -249,7 +249,7 @@ impl Lab {
         let stations = self.switch.stations(self.now, self.bridge_id(bridge));
         let station = stations.into_iter().find(|s| s.mac == mac && s.vlan.number() == vlan)?;
         match station.location {
-            Location::Peer { remote, .. } => Some(remote),
+            Location::Remote { remote, .. } => Some(remote),
             Location::Port(_) | Location::Router(_) => None,
         }
     }
@@ -258,7 +258,7 @@ impl Lab {
     /// address.
     pub fn learned(&self, bridge: &str) -> Vec<(Mac, u16, &str, Duration)> {
         let stations = self.switch.stations(self.now, self.bridge_id(bridge)).into_iter();
-        let learned = stations.filter(|station| station.origin == Origin::Learned);
+        let learned = stations.filter(|station| station.origin == StationOrigin::Learned);
         let line = |station: switch::view::Station| {
             let port = self.names.port_name(station.location.port()?);
             Some((station.mac, station.vlan.number(), port, station.age))

@@ -180,12 +180,12 @@ impl Lab {
     }
 
     /// A datagram comes in on the underlay "udp" from `remote`, and things settle.
-    pub fn from_peer(&mut self, remote: impl Address, payload: &[u8]) {
-        self.from_peer_with("udp", remote, 0, Frame::copied_from(payload));
+    pub fn from_remote(&mut self, remote: impl Address, payload: &[u8]) {
+        self.from_remote_with("udp", remote, 0, Frame::copied_from(payload));
     }
 
     /// A datagram comes in, perhaps of segments that were joined, and things settle.
-    pub fn from_peer_with(
+    pub fn from_remote_with(
         &mut self,
         underlay: &str,
         remote: impl Address,

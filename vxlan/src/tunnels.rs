@@ -172,7 +172,7 @@ mod tests {
 
     /// VX12.
     #[test]
-    fn a_far_end_is_known_by_underlay_vni_and_address_together() {
+    fn a_remote_is_known_by_underlay_vni_and_address_together() {
         let mut tunnels = Tunnels::default();
         tunnels.set(PortId::new(1), [far(42, 1), far(42, 2)].into_iter());
         tunnels.set(PortId::new(2), [far(43, 1)].into_iter());
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_far_end_is_silent_until_something_comes_from_it() {
+    fn a_remote_is_silent_until_something_comes_from_it() {
         let mut tunnels = Tunnels::default();
         let silent = |tunnels: &Tunnels| tunnels.silent(PortId::new(1)).collect::<Vec<_>>();
         tunnels.set(PortId::new(1), [far(42, 1), far(42, 2)].into_iter());

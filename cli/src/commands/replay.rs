@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_are_ports_or_far_ends() {
+    fn inputs_are_ports_or_remotes() {
         let typed =
             "lab.toml --in red=a=1.pcap --in vx0@192.0.2.1=b.pcapng --until 1.5 --seed 7 -vv";
         let replay = parse(typed).unwrap();

@@ -11,7 +11,7 @@ use switch::Event;
 
 use super::Dataplane;
 use super::counters::Counters;
-use super::table::{Cable, Entry, Queue};
+use super::table::{Cable, PortIo, Queue};
 use super::tunnel::{Exit, Tunnel, Underlay};
 
 impl Dataplane {
@@ -21,7 +21,7 @@ impl Dataplane {
     pub fn attach(&self, devices: Vec<(PortId, Vec<Queue>)>) -> Vec<(PortId, io::Error)> {
         let cables = devices.into_iter().map(|(port, queues)| {
             let counters = self.counters(port);
-            Entry::Cable(Arc::new(Cable { port, queues, counters }))
+            PortIo::Cable(Arc::new(Cable { port, queues, counters }))
         });
         self.open(&cables.collect::<Vec<_>>())
     }
@@ -33,7 +33,7 @@ impl Dataplane {
     /// A system call's; the port then stays down, and the sockets are closed again.
     pub fn attach_underlay(&self, port: PortId, listeners: Vec<Listener>) -> io::Result<()> {
         let counters = self.counters(port);
-        self.open_one(Entry::Underlay(Arc::new(Underlay { port, listeners, counters })))
+        self.open_one(PortIo::Underlay(Arc::new(Underlay { port, listeners, counters })))
     }
 
     /// Lets a tunnel's frames leave, or leave otherwise than before. The port must be known to the
@@ -43,21 +43,21 @@ impl Dataplane {
     /// None that is known.
     pub fn attach_tunnel(&self, port: PortId, exit: Exit) -> io::Result<()> {
         let counters = self.counters(port);
-        self.open_one(Entry::Tunnel(Arc::new(Tunnel { port, exit, counters })))
+        self.open_one(PortIo::Tunnel(Arc::new(Tunnel { port, exit, counters })))
     }
 
     fn counters(&self, port: PortId) -> Arc<Counters> {
         self.shared.counters.entry(port).or_default().clone()
     }
 
-    fn open_one(&self, entry: Entry) -> io::Result<()> {
+    fn open_one(&self, entry: PortIo) -> io::Result<()> {
         match self.open(&[entry]).into_iter().next() {
             None => Ok(()),
             Some((_, error)) => Err(error),
         }
     }
 
-    fn open(&self, entries: &[Entry]) -> Vec<(PortId, io::Error)> {
+    fn open(&self, entries: &[PortIo]) -> Vec<(PortId, io::Error)> {
         self.shared.publish(|table| table.with(entries));
         self.events(entries.iter().map(|entry| Event::PortUp(entry.port())));
         let watched = entries.iter().map(|entry| (entry.port(), self.watch(entry)));
@@ -68,7 +68,7 @@ impl Dataplane {
         failed
     }
 
-    fn watch(&self, entry: &Entry) -> io::Result<()> {
+    fn watch(&self, entry: &PortIo) -> io::Result<()> {
         for (number, end) in self.shared.ends.iter().enumerate() {
             if let Some(source) = entry.read_by(number, self.queues()) {
                 end.poller.add(&source, u64::from(entry.port().number()))?;

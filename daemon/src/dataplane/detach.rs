@@ -4,7 +4,7 @@ use os::blocking;
 use packet::PortId;
 use switch::Event;
 
-use super::{Dataplane, Entry, Table, close, lock};
+use super::{Dataplane, PortIo, Table, close, lock};
 
 impl Dataplane {
     /// Takes ports down and closes their queues; their devices are gone when this returns. Waits
@@ -19,7 +19,7 @@ impl Dataplane {
     fn take_away(&self, ports: &[PortId]) {
         self.events(ports.iter().map(|port| Event::PortDown(*port)));
         let table = self.shared.table();
-        let entries: Vec<Entry> =
+        let entries: Vec<PortIo> =
             ports.iter().filter_map(|port| table.get(*port).cloned()).collect();
         drop(table);
         for entry in &entries {
@@ -49,7 +49,7 @@ impl Dataplane {
         close(entries);
     }
 
-    fn unwatch(&self, entry: &Entry) {
+    fn unwatch(&self, entry: &PortIo) {
         for (number, end) in self.shared.ends.iter().enumerate() {
             if let Some(source) = entry.read_by(number, self.queues()) {
                 // Fails only when a worker saw the device go and has removed it already.

@@ -54,9 +54,9 @@ use alarm::Alarm;
 pub(crate) use close::close;
 pub use counters::Counters;
 use polling::PollCounters;
-use settle::Seen;
+use settle::Generations;
 pub use table::Queue;
-pub(crate) use table::{Entry, Table};
+pub(crate) use table::{PortIo, Table};
 pub use threads::Threads;
 use transmit::Sending;
 pub use tunnel::Exit;
@@ -89,7 +89,7 @@ struct Shared {
     table: RwLock<Arc<Table>>,
     generation: AtomicU64,
     /// The newest table that each worker has taken up.
-    seen: Seen,
+    seen: Generations,
     /// When worker 0 looks at the switch's timers.
     alarm: Alarm,
     counters: DashMap<PortId, Arc<Counters>>,
@@ -156,7 +156,7 @@ impl Dataplane {
             recorder: Recorder::default(),
             table: RwLock::new(Arc::new(Table::default())),
             generation: AtomicU64::new(0),
-            seen: Seen::by(ends.len()),
+            seen: Generations::by(ends.len()),
             alarm: Alarm::default(),
             counters: DashMap::new(),
             overruns: Mutex::default(),

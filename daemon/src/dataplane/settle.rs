@@ -7,12 +7,12 @@ use super::lock;
 
 /// The newest generation of the table that each worker has seen.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct Generations {
     generations: Mutex<Vec<u64>>,
     changed: Condvar,
 }
 
-impl Seen {
+impl Generations {
     /// None yet by `workers` workers.
     pub(super) fn by(workers: usize) -> Self {
         Self { generations: Mutex::new(vec![0; workers]), changed: Condvar::new() }
@@ -54,7 +54,7 @@ mod tests {
     /// Has a thread wait for generation 2, and says when it has done so.
     fn waiting<'scope>(
         scope: &'scope thread::Scope<'scope, '_>,
-        seen: &'scope Seen,
+        seen: &'scope Generations,
     ) -> mpsc::Receiver<()> {
         let (done, waits) = mpsc::channel();
         scope.spawn(move || {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_wait_ends_with_the_last_worker_and_not_before() {
-        let seen = Seen::by(2);
+        let seen = Generations::by(2);
         thread::scope(|scope| {
             seen.note(0, 1);
             seen.note(1, 2);
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_a_worker_that_has_ended() {
-        let seen = Seen::by(2);
+        let seen = Generations::by(2);
         thread::scope(|scope| {
             let done = waiting(scope, &seen);
             seen.end(0);

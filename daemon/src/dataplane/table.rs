@@ -94,7 +94,7 @@ impl Cable {
 
 /// What a port's number stands for.
 #[derive(Debug, Clone)]
-pub(crate) enum Entry {
+pub(crate) enum PortIo {
     /// A device.
     Cable(Arc<Cable>),
     /// A UDP port that datagrams come in on.
@@ -103,7 +103,7 @@ pub(crate) enum Entry {
     Tunnel(Arc<Tunnel>),
 }
 
-impl Entry {
+impl PortIo {
     /// Whether it is the same device, and not another of its number.
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
@@ -187,20 +187,20 @@ impl AsFd for Readable<'_> {
 
 /// All ports that are open, by number. Cloned and replaced whole when some come or go.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Table(Vec<Option<Entry>>);
+pub(crate) struct Table(Vec<Option<PortIo>>);
 
 impl Table {
-    pub(crate) fn get(&self, port: PortId) -> Option<&Entry> {
+    pub(crate) fn get(&self, port: PortId) -> Option<&PortIo> {
         self.0.get(port.index())?.as_ref()
     }
 
     /// All of them, by number.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<PortIo> {
         self.0.iter().flatten().cloned().collect()
     }
 
     /// The table with `entries` in it too. Costs a copy of the whole, however many they are.
-    pub(crate) fn with(&self, entries: &[Entry]) -> Self {
+    pub(crate) fn with(&self, entries: &[PortIo]) -> Self {
         let mut table = self.clone();
         for entry in entries {
             let at = entry.port().index();

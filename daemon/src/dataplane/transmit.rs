@@ -11,7 +11,7 @@ use switch::{Egress, Outbox};
 
 use super::flood::{Flood, SHARE, Waiting};
 use super::joining::{self, Held, Joining, TAG};
-use super::table::{Cable, Entry, Queue, Table};
+use super::table::{Cable, PortIo, Queue, Table};
 use super::tunnel::Departures;
 
 /// What sending needs besides the frames; kept from batch to batch.
@@ -75,7 +75,7 @@ impl Sending {
         let Self { pieces, joining, departures, flood, share } = self;
         let mut at = 0;
         let joined = |mut frame: Frame, held: Held, pool: &mut Pool| {
-            if let Some(Entry::Cable(cable)) = table.get(held.egress.port) {
+            if let Some(PortIo::Cable(cable)) = table.get(held.egress.port) {
                 match put(&mut frame, held.egress, cable, number) {
                     true => cable.counters.sent_many(held.frames, held.bytes, 0),
                     false => cable.counters.sent_many(held.frames, 0, held.frames),
@@ -150,7 +150,7 @@ fn write_all(
 ) {
     let is_cut = inner_offload(frame) == Some(InnerOffload::Segments);
     for (at, egress) in copies.iter().enumerate() {
-        if let Some(Entry::Cable(cable)) = table.get(egress.port) {
+        if let Some(PortIo::Cable(cable)) = table.get(egress.port) {
             let last = takes_frame && at + 1 == copies.len();
             let takes = cable.written_by(number).is_some_and(|queue| takes(queue, frame));
             match takes && !is_cut {
@@ -170,7 +170,7 @@ fn refuse(copies: &[Egress], table: &Table) {
 /// Whether more may be joined to a frame that goes to this one place: it is no super-frame yet, and
 /// the device takes them.
 fn may_join(frame: &Frame, egress: Egress, table: &Table, number: usize) -> bool {
-    let Some(Entry::Cable(cable)) = table.get(egress.port) else { return false };
+    let Some(PortIo::Cable(cable)) = table.get(egress.port) else { return false };
     let Some(queue) = cable.written_by(number) else { return false };
     !matches!(frame.offload(), Offload::Segment { .. })
         && queue.offloads()

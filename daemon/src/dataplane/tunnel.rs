@@ -21,7 +21,7 @@ use vxlan::header;
 use vxlan::outer::{Dscp, Outer, Ttl, outer};
 
 use super::counters::Counters;
-use super::table::{Entry, Table};
+use super::table::{PortIo, Table};
 
 /// A UDP port that datagrams come in on: a socket for each worker.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl Departures {
                 departure.remotes += 1;
                 continue;
             }
-            let Some(Entry::Tunnel(tunnel)) = table.get(copy.port) else {
+            let Some(PortIo::Tunnel(tunnel)) = table.get(copy.port) else {
                 // It is being taken away: none of its copies belongs to the tunnel before it.
                 last = None;
                 continue;
@@ -245,7 +245,7 @@ mod tests {
             dscp: Dscp::default(),
         };
         let counters = Arc::new(Counters::default());
-        Table::default().with(&[Entry::Tunnel(Arc::new(Tunnel { port: HERE, exit, counters }))])
+        Table::default().with(&[PortIo::Tunnel(Arc::new(Tunnel { port: HERE, exit, counters }))])
     }
 
     fn copy(port: PortId, last: u8) -> Egress {

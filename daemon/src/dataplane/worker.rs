@@ -15,7 +15,7 @@ use switch::{Event, Outbox, Switch};
 use super::arriving::{Arriving, is_followed};
 use super::joining::CROWD;
 use super::polling::Polling;
-use super::table::{Cable, Entry, Queue, Readable, Table};
+use super::table::{Cable, PortIo, Queue, Readable, Table};
 use super::transmit::Sending;
 use super::tunnel::{self, Underlay};
 use super::turns::Turns;
@@ -137,7 +137,7 @@ impl Worker<'_> {
                 let port = PortId::new(token as u32);
                 // On a socket an error is news to be read; on a TAP it is the end.
                 if readiness.gone
-                    && matches!(self.table.get(port), Some(Entry::Cable(cable)) if cable.is_tap())
+                    && matches!(self.table.get(port), Some(PortIo::Cable(cable)) if cable.is_tap())
                 {
                     self.lose(port);
                 } else {
@@ -191,8 +191,8 @@ impl Worker<'_> {
     fn take_from(&mut self, port: PortId) -> bool {
         let Some(entry) = self.table.get(port).cloned() else { return false };
         match (&entry, entry.read_by(self.number, self.shared.ends.len())) {
-            (Entry::Cable(cable), Some(Readable::Queue(queue))) => self.read(cable, queue),
-            (Entry::Underlay(underlay), Some(Readable::Listener(listener))) => {
+            (PortIo::Cable(cable), Some(Readable::Queue(queue))) => self.read(cable, queue),
+            (PortIo::Underlay(underlay), Some(Readable::Listener(listener))) => {
                 self.receive(underlay, listener)
             }
             _ => false,

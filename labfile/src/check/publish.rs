@@ -11,7 +11,7 @@ use super::connected::{self, Connected, covering};
 use super::{Findings, MAX_PUBLISHES, value};
 use crate::lab::Lab;
 use crate::lab::interface::InterfaceName;
-use crate::lab::nat::{ListenScope, Listener, Target};
+use crate::lab::nat::{InsideService, ListenScope, Listener};
 use crate::lab::route::NextHop;
 use crate::place::Place;
 use crate::problem::{Fault, quoted};
@@ -57,7 +57,7 @@ pub(super) fn check(spec: &LabSpec, connected: &Connected, lab: &mut Lab, findin
                 break;
             }
             let keep = written.keep.unwrap_or(false);
-            lab.publish.insert(listener, Target { address, port: to, keep });
+            lab.publish.insert(listener, InsideService { address, port: to, keep });
         }
     }
 }

@@ -24,7 +24,7 @@ use packet::{Ipv4Net, VlanId};
 use bridge::{Bridge, Static};
 use interface::{Interface, InterfaceName};
 use name::Name;
-use nat::{Listener, Masquerade, Target};
+use nat::{InsideService, Listener, Masquerade};
 use port::{Port, Segment};
 use route::NextHop;
 use settings::Settings;
@@ -47,7 +47,7 @@ pub struct Lab {
     /// `[[masquerade]]`, first match wins.
     pub masquerade: Vec<Masquerade>,
     /// `[[publish]]`; no two listeners overlap.
-    pub publish: BTreeMap<Listener, Target>,
+    pub publish: BTreeMap<Listener, InsideService>,
     /// `[switch]`
     pub settings: Settings,
 }

@@ -101,7 +101,7 @@ impl fmt::Display for ListenScope {
 
 /// Whom a published service really belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct InsideService {
     /// An inside host that an interface or a route reaches.
     pub address: Ipv4Addr,
     /// Its port.
@@ -110,7 +110,7 @@ pub struct Target {
     pub keep: bool,
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for InsideService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keep = if self.keep { " keep" } else { "" };
         write!(f, "{}:{}{keep}", self.address, self.port)

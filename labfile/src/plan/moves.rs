@@ -124,14 +124,14 @@ impl Cleared {
 fn emptied(current: &Lab, wanted: &Lab) -> BTreeMap<Name, Tunnel> {
     let mut owners: BTreeMap<_, &Name> = BTreeMap::new();
     for tunnel in wanted.tunnels.values() {
-        owners.extend(far_ends(tunnel).map(|far_end| (far_end, &tunnel.name)));
+        owners.extend(remotes(tunnel).map(|remote| (remote, &tunnel.name)));
     }
     let stays = |tunnel: &&Tunnel| {
         wanted.tunnels.get(&tunnel.name).is_some_and(|wanted| !is_reopened(tunnel, wanted))
     };
     let gives_up = |tunnel: &&Tunnel| {
-        let owner = |far_end| owners.get(&far_end).copied();
-        far_ends(tunnel).filter_map(owner).any(|owner| *owner != tunnel.name)
+        let owner = |remote| owners.get(&remote).copied();
+        remotes(tunnel).filter_map(owner).any(|owner| *owner != tunnel.name)
     };
     let giving = current.tunnels.values().filter(stays).filter(gives_up);
     giving
@@ -140,7 +140,7 @@ fn emptied(current: &Lab, wanted: &Lab) -> BTreeMap<Name, Tunnel> {
 }
 
 /// By what datagrams are known to be a tunnel's.
-fn far_ends(tunnel: &Tunnel) -> impl Iterator<Item = (Ipv4Addr, u32, UdpPort)> + '_ {
+fn remotes(tunnel: &Tunnel) -> impl Iterator<Item = (Ipv4Addr, u32, UdpPort)> + '_ {
     let (vni, udp) = (tunnel.vni.number(), UdpPort::of(tunnel));
     tunnel.remotes.iter().map(move |remote| (*remote, vni, udp))
 }

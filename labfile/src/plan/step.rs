@@ -4,14 +4,16 @@ use packet::Ipv4Net;
 
 use crate::lab::port::DeviceChange;
 use crate::machine::Drift;
-use crate::{Bridge, Lab, Listener, Masquerade, NextHop, Port, Settings, Static, Target, Tunnel};
+use crate::{
+    Bridge, InsideService, Lab, Listener, Masquerade, NextHop, Port, Settings, Static, Tunnel,
+};
 
 /// What to do, with all that is needed to do it. Shown as one line: `+` comes, `-` goes, `~`
 /// changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A published service ends.
-    RemovePublish(Listener, Target),
+    RemovePublish(Listener, InsideService),
     /// A route ends.
     RemoveRoute(Ipv4Net, NextHop),
     /// A static entry ends.
@@ -98,12 +100,12 @@ pub enum Step {
         /// Where it is reached.
         listener: Listener,
         /// Whose it is.
-        from: Target,
+        from: InsideService,
         /// Whose it will be.
-        to: Target,
+        to: InsideService,
     },
     /// A published service comes.
-    AddPublish(Listener, Target),
+    AddPublish(Listener, InsideService),
 }
 
 /// What a step asks of the machine for a port's far end.

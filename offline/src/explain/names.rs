@@ -3,7 +3,7 @@
 use nat::facts::Endpoints;
 use packet::icmp::IcmpError;
 use packet::{BridgeId, InterfaceId, PortId, Protocol, Tag, VlanId};
-use switch::view::{Location, NeighborView, Origin, Station};
+use switch::view::{Location, NeighborView, Station, StationOrigin};
 
 use crate::listing::rows::neighbor_state;
 use crate::replay::label;
@@ -36,7 +36,7 @@ impl Names<'_> {
     pub(super) fn place(&self, place: Location) -> String {
         match place {
             Location::Port(port) => self.port(port),
-            Location::Peer { tunnel, remote } => label(self.ids, tunnel, Some(remote)),
+            Location::Remote { tunnel, remote } => label(self.ids, tunnel, Some(remote)),
             Location::Router(_) => "router".to_owned(),
         }
     }
@@ -45,11 +45,11 @@ impl Names<'_> {
     pub(super) fn station(&self, station: &Station) -> String {
         let place = self.place(station.location);
         match station.origin {
-            Origin::Learned => {
+            StationOrigin::Learned => {
                 format!("behind {place} (learned, heard {} s ago)", station.age.as_secs())
             }
-            Origin::Static => format!("behind {place} (static entry)"),
-            Origin::Own => "the router's own".to_owned(),
+            StationOrigin::Static => format!("behind {place} (static entry)"),
+            StationOrigin::Own => "the router's own".to_owned(),
         }
     }
 
@@ -73,11 +73,11 @@ impl Names<'_> {
 }
 
 /// `learned`, `static` or `own`.
-pub(super) const fn origin(origin: Origin) -> &'static str {
+pub(super) const fn origin(origin: StationOrigin) -> &'static str {
     match origin {
-        Origin::Learned => "learned",
-        Origin::Static => "static",
-        Origin::Own => "own",
+        StationOrigin::Learned => "learned",
+        StationOrigin::Static => "static",
+        StationOrigin::Own => "own",
     }
 }
 

@@ -4,7 +4,7 @@ use packet::arp::{Arp, Operation};
 use packet::{DropReason, Mac, PortId, Tag};
 use serde_json::{Value, json};
 use switch::trace::{ArpVerdict, Learning, LeftOut, Verdict};
-use switch::view::{Location, NeighborView, Origin, Station};
+use switch::view::{Location, NeighborView, Station, StationOrigin};
 
 use super::names::{self, Names};
 use control::explain::Fact;
@@ -57,10 +57,10 @@ impl Names<'_> {
     ) -> Fact {
         let here = from.map_or_else(String::new, |from| self.place(from));
         let (result, text) = match (known, learning) {
-            (Some(Station { origin: Origin::Own, .. }), _) => {
+            (Some(Station { origin: StationOrigin::Own, .. }), _) => {
                 ("own", format!("{mac} is the router's own address"))
             }
-            (Some(Station { origin: Origin::Static, location, .. }), _) => {
+            (Some(Station { origin: StationOrigin::Static, location, .. }), _) => {
                 match Some(*location) == from {
                     true => ("bound", format!("{mac} is bound to {here} by a static entry")),
                     false => {

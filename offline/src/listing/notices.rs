@@ -31,7 +31,7 @@ pub fn say(ids: &Ids, notice: Notice) -> String {
         Notice::OwnSource { interface: own, station, from } => {
             let own = interface(own);
             let (from, remedy) = match from {
-                Location::Peer { tunnel, remote } => (
+                Location::Remote { tunnel, remote } => (
                     format!("{} brings frames of {remote}", port(tunnel)),
                     "the switch there has the same, and neither hears the other. Write another `mac` for the \
                      router on one side, or give the two routers different addresses"

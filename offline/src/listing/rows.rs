@@ -6,7 +6,7 @@
 
 use packet::{DropReason, PortId};
 use switch::stats::Totals;
-use switch::view::{Location, NeighborState, NeighborView, Origin, Station};
+use switch::view::{Location, NeighborState, NeighborView, Station, StationOrigin};
 use vxlan::UnknownVtep;
 
 use crate::listing::counts::{PortCounts, WorkerCounts};
@@ -23,26 +23,26 @@ pub type Drops = (PortId, DropReason, u64);
 /// A station of `bridge`.
 pub fn station(ids: &Ids, bridge: &Name, station: Station) -> StationView {
     let port = match station.location {
-        Location::Port(port) | Location::Peer { tunnel: port, .. } => {
+        Location::Port(port) | Location::Remote { tunnel: port, .. } => {
             ids.port_name(port).map(ToString::to_string)
         }
         Location::Router(_) => Some("router".to_owned()),
     };
     let origin = match station.origin {
-        Origin::Learned => "learned",
-        Origin::Static => "static",
-        Origin::Own => "own",
+        StationOrigin::Learned => "learned",
+        StationOrigin::Static => "static",
+        StationOrigin::Own => "own",
     };
     StationView {
         bridge: bridge.to_string(),
         port: port.unwrap_or_default(),
         remote: match station.location {
-            Location::Peer { remote, .. } => Some(remote),
+            Location::Remote { remote, .. } => Some(remote),
             Location::Port(_) | Location::Router(_) => None,
         },
         vlan: station.vlan.number(),
         mac: station.mac.to_string(),
-        age: (station.origin == Origin::Learned).then_some(station.age.as_secs()),
+        age: (station.origin == StationOrigin::Learned).then_some(station.age.as_secs()),
         origin: origin.to_owned(),
     }
 }

@@ -85,7 +85,7 @@ impl Source {
         ids: &Ids,
     ) -> Result<Self, ReplayError> {
         let way = if let Some(tunnel) = lab.tunnels.get(name) {
-            far_end(tunnel, remote, ids)?
+            remote_vtep(tunnel, remote, ids)?
         } else if lab.ports.contains_key(name) && remote.is_some() {
             return Err(ReplayError::NoTunnel { name: name.to_owned() });
         } else {
@@ -129,7 +129,7 @@ pub(super) fn in_buffer(mut frame: Frame, header: &[u8], bytes: &[u8]) -> Frame 
     frame
 }
 
-fn far_end(
+fn remote_vtep(
     tunnel: &Tunnel,
     remote: Option<Ipv4Addr>,
     ids: &Ids,

@@ -33,14 +33,14 @@ impl Links {
                 return Err(LinkError::bad_name(operation, name, &self.netns.shown));
             }
         }
-        let far_end = LinkMessageBuilder::<LinkUnspec>::new()
+        let peer = LinkMessageBuilder::<LinkUnspec>::new()
             .name(far_name)
             .setns_by_fd(far.file().as_raw_fd())
             .mtu(mtu)
             .address(far_mac.0.to_vec())
             .build();
         let pair = LinkVeth::new(ours, far_name)
-            .set_info_data(InfoData::Veth(InfoVeth::Peer(far_end)))
+            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
             .mtu(mtu)
             .build();
         match within_deadline(self.handle.link().add(pair).execute()).await {

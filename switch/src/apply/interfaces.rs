@@ -6,7 +6,7 @@ use super::Laying;
 use crate::interface::{InterfaceSettings, Link};
 use crate::neighbors::NeighborView;
 use crate::outbox::Outbox;
-use crate::station::{Location, Origin};
+use crate::station::{Location, StationOrigin};
 use crate::switch::Switch;
 
 impl Switch {
@@ -29,7 +29,7 @@ impl Switch {
         if let Link::Vlan { bridge, vlan } = settings.link
             && let Some(bridge) = self.bridges.get_mut(bridge)
         {
-            bridge.fdb.pin(now, settings.mac, vlan, Location::Router(id), Origin::Own);
+            bridge.fdb.pin(now, settings.mac, vlan, Location::Router(id), StationOrigin::Own);
         }
         self.router.interfaces.set(id, settings.clone());
         self.protocols.arp.forget_interface(id);

@@ -54,7 +54,7 @@ impl Switch {
         }
         if let Role::Tunnel(_, Tunnel { remotes, .. }) = &settings.role {
             let gone = |place| match place {
-                Location::Peer { tunnel, remote } => tunnel == id && !remotes.contains(&remote),
+                Location::Remote { tunnel, remote } => tunnel == id && !remotes.contains(&remote),
                 Location::Port(_) | Location::Router(_) => false,
             };
             self.forget_neighbors_behind(now, id, gone, out);

@@ -59,7 +59,7 @@ impl Arp {
     ) -> bool {
         let asks = arp.operation == Operation::Request && arp.target != arp.sender;
         // The router answers for its own addresses, whoever else may have claimed them.
-        if !asks || from.is_peer() || is_routers(segment, arp.target, ctx) {
+        if !asks || from.is_remote() || is_routers(segment, arp.target, ctx) {
             return false;
         }
         let Some(mac) = self.known_beyond(segment, arp.target, from, ctx) else { return false };
@@ -114,7 +114,7 @@ impl Arp {
             role(place).and_then(Role::membership).is_some_and(|member| member.isolated)
         };
         let suppresses = matches!(role(place), Some(Role::Tunnel(_, far)) if far.suppress_arp);
-        (place.is_peer() && suppresses && !(isolated(place) && isolated(asker))).then_some(mac)
+        (place.is_remote() && suppresses && !(isolated(place) && isolated(asker))).then_some(mac)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use packet::{Instant, Mac, PortId, VlanId};
 
-use crate::station::{Location, Origin, Station};
+use crate::station::{Location, Station, StationOrigin};
 
 /// No entry.
 pub(super) const NONE: u32 = u32::MAX;
@@ -22,7 +22,7 @@ pub(super) struct Entry {
     pub(super) heard: Instant,
     pub(super) previous: u32,
     pub(super) next: u32,
-    pub(super) origin: Origin,
+    pub(super) origin: StationOrigin,
     pub(super) location: Location,
 }
 
@@ -46,7 +46,7 @@ impl Place {
     pub(super) const fn of(location: Location) -> Self {
         match location {
             Location::Port(port) => Self(port.index() as u32),
-            Location::Peer { .. } | Location::Router(_) => Self::ELSEWHERE,
+            Location::Remote { .. } | Location::Router(_) => Self::ELSEWHERE,
         }
     }
 

@@ -50,9 +50,9 @@ fn a_station_moves_at_once_and_the_move_is_counted() {
 #[test]
 fn static_and_own_entries_never_move_age_or_give_way() {
     let mut fdb = fdb(1);
-    fdb.pin(Instant::ZERO, mac(1), V0, Location::Port(P1), Origin::Static);
+    fdb.pin(Instant::ZERO, mac(1), V0, Location::Port(P1), StationOrigin::Static);
     let own = Location::Router(InterfaceId::new(0));
-    fdb.pin(Instant::ZERO, mac(2), V0, own, Origin::Own);
+    fdb.pin(Instant::ZERO, mac(2), V0, own, StationOrigin::Own);
     assert_eq!(
         fdb.learn(Instant::ZERO, mac(1), V0, Location::Port(P2)),
         Err(DropReason::SourceIsStatic)
@@ -105,7 +105,7 @@ fn a_full_table_evicts_the_oldest_of_the_port_that_has_most() {
 #[test]
 fn a_removed_port_takes_its_static_entries_along() {
     let mut fdb = fdb(10);
-    fdb.pin(Instant::ZERO, mac(1), V0, Location::Port(P1), Origin::Static);
+    fdb.pin(Instant::ZERO, mac(1), V0, Location::Port(P1), StationOrigin::Static);
     fdb.learn(Instant::ZERO, mac(2), V0, Location::Port(P1)).unwrap();
     fdb.learn(Instant::ZERO, mac(3), V0, Location::Port(P2)).unwrap();
     fdb.remove_port(P1);
@@ -139,7 +139,7 @@ fn a_station_is_known_to_speak_from_where_it_was_just_heard() {
     assert!(knows(&fdb, 1_999, P1) && !knows(&fdb, 1_999, P2) && !knows(&fdb, 2_000, P1));
     fdb.learn(Instant::from_millis(1_600), mac(1), V0, Location::Port(P2)).unwrap();
     assert!(knows(&fdb, 1_999, P2) && !knows(&fdb, 1_999, P1));
-    let beyond = Location::Peer { tunnel: P2, remote: Ipv4Addr::new(192, 0, 2, 1) };
+    let beyond = Location::Remote { tunnel: P2, remote: Ipv4Addr::new(192, 0, 2, 1) };
     fdb.learn(Instant::from_millis(1_700), mac(1), V0, beyond).unwrap();
     assert!(!knows(&fdb, 1_999, P2) && fdb.find(mac(1), V0) == Some(beyond));
 }
@@ -165,7 +165,7 @@ fn act() -> impl Strategy<Value = Act> {
 fn place(number: u32) -> Location {
     match number {
         0..4 => Location::Port(PortId::new(number)),
-        _ => Location::Peer {
+        _ => Location::Remote {
             tunnel: PortId::new(4),
             remote: Ipv4Addr::new(192, 0, 2, number as u8),
         },
@@ -218,8 +218,8 @@ proptest! {
 fn who_is_bound_may_speak_from_its_own_place_where_nothing_is_learned() {
     let mut fdb = fdb(10);
     let (here, elsewhere) = (Location::Port(P1), Location::Port(P2));
-    fdb.pin(Instant::ZERO, mac(1), V0, here, Origin::Static);
-    fdb.pin(Instant::ZERO, mac(2), V0, Location::Router(InterfaceId::new(0)), Origin::Own);
+    fdb.pin(Instant::ZERO, mac(1), V0, here, StationOrigin::Static);
+    fdb.pin(Instant::ZERO, mac(2), V0, Location::Router(InterfaceId::new(0)), StationOrigin::Own);
     assert_eq!(fdb.allow(mac(1), V0, here), Ok(()));
     assert_eq!(fdb.allow(mac(1), V0, elsewhere), Err(DropReason::SourceIsStatic));
     assert_eq!(fdb.allow(mac(1), VlanId::MAX, elsewhere), Ok(()));

@@ -225,14 +225,11 @@ pub const SECTIONS: &[Section] = &[
             holds("VX8", "A frame inside needs 14 bytes; a shorter one is a runt"),
             holds(
                 "VX9",
-                "Stations are learned behind the far end that they spoke from; group addresses never",
+                "Stations are learned behind the remote VTEP that they spoke from; group addresses never",
             ),
-            holds("VX10", "Broadcast, unknown and multicast frames go to every far end once"),
-            holds("VX11", "What came from a far end never leaves for one"),
-            holds(
-                "VX12",
-                "Unknown VNIs and unknown far ends are refused early, and counted by both",
-            ),
+            holds("VX10", "Broadcast, unknown and multicast frames go to every remote VTEP once"),
+            holds("VX11", "What came from a remote VTEP never leaves for one"),
+            holds("VX12", "Unknown VNIs and unknown VTEPs are refused early, and counted by both"),
             holds("VX13", "TTL and DSCP fixed or inherited, ECN as RFC 6040, DF set by default"),
             holds(
                 "VX14",

@@ -88,7 +88,7 @@ impl Town {
         if bytes.one_in(8) {
             payload[bytes.below(8)] ^= 1 << bytes.below(8);
         }
-        self.lab.from_peer_with("udp", remote, 0, Frame::copied_from(&payload));
+        self.lab.from_remote_with("udp", remote, 0, Frame::copied_from(&payload));
     }
 
     pub(super) fn change(&mut self, bytes: &mut Bytes<'_>) -> Change {
@@ -149,7 +149,7 @@ impl Town {
     fn place(&self, bytes: &mut Bytes<'_>) -> Location {
         if bytes.one_in(3) && self.has_tunnels {
             let (tunnel, remote) = (bytes.pick(&TUNNELS), bytes.pick(&REMOTES).address());
-            return Location::Peer { tunnel: self.lab.port_id(tunnel), remote };
+            return Location::Remote { tunnel: self.lab.port_id(tunnel), remote };
         }
         Location::Port(self.lab.port_id(bytes.pick(&self.ports)))
     }

@@ -100,7 +100,9 @@ impl Reference {
                 self.take(world, interface, frame, prediction)
             }
             Decision::To(to) if to == from => Err(DropReason::Reflected),
-            Decision::To(Location::Peer { .. }) if from.is_peer() => Err(DropReason::SplitHorizon),
+            Decision::To(Location::Remote { .. }) if from.is_remote() => {
+                Err(DropReason::SplitHorizon)
+            }
             Decision::To(to) => {
                 let mut copies = Copies::default();
                 offer(world, &mut copies, to, vlan, Some(from), frame)?;
@@ -177,13 +179,13 @@ fn flood(
                 offer(world, &mut copies, Location::Port(*id), vlan, from, frame)
             }
             Role::Tunnel(member, tunnel) if member.bridge == bridge => {
-                if from.is_some_and(Location::is_peer) {
+                if from.is_some_and(Location::is_remote) {
                     continue;
                 }
                 // A tunnel without far ends takes a frame as one that is refused by nobody.
                 let mut outcome = Ok(());
                 for remote in &tunnel.remotes {
-                    let to = Location::Peer { tunnel: *id, remote: *remote };
+                    let to = Location::Remote { tunnel: *id, remote: *remote };
                     outcome = offer(world, &mut copies, to, vlan, from, frame);
                 }
                 outcome
@@ -213,7 +215,7 @@ fn offer(
 ) -> Result<(), DropReason> {
     let (id, remote) = match to {
         Location::Port(port) => (port, None),
-        Location::Peer { tunnel, remote } => (tunnel, Some(remote)),
+        Location::Remote { tunnel, remote } => (tunnel, Some(remote)),
         Location::Router(_) => return Err(DropReason::NoEgress),
     };
     let port = world.settings.ports.get(&id).ok_or(DropReason::PortDown)?;

@@ -49,7 +49,7 @@ impl Reference {
                 }
                 if let Role::Tunnel(_, tunnel) = &settings.role {
                     self.forget(|location| match location {
-                        Location::Peer { tunnel: at, remote } => {
+                        Location::Remote { tunnel: at, remote } => {
                             at == *id && !tunnel.remotes.contains(&remote)
                         }
                         Location::Port(_) | Location::Router(_) => false,

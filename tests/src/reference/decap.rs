@@ -55,7 +55,7 @@ impl Reference {
         } else if tagged && matches!(vlans, VlanMode::Access(_)) {
             prediction.fates = vec![Fate::Dropped(DropReason::TaggedInTunnel)];
         } else {
-            let from = Location::Peer { tunnel: id, remote };
+            let from = Location::Remote { tunnel: id, remote };
             let opened = came.map(|(_, frame)| frame);
             self.receive(world, from, &Frame::copied_from(inside), opened, prediction);
         }

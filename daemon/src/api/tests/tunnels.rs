@@ -60,7 +60,7 @@ fn a_tunnel_is_added_changed_and_deleted_by_name() {
 }
 
 #[test]
-fn a_station_is_bound_to_a_peer_of_a_tunnel() {
+fn a_station_is_bound_to_a_remote_of_a_tunnel() {
     apart(async || {
         let Running { client, _room, .. } = with_lab().await;
         let wanted = TunnelSpec {

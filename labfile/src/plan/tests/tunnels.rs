@@ -107,7 +107,7 @@ fn an_mtu_that_is_written_as_it_was_derived_says_so() {
 }
 
 #[test]
-fn other_far_ends_have_their_words() {
+fn other_remotes_have_their_words() {
     let port = |lines: &str| format!("[port.p]\nbridge = \"br0\"\n{lines}\n");
     assert_eq!(
         plan(&port("netns = \"red\""), &port("netns = \"red\"\nlink = \"veth\"")),

@@ -29,7 +29,7 @@ fn from_far(room: &Room, remote: Option<&str>) -> Input {
 }
 
 #[test]
-fn what_a_far_end_sent_comes_out_of_its_tunnel() {
+fn what_a_remote_sent_comes_out_of_its_tunnel() {
     let room = Room::new();
     for remote in [None, Some("192.0.2.1")] {
         let options = options(vec![from_far(&room, remote)]);
@@ -83,7 +83,7 @@ fn what_leaves_through_a_tunnel_is_written_with_its_outer_headers() {
 }
 
 #[test]
-fn a_tunnel_of_several_far_ends_must_be_told_which() {
+fn a_tunnel_of_several_remotes_must_be_told_which() {
     let room = Room::new();
     let lab = lab_of(&LAB.replace("\"192.0.2.1\"", "[\"192.0.2.1\", \"192.0.2.2\"]"));
     let error = replay(&lab, &options(vec![from_far(&room, None)])).unwrap_err();

@@ -11,7 +11,7 @@ use super::{Flow, ICMP, Translator, UDP};
 /// What an external source is: that of an uplink, or that of the address which was spoken to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Source {
-    Kept,
+    Unchanged,
     Uplink(InterfaceId, Masquerade),
     Hairpin(Masquerade),
 }
@@ -85,15 +85,15 @@ fn say(rules: &Rules, flow: &Flow, out: InterfaceId) -> Said {
     let inside = inside.and_then(|owner| lender(original.from.ip(), owner));
     let source = match (covers, inside) {
         (Some(rule), _) => Source::Uplink(out, rule.clone()),
-        _ if !flow.redirected => Source::Kept,
+        _ if !flow.redirected => Source::Unchanged,
         (None, Some(rule)) => Source::Hairpin(rule.clone()),
         (None, None) if came_on == out => {
             Source::Hairpin(Masquerade::new("0.0.0.0/0".parse().expect("a network"), out))
         }
-        (None, None) => Source::Kept,
+        (None, None) => Source::Unchanged,
     };
     let bearer = match source {
-        Source::Kept => None,
+        Source::Unchanged => None,
         Source::Uplink(out, _) => Some(Some(out)),
         Source::Hairpin(_) => Some(owner),
     };
@@ -122,7 +122,7 @@ fn say(rules: &Rules, flow: &Flow, out: InterfaceId) -> Said {
 fn same(flow: &Flow, was: &Said, is: &Said) -> bool {
     let to = (was.to, was.lender, was.reaches) == (is.to, is.lender, is.reaches);
     let (old, new) = match (&was.source, &is.source) {
-        (Source::Kept, Source::Kept) => return to,
+        (Source::Unchanged, Source::Unchanged) => return to,
         (Source::Uplink(a, old), Source::Uplink(b, new)) if a == b => (old, new),
         (Source::Hairpin(old), Source::Hairpin(new)) => (old, new),
         _ => return false,

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddrV4;
 
-use nat::view::Way;
+use nat::view::TupleView;
 
 use super::super::ipv4::Transport;
 use super::ICMP;
@@ -18,7 +18,7 @@ pub(crate) struct Tuple {
 }
 
 impl Tuple {
-    pub(super) fn of(way: &Way, protocol: u8) -> Self {
+    pub(super) fn of(way: &TupleView, protocol: u8) -> Self {
         Self {
             protocol,
             kind: way.message.map_or(0, |message| message.kind),

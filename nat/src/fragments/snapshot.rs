@@ -9,7 +9,7 @@ use crate::fragments::datagram::{Datagram, Key};
 use crate::fragments::{MEMORY, MEMORY_PER_SOURCE, Reassembly, Waiting};
 
 /// A datagram, and how many fragments of its source came behind its latest.
-type Kept<D> = (Key, u32, D);
+type Snapshot<D> = (Key, u32, D);
 
 impl Serialize for Reassembly {
     fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
@@ -18,19 +18,19 @@ impl Serialize for Reassembly {
             let behind = self.heard(key.source).wrapping_sub(waiting.heard);
             Some((*key, behind, &waiting.datagram))
         });
-        writer.collect_seq(kept.collect::<Vec<Kept<&Datagram>>>())
+        writer.collect_seq(kept.collect::<Vec<Snapshot<&Datagram>>>())
     }
 }
 
 impl<'de> Deserialize<'de> for Reassembly {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let kept: Vec<Kept<Datagram>> = Vec::deserialize(reader)?;
+        let kept: Vec<Snapshot<Datagram>> = Vec::deserialize(reader)?;
         Self::of(kept).map_err(D::Error::custom)
     }
 }
 
 impl Reassembly {
-    fn of(kept: Vec<Kept<Datagram>>) -> Result<Self, Damaged> {
+    fn of(kept: Vec<Snapshot<Datagram>>) -> Result<Self, Damaged> {
         let mut read = Self::new(RandomState::with_seeds(0, 0, 0, 0));
         for (key, behind, datagram) in kept {
             datagram.check()?;
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     /// A datagram of which the first `len` bytes have come.
-    fn kept(source: [u8; 4], identification: u16, len: usize) -> Kept<Datagram> {
+    fn kept(source: [u8; 4], identification: u16, len: usize) -> Snapshot<Datagram> {
         let mut frame = Frame::copied_from(&vec![0; 34 + len]);
         Ethernet::emit(&mut frame, Mac::ZERO, Mac::ZERO, EtherType::IPV4);
         let fields = Fields {

@@ -9,7 +9,7 @@ use crate::seeds::unkeyed;
 
 /// The table in order.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Snapshot {
     neighbors: Vec<(Key, Neighbor)>,
     capacity: usize,
     reachable: Duration,
@@ -21,13 +21,13 @@ impl Serialize for Neighbors {
         let mut neighbors: Vec<_> = self.table.iter().map(|(key, n)| (*key, *n)).collect();
         neighbors.sort_unstable_by_key(|(key, _)| *key);
         let Self { capacity, reachable, stale, .. } = *self;
-        Kept { neighbors, capacity, reachable, stale }.serialize(writer)
+        Snapshot { neighbors, capacity, reachable, stale }.serialize(writer)
     }
 }
 
 impl<'de> Deserialize<'de> for Neighbors {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let Kept { neighbors, capacity, reachable, stale } = Kept::deserialize(reader)?;
+        let Snapshot { neighbors, capacity, reachable, stale } = Snapshot::deserialize(reader)?;
         let mut all = Self { capacity, reachable, stale, ..Self::new(unkeyed()) };
         for (key, neighbor) in neighbors {
             all.set(key, neighbor);

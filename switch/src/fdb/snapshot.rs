@@ -12,10 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Entry, Fdb, FdbCounts, StationHash};
 use crate::seeds::unkeyed;
-use crate::station::{Location, Origin};
+use crate::station::{Location, StationOrigin};
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Snapshot {
     stations: Vec<Known>,
     capacity: usize,
     #[serde(deserialize_with = "span")]
@@ -27,7 +27,7 @@ struct Kept {
 struct Known {
     key: u64,
     heard: Instant,
-    origin: Origin,
+    origin: StationOrigin,
     location: Location,
 }
 
@@ -46,17 +46,17 @@ impl Serialize for Fdb {
             .flat_map(|list| core::iter::successors(entry(list.head), |before| entry(before.next)));
         let mut bound: Vec<&Entry> =
             self.index.iter().filter_map(|slot| entry(slot.entry)).collect();
-        bound.retain(|entry| entry.origin != Origin::Learned);
+        bound.retain(|entry| entry.origin != StationOrigin::Learned);
         bound.sort_unstable_by_key(|entry| entry.key);
         let stations = learned.chain(bound).map(Known::from).collect();
         let Self { capacity, ageing, counts, .. } = *self;
-        Kept { stations, capacity, ageing, counts }.serialize(writer)
+        Snapshot { stations, capacity, ageing, counts }.serialize(writer)
     }
 }
 
 impl<'de> Deserialize<'de> for Fdb {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let Kept { stations, capacity, ageing, counts } = Kept::deserialize(reader)?;
+        let Snapshot { stations, capacity, ageing, counts } = Snapshot::deserialize(reader)?;
         let mut fdb = Self { counts, ..Self::new(unkeyed(), capacity, ageing) };
         fdb.check_counts().map_err(D::Error::custom)?;
         stations.into_iter().try_for_each(|known| fdb.put(known)).map_err(D::Error::custom)?;
@@ -83,12 +83,12 @@ impl Fdb {
         ensure(is_new, "a station is known twice")?;
         let at = self.insert(heard, key, hash, location, origin);
         match (origin, location.port()) {
-            (Origin::Learned, Some(port)) => {
+            (StationOrigin::Learned, Some(port)) => {
                 self.append(at, port);
                 Ok(())
             }
-            (Origin::Learned, None) => Err(Damaged("a learned station is behind no port")),
-            (Origin::Static | Origin::Own, _) => Ok(()),
+            (StationOrigin::Learned, None) => Err(Damaged("a learned station is behind no port")),
+            (StationOrigin::Static | StationOrigin::Own, _) => Ok(()),
         }
     }
 

@@ -23,7 +23,7 @@ fn through(tunnel: &str, far: &str) -> (String, String) {
 
 /// VX9.
 #[test]
-fn a_station_is_learned_behind_the_far_end_it_spoke_from() {
+fn a_station_is_learned_behind_the_remote_it_spoke_from() {
     let mut lab = tunnelled();
     let far = stranger(1);
     let red = lab.mac("red");
@@ -42,7 +42,7 @@ fn a_station_is_learned_behind_the_far_end_it_spoke_from() {
 
 /// VX9.
 #[test]
-fn a_station_moves_between_far_ends_and_ports() {
+fn a_station_moves_between_remotes_and_ports() {
     let mut lab = tunnelled();
     let wanderer = stranger(1);
     far_hello(&mut lab, FAR, Mac::BROADCAST, wanderer);
@@ -79,10 +79,10 @@ fn nothing_is_learned_from_a_group_source() {
 
 /// VX9.
 #[test]
-fn a_station_bound_to_a_far_end_neither_moves_nor_ages() {
+fn a_station_bound_to_a_remote_neither_moves_nor_ages() {
     let mut lab = tunnelled();
     let (bridge, tunnel) = (lab.bridge_id("br0"), lab.port_id("vx0"));
-    let bound = Location::Peer { tunnel, remote: FARTHER.parse().unwrap() };
+    let bound = Location::Remote { tunnel, remote: FARTHER.parse().unwrap() };
     let pin = |to| Change::PinStation(bridge, VlanId::UNTAGGED, stranger(1), to);
     lab.change(pin(bound));
     far_hello(&mut lab, FAR, Mac::BROADCAST, stranger(1));
@@ -93,10 +93,10 @@ fn a_station_bound_to_a_far_end_neither_moves_nor_ages() {
     assert_eq!(vtep(&lab, stranger(1)), Some(FARTHER.into()));
     speak_to(&mut lab, "red", stranger(1));
     assert_eq!(sent_to(&mut lab), [through("vx0", FARTHER)]);
-    let nowhere = Location::Peer { tunnel, remote: "192.0.2.99".parse().unwrap() };
+    let nowhere = Location::Remote { tunnel, remote: "192.0.2.99".parse().unwrap() };
     assert!(lab.try_change(pin(nowhere)).is_err(), "no far end of the tunnel");
     assert!(lab.try_change(pin(Location::Port(tunnel))).is_err(), "behind which far end?");
-    let red = Location::Peer { tunnel: lab.port_id("red"), remote: FAR.parse().unwrap() };
+    let red = Location::Remote { tunnel: lab.port_id("red"), remote: FAR.parse().unwrap() };
     assert!(lab.try_change(pin(red)).is_err(), "a port has no far ends");
 }
 
@@ -113,12 +113,12 @@ fn a_silent_station_beyond_a_tunnel_is_forgotten() {
 
 /// VX9.
 #[test]
-fn who_was_behind_a_far_end_that_is_removed_is_forgotten() {
+fn who_was_behind_a_remote_that_is_removed_is_forgotten() {
     let mut lab = tunnelled();
     let (bridge, tunnel) = (lab.bridge_id("br0"), lab.port_id("vx0"));
     far_hello(&mut lab, FAR, Mac::BROADCAST, stranger(1));
     far_hello(&mut lab, FARTHER, Mac::BROADCAST, stranger(2));
-    let bound = Location::Peer { tunnel, remote: FARTHER.parse().unwrap() };
+    let bound = Location::Remote { tunnel, remote: FARTHER.parse().unwrap() };
     lab.change(Change::PinStation(bridge, VlanId::UNTAGGED, stranger(3), bound));
     lab.tunnel("vx0", &Tunnel::on("br0", 42).to(FAR));
     let known = [1, 2, 3].map(|number| vtep(&lab, stranger(number)));
@@ -163,7 +163,7 @@ fn two_tunnels() -> Lab {
     lab.tunnel("vx1", &Tunnel::on("br0", 43).to("192.0.2.8"));
     far_hello(&mut lab, FAR, Mac::BROADCAST, stranger(1));
     far_hello(&mut lab, FARTHER, Mac::BROADCAST, stranger(2));
-    lab.from_peer("192.0.2.8", &encapsulated(43, &hello(Mac::BROADCAST, stranger(3))));
+    lab.from_remote("192.0.2.8", &encapsulated(43, &hello(Mac::BROADCAST, stranger(3))));
     lab.clear();
     lab.datagrams();
     lab
@@ -171,7 +171,7 @@ fn two_tunnels() -> Lab {
 
 /// VX11.
 #[test]
-fn nothing_goes_from_one_far_end_to_another() {
+fn nothing_goes_from_one_remote_to_another() {
     let mut lab = two_tunnels();
     for to in [Mac::BROADCAST, Mac([0x33, 0x33, 0, 0, 0, 1]), stranger(77)] {
         far_hello(&mut lab, FAR, to, stranger(1));
@@ -209,20 +209,20 @@ fn tunnels_of_different_bridges_do_not_mix() {
     lab.tunnel("vx1", &Tunnel::on("br1", 43).to(FAR));
     lab.datagrams();
     let bytes = hello(Mac::BROADCAST, stranger(1));
-    lab.from_peer(FAR, &encapsulated(43, &bytes));
+    lab.from_remote(FAR, &encapsulated(43, &bytes));
     assert_eq!(lab.heard(), ["green"]);
     assert_eq!(lab.location("br0", 0, stranger(1)), None);
-    lab.from_peer(FAR, &encapsulated(42, &bytes));
+    lab.from_remote(FAR, &encapsulated(42, &bytes));
     assert_eq!(lab.heard(), ["red", "blue"]);
     assert_eq!(lab.location("br1", 0, stranger(1)), Some("vx1"));
-    lab.from_peer(FARTHER, &encapsulated(43, &bytes));
+    lab.from_remote(FARTHER, &encapsulated(43, &bytes));
     assert_eq!(lab.drops(), [("udp", DropReason::UnknownVtep, 1)]);
     assert_eq!(sent_to(&mut lab), []);
 }
 
 /// VX11: whoever sends back all that he gets makes no storm.
 #[test]
-fn a_far_end_that_reflects_everything_makes_no_loop() {
+fn a_remote_that_reflects_everything_makes_no_loop() {
     let mut lab = tunnelled();
     lab.send("red", &hello(Mac::BROADCAST, lab.mac("red")));
     let mut rounds = 0;
@@ -232,7 +232,7 @@ fn a_far_end_that_reflects_everything_makes_no_loop() {
             break;
         }
         for datagram in datagrams {
-            lab.from_peer(datagram.remote, &datagram.payload);
+            lab.from_remote(datagram.remote, &datagram.payload);
         }
         rounds += 1;
         assert!(rounds < 2, "datagrams go in circles");
