@@ -58,7 +58,7 @@ impl SentPacket {
         let key = match transport {
             // An error belongs to the flow of the packet that it quotes, and goes against it.
             Transport::Error { .. } => {
-                let quoted = icmp::quote(packet.payload()).and_then(Tuple::of_quote);
+                let quoted = icmp::quote(packet.payload()).and_then(Tuple::of_start);
                 quoted.map(Tuple::inverse)
             }
             _ => Tuple::of(packet.ip(), transport),

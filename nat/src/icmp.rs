@@ -28,7 +28,7 @@ impl Nat {
         let message = packet.payload();
         let quote = icmp::quote(message);
         let sound = quote.is_some_and(V4::checksum_holds) && checksum::holds(message);
-        let quoted = quote.and_then(Tuple::of_quote);
+        let quoted = quote.and_then(Tuple::of_start);
         let found = quoted.and_then(|quoted| Some((quoted, self.find(now, &quoted.inverse())?)));
         let Some((quoted, (flow, direction))) = found else {
             // Nobody here can use an error for the router that quotes nothing it could have sent.

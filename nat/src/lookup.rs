@@ -148,8 +148,7 @@ impl Nat {
     /// it.
     #[inline]
     pub fn flow_hash(&self, packet: V4<'_>) -> Option<u64> {
-        let transport = Transport::parse(packet.protocol(), packet.payload())?;
-        Some(self.hashes.of(Tuple::of(packet, transport)?.words()))
+        Some(self.hashes.of(Tuple::of_start(packet)?.words()))
     }
 
     /// Where the flow under this hash probably is, for [`packet::Frame::set_flow_hint`].

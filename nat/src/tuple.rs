@@ -41,24 +41,26 @@ impl Tuple {
         Some(Self::with(packet, source_port, destination_port, kind))
     }
 
-    /// The packet that an ICMP error quotes; `None` when no flow can be told from it.
-    pub(crate) fn of_quote(quote: V4<'_>) -> Option<Self> {
-        if quote.fragment_offset() != 0 {
+    /// The tuple of a packet of which little need be there: one that an ICMP error quotes, or whose
+    /// flow is guessed. `None` when no flow can be told from it.
+    #[inline]
+    pub(crate) fn of_start(packet: V4<'_>) -> Option<Self> {
+        if packet.fragment_offset() != 0 {
             return None;
         }
-        let (source_port, destination_port, kind) = match quote.protocol() {
+        let (source_port, destination_port, kind) = match packet.protocol() {
             Protocol::TCP | Protocol::UDP => {
-                let (source, destination) = ports(quote.payload())?;
+                let (source, destination) = ports(packet.payload())?;
                 (source, destination, 0)
             }
             Protocol::ICMP => {
-                let query = IcmpHeader::of(quote.payload())?;
+                let query = IcmpHeader::of(packet.payload())?;
                 pair(query.kind())?;
                 (query.identifier(), query.identifier(), query.kind())
             }
             _ => (0, 0, 0),
         };
-        Some(Self::with(quote, source_port, destination_port, kind))
+        Some(Self::with(packet, source_port, destination_port, kind))
     }
 
     #[inline]
