@@ -85,7 +85,7 @@ pub(crate) enum Verb {
         /// Leave when the last step is done
         #[arg(long)]
         once: bool,
-        /// What to log on standard error: a level, or tracing's directives
+        /// What to log on standard error: a level, or levels by target (`warn,tapswitch_daemon=debug`)
         #[arg(long, value_name = "FILTER")]
         log: Option<String>,
         /// Packet threads [default: one a core, at most 4]
@@ -102,7 +102,7 @@ pub(crate) enum Verb {
     Run {
         /// The lab to begin with; left out, an empty one
         lab: Option<PathBuf>,
-        /// What to log on standard error: a level, or tracing's directives [default: info]
+        /// What to log on standard error: a level, or levels by target (`warn,tapswitch_daemon=debug`) [default: info]
         #[arg(long, value_name = "FILTER")]
         log: Option<String>,
         /// End where one port of the lab cannot be brought up

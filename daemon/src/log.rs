@@ -9,8 +9,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tracing::field::Field;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format;
+use tracing_subscriber::prelude::*;
 
 use labfile::printable;
 
@@ -43,29 +44,28 @@ impl LogError {
     }
 }
 
-/// Starts the log. `filter` is what was asked for, a level or tracing's directives; without it
+/// Starts the log. `filter` is what was asked for, a level, or levels by target; without it
 /// `RUST_LOG` is asked, and without that `otherwise` holds.
 ///
 /// # Errors
 /// See [`LogError`].
 pub fn start(filter: Option<&str>, otherwise: &str) -> Result<(), LogError> {
-    let from_environment = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+    let from_environment = std::env::var("RUST_LOG").ok();
     let filter = filter.or(from_environment.as_deref()).unwrap_or(otherwise);
     let wrong = |reason: &dyn std::error::Error| LogError::Filter {
         filter: filter.to_owned(),
         reason: reason.to_string(),
     };
-    let directives = EnvFilter::try_new(filter).map_err(|error| wrong(&error))?;
+    let targets: Targets = filter.parse().map_err(|error| wrong(&error))?;
     let lines = lines().map_err(LogError::Process)?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(directives)
+    let layer = tracing_subscriber::fmt::layer()
         .with_writer(lines.clone())
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .fmt_fields(format::debug_fn(one_line));
     // Fails when somebody in this process has a log already, which is then used.
-    let _ = subscriber.try_init();
+    let _ = tracing_subscriber::registry().with(layer).with(targets).try_init();
     Ok(())
 }
 
