@@ -1,5 +1,6 @@
 //! The command line as a whole: global options, verbs, and the words of `--help`.
 
+use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
@@ -30,7 +31,8 @@ use crate::commands::tunnel::Tunnel;
 #[derive(Debug, Parser)]
 #[command(name = "tapswitch", version, max_term_width = 100, after_help = AFTER)]
 pub(crate) struct Args {
-    /// The daemon's control socket [default: /run/tapswitch/control.sock]
+    /// The daemon's control socket [default: /run/tapswitch/control.sock; without root
+    /// $XDG_RUNTIME_DIR/tapswitch/control.sock]
     #[arg(
         long,
         global = true,
@@ -72,10 +74,10 @@ impl From<ThreadArgs> for ThreadOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Build a lab of two hosts, a gateway and an outside host, and prove it by traffic (needs
-    /// root)
+    /// Build a lab of two hosts, a gateway and an outside host, and prove it by traffic
     ///
-    /// Everything is made in namespaces of its own and removed at the end. The lab stays up until
+    /// Everything is made in namespaces of its own and removed at the end; those of an ordinary user's
+    /// demo are seen by `tapswitch enter` alone. The lab stays up until
     /// Ctrl-C; the exit code is 0 only if every step succeeded.
     Demo {
         /// Containers on two hosts instead, each host with a daemon, and a VXLAN tunnel between
@@ -92,7 +94,8 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "N")]
         workers: Option<NonZeroU16>,
     },
-    /// Be the daemon, in the foreground, until Ctrl-C (needs root)
+    /// Be the daemon, in the foreground, until Ctrl-C (needs root, or
+    /// `--rootless`)
     ///
     /// Prints `ready` when the ports of the lab are up. SIGHUP applies the lab file anew; Ctrl-C,
     /// SIGTERM and the end of the terminal end the daemon, whatever changes wait. At the end
@@ -111,8 +114,25 @@ pub(crate) enum Verb {
         /// lost: ...`.
         #[arg(long)]
         strict: bool,
+        /// Without root: in user, network and mount namespaces of this process's own
+        ///
+        /// The lab has all that it has as root, but nothing of the machine's own namespaces. `tapswitch
+        /// enter` goes there.
+        #[arg(long)]
+        rootless: bool,
         #[command(flatten)]
         threads: ThreadArgs,
+    },
+    /// Run a command where the lab is: in a namespace of it, or a shell
+    ///
+    /// `tapswitch enter red ping 10.0.0.2`. With a daemon that runs as root it is `ip netns exec` without
+    /// new mounts; one that runs without root has its namespaces, and their names, to itself.
+    Enter {
+        /// A network namespace's name as the daemon sees it; `-` or left out, the daemon's own
+        netns: Option<String>,
+        /// What to run [default: $SHELL]
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
     },
     /// Make the running lab match a file, changing only what differs
     Apply {

@@ -1,12 +1,13 @@
 //! Who runs which verb.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use client::Client;
 use control::message::HowToApply;
 use daemon::log;
-use daemon::run::{self, RunOptions};
+use daemon::run::{self, RunOptions, rootless};
 use demo::{self, DemoOptions, Tables};
 use labfile::printable;
 
@@ -18,26 +19,34 @@ use crate::render::{counters, tables, tree};
 
 /// Does what was typed.
 pub(crate) fn run(args: Args) -> Result<()> {
-    let socket = |default: &str| args.socket.clone().unwrap_or_else(|| PathBuf::from(default));
+    let socket = |name: &str| args.socket.clone().unwrap_or_else(|| directory().join(name));
     let context = Context { client: Client::new(socket(SOCKET)), json: args.json };
     match args.verb {
         Verb::Demo { two_hosts, once, log, workers } => {
+            let socket = socket(DEMO_SOCKET);
+            let is_rootless = rootless::is_ordinary();
+            if is_rootless {
+                enter_own(&socket)?;
+            }
             log::start(log.as_deref(), "warn")?;
             let (stations, neighbors, flows) = (tables::stations, tables::neighbors, tables::flows);
             let tables = Tables { stations, neighbors, flows, tunnels: tables::tunnels };
-            let socket = socket(DEMO_SOCKET);
-            let options = DemoOptions { once, socket, workers, log, tables };
+            let options = DemoOptions { once, socket, workers, log, tables, is_rootless };
             Ok(if two_hosts { demo::two_hosts(&options) } else { demo::run(&options) }?)
         }
-        Verb::Run { lab, log, strict, threads } => {
+        Verb::Run { lab, log, strict, rootless, threads } => {
+            let socket = socket(SOCKET);
+            if rootless {
+                ensure!(
+                    rootless::is_ordinary(),
+                    "--rootless is for ordinary users: leave it out as root"
+                );
+                enter_own(&socket)?;
+            }
             log::start(log.as_deref(), "info")?;
-            Ok(run::run(&RunOptions {
-                lab,
-                socket: socket(SOCKET),
-                threads: threads.into(),
-                strict,
-            })?)
+            Ok(run::run(&RunOptions { lab, socket, threads: threads.into(), strict })?)
         }
+        Verb::Enter { netns, command } => enter(&context, netns, &command),
         Verb::Check { file } => lab::check(&file),
         Verb::Replay(replay) => replay.run(args.json),
         Verb::Compare(verb) => verb.run(args.json),
@@ -71,11 +80,36 @@ async fn ask(verb: Verb, context: &Context) -> Result<()> {
         // They were run before, without a daemon.
         Verb::Demo { .. }
         | Verb::Run { .. }
+        | Verb::Enter { .. }
         | Verb::Check { .. }
         | Verb::Replay(_)
         | Verb::Explain(_)
         | Verb::Compare(_) => Ok(()),
     }
+}
+
+/// Goes into namespaces of this process's own, out of which the socket is still reached.
+fn enter_own(socket: &Path) -> Result<()> {
+    Ok(rootless::enter(socket)?)
+}
+
+/// Becomes a command, or a shell, where the daemon is.
+fn enter(context: &Context, netns: Option<String>, command: &[OsString]) -> Result<()> {
+    let mut pid = 0;
+    block_on(async {
+        pid = context.client.version().await?.pid;
+        Ok(())
+    })?;
+    let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+    let (program, arguments): (&OsStr, _) = match command {
+        [program, arguments @ ..] => (program, arguments),
+        [] => (&shell, &[][..]),
+    };
+    let socket = std::path::absolute(context.client.socket())?;
+    let netns = netns.filter(|name| name != "-");
+    let never =
+        rootless::join(pid, netns.as_deref(), program, arguments, ("TAPSWITCH_SOCKET", &socket))?;
+    match never {}
 }
 
 /// A missing daemon is no failure here: the question has an answer without one.
@@ -95,7 +129,12 @@ async fn version(context: &Context) -> Result<()> {
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Where control sockets are.
+fn directory() -> PathBuf {
+    if rootless::is_ordinary() { rootless::runtime_directory() } else { "/run/tapswitch".into() }
+}
+
 /// Where the daemon is asked.
-const SOCKET: &str = "/run/tapswitch/control.sock";
+const SOCKET: &str = "control.sock";
 /// The demo has a daemon of its own, which may run beside another.
-const DEMO_SOCKET: &str = "/run/tapswitch/demo.sock";
+const DEMO_SOCKET: &str = "demo.sock";

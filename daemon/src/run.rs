@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use os::privileges::PrivilegeError;
+pub use os::rootless;
 use os::{affinity, entropy, netns, open_files, privileges};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;

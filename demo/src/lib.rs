@@ -49,6 +49,8 @@ pub struct DemoOptions {
     pub log: Option<String>,
     /// How listings look: the command line's business.
     pub tables: Tables,
+    /// The namespaces are this process's own: whoever looks around must enter them.
+    pub is_rootless: bool,
 }
 
 /// How listings are written for people.
@@ -164,7 +166,7 @@ async fn build_and_tell(options: &DemoOptions, spec: LabSpec, lab: &Lab) -> Resu
                 "tapswitch conntrack list",
                 "ip netns exec tapswitch-red ping 203.0.113.254",
             ];
-            story::farewell(&options.socket, &commands);
+            story::farewell(&options.socket, options.is_rootless, &commands);
             std::future::pending::<()>().await;
         }
     };

@@ -55,9 +55,12 @@ pub(super) fn listing(verb: &str, table: &str) {
 
 /// How to look around, for as long as the lab stays up: the control socket to ask, and what to
 /// type.
-pub(super) fn farewell(socket: &Path, commands: &[&str]) {
+pub(super) fn farewell(socket: &Path, is_rootless: bool, commands: &[&str]) {
     say("\nThe lab stays up until Ctrl-C. Look around from another terminal:");
     say(&format!("  export TAPSWITCH_SOCKET={}", socket.display()));
+    if is_rootless {
+        say("  tapswitch enter     # a shell in the namespaces that this lab has to itself");
+    }
     commands.iter().for_each(|command| say(&format!("  {command}")));
 }
 

@@ -20,6 +20,7 @@
 //! | [`clock`], [`entropy`] | the time and the seed that the pure crates take as arguments |
 //! | [`signals`] | what a SIGHUP means, and a terminal that may close |
 //! | [`privileges`] | whether this process may do all that |
+//! | [`rootless`] | namespaces of an ordinary user's own, in which it may |
 //! | [`new_file`] | a file to write, which replaces nothing but a file |
 //! | [`open_files`] | how many descriptors it may have |
 //! | [`affinity`] | a thread on a processor |
@@ -37,6 +38,7 @@ pub mod open_files;
 pub mod packet_socket;
 pub mod poller;
 pub mod privileges;
+pub mod rootless;
 pub mod signals;
 pub mod sysctl;
 pub mod tap;

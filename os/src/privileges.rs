@@ -10,7 +10,9 @@ use nix::unistd::geteuid;
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
     /// Neither root nor the two capabilities.
-    #[error("tapswitch needs root to make devices and enter namespaces: run it with sudo")]
+    #[error(
+        "tapswitch needs root to make devices and enter namespaces: use sudo or `run --rootless`"
+    )]
     NotRoot,
     /// Root by number only, as in an unprivileged container.
     #[error(

@@ -21,6 +21,7 @@ mod host;
 mod http;
 mod process;
 mod raw;
+mod rootless;
 mod scenery;
 mod transfer;
 mod underlay;

@@ -226,7 +226,7 @@ async fn tell(
     *outcome = score.verdict();
     if !options.once {
         let commands = ["tapswitch show", "tapswitch fdb list", "ip netns exec s1 ping 10.5.0.3"];
-        story::farewell(host1.socket(), &commands);
+        story::farewell(host1.socket(), options.is_rootless, &commands);
         say("Beside that socket are host2.sock, of the other host, and the lab files.");
         std::future::pending::<()>().await;
     }

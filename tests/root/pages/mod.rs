@@ -75,6 +75,7 @@ pages! {
 const NOT_RUN: &[(&str, usize, &str)] = &[
     ("README.md", 1, "a build, which takes minutes"),
     ("README.md", 1, "it installs"),
+    ("docs/command-line.md", 1, "it needs an ordinary user"),
     ("docs/fuzzing.md", 1, "it takes minutes, and a C++ compiler"),
     ("docs/fuzzing.md", 1, "it needs a finding"),
     ("docs/fuzzing.md", 1, "it needs a run's corpus"),
