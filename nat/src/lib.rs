@@ -1,10 +1,10 @@
-//! Addresses change here, and only here: connection tracking, masquerade and port publishing for
-//! IPv4.
+//! Network address translation: connection tracking, masquerade and port publishing for IPv4.
 //!
 //! A packet meets [`Nat`] twice: [`Nat::inbound`] translates its destination ahead of routing and
 //! yields an [`AfterDnat`]; [`Nat::outbound`] translates its source behind routing and yields an
 //! [`AfterSnat`]. A new flow is kept only in the second, once its packet has survived everything
-//! between. Fragments are reassembled by [`fragments::Reassembly`] before they come here. Nothing
+//! between. Fragments that a rule or a flow may concern are reassembled by [`fragments::Reassembly`] before
+//! they come here. Nothing
 //! here reads a clock, draws a random number or sends.
 //!
 //! The code map, in reading order: [`rules`] with [`masquerade`] (what the administrator wants),

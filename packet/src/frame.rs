@@ -1,10 +1,10 @@
 //! One Ethernet frame, owned: its bytes, the tag taken out of them, and what it still owes.
 //!
 //! # Theory of operation
-//! A frame lies in a buffer with [`HEADROOM`] ahead of it, so that a virtio header, a VLAN tag or a
-//! VXLAN header is put in front without moving the rest. The outermost 802.1Q tag is kept beside
-//! the bytes (`tag`) while the frame is inside the switch and is put back by [`Frame::push_tag`]
-//! only on the way out, so IPv4 always starts at byte 14. Buffers come from a [`Pool`](crate::Pool)
+//! A frame lies in a buffer with [`HEADROOM`] ahead of it, so that a virtio header or VLAN tags are
+//! put in front without moving the rest. The tag that tells its VLAN is kept beside the bytes
+//! (`tag`) while the frame is inside the switch, and [`Frame::push_tag`] puts it back on the way
+//! out: where there was no other, IPv4 starts at byte 14. Buffers come from a [`Pool`](crate::Pool)
 //! and go back to it; a frame that is merely dropped frees its buffer.
 
 use core::fmt;
@@ -15,8 +15,8 @@ use crate::drop::DropReason;
 use crate::offload::Offload;
 use crate::vlan::Tag;
 
-/// Bytes kept free ahead of a received frame: virtio header (12), VLAN tag (4), VXLAN (8), and room
-/// to align.
+/// Bytes kept free ahead of a received frame: virtio header (10), two VLAN tags (8), and room to
+/// align.
 pub const HEADROOM: usize = 64;
 /// The largest frame: 64 KiB of IP in one super-frame, behind Ethernet and two tags.
 pub const MAX_FRAME: usize = 65_535 + 14 + 8;

@@ -1,4 +1,5 @@
-//! One worker thread: reads a batch, steps the switch once under its lock, writes what came out.
+//! One worker thread: reads a batch, steps the switch through it under its lock, writes what came
+//! out.
 
 use std::io;
 use std::sync::Arc;
@@ -38,7 +39,8 @@ const BURST: usize = 64;
 /// Frames beyond these to the end of a datagram: as many as the largest has behind its first at an
 /// MTU of 1500.
 const MOST_FRAGMENTS: usize = 44;
-/// Frames that the switch is stepped through under one taking of its lock. With a thousand busy
+/// Frames of a batch beyond which no further queue is read, and which the switch is stepped through
+/// under one taking of its lock. With a thousand busy
 /// ports, more would keep the other workers and the control plane waiting, and hold more memory
 /// than a cache has.
 const PER_BATCH: usize = 256;

@@ -2,19 +2,21 @@
 //! time.
 //!
 //! # Theory of operation
-//! [`Engine::apply`] is the one way to change a lab; every verb is an edit of the running
-//! [`LabSpec`] followed by it. It works in three stages, so that a failure leaves the running lab
-//! as it was:
+//! A lab is changed by [`Engine::apply`], which is given a whole one, and by [`Engine::edit`], which
+//! is given what a verb alters in the running [`LabSpec`]. Both converge in three stages. A failure
+//! in the first leaves the running lab as it was:
 //!
 //! 1. *prepare*: what the plan's steps ask of the kernel (namespaces, devices, addresses) is made
-//!    beside what runs; on an error it is undone and nothing else has happened;
-//! 2. *switch*: what they ask of the switch is changed under one taking of its lock, so no packet
-//!    sees half a lab;
-//! 3. *settle*: new cables are plugged in, old ones are unplugged and their namespaces removed if
-//!    they were made here.
+//!    or altered, and the switch is asked whether it takes what is asked of it; on an error it is
+//!    undone;
+//! 2. *switch*: cables that go are unplugged, their namespaces removed if they were made here, and
+//!    the switch is changed under one taking of its lock, so no packet sees half a lab;
+//! 3. *settle*: new cables are plugged in. What cannot be watched by a worker here is lost, or an
+//!    error of a lab that has changed.
 //!
-//! A port whose device or namespace vanishes is unplugged and shown as lost; the next apply makes
-//! it anew.
+//! A port whose device or namespace vanishes is unplugged and shown as lost. An existing device, and
+//! one below a Linux bridge, is taken up again when it is back; any other is made anew by the next
+//! apply.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
