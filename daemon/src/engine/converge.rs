@@ -76,11 +76,7 @@ impl Engine {
             }
         };
         let news = news(running, &plan, &prepared);
-        let gone = plan.steps().iter().filter_map(|step| match step.device()? {
-            Device::Remove(port) => Some(port.name.clone()),
-            Device::Make(_) | Device::Alter { .. } | Device::Mend { .. } => None,
-        });
-        let gone: Vec<Name> = gone.collect();
+        let gone = removed(&plan);
         self.unplug(running, &gone).await;
         self.close_unused(running, &lab, &plan);
         running.places.leave(&gone.into_iter().collect()).await;
@@ -96,7 +92,21 @@ impl Engine {
         // It says what it was for: parts that are added later do not contradict it.
         running.spec = LabSpec { empty: None, ..wanted };
         self.plane.record_names(|| names::of(running));
-        let mut outcome = self.use_sockets(running, opened).map(|()| lines);
+        let used = self.use_sockets(running, opened);
+        let plugged = self.plug_in(running, prepared, how.strict).await;
+        self.plane.apply(changes::announcements(&running.lab, &news, &running.ids))?;
+        plugged.and(used).map(|()| lines)
+    }
+
+    /// Gives devices that were made to the workers. One that cannot be watched is lost, and an error
+    /// where that is asked for.
+    async fn plug_in(
+        &self,
+        running: &mut Running,
+        prepared: Vec<Prepared>,
+        strict: bool,
+    ) -> Result<(), EngineError> {
+        let mut outcome = Ok(());
         let mut devices = Vec::with_capacity(prepared.len());
         for Prepared { name, end, queues } in prepared {
             devices.push((running.ids.port(&name), queues));
@@ -110,11 +120,10 @@ impl Engine {
             if let Some(State::Up(end)) = running.ends.insert(name.clone(), lost) {
                 end.remove().await;
             }
-            if how.strict {
+            if strict {
                 outcome = Err(EngineError::Attach { port: name, error });
             }
         }
-        self.plane.apply(changes::announcements(&running.lab, &news, &running.ids))?;
         outcome
     }
 
@@ -129,6 +138,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// The ports whose devices a plan removes.
+fn removed(plan: &Plan) -> Vec<Name> {
+    let gone = plan.steps().iter().filter_map(|step| match step.device()? {
+        Device::Remove(port) => Some(port.name.clone()),
+        Device::Make(_) | Device::Alter { .. } | Device::Mend { .. } => None,
+    });
+    gone.collect()
 }
 
 /// The ports whose far end is another station than before, for somebody who may remember: none when
