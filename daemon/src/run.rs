@@ -303,12 +303,11 @@ impl Server {
     fn start(socket: &ControlSocket, engine: &Arc<Engine>) -> Result<Self, RunError> {
         let listener = socket.listener().map_err(RunError::Api)?;
         let (finish, finished) = oneshot::channel::<()>();
-        let server = axum::serve(listener, api::router(Arc::clone(engine)));
-        let server = server.with_graceful_shutdown(async {
+        let server = api::serve(listener, api::router(Arc::clone(engine)), async {
             // An error is a sender that is gone: the daemon is ending too.
             let _ = finished.await;
         });
-        Ok(Self { task: tokio::spawn(server.into_future()), finish: Some(finish) })
+        Ok(Self { task: tokio::spawn(server), finish: Some(finish) })
     }
 
     /// Waits for an end that nobody asked for.

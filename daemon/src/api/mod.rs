@@ -14,7 +14,7 @@
 //! | `DELETE /v1/routes?to=`, `/v1/publish?listen=` | one of them; or `?index=`, which counts from 1 |
 //! | `GET POST[?at=] PUT?index= DELETE?index= /v1/masquerade` | the rules, first match wins; DELETE takes `?source=&out=` too |
 //! | `GET /v1/fdb[?bridge=]` | stations |
-//! | `POST /v1/fdb` | binds a station to a port, or to a peer of a tunnel |
+//! | `POST /v1/fdb` | binds a station to a port, or to a remote VTEP of a tunnel |
 //! | `DELETE /v1/fdb[?bridge=&port=]` | forgets what was learned |
 //! | `DELETE /v1/fdb/MAC?bridge=[&vlan=]` | forgets one station, learned or bound |
 //! | `GET /v1/neighbors` | neighbours |
@@ -53,12 +53,14 @@ mod named;
 mod query;
 mod record;
 mod rules;
+mod serve;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod visible;
 
 use error::ApiError;
+pub use serve::serve;
 
 /// Largest body of a request: as large as a lab file may be.
 pub const MAX_BODY: usize = labfile::MAX_BYTES;

@@ -18,6 +18,7 @@ use control::message::FlowQuery;
 use control::message::{Ended, HowToApply, LabBody, NeighborSpec, RenumberSpec, StationSpec};
 use labfile::{BridgeSpec, MasqueradeSpec, PublishSpec, RouteSpec};
 
+mod connections;
 mod empty;
 mod explain;
 mod flows;
@@ -37,7 +38,7 @@ fn running() -> Running {
     let listener = tokio::net::UnixListener::bind(&socket).unwrap();
     let (reports, _) = mpsc::unbounded_channel();
     let engine = Arc::new(Engine::new(Dataplane::start(&Threads::default(), 7, reports).unwrap()));
-    tokio::spawn(axum::serve(listener, router(engine)).into_future());
+    tokio::spawn(serve(listener, router(engine), std::future::pending()));
     Running { client: Client::new(&socket), socket, _room: room }
 }
 
