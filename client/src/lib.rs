@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +37,17 @@ pub enum ClientError {
     /// The socket is root's.
     #[error("{path} may not be opened: the control socket is root's alone, use sudo", path = printable::path(.0))]
     Denied(PathBuf),
+    /// Somebody else has put a socket there.
+    #[error(
+        "who answers at {path} is user {user}, and neither root nor you: nothing was asked; name another socket with --socket",
+        path = printable::path(path)
+    )]
+    SomebodyElses {
+        /// The socket.
+        path: PathBuf,
+        /// Whose process listens.
+        user: u32,
+    },
     /// The connection broke or made no sense.
     #[error("the daemon at {path} does not answer as it should: {reason}", path = printable::path(path))]
     Broken {
@@ -122,6 +135,16 @@ impl Client {
         Err(ClientError::Refused { status: status.as_u16(), sentence })
     }
 
+    /// Whoever listens is to be root or the user who asks: a directory such as `/tmp` is open to all.
+    fn trust(&self, stream: &UnixStream) -> Result<(), ClientError> {
+        let user = stream.peer_cred().map_err(|error| self.broken(error))?.uid();
+        let own = fs::metadata("/proc/self").map_err(|error| self.broken(error))?.uid();
+        if user == 0 || user == own {
+            return Ok(());
+        }
+        Err(ClientError::SomebodyElses { path: self.socket.clone(), user })
+    }
+
     async fn answer(
         &self,
         method: Method,
@@ -130,6 +153,7 @@ impl Client {
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.map_err(|error| self.unreachable(&error))?;
+        self.trust(&stream)?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(error))?;
         // Ends with the connection; what went wrong there is told by the sender too.

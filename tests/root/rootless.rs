@@ -55,6 +55,9 @@ fn an_ordinary_user_s_daemon_is_asked_and_entered_from_outside() {
     assert!(said.contains("cannot run /no/such"), "{said}");
     let status = user.tapswitch(&["enter", "red", "sh", "-c", "exit 7"]).status;
     assert_eq!(status.code(), Some(7));
+    let socket = format!("{RUNTIME}/tapswitch/control.sock");
+    let said = world.tapswitch(&["--socket", &socket, "show"]).sentence();
+    assert!(said.contains("is user 65534, and neither root nor you"), "{said}");
     daemon.signal(Signal::SIGTERM);
     daemon.finish(PATIENCE).ok();
     assert!(user.left().is_empty(), "{:?}", user.left());
