@@ -1,6 +1,7 @@
 //! Who runs which verb.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
@@ -20,7 +21,8 @@ use crate::render::{counters, tables, tree};
 /// Does what was typed.
 pub(crate) fn run(args: Args) -> Result<()> {
     let socket = |name: &str| args.socket.clone().unwrap_or_else(|| directory().join(name));
-    let context = Context { client: Client::new(socket(SOCKET)), json: args.json };
+    let asked = args.socket.clone().unwrap_or_else(asked);
+    let context = Context { client: Client::new(asked), json: args.json };
     match args.verb {
         Verb::Demo { two_hosts, once, log, workers } => {
             let socket = socket(DEMO_SOCKET);
@@ -129,12 +131,23 @@ async fn version(context: &Context) -> Result<()> {
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Where control sockets are.
+/// Where control sockets are made.
 fn directory() -> PathBuf {
-    if rootless::is_ordinary() { rootless::runtime_directory() } else { "/run/tapswitch".into() }
+    if rootless::is_ordinary() { rootless::runtime_directory() } else { ROOTS.into() }
 }
 
-/// Where the daemon is asked.
+/// Where the daemon is asked that nobody has named: one's own, or where there is none root's, which
+/// may be there and closed.
+fn asked() -> PathBuf {
+    let [own, roots] = [directory(), ROOTS.into()].map(|directory: PathBuf| directory.join(SOCKET));
+    let is_missing =
+        |path: &Path| path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    if is_missing(&own) && !is_missing(&roots) { roots } else { own }
+}
+
+/// Where root's control sockets are.
+const ROOTS: &str = "/run/tapswitch";
+/// The daemon's.
 const SOCKET: &str = "control.sock";
 /// The demo has a daemon of its own, which may run beside another.
 const DEMO_SOCKET: &str = "demo.sock";
