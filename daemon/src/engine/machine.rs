@@ -129,6 +129,9 @@ impl DeviceTable {
         }
         self.is_stale = true;
         let devices = self.links.list().await?;
+        // Whoever moved a device between the two looks has been announced by now.
+        let since = self.watch.news();
+        self.moved.extend(since.moved);
         self.devices = devices.into_iter().map(|link| (link.index, link)).collect();
         self.addresses.clear();
         for (index, net) in self.links.all_addresses().await? {
@@ -137,7 +140,7 @@ impl DeviceTable {
         if self.has_routes {
             self.default_route = self.links.default_route().await?;
         }
-        self.is_stale = false;
+        self.is_stale = since.is_changed;
         Ok(())
     }
 }
