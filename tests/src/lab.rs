@@ -328,7 +328,7 @@ impl Lab {
     /// Gives one copy to its cable, as its end can take it.
     fn hand_out(&mut self, frame: &Frame, copy: Egress) {
         if let Some(remote) = copy.remote {
-            return self.hand_to_peer(frame.clone(), copy, remote);
+            return self.hand_to_remote(frame.clone(), copy, remote);
         }
         let Some(offload) = self.cables.get(&copy.port).map(|cable| cable.offload) else { return };
         let mut frame = frame.clone();

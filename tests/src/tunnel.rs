@@ -236,8 +236,15 @@ impl Lab {
         Some((*id, frame))
     }
 
-    /// Encapsulates a copy for a far end, piece by piece.
-    pub(crate) fn hand_to_peer(&mut self, mut frame: Frame, copy: Egress, remote: Ipv4Addr) {
+    /// Encapsulates a copy for a remote VTEP, piece by piece. Joined fragments are cut first, and
+    /// each is a frame of its own.
+    pub(crate) fn hand_to_remote(&mut self, mut frame: Frame, copy: Egress, remote: Ipv4Addr) {
+        if matches!(frame.offload(), Offload::Segment { kind: SegmentKind::Fragments, .. }) {
+            let mut fragments = Vec::new();
+            // What is no such datagram is refused whole, as a device would.
+            let _ = segment(frame, &mut packet::Pool::new(0), &mut |one| fragments.push(one));
+            return fragments.into_iter().for_each(|one| self.hand_to_remote(one, copy, remote));
+        }
         let Some(Role::Tunnel(_, tunnel)) = self.checks.ports.get(&copy.port).map(|p| &p.role)
         else {
             panic!("{} is no tunnel", copy.port);
@@ -245,29 +252,22 @@ impl Lab {
         let vni = tunnel.vni;
         frame.set_tag(copy.tag);
         let tunnel = self.names.port_name(copy.port).to_owned();
-        let is_joined =
-            matches!(frame.offload(), Offload::Segment { kind: SegmentKind::Fragments, .. });
         let mut train = Train::default();
         let cut = train.cut(vni, &frame);
         let batches = train.sends(&frame, SendLimits::BATCH);
         let parts = batches.flat_map(|batch| batch.parts());
-        let mut sent: Vec<Vec<u8>> =
-            parts.map(|(headers, body)| [headers, body].concat()).collect();
+        let sent: Vec<Vec<u8>> = parts.map(|(headers, body)| [headers, body].concat()).collect();
         let mut pieces = Vec::new();
         // A super-frame that was never one may be bridged, and is refused here as a device would.
         let whole = segment(frame, &mut packet::Pool::new(0), &mut |mut piece| {
             assert!(piece.push_tag(), "a tag always fits");
             pieces.push([&header::emit(vni)[..], piece.bytes()].concat());
         });
-        if is_joined {
-            assert_eq!(cut, Err(DropReason::BadOffload), "fragments are cut ahead of a train");
-            sent = pieces.split_off(0);
-        }
         if cut == Err(DropReason::ExceedsTunnelMtu) {
             return assert!(pieces[0].len() > SendLimits::BATCH.bytes, "a datagram had fitted");
         }
-        assert!(is_joined || cut.is_ok() == whole.is_ok(), "one of two ways to cut refuses");
-        assert!(is_joined || sent == pieces, "the two ways to cut a frame differ");
+        assert_eq!(cut.is_ok(), whole.is_ok(), "one of two ways to cut refuses");
+        assert_eq!(sent, pieces, "the two ways to cut a frame differ");
         for payload in sent {
             self.datagrams.push(Datagram { tunnel: tunnel.clone(), remote, payload });
         }
