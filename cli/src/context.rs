@@ -45,7 +45,7 @@ impl Context {
 }
 
 /// Runs a verb that talks to the daemon.
-pub(crate) fn block_on(verb: impl Future<Output = Result<()>>) -> Result<()> {
+pub(crate) fn block_on<T>(verb: impl Future<Output = Result<T>>) -> Result<T> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build();
     let runtime = runtime.map_err(|error| anyhow!("this process cannot be set up: {error}"))?;

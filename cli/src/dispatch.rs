@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use client::Client;
 use control::message::HowToApply;
 use daemon::log;
-use daemon::run::{self, RunOptions, rootless};
+use daemon::run::{self, RunOptions, privileges, rootless};
 use demo::{self, DemoOptions, Tables};
 use labfile::printable;
 
@@ -26,9 +26,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     match args.verb {
         Verb::Demo { two_hosts, once, log, workers } => {
             let socket = socket(DEMO_SOCKET);
-            let is_rootless = rootless::is_ordinary();
+            let is_rootless = privileges::are_missing();
             if is_rootless {
-                enter_own(&socket)?;
+                rootless::enter(&socket)?;
             }
             log::start(log.as_deref(), "warn")?;
             let (stations, neighbors, flows) = (tables::stations, tables::neighbors, tables::flows);
@@ -43,7 +43,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
                     rootless::is_ordinary(),
                     "--rootless is for ordinary users: leave it out as root"
                 );
-                enter_own(&socket)?;
+                rootless::enter(&socket)?;
             }
             log::start(log.as_deref(), "info")?;
             Ok(run::run(&RunOptions { lab, socket, threads: threads.into(), strict })?)
@@ -90,18 +90,9 @@ async fn ask(verb: Verb, context: &Context) -> Result<()> {
     }
 }
 
-/// Goes into namespaces of this process's own, out of which the socket is still reached.
-fn enter_own(socket: &Path) -> Result<()> {
-    Ok(rootless::enter(socket)?)
-}
-
 /// Becomes a command, or a shell, where the daemon is.
 fn enter(context: &Context, netns: Option<String>, command: &[OsString]) -> Result<()> {
-    let mut pid = 0;
-    block_on(async {
-        pid = context.client.version().await?.pid;
-        Ok(())
-    })?;
+    let pid = block_on(async { Ok(context.client.pid().await?) })?;
     let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
     let (program, arguments): (&OsStr, _) = match command {
         [program, arguments @ ..] => (program, arguments),
@@ -130,7 +121,6 @@ async fn version(context: &Context) -> Result<()> {
     output::text(&format!("tapswitch {VERSION}\n{daemon}"))
 }
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Where control sockets are made.
 fn directory() -> PathBuf {
     if rootless::is_ordinary() { rootless::runtime_directory() } else { ROOTS.into() }
@@ -145,6 +135,7 @@ fn asked() -> PathBuf {
     if is_missing(&own) && !is_missing(&roots) { roots } else { own }
 }
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Where root's control sockets are.
 const ROOTS: &str = "/run/tapswitch";
 /// The daemon's.

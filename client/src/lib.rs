@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
+use tokio::net::unix::UCred;
 use tokio::time::timeout;
 
 use control::message::Refusal;
@@ -135,14 +136,26 @@ impl Client {
         Err(ClientError::Refused { status: status.as_u16(), sentence })
     }
 
+    /// The process that listens, by the number that it has for this one, whatever it says of itself.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn pid(&self) -> Result<u32, ClientError> {
+        let (_, peer) = self.connect().await?;
+        let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
+        pid.ok_or_else(|| self.broken("its process cannot be seen from here"))
+    }
+
     /// Whoever listens is to be root or the user who asks: a directory such as `/tmp` is open to all.
-    fn trust(&self, stream: &UnixStream) -> Result<(), ClientError> {
-        let user = stream.peer_cred().map_err(|error| self.broken(error))?.uid();
+    async fn connect(&self) -> Result<(UnixStream, UCred), ClientError> {
+        let stream = UnixStream::connect(&self.socket).await;
+        let stream = stream.map_err(|error| self.unreachable(&error))?;
+        let peer = stream.peer_cred().map_err(|error| self.broken(error))?;
         let own = fs::metadata("/proc/self").map_err(|error| self.broken(error))?.uid();
-        if user == 0 || user == own {
-            return Ok(());
+        match peer.uid() {
+            user if user == 0 || user == own => Ok((stream, peer)),
+            user => Err(ClientError::SomebodyElses { path: self.socket.clone(), user }),
         }
-        Err(ClientError::SomebodyElses { path: self.socket.clone(), user })
     }
 
     async fn answer(
@@ -151,9 +164,7 @@ impl Client {
         path: &str,
         body: Option<(&'static str, Vec<u8>)>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
-        let stream = UnixStream::connect(&self.socket).await;
-        let stream = stream.map_err(|error| self.unreachable(&error))?;
-        self.trust(&stream)?;
+        let (stream, _) = self.connect().await?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(error))?;
         // Ends with the connection; what went wrong there is told by the sender too.

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use os::privileges::PrivilegeError;
-pub use os::rootless;
-use os::{affinity, entropy, netns, open_files, privileges};
+use os::{affinity, entropy, netns, open_files};
+pub use os::{privileges, rootless};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -295,7 +295,7 @@ async fn bring_up(
 
 /// The API at work on a task of its own.
 struct Server {
-    task: JoinHandle<io::Result<()>>,
+    task: JoinHandle<()>,
     finish: Option<oneshot::Sender<()>>,
 }
 
@@ -313,8 +313,7 @@ impl Server {
     /// Waits for an end that nobody asked for.
     async fn ended(&mut self) -> io::Error {
         match (&mut self.task).await {
-            Ok(Ok(())) => io::Error::other("it has stopped"),
-            Ok(Err(error)) => error,
+            Ok(()) => io::Error::other("it has stopped"),
             Err(failed) => io::Error::other(failed),
         }
     }

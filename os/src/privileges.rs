@@ -45,6 +45,11 @@ pub fn check() -> Result<(), PrivilegeError> {
     check_tun()
 }
 
+/// Whether this process lacks the capabilities, and is an ordinary user's.
+pub fn are_missing() -> bool {
+    matches!(check_capabilities(), Err(PrivilegeError::NotRoot))
+}
+
 /// Where TAP devices come from.
 const TUN: &str = "/dev/net/tun";
 

@@ -150,7 +150,7 @@ pub fn join(
     }
     if let Some(name) = netns {
         let netns = Netns::open(&Place::Name(name.to_owned()))?;
-        netns.enter().map_err(|error| refused("enter the namespace", error))?;
+        netns.enter().map_err(|error| joining(pid, error.into()))?;
     }
     let error = Command::new(command).args(arguments).env(variable, value).exec();
     Err(RootlessError::System { what: format!("run {}", command.display()), error })

@@ -68,7 +68,7 @@ fn a_machine_that_forbids_it_is_told_with_the_remedy() {
     let Some(world) = world() else { return };
     let user = User::of(&world);
     // Somebody with capabilities in a namespace of users, and a number that is not root's.
-    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" demo --once";
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" run --rootless";
     let mut shell = user.command("unshare");
     shell.args(["--user", "--map-user=1000", "--keep-caps", "sh", "-c", script, BINARY]);
     let said = world.start(&mut shell).finish(PATIENCE).sentence();

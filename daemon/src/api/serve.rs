@@ -18,15 +18,9 @@ use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-/// Answers requests until `finished`, and then those that have begun.
-///
-/// # Errors
-/// None: what cannot be accepted is tried again.
-pub async fn serve(
-    listener: UnixListener,
-    router: Router,
-    finished: impl Future<Output = ()>,
-) -> io::Result<()> {
+/// Answers requests until `finished`, and then those that have begun. What cannot be accepted is
+/// tried again.
+pub async fn serve(listener: UnixListener, router: Router, finished: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(MOST));
     let requests = GracefulShutdown::new();
     let mut builder = http1::Builder::new();
@@ -61,7 +55,6 @@ pub async fn serve(
     }
     drop(listener);
     requests.shutdown().await;
-    Ok(())
 }
 
 /// Connections at a time, each of some 25 KiB.

@@ -18,12 +18,14 @@ async fn connections_that_say_nothing_are_closed_and_keep_nobody_out() {
     assert_eq!(started.elapsed().as_secs(), IDLE.as_secs());
     // Half a head is nothing, and one more than may be waits for its turn.
     let mut others = Vec::new();
+    let started = Instant::now();
     for _ in 0..=MOST {
         let mut other = connect().await.unwrap();
         other.write_all(b"GET /v1/version HT").await.unwrap();
         others.push(other);
     }
     running.client.version().await.unwrap();
+    assert!(started.elapsed() >= IDLE, "the one more has waited: {:?}", started.elapsed());
     // A head without an end is refused before it fills memory.
     let mut long = connect().await.unwrap();
     let written = long.write_all(&[b'a'; 1 << 20]).await;
