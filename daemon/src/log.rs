@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tracing::field::Field;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format;
 use tracing_subscriber::prelude::*;
 
@@ -57,6 +57,10 @@ pub fn start(filter: Option<&str>, otherwise: &str) -> Result<(), LogError> {
         reason: reason.to_string(),
     };
     let targets: Targets = filter.parse().map_err(|error| wrong(&error))?;
+    // A word alone would be a target of which everything is logged, and of all others nothing.
+    for word in filter.split(',').filter(|word| !word.contains('=')) {
+        word.trim().parse::<LevelFilter>().map_err(|error| wrong(&error))?;
+    }
     let lines = lines().map_err(LogError::Process)?;
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(lines.clone())
@@ -129,7 +133,9 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_is_a_sentence() {
-        let error = start(Some("a=b=c"), "info").unwrap_err().to_string();
-        assert!(error.starts_with("the log filter \"a=b=c\" is wrong ("), "{error}");
+        for filter in ["a=b=c", "wran", "warn,tapswitch_daemon"] {
+            let error = start(Some(filter), "info").unwrap_err().to_string();
+            assert!(error.starts_with(&format!("the log filter {filter:?} is wrong (")), "{error}");
+        }
     }
 }
