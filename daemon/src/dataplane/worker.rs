@@ -31,7 +31,7 @@ const PER_QUEUE_BYTES: usize = 192 << 10;
 /// Frames taken from a queue that holds fragments, while no other port waits. A sender faster than
 /// the worker finds places in the queue only as they are read, and the datagrams at both ends of
 /// every pause are torn: the fewer pauses, the fewer are. But what is read at once leaves at once,
-/// and is to fit into a receiver's socket: 16 datagrams of 8,000 bytes do by Linux's defaults.
+/// and is to fit into a receiver's socket: by Linux's defaults, 21 datagrams of 8,000 bytes do.
 const PER_FRAGMENTED_QUEUE: usize = 96;
 /// Fragments of a turn after which whoever waits for the processor has it first: the datagrams that
 /// they make may be half of what a socket has room for, and its reader may wait for this processor.
